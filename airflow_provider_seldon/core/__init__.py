@@ -1,0 +1,1 @@
+"""Pure decisions: no Airflow, no Kubernetes client, no I/O."""

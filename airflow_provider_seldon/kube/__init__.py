@@ -1,0 +1,1 @@
+"""I/O against the Kubernetes API; decides nothing."""

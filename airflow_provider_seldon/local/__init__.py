@@ -1,0 +1,1 @@
+"""Seldon Core on this machine, without a cluster."""

@@ -1,0 +1,1 @@
+"""What runs inside a custom model's container; imports no Airflow."""
