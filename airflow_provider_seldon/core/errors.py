@@ -1,0 +1,59 @@
+"""
+What is wrong with a request, as data: which field, what about it, and how to put it right.
+
+``core`` may not import Airflow, so these are plain ``ValueError``s; the operators and the hook turn them
+into the provider's exceptions. Nothing here decides what is wrong: see ``validation``, ``model_server`` and
+``manifest``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    One thing that is wrong with a request.
+
+    :param field: path of the field as a user would write it, e.g. ``spec.predictors[0].graph.modelUri``.
+    :param message: what is wrong. For a rule of Seldon Core's admission webhook this is the webhook's own
+        text, so that it can be searched for.
+    :param fix: what to change.
+    :param admission: whether Seldon Core's webhook itself refuses this. False for the rules of the CRD's
+        schema and for those that only this provider adds.
+    :param value: the offending value, where it is short enough to be shown.
+    """
+
+    field: str
+    message: str
+    fix: str
+    admission: bool = False
+    value: str | None = None
+
+    def __str__(self) -> str:
+        shown = f" (got {self.value!r})" if self.value is not None else ""
+        return f"{self.field}: {self.message}{shown}. Fix: {self.fix}."
+
+
+class InvalidRequestError(ValueError):
+    """
+    A request that cannot be served as it is, with every problem that was found.
+
+    It is deterministic: the same request fails in the same way, so a retry does not help.
+
+    :param problems: at least one problem.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)
+
+    @classmethod
+    def of(cls, field: str, message: str, fix: str, *, value: str | None = None) -> InvalidRequestError:
+        """Return the error for a single problem."""
+        return cls([Problem(field, message, fix, value=value)])
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
