@@ -160,9 +160,11 @@ def unstamped(predictor_manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def stamped(predictor_manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return a predictor that carries its own revision as an annotation, by which its pods are recognised."""
-    annotations = dict(predictor_manifest.get("annotations") or {})
-    annotations[ANNOTATION_REVISION] = revision(predictor_manifest)
-    return {**predictor_manifest, "annotations": annotations}
+    annotations = predictor_manifest.get("annotations")
+    if annotations is not None and not isinstance(annotations, Mapping):
+        return dict(predictor_manifest)  # nothing to write on; ``validation`` says so
+    stamp = {**(annotations or {}), ANNOTATION_REVISION: revision(predictor_manifest)}
+    return {**predictor_manifest, "annotations": stamp}
 
 
 def deployment_revision(manifest: Mapping[str, Any]) -> str:
@@ -173,16 +175,19 @@ def deployment_revision(manifest: Mapping[str, Any]) -> str:
     this provider's, which differ from run to run.
     """
     spec = dict(manifest.get("spec") or {})
-    spec["predictors"] = [unstamped(predictor) for predictor in spec.get("predictors") or []]
+    predictors = spec.get("predictors")
+    if isinstance(predictors, list):
+        spec["predictors"] = [unstamped(one) if isinstance(one, Mapping) else one for one in predictors]
     metadata = manifest.get("metadata") or {}
     own = {
-        kind: {key: value for key, value in (metadata.get(kind) or {}).items() if not _is_reserved(key)}
+        kind: {key: value for key, value in (metadata.get(kind) or {}).items() if not is_reserved(key)}
         for kind in ("labels", "annotations")
     }
     return _digest({"spec": spec, **own}, 10)
 
 
-def _is_reserved(key: str) -> bool:
+def is_reserved(key: str) -> bool:
+    """Return whether a label or annotation belongs to this provider."""
     return key.startswith(PREFIX) or key == LABEL_MANAGED_BY
 
 

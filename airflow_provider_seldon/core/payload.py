@@ -84,10 +84,6 @@ def _v2_body(data: Any) -> dict[str, Any]:
     rows = _rows(data)
     shape = _shape(rows)
     values = list(_flat(rows))
-    if len(values) != math.prod(shape):
-        raise InvalidRequestError.of(
-            "data", "its rows are not of one length", "give a rectangular list of rows"
-        )
     datatype = _V2_DATATYPES.get(str(getattr(data, "dtype", "")), "") or _datatype(values)
     return {"inputs": [{"name": "predict", "shape": shape, "datatype": datatype, "data": values}]}
 
@@ -114,11 +110,14 @@ def _plain(data: Any) -> Any:
 
 
 def _shape(rows: Any) -> list[int]:
-    shape = []
-    while isinstance(rows, list):
-        shape.append(len(rows))
-        rows = rows[0] if rows else None
-    return shape
+    if not isinstance(rows, list):
+        return []
+    shapes = [_shape(row) for row in rows]
+    if any(shape != shapes[0] for shape in shapes):
+        raise InvalidRequestError.of(
+            "data", "its rows are not of one length", "give a rectangular list of rows"
+        )
+    return [len(rows), *(shapes[0] if shapes else [])]
 
 
 def _flat(rows: Any) -> Iterator[Any]:
