@@ -1,0 +1,1 @@
+"""The controllers that matter to a SeldonDeployment: Seldon's operator, Deployments, ReplicaSets."""

@@ -1,0 +1,146 @@
+"""A cache of one resource type, kept up to date by LIST and WATCH, that tells others what changed.
+
+Controllers read from here and not from the server, as controller-runtime does; what they read may therefore be
+a moment old, which is where some of the operator's real lies come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+import aiohttp
+
+from airflow_provider_seldon.local.api import ApiClient, ApiError, Kind, Manifest
+
+from .manifests import controller_of, key_of, now
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+Handler = Callable[[Manifest | None, Manifest | None], None]
+"""Called with the object before and after: ``(None, new)``, ``(old, new)`` or ``(old, None)``."""
+
+_RETRY_SECONDS = 0.2
+
+
+class Informer:
+    """Caches one kind in all namespaces (or in one).
+
+    :param api: the client to read with
+    :param kind: what to cache
+    :param namespace: only this namespace
+    """
+
+    def __init__(self, *, api: ApiClient, kind: Kind, namespace: str | None = None) -> None:
+        self._api = api
+        self._kind = kind
+        self._namespace = namespace
+        self._objects: dict[Key, Manifest] = {}
+        self._by_owner: dict[str, set[Key]] = {}
+        self._handlers: list[Handler] = []
+        self.synced = asyncio.Event()
+
+    def subscribe(self, handler: Handler) -> None:
+        """Call ``handler`` on every change from now on, and for what is cached already."""
+        self._handlers.append(handler)
+        for manifest in self._objects.values():
+            handler(None, manifest)
+
+    def get(self, namespace: str, name: str) -> Manifest | None:
+        """The cached object; it must not be changed in place."""
+        return self._objects.get((namespace, name))
+
+    def all(self) -> Iterator[Manifest]:
+        """Every cached object."""
+        yield from self._objects.values()
+
+    def owned_by(self, uid: str) -> list[Manifest]:
+        """The objects whose managing controller has this uid."""
+        return [self._objects[key] for key in sorted(self._by_owner.get(uid, ()))]
+
+    def observe(self, manifest: Manifest) -> None:
+        """Take in the answer to one's own write at once, so that the next pass sees it."""
+        self._put(manifest)
+
+    def expect_deletion(self, namespace: str, name: str) -> None:
+        """Remember at once that one has deleted an object; the watch may tell later."""
+        old = self._objects.get((namespace, name))
+        if old is not None and "deletionTimestamp" not in old["metadata"]:
+            metadata = old["metadata"] | {"deletionTimestamp": now()}
+            self._objects[(namespace, name)] = old | {"metadata": metadata}
+
+    async def run(self) -> None:
+        """Keep the cache until cancelled; survives restarts and errors of the server."""
+        while True:
+            try:
+                version = await self._relist()
+                await self._follow(version)
+            except (ApiError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+                if not (isinstance(error, ApiError) and error.gone):
+                    log.debug("watch of %s broke: %s", self._kind.plural, error)
+                    await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _relist(self) -> str:
+        items, version = await self._api.list(self._kind, self._namespace)
+        listed = {key_of(item): item for item in items}
+        for key in [key for key in self._objects if key not in listed]:
+            self._drop(key)
+        for item in items:
+            self._put(item)
+        self.synced.set()
+        return version
+
+    async def _follow(self, version: str) -> None:
+        """Watch from ``version`` on; a stream that just ends is continued where it stopped."""
+        while True:
+            async for event in self._api.watch(self._kind, self._namespace, resource_version=version):
+                version = event.object["metadata"]["resourceVersion"]
+                if event.type == "DELETED":
+                    self._drop(key_of(event.object))
+                elif event.type in ("ADDED", "MODIFIED"):
+                    self._put(event.object)
+
+    def _put(self, manifest: Manifest) -> None:
+        key = key_of(manifest)
+        old = self._objects.get(key)
+        if old is not None and not _is_newer(manifest, old):
+            return
+        self._unindex(key)
+        self._objects[key] = manifest
+        owner = controller_of(manifest)
+        if owner is not None:
+            self._by_owner.setdefault(owner["uid"], set()).add(key)
+        self._tell(old, manifest)
+
+    def _drop(self, key: Key) -> None:
+        self._unindex(key)
+        old = self._objects.pop(key, None)
+        if old is not None:
+            self._tell(old, None)
+
+    def _unindex(self, key: Key) -> None:
+        old = self._objects.get(key)
+        owner = controller_of(old) if old is not None else None
+        if owner is not None:
+            keys = self._by_owner.get(owner["uid"], set())
+            keys.discard(key)
+            if not keys:
+                self._by_owner.pop(owner["uid"], None)
+
+    def _tell(self, old: Manifest | None, new: Manifest | None) -> None:
+        for handler in self._handlers:
+            handler(old, new)
+
+
+def _is_newer(manifest: Manifest, old: Manifest) -> bool:
+    """Whether to replace what is cached: own writes may be observed before the watch delivers older events.
+
+    Resource versions are opaque to clients in general, but those of one resource type are decimal and grow
+    in every API server there is (and officially since Kubernetes 1.35).
+    """
+    try:
+        return int(manifest["metadata"]["resourceVersion"]) > int(old["metadata"]["resourceVersion"])
+    except (KeyError, ValueError):
+        return True

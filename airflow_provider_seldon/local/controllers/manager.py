@@ -1,0 +1,113 @@
+"""Starts and stops all controllers; what kube-controller-manager and Seldon's operator are to a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from airflow_provider_seldon.local.api import (
+    DEPLOYMENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    NAMESPACES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    REPLICA_SETS,
+    SCALED_OBJECTS,
+    SELDON_DEPLOYMENTS,
+    SERVICES,
+    ApiClient,
+    Kind,
+)
+from airflow_provider_seldon.local.lies import Lies
+
+from .deployment import DeploymentController
+from .informer import Informer
+from .queue import WorkQueue
+from .recorder import Recorder
+from .replica_set import ReplicaSetController
+from .seldon import SeldonController
+from .seldon_pass import Cluster
+
+_OPTIONAL = (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SCALED_OBJECTS)
+
+
+class Controllers:
+    """Runs the controllers against one API server, over HTTP.
+
+    :param api: the client to read and write with
+    :param lies: what to be slow or wrong about
+    :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
+    """
+
+    def __init__(self, *, api: ApiClient, lies: Lies | None = None, seldon_only: bool = False) -> None:
+        self._api = api
+        self._lies = lies or Lies()
+        self._seldon_only = seldon_only
+        self._tasks: list[asyncio.Task[None]] = []
+        self._queues: list[WorkQueue] = []
+        self.operator: SeldonController | None = None
+
+    async def start(self) -> None:
+        """Fill the caches, then work until :meth:`stop`."""
+        kinds = [SELDON_DEPLOYMENTS, DEPLOYMENTS, SERVICES, NAMESPACES]
+        kinds += [] if self._seldon_only else [REPLICA_SETS, PODS]
+        informers = {kind: Informer(api=self._api, kind=kind) for kind in kinds}
+        for kind, informer in informers.items():
+            self._spawn(informer.run(), f"informer {kind.plural}")
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(informer.synced.wait() for informer in informers.values()))
+        recorder = self._recorder("seldon-controller-manager")
+        self.operator = SeldonController(
+            cluster=Cluster(
+                api=self._api,
+                deployments=informers[DEPLOYMENTS],
+                services=informers[SERVICES],
+                recorder=recorder,
+                served=frozenset([kind for kind in _OPTIONAL if await self._api.serves(kind)]),
+            ),
+            seldon_deployments=informers[SELDON_DEPLOYMENTS],
+            namespaces=informers[NAMESPACES],
+            lies=self._lies,
+        )
+        self._work(self.operator.queue)
+        if not self._seldon_only:
+            self._start_kubernetes(informers)
+
+    def _start_kubernetes(self, informers: dict[Kind, Informer]) -> None:
+        deployments = DeploymentController(
+            api=self._api,
+            deployments=informers[DEPLOYMENTS],
+            replica_sets=informers[REPLICA_SETS],
+            recorder=self._recorder("deployment-controller"),
+            lies=self._lies,
+        )
+        replica_sets = ReplicaSetController(
+            api=self._api,
+            replica_sets=informers[REPLICA_SETS],
+            pods=informers[PODS],
+            recorder=self._recorder("replicaset-controller"),
+        )
+        self._work(deployments.queue)
+        self._work(replica_sets.queue)
+
+    async def stop(self) -> None:
+        """Stop all work; nothing in the cluster changes by that."""
+        for queue in self._queues:
+            queue.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def _recorder(self, component: str) -> Recorder:
+        recorder = Recorder(api=self._api, component=component)
+        self._spawn(recorder.run(), f"events of {component}")
+        return recorder
+
+    def _work(self, queue: WorkQueue) -> None:
+        self._queues.append(queue)
+        self._spawn(queue.run(), "queue")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))

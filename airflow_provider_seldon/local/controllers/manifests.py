@@ -1,0 +1,148 @@
+"""Reading and comparing Kubernetes objects as plain data. Pure; knows no resource type in particular."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_seldon.local.api import Manifest
+
+__all__ = [
+    "canonical",
+    "condition",
+    "controller_of",
+    "dig",
+    "is_derivative",
+    "is_subset",
+    "key_of",
+    "name_of",
+    "namespace_of",
+    "now",
+    "owner_reference",
+    "short_hash",
+]
+
+# Kubernetes' own alphabet for generated names: no vowels, so that no words appear (apimachinery, util/rand).
+_SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def dig(value: Any, *path: str | int, default: Any = None) -> Any:
+    """The value below ``path``, or ``default`` where any step is missing or null."""
+    for step in path:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, Sequence) and isinstance(step, int) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return default
+        if value is None:
+            return default
+    return value
+
+
+def name_of(manifest: Manifest) -> str:
+    """``metadata.name``."""
+    return str(manifest["metadata"]["name"])
+
+
+def namespace_of(manifest: Manifest) -> str:
+    """``metadata.namespace``, empty for what has none."""
+    return str(manifest["metadata"].get("namespace") or "")
+
+
+def key_of(manifest: Manifest) -> tuple[str, str]:
+    """Namespace and name: what the caches and queues call an object."""
+    return namespace_of(manifest), name_of(manifest)
+
+
+def now(*, micro: bool = False) -> str:
+    """The time as Kubernetes writes it: RFC 3339 in UTC, whole seconds unless ``micro``."""
+    moment = datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")
+
+
+def canonical(value: Any) -> str:
+    """One JSON text per value, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def short_hash(value: Any, length: int = 10) -> str:
+    """A hash of a value in the alphabet that Kubernetes uses for name suffixes."""
+    number = int.from_bytes(hashlib.sha256(canonical(value).encode()).digest()[:10], "big")
+    text = ""
+    for _ in range(length):
+        number, digit = divmod(number, len(_SAFE_ALPHABET))
+        text += _SAFE_ALPHABET[digit]
+    return text
+
+
+def owner_reference(owner: Manifest) -> Manifest:
+    """The reference by which a child names its managing controller."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": name_of(owner),
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def controller_of(manifest: Manifest) -> Manifest | None:
+    """The owner reference of the managing controller, if there is one."""
+    for reference in manifest["metadata"].get("ownerReferences") or []:
+        if reference.get("controller"):
+            return dict(reference)
+    return None
+
+
+def condition(status: Any, kind: str) -> Manifest | None:
+    """The condition of that type in a status, if there is one."""
+    for entry in dig(status, "conditions", default=[]):
+        if entry.get("type") == kind:
+            return dict(entry)
+    return None
+
+
+def is_subset(wanted: Any, found: Any) -> bool:
+    """Whether all that is ``wanted`` is in ``found`` as well; lists must have the same length.
+
+    What the API server added by defaulting does not count as a difference; unset and empty are the same.
+    """
+    if isinstance(wanted, Mapping):
+        found = found or {}
+        return isinstance(found, Mapping) and all(
+            is_subset(value, found.get(key)) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        found = found or []
+        return len(wanted) == len(found) and all(
+            is_subset(one, other) for one, other in zip(wanted, found, strict=True)
+        )
+    if wanted is None:
+        return True
+    return bool(wanted == found)
+
+
+def is_derivative(old: Any, new: Any) -> bool:
+    """Whether ``new`` merely adds to ``old``: unset fields are ignored, lists may have become longer.
+
+    The operator counts a pod template as changed only when this is false (Seldon Core reference, section
+    2.2): purely additive updates pass unnoticed.
+    """
+    if not old:
+        return True
+    if isinstance(old, Mapping):
+        return isinstance(new, Mapping) and all(
+            is_derivative(value, new.get(key)) for key, value in old.items()
+        )
+    if isinstance(old, list):
+        return (
+            isinstance(new, list)
+            and len(old) <= len(new)
+            and all(is_derivative(one, other) for one, other in zip(old, new, strict=False))
+        )
+    return bool(old == new)
