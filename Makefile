@@ -1,0 +1,53 @@
+# Everything a fresh machine needs is made here: `python3` (3.11 or 3.12, with venv), `make` and a package index.
+PYTHON ?= python3
+AIRFLOW ?= 3.3
+VENVS := $(CURDIR)/.venvs
+UV := $(VENVS)/tools/bin/uv
+MLSERVER_PYTHON := $(VENVS)/mlserver/bin/python
+export SELDON_LOCAL_MLSERVER_PYTHON := $(MLSERVER_PYTHON)
+export UV_LINK_MODE := copy
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+
+.PHONY: help demo test test-unit lint format bench clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine
+	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
+
+test: test-3.3 test-2.11 ## run the tests on both Airflow versions
+
+test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready
+	$(VENVS)/airflow-$*/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENVS)/airflow-3.3/.ready ## check style and types
+	$(VENVS)/airflow-3.3/bin/ruff check .
+	$(VENVS)/airflow-3.3/bin/ruff format --check .
+	$(VENVS)/airflow-3.3/bin/mypy
+
+format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
+	$(VENVS)/airflow-3.3/bin/ruff check --fix .
+	$(VENVS)/airflow-3.3/bin/ruff format .
+
+bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
+	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py
+
+$(UV):
+	$(PYTHON) -m venv $(VENVS)/tools
+	$(VENVS)/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENVS)/airflow-%/.ready: $(UV) pyproject.toml constraints/airflow-%.txt
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --constraints constraints/airflow-$*.txt -e '.[test,lint]'
+	@touch $@
+
+$(VENVS)/mlserver/.ready: $(UV) constraints/mlserver.txt
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --no-deps --requirements constraints/mlserver.txt
+	@touch $@
+
+clean: ## remove everything that was made here
+	rm -rf $(VENVS) .cache .local-seldon .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

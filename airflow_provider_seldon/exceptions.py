@@ -1,0 +1,159 @@
+"""
+What can go wrong, by name.
+
+One small tree under :class:`SeldonError`, which is an ``AirflowException``. A class says *what* happened, its
+text says *what to do next*, and ``retryable`` says whether another try of the same task can help, so that a
+retry policy can match on classes instead of on texts.
+
+No exception text ever carries a credential: request bodies are never quoted, only names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+
+class SeldonError(AirflowException):
+    """Base of everything this provider raises."""
+
+    #: Whether running the same task again, unchanged, can succeed.
+    retryable: ClassVar[bool] = True
+
+
+class InvalidModelServerError(SeldonError):
+    """The request is wrong; nothing was sent to the cluster. The text names each field and its fix."""
+
+    retryable = False
+
+
+class ConnectionConfigError(SeldonError):
+    """The Airflow connection cannot be turned into access to a cluster. The text names the field."""
+
+    retryable = False
+
+
+class NotFoundError(SeldonError):
+    """No such object, or the API server does not know its kind (HTTP 404)."""
+
+
+class DeploymentNotFoundError(NotFoundError):
+    """No such SeldonDeployment."""
+
+
+class ExistsError(SeldonError):
+    """An object of that name exists already (HTTP 409, reason AlreadyExists)."""
+
+
+class NotManagedError(SeldonError):
+    """
+    The object exists, but was not made by this provider; it is left as it is.
+
+    :param owners: field managers and controllers found on the object.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str, *, owners: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.owners = tuple(owners)
+
+
+class ConflictError(SeldonError):
+    """
+    Another writer owns a field, or changed the object since it was read (HTTP 409).
+
+    :param managers: field managers that own the fields, empty for a resource version conflict.
+    :param fields: the fields in conflict.
+    """
+
+    def __init__(self, message: str, *, managers: Sequence[str] = (), fields: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.managers = tuple(managers)
+        self.fields = tuple(fields)
+
+
+class RejectedError(SeldonError):
+    """The API server or an admission webhook refused the object (HTTP 400, 422); holds its own sentence."""
+
+    retryable = False
+
+
+class ForbiddenError(SeldonError):
+    """The credentials lack a right (HTTP 403); the text names verb and resource."""
+
+    retryable = False
+
+
+class UnauthorizedError(SeldonError):
+    """The credentials were not accepted (HTTP 401)."""
+
+
+class ServerUnavailableError(SeldonError):
+    """
+    The API server (or a webhook it calls) did not answer usefully, retries included.
+
+    :param status: HTTP status of the last answer, 0 when there was none.
+    :param retry_after: seconds that the server asked to wait, None when it did not say.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RolloutError(SeldonError):
+    """
+    A wait for a deployment ended without the applied version serving.
+
+    :param reason: one CamelCase word, such as ``ProgressDeadlineExceeded``.
+    :param deployment: ``namespace/name``.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", deployment: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.deployment = deployment
+
+
+class RolloutFailedError(RolloutError):
+    """The applied version cannot come to serve as it is; what served before keeps serving."""
+
+
+class RolloutTimeoutError(RolloutError):
+    """The applied version did not serve before the deadline; what served before keeps serving."""
+
+
+class ReplacedError(RolloutError):
+    """While waiting, another writer deleted and re-created the deployment (its uid changed)."""
+
+
+class DeletedError(RolloutError):
+    """The deployment was deleted while waiting."""
+
+
+class StaleRunError(SeldonError):
+    """A newer DAG run has deployed already; this older run does not roll it back."""
+
+    retryable = False
+
+
+class DeployDecisionError(SeldonError):
+    """The deploy decision is not one that the operator understands, or it asks the task to fail."""
+
+    retryable = False
+
+
+class PredictionError(SeldonError):
+    """
+    A prediction request was not answered with a prediction, or not with the expected one.
+
+    :param status: HTTP status of the answer, 0 when there was none.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status

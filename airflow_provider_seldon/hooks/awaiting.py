@@ -1,0 +1,64 @@
+"""Waiting in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.outcome import Ending, Outcome
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
+
+
+async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> SeldonHook:
+    """
+    Return a hook whose connection has been fetched without blocking the event loop.
+
+    Airflow 3.3 ends a triggerer in which a connection is fetched synchronously while another asynchronous call
+    is in flight (apache/airflow #68377).
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    # The import takes more than a second, so it happens in a thread.
+    hook_class = await asyncio.to_thread(_hook_class)
+    try:
+        connection = await get_async_connection(seldon_conn_id)
+    except AirflowNotFoundException:
+        if seldon_conn_id != hook_class.default_conn_name:
+            raise
+        connection = None
+    return hook_class(
+        seldon_conn_id if connection is not None else None, namespace=namespace, connection=connection
+    )
+
+
+def _hook_class() -> type[SeldonHook]:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+    return SeldonHook
+
+
+async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
+    """Run a trigger's wait; see :class:`SeldonDeploymentTrigger`."""
+    hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
+    expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
+    name = trigger.name
+    while name is None:
+        found = await asyncio.to_thread(lambda: hook.find_model_servers(**(trigger.selectors or {})))
+        name = found[0].name if found else None
+        if name is None:
+            if time.time() >= trigger.deadline:
+                return Outcome(
+                    ending=Ending.TIMEOUT,
+                    name="",
+                    namespace=trigger.namespace,
+                    reason="NotFound",
+                    message=f"no deployment matches {dict(trigger.selectors or {})}",
+                )
+            await asyncio.sleep(5.0)
+    return await asyncio.to_thread(hook.wait_for, name, expected=expected, deadline=trigger.deadline)

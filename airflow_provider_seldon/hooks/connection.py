@@ -1,0 +1,126 @@
+"""From an Airflow connection to a cluster and to the ingress in front of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepalive
+from airflow.providers.common.compat.sdk import Connection
+
+from airflow_provider_seldon.hooks.ingress import Ingress
+from airflow_provider_seldon.hooks.mask import mask_configuration
+from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.configuration import Cluster, ClusterSettings, load
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+
+class SeldonConnectionHook(KubernetesHook):
+    """
+    Resolves a connection, once and lazily; knows nothing of model servers.
+
+    :param seldon_conn_id: the Airflow connection. ``seldon_default`` may be missing: then the pod's service
+        account or the default kubeconfig is used.
+    :param namespace: overrides the connection's namespace.
+    :param connection: the connection itself, where it has been fetched already (in a triggerer, where fetching
+        it must not block the event loop).
+    :param kubernetes_options: overrides of ``KubernetesHook``: ``in_cluster``, ``config_file``, ``config_dict``,
+        ``cluster_context``, ``disable_verify_ssl``, ``disable_tcp_keepalive``.
+    """
+
+    default_conn_name = "seldon_default"
+
+    def __init__(
+        self,
+        seldon_conn_id: str | None = default_conn_name,
+        *,
+        namespace: str | None = None,
+        connection: Connection | None = None,
+        **kubernetes_options: Any,
+    ) -> None:
+        super().__init__(conn_id=seldon_conn_id, kubernetes_conn_id=None, **kubernetes_options)
+        self._namespace = namespace
+        if connection is not None:
+            self.__dict__["connection"] = connection
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The Airflow connection; an empty one where none is named."""
+        if not self.conn_id:
+            return Connection(conn_id=self.default_conn_name)
+        return self.get_connection(self.conn_id)
+
+    @cached_property
+    def conn_extras(self) -> dict[str, Any]:
+        """The connection's extra fields."""
+        return dict(self.connection.extra_dejson or {})
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """
+        The resolved cluster; read once.
+
+        :raises ConnectionConfigError: the connection cannot be used; the text names the field.
+        """
+        cluster = load(self._settings())
+        mask_configuration(cluster.configuration)
+        self._is_in_cluster = cluster.in_cluster
+        return cluster
+
+    def get_conn(self) -> ApiClient:
+        """Return an authenticated client of the Kubernetes API, with a configuration of its own."""
+        from kubernetes.client import ApiClient
+
+        configuration = self.cluster.configuration
+        if not self._flag("disable_tcp_keepalive", self.disable_tcp_keepalive):
+            configure_tcp_keepalive(configuration)
+        return ApiClient(configuration=configuration)
+
+    @cached_property
+    def client(self) -> SeldonClient:
+        """Kubernetes API for the SeldonDeployments of the namespace."""
+        return SeldonClient(self.api_client, namespace=self.namespace)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of every call: the argument's, the connection's, the kubeconfig's, ``default``."""
+        return self.cluster.namespace
+
+    def get_namespace(self) -> str | None:
+        """Return :attr:`namespace` (the name that ``KubernetesHook`` has for it)."""
+        return self.namespace
+
+    @cached_property
+    def ingress(self) -> Ingress:
+        """How to reach the ingress gateway."""
+        verify = self._get_field("ingress_verify")
+        if isinstance(verify, str) and verify.strip().lower() in {"true", "false"}:
+            verify = verify.strip().lower() == "true"
+        # _get_field returns None for false values, and "do not verify" is one.
+        if self.conn_extras.get("ingress_verify") is False:
+            verify = False
+        return Ingress(
+            url=self._get_field("ingress_url"),
+            login=self.connection.login,
+            password=self.connection.password,
+            token=self._get_field("ingress_token"),
+            verify=True if verify is None else verify,
+            host_header=self._get_field("ingress_host_header"),
+        )
+
+    def _settings(self) -> ClusterSettings:
+        return ClusterSettings(
+            in_cluster=self._flag("in_cluster", self.in_cluster),
+            kube_config_path=self.config_file or self._get_field("kube_config_path"),
+            kube_config=self.config_dict or self._get_field("kube_config"),
+            context=self.cluster_context or self._get_field("cluster_context"),
+            verify_ssl=not self._flag("disable_verify_ssl", self.disable_verify_ssl),
+            namespace=self._namespace or self._get_field("namespace"),
+        )
+
+    def _flag(self, name: str, argument: bool | None) -> bool:
+        value = argument if argument is not None else self._get_field(name)
+        return value.strip().lower() in {"true", "1", "yes"} if isinstance(value, str) else bool(value)

@@ -1,0 +1,80 @@
+"""Finding this provider's deployments: labels narrow the LIST down, annotations decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from airflow_provider_seldon.core import identity
+from airflow_provider_seldon.core.identity import Identity, label_value
+from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
+from airflow_provider_seldon.kube.client import SeldonClient
+
+#: Fact -> annotation that holds its full value.
+ANNOTATIONS = {
+    "dag_id": identity.ANNOTATION_DAG_ID,
+    "task_id": identity.ANNOTATION_TASK_ID,
+    "run_id": identity.ANNOTATION_RUN_ID,
+    "model_name": identity.ANNOTATION_MODEL_NAME,
+    "model_uri": identity.ANNOTATION_MODEL_URI,
+    "implementation": identity.ANNOTATION_IMPLEMENTATION,
+}
+
+
+class Finder:
+    """
+    Finds deployments of one namespace.
+
+    :param client: client of that namespace.
+    """
+
+    def __init__(self, client: SeldonClient) -> None:
+        self._client = client
+
+    def find(
+        self,
+        *,
+        facts: Mapping[str, str | None],
+        running: bool = False,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[SeldonDeployment]:
+        """
+        Return matching deployments, newest first.
+
+        :param facts: values of :data:`ANNOTATIONS` that must be equal; None does not filter.
+        :param running: only those whose state is ``Available``.
+        :param labels: further labels that must be equal.
+        """
+        wanted = {ANNOTATIONS[fact]: value for fact, value in facts.items() if value is not None}
+        known = Identity(
+            dag_id=facts.get("dag_id") or "",
+            task_id=facts.get("task_id") or "",
+            model_name=facts.get("model_name") or "",
+        )
+        selectors = [known.selector()] + [
+            f"{key}={label_value(value)}" for key, value in (labels or {}).items()
+        ]
+        found = self._client.find(
+            labels=",".join(selectors), fields=f"metadata.name={name}" if name else None
+        )
+        return newest_first(
+            deployment
+            for deployment in found
+            if all(deployment.annotations.get(key) == value for key, value in wanted.items())
+            and (not running or deployment.state is DeploymentState.AVAILABLE)
+        )
+
+    def equivalents(self, wanted: Identity) -> list[SeldonDeployment]:
+        """Return the deployments that serve versions of the same model from the same DAG task, newest first."""
+        found = self._client.find(labels=wanted.selector())
+        return newest_first(deployment for deployment in found if wanted.matches(deployment))
+
+
+def newest_first(deployments: Iterable[SeldonDeployment]) -> list[SeldonDeployment]:
+    """Sort by creation time, newest first; one without a creation time counts as the oldest."""
+
+    def created(deployment: SeldonDeployment) -> tuple[str, str]:
+        metadata = deployment.metadata
+        return (metadata.creation_timestamp if metadata else None) or "", deployment.name
+
+    return sorted(deployments, key=created, reverse=True)

@@ -1,0 +1,336 @@
+"""
+The Seldon hook: an Airflow connection becomes access to the SeldonDeployments of a cluster.
+
+Its methods are those of a model deployer: deploy, find, inspect, scale, delete, predict, read logs. What is to
+be done is decided by ``core.rollout.plan``; this module asks the cluster for what the decision needs and
+carries it out, in an order that is safe to interrupt anywhere: nothing that serves is deleted or scaled down
+before its successor is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.endpoint import parse_response, request_body
+from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailurePolicy
+from airflow_provider_seldon.core.info import ModelServerInfo
+from airflow_provider_seldon.exceptions import NotManagedError
+from airflow_provider_seldon.hooks import forms
+from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
+from airflow_provider_seldon.hooks.deployer import Deployer, Rollout
+from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.expectation import Expectation
+    from airflow_provider_seldon.core.identity import Identity
+    from airflow_provider_seldon.core.model_server import ModelServer
+    from airflow_provider_seldon.core.outcome import Outcome
+    from airflow_provider_seldon.core.resource import SeldonDeployment
+
+#: What the account of a connection must be allowed: text -> (verb, API group, resource).
+RIGHTS = {
+    f"{verb} {resource}{f'.{group}' if group else ''}": (verb, group, resource)
+    for group, resource, verbs in (
+        ("machinelearning.seldon.io", "seldondeployments", "get list watch create patch delete"),
+        ("apps", "deployments", "list watch"),
+        ("", "pods", "list"),
+        ("", "pods/log", "get"),
+        ("", "events", "list"),
+    )
+    for verb in verbs.split()
+}
+
+
+class SeldonHook(SeldonConnectionHook):
+    """
+    Access to Seldon Core in one namespace of a cluster.
+
+    The connection has type ``seldon``; a plain Kubernetes connection works as well, without predictions. Its
+    extra fields are those of a Kubernetes connection (``in_cluster``, ``kube_config_path``, ``kube_config``,
+    ``cluster_context``, ``namespace``, ``disable_verify_ssl``, ``disable_tcp_keepalive``) and:
+
+    - ``ingress_url``: base URL of the ingress gateway; ``ingress_host_header``, ``ingress_verify`` (true, false
+      or a CA bundle's path), ``ingress_token`` (bearer), or the connection's login and password (basic);
+    - ``storage_env_from``: name of an existing Secret with rclone settings, used where a model server names none;
+    - ``storage_conn_id``: id of an Airflow connection whose credentials become such a Secret.
+
+    ``storage_env_from`` has its name because Airflow masks, in every log, the value of a field whose name
+    contains "secret".
+
+    :param seldon_conn_id: the Airflow connection. ``seldon_default`` may be missing: then the pod's service
+        account or the default kubeconfig is used.
+    :param namespace: overrides the connection's namespace.
+    :param connection: the connection itself, where it has been fetched already.
+    :param kubernetes_options: overrides of ``KubernetesHook``, such as ``config_file`` or ``cluster_context``.
+    """
+
+    conn_name_attr = "seldon_conn_id"
+    default_conn_name = "seldon_default"
+    conn_type = "seldon"
+    hook_name = "Seldon Core"
+
+    # Airflow 2.11 looks for these two on the class itself; inherited ones are ignored.
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields of the connection form, for Airflow 2.11."""
+        return forms.widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how the standard fields of the connection form look, for Airflow 2.11."""
+        return forms.behaviour()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether the cluster answers, knows SeldonDeployments, and grants the rights that are needed."""
+        try:
+            if not self.client.crd_served():
+                return False, (
+                    f"The cluster at {self.cluster.configuration.host} answers, but does not know "
+                    "SeldonDeployments (machinelearning.seldon.io/v1). Install Seldon Core there, or check the host."
+                )
+            missing = self.client.missing_rights(RIGHTS)
+        except Exception as error:
+            return False, str(error)
+        if missing:
+            return False, (
+                f"The connection's account lacks, in namespace {self.namespace}: {', '.join(missing)}. "
+                "Bind a role that grants them."
+            )
+        return True, f"Seldon Core answers in namespace {self.namespace}, and all rights needed are there."
+
+    def deploy_model(
+        self,
+        server: ModelServer,
+        *,
+        identity: Identity,
+        deploy: bool = True,
+        replace: bool = True,
+        metrics: Mapping[str, float] | None = None,
+        force_conflicts: bool = False,
+        adopt: bool = False,
+    ) -> Rollout:
+        """
+        Bring a model server onto the cluster, as ``core.rollout.plan`` decides, without waiting for it.
+
+        :param server: what is asked for.
+        :param identity: which DAG task asks; its earlier deployments are the equivalents.
+        :param deploy: False turns the candidate down: what serves stays, and is restarted where it is down.
+        :param replace: update the newest equivalent in place (its URL stays) instead of adding another.
+        :param metrics: metrics of the candidate, recorded on the deployment.
+        :param force_conflicts: take over fields that other managers own.
+        :param adopt: take over a deployment of the given name that this provider did not make.
+        :returns: what was done; pass it to :meth:`complete` when it serves.
+        :raises InvalidModelServerError: the request is wrong; nothing was sent.
+        :raises NotManagedError: a deployment of that name is somebody else's.
+        """
+        return Deployer(hook=self).deploy(
+            server,
+            identity=identity,
+            deploy=deploy,
+            replace=replace,
+            metrics=metrics,
+            force_conflicts=force_conflicts,
+            adopt=adopt,
+        )
+
+    def complete(self, rollout: Rollout) -> list[str]:
+        """
+        Record that a rollout serves, and delete the deployments that it supersedes.
+
+        Call it only after the wait has ended well.
+
+        :returns: names of the deleted deployments.
+        """
+        return Deployer(hook=self).complete(rollout)
+
+    def wait_for(
+        self,
+        name: str,
+        *,
+        expected: Expectation | None = None,
+        deadline: float,
+        policy: FailurePolicy = DEFAULT_POLICY,
+    ) -> Outcome:
+        """
+        Block until a deployment serves, is known not to, or the time is over; progress goes to the task log.
+
+        :param expected: what was written, from a :class:`Rollout`; without it, whatever is deployed is judged,
+            and its coming into being is waited for.
+        :param deadline: epoch seconds; a deadline that is over means: look once.
+        :param policy: what fails a rollout.
+        """
+        return Waiter(self).wait(name, expected=expected, deadline=deadline, policy=policy)
+
+    def raise_for_outcome(self, outcome: Outcome) -> None:
+        """
+        Raise the exception that an outcome stands for; a good one raises nothing.
+
+        :raises RolloutError: the subclass for the ending, with the diagnosis.
+        """
+        raise_for(outcome)
+
+    def find_model_servers(
+        self,
+        *,
+        running: bool = False,
+        name: str | None = None,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        model_name: str | None = None,
+        model_uri: str | None = None,
+        implementation: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[SeldonDeployment]:
+        """
+        Find this provider's deployments, newest first, by one LIST per 500.
+
+        A filter that is None does not filter. Values are compared in full, however long they are.
+
+        :param running: only those whose state is ``Available``.
+        :param labels: further labels that must be equal.
+        """
+        return Finder(self.client).find(
+            running=running,
+            name=name,
+            labels=labels,
+            facts={
+                "dag_id": dag_id,
+                "task_id": task_id,
+                "run_id": run_id,
+                "model_name": model_name,
+                "model_uri": model_uri,
+                "implementation": implementation,
+            },
+        )
+
+    def get_model_server_info(
+        self, deployment: SeldonDeployment | str, *, action: str = ""
+    ) -> ModelServerInfo:
+        """
+        Return name, URLs, state and origin of a deployment.
+
+        :param deployment: the deployment, or its name.
+        :param action: recorded in the result.
+        :raises DeploymentNotFoundError: there is none of that name.
+        """
+        found = self.client.get(deployment) if isinstance(deployment, str) else deployment
+        return ModelServerInfo.of(
+            found, ingress_url=self.ingress.url, namespace=self.namespace, action=action
+        )
+
+    def delete_model_server(
+        self, name: str, *, wait: bool = True, timeout: float = 300.0, managed_only: bool = True
+    ) -> bool:
+        """
+        Delete a deployment with its children; absent is success.
+
+        :param wait: block until the last pod is gone.
+        :param timeout: seconds to wait.
+        :param managed_only: refuse a deployment that this provider did not make.
+        :returns: False when there was nothing to delete.
+        :raises NotManagedError: the deployment is somebody else's.
+        :raises RolloutTimeoutError: something was left when the time was over.
+        """
+        return Deployer(hook=self).delete(name, wait=wait, timeout=timeout, managed_only=managed_only)
+
+    def stop(self, name: str) -> SeldonDeployment:
+        """
+        Scale every predictor of a deployment to zero; its configuration stays.
+
+        :raises NotManagedError: the deployment is somebody else's.
+        """
+        return Deployer(hook=self).scale(name, stopped=True)
+
+    def start(self, name: str) -> SeldonDeployment:
+        """Scale a stopped deployment to its configured replicas, without waiting."""
+        return Deployer(hook=self).scale(name, stopped=False)
+
+    def predict(
+        self,
+        name: str,
+        data: Any,
+        *,
+        deployment: SeldonDeployment | None = None,
+        path: str | None = None,
+        timeout: float = 30.0,
+        retry_for: float = 30.0,
+    ) -> Any:
+        """
+        Send one prediction request in the deployment's own protocol and return the decoded answer.
+
+        :param data: rows (a list, a nested list, anything with ``tolist``), or a dict that is sent as it is.
+        :param deployment: spares the read that finds out protocol and graph.
+        :param path: path below the deployment's URL, instead of the protocol's own.
+        :param timeout: seconds for one request.
+        :param retry_for: seconds during which a gateway that is not ready is asked again.
+        :raises PredictionError: no prediction came.
+        """
+        found = deployment or self.client.get(name)
+        protocol = (found.spec.protocol if found.spec else None) or "seldon"
+        base = self.ingress.require_url()
+        url = self.get_model_server_info(found).prediction_url
+        if path:
+            url = f"{base}/seldon/{self.namespace}/{name}/{path.lstrip('/')}"
+        return self.ingress.post(url, request_body(protocol, data), timeout=timeout, retry_for=retry_for)
+
+    def predictions(self, name: str, data: Any, **options: Any) -> list[Any]:
+        """Like :meth:`predict`, but return only the rows of the prediction, whatever the protocol."""
+        found = options.pop("deployment", None) or self.client.get(name)
+        protocol = (found.spec.protocol if found.spec else None) or "seldon"
+        return parse_response(protocol, self.predict(name, data, deployment=found, **options))
+
+    def get_logs(
+        self, name: str, *, container: str | None = None, follow: bool = False, tail: int | None = None
+    ) -> Iterator[str]:
+        """
+        Yield the logs of a deployment's pods, newest pod first; see ``kube.pods.PodReader.all_logs``.
+
+        :param container: one container instead of all that have something to say.
+        :param follow: stay with the newest pod until it ends.
+        :param tail: the last so many lines of each container only.
+        """
+        return self.client.pods.all_logs(name, container=container, follow=follow, tail=tail)
+
+    def storage_connection_id(self) -> str | None:
+        """Return the id of the Airflow connection that holds storage credentials, if one is named."""
+        return self._get_field("storage_conn_id")
+
+    def default_storage_secret(self) -> str | None:
+        """Return the name of the Secret for model servers that name none, if there is one."""
+        return self._get_field("storage_env_from")
+
+    def require_managed(self, deployment: SeldonDeployment) -> None:
+        """
+        Refuse a deployment that this provider did not make.
+
+        :raises NotManagedError: naming who owns it.
+        """
+        from airflow_provider_seldon.core.identity import is_managed
+
+        if is_managed(deployment):
+            return
+        owners = owners_of(deployment)
+        by = f" but by {', '.join(owners)}" if owners else ""
+        raise NotManagedError(
+            f"SeldonDeployment {self.namespace}/{deployment.name} was not made by this provider{by}; it is left as "
+            "it is. Use another name, or say so explicitly where the operator offers it.",
+            owners=owners,
+        )
+
+
+def owners_of(deployment: SeldonDeployment) -> list[str]:
+    """Name the controllers and field managers found on an object, without the operator's status writes."""
+    metadata = deployment.metadata
+    references: Collection[Any] = (metadata.owner_references or ()) if metadata else ()
+    entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
+    controllers = [f"{_value(one, 'kind')} {_value(one, 'name')}" for one in references]
+    managers = {_value(one, "manager") for one in entries if not _value(one, "subresource")}
+    return [*controllers, *sorted(manager for manager in managers if manager)]
+
+
+def _value(entry: Any, key: str) -> str:
+    value = entry.get(key) if isinstance(entry, Mapping) else getattr(entry, key, None)
+    return str(value or "")

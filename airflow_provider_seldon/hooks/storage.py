@@ -1,0 +1,86 @@
+"""Which Secret the storage initializer reads, and where its content comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.storage import (
+    WITHOUT_CREDENTIALS,
+    StorageConnection,
+    is_credential,
+    rclone_settings,
+    scheme_of,
+    secret_name,
+)
+from airflow_provider_seldon.hooks.mask import mask_values
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.model_server import ModelServer
+    from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.kube.client import SeldonClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSecret:
+    """
+    A Secret for the storage initializer.
+
+    :param name: its name.
+    :param values: its content where this provider makes it; empty for an existing one, which is never written.
+    """
+
+    name: str
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def managed(self) -> bool:
+        """Whether this provider makes the Secret."""
+        return bool(self.values)
+
+    def ensure(self, client: SeldonClient) -> None:
+        """Write the Secret if this provider makes it."""
+        if self.managed:
+            client.secrets.apply(self.name, self.values)
+
+
+def storage_secret_for(
+    hook: SeldonHook, server: ModelServer, request: SeldonDeployment
+) -> StorageSecret | None:
+    """
+    Choose the Secret of a request.
+
+    The model server's own choice (a Secret or a service account) wins, then the connection's
+    ``storage_env_from``, then credentials made from its ``storage_conn_id``. A request whose model URIs need no
+    credentials gets none.
+
+    :raises InvalidRequestError: the storage connection cannot serve the model URIs.
+    """
+    if server.secret_name or server.service_account:
+        return None
+    nodes = [node for predictor in request.predictors if predictor.graph for node in predictor.graph.walk()]
+    schemes = {scheme_of(node.model_uri) for node in nodes if node.model_uri and not node.env_secret_ref_name}
+    if not schemes - WITHOUT_CREDENTIALS:
+        return None
+    if existing := hook.default_storage_secret():
+        return StorageSecret(name=existing)
+    conn_id = hook.storage_connection_id()
+    if not conn_id:
+        return None
+    settings = rclone_settings(_storage_connection(hook, conn_id), schemes)
+    mask_values(value for key, value in settings.items() if is_credential(key))
+    return StorageSecret(name=secret_name(settings), values=settings)
+
+
+def _storage_connection(hook: SeldonHook, conn_id: str) -> StorageConnection:
+    connection = hook.get_connection(conn_id)
+    return StorageConnection(
+        conn_id=conn_id,
+        conn_type=connection.conn_type or "",
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        extra=connection.extra_dejson or {},
+    )

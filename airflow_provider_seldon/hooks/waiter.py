@@ -1,0 +1,113 @@
+"""Waiting on a worker: the loop with the task's log and the diagnosis of a failure around it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.failure import FailurePolicy
+from airflow_provider_seldon.core.outcome import Ending, Outcome
+from airflow_provider_seldon.core.readiness import Verdict
+from airflow_provider_seldon.exceptions import (
+    DeletedError,
+    ReplacedError,
+    RolloutError,
+    RolloutFailedError,
+    RolloutTimeoutError,
+)
+from airflow_provider_seldon.hooks.mask import redact
+from airflow_provider_seldon.kube.diagnose import diagnose
+from airflow_provider_seldon.kube.polling import poll
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which an unchanged progress line is shown again.
+REPEAT = 60.0
+
+#: Ending -> exception, and what the user is told to do.
+ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
+    Ending.FAILED: (RolloutFailedError, "What served before keeps serving."),
+    Ending.TIMEOUT: (
+        RolloutTimeoutError,
+        "What served before keeps serving, and the rollout goes on; a retry waits for it. Raise timeout if it "
+        "needs longer.",
+    ),
+    Ending.DELETED: (DeletedError, "A retry deploys it again."),
+    Ending.REPLACED: (ReplacedError, "Another writer deployed under this name; agree on one."),
+}
+
+
+class Progress:
+    """Writes one line per change and one per minute, so that a long wait can be read."""
+
+    def __init__(self, name: str, logger: logging.Logger = log) -> None:
+        self._name = name
+        self._log = logger
+        self._last = ""
+        self._at = 0.0
+
+    def __call__(self, verdict: Verdict) -> None:
+        """Note a verdict."""
+        line = f"{verdict.progress} ({verdict.reason})"
+        if line == self._last and time.monotonic() - self._at < REPEAT:
+            return
+        self._last, self._at = line, time.monotonic()
+        self._log.info("%s: %s", self._name, line)
+
+
+class Waiter:
+    """
+    Waits for deployments of a hook's namespace.
+
+    :param hook: the connection.
+    """
+
+    def __init__(self, hook: SeldonHook) -> None:
+        self._hook = hook
+
+    def wait(
+        self, name: str, *, expected: Expectation | None, deadline: float, policy: FailurePolicy
+    ) -> Outcome:
+        """See :meth:`SeldonHook.wait_for`."""
+        looks_once = deadline <= time.time()
+        outcome = poll(
+            self._hook.client,
+            name,
+            expected=expected or Expectation(),
+            deadline=deadline,
+            policy=policy,
+            on_progress=Progress(name),
+            until_exists=expected is None,
+        )
+        return outcome if looks_once else self.explain(outcome)
+
+    def explain(self, outcome: Outcome) -> Outcome:
+        """Add the diagnosis to a bad outcome, before anything is cleaned up."""
+        if outcome.ending not in {Ending.FAILED, Ending.TIMEOUT} or outcome.diagnosis:
+            return outcome
+        return outcome.explained(diagnose(self._hook.client, outcome.name, redact=redact))
+
+
+def raise_for(outcome: Outcome) -> None:
+    """See :meth:`SeldonHook.raise_for_outcome`."""
+    if outcome.ending is Ending.READY:
+        return
+    kind, advice = ERRORS[outcome.ending]
+    where = f"{outcome.namespace}/{outcome.name}"
+    text = f"{where} {_ENDED[outcome.ending]}: {outcome.reason}: {outcome.message}. {advice}"
+    raise kind(
+        f"{text}\n{outcome.diagnosis}" if outcome.diagnosis else text, reason=outcome.reason, deployment=where
+    )
+
+
+_ENDED = {
+    Ending.FAILED: "does not come to serve",
+    Ending.TIMEOUT: "did not serve in time",
+    Ending.DELETED: "was deleted while it was waited for",
+    Ending.REPLACED: "was replaced while it was waited for",
+}

@@ -1,0 +1,287 @@
+"""
+SeldonDeployments of one namespace: apply, get, find, delete.
+
+Writes are server-side apply with the field manager ``airflow-provider-seldon`` and strict field validation:
+a field that the cluster's CRD does not know is an error instead of being dropped without a word, and what an
+earlier apply set and this one leaves out is removed (a merge patch would keep it).
+
+What this does *not* do: decide. It neither looks who owns an object nor waits for a rollout.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.identity import MANAGER
+from airflow_provider_seldon.core.resource import GROUP, PLURAL, VERSION, SeldonDeployment
+from airflow_provider_seldon.exceptions import (
+    DeploymentNotFoundError,
+    NotFoundError,
+    RolloutTimeoutError,
+)
+from airflow_provider_seldon.kube.pods import PodReader
+from airflow_provider_seldon.kube.secrets import SecretWriter
+from airflow_provider_seldon.kube.transport import APPLY, MERGE, Transport
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+log = logging.getLogger(__name__)
+
+#: Objects per page of a LIST (Kubernetes API concepts, "Retrieving large results sets in chunks").
+PAGE_SIZE = 500
+#: Seconds between two looks while a deletion finishes.
+DELETION_POLL = 1.0
+
+
+class SeldonClient:
+    """
+    Kubernetes API for the SeldonDeployments of one namespace.
+
+    :param api_client: authenticated client, usually ``SeldonHook(...).api_client``.
+    :param namespace: the namespace of every call.
+    :param field_manager: owner recorded for the fields that this client sets.
+    """
+
+    def __init__(self, api_client: ApiClient, *, namespace: str, field_manager: str = MANAGER) -> None:
+        self.namespace = namespace
+        self.field_manager = field_manager
+        self._transport = Transport(api_client)
+        #: Pods, their logs and events.
+        self.pods = PodReader(self._transport, namespace=namespace)
+        #: Secrets with storage credentials.
+        self.secrets = SecretWriter(self._transport, namespace=namespace, field_manager=field_manager)
+
+    def apply(
+        self,
+        deployment: SeldonDeployment,
+        *,
+        resource_version: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> SeldonDeployment:
+        """
+        Create the deployment, or make the existing one equal to it, in one request.
+
+        :param deployment: the whole object as it should be; its status is not sent.
+        :param resource_version: refuse if the stored object is not at this version any more.
+        :param force: take over fields that other managers own.
+        :param dry_run: let the server check everything, webhooks included, and store nothing.
+        :returns: the object as stored (or as it would be).
+        :raises ConflictError: fields belong to other managers, or the resource version has moved on.
+        :raises RejectedError: unknown field, or refused by the schema or the admission webhook.
+        """
+        manifest = deployment.to_manifest()
+        manifest.pop("status", None)
+        metadata = dict(manifest.get("metadata") or {})
+        metadata["namespace"] = self.namespace
+        for server_side in ("managedFields", "creationTimestamp", "generation", "uid", "resourceVersion"):
+            metadata.pop(server_side, None)
+        if resource_version:
+            metadata["resourceVersion"] = resource_version
+        answer = self._transport.request(
+            "PATCH",
+            self._path(deployment.name),
+            query={
+                "fieldManager": self.field_manager,
+                "fieldValidation": "Strict",
+                "force": "true" if force else None,
+                "dryRun": "All" if dry_run else None,
+            },
+            body={**manifest, "metadata": metadata},
+            content_type=APPLY,
+        )
+        return SeldonDeployment.from_manifest(answer)
+
+    def annotate(
+        self, name: str, annotations: Mapping[str, str | None], *, uid: str | None = None
+    ) -> SeldonDeployment:
+        """
+        Set annotations (None removes one) without touching anything else.
+
+        Metadata is not part of an object's generation, so this starts no rollout.
+
+        :param uid: refuse if the object of that name is another one by now.
+        :raises ConflictError: the uid differs.
+        :raises DeploymentNotFoundError: there is no such deployment.
+        """
+        metadata: dict[str, Any] = {"annotations": dict(annotations)}
+        if uid:
+            metadata["uid"] = uid
+        try:
+            answer = self._transport.request(
+                "PATCH",
+                self._path(name),
+                query={"fieldManager": self.field_manager},
+                body={"metadata": metadata},
+                content_type=MERGE,
+            )
+        except NotFoundError as error:
+            raise self._missing(name, error) from None
+        return SeldonDeployment.from_manifest(answer)
+
+    def get(self, name: str) -> SeldonDeployment:
+        """
+        Read one deployment, whoever made it.
+
+        :raises DeploymentNotFoundError: there is no such deployment, or no such CRD.
+        """
+        try:
+            return SeldonDeployment.from_manifest(self._transport.request("GET", self._path(name)))
+        except NotFoundError as error:
+            raise self._missing(name, error) from None
+
+    def find(self, *, labels: str | None = None, fields: str | None = None) -> list[SeldonDeployment]:
+        """
+        List deployments, in pages of 500.
+
+        An object that cannot be read as a SeldonDeployment does not exist here: the model keeps what it does
+        not know, so nothing is dropped.
+
+        :param labels: label selector, such as ``app=x,tier!=test``.
+        :param fields: field selector, such as ``metadata.name=x``.
+        """
+        return [SeldonDeployment.from_manifest(item) for item in self._items(labels=labels, fields=fields)]
+
+    def delete(
+        self,
+        name: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str = "Foreground",
+    ) -> bool:
+        """
+        Delete one deployment; absent is success.
+
+        Foreground is the default, because after a background deletion the old children still serve, and a
+        deployment of the same name made at once would take them for its own (Seldon Core reference, deletion).
+
+        :param uid: refuse if the object of that name is another one by now.
+        :param resource_version: refuse if the object has changed since.
+        :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
+        :returns: False when there was nothing to delete.
+        :raises ConflictError: a precondition does not hold.
+        """
+        preconditions = {
+            key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value
+        }
+        body: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        if preconditions:
+            body["preconditions"] = preconditions
+        try:
+            self._transport.request("DELETE", self._path(name), body=body)
+        except NotFoundError:
+            return False
+        return True
+
+    def wait_until_deleted(self, name: str, *, uid: str | None = None, timeout: float = 300.0) -> None:
+        """
+        Block until the deployment and every pod of it are gone.
+
+        :param uid: the deletion counts as done when another object has taken the name.
+        :param timeout: seconds.
+        :raises RolloutTimeoutError: something is left when the time is over; the text says what.
+        """
+        deadline = time.monotonic() + timeout
+        while left := self._left_over(name, uid):
+            if time.monotonic() >= deadline:
+                raise RolloutTimeoutError(
+                    f"Deleting {self.namespace}/{name}: after {timeout:.0f} s there is still {left}.",
+                    reason="DeletionTimeout",
+                    deployment=f"{self.namespace}/{name}",
+                )
+            time.sleep(min(DELETION_POLL, max(0.0, deadline - time.monotonic())))
+
+    def children(self, name: str) -> list[dict[str, Any]]:
+        """List the Deployments that the operator made for ``name`` (label ``seldon-deployment-id``)."""
+        return list(self._pages(self._children_path(), labels=f"seldon-deployment-id={name}"))
+
+    def crd_served(self) -> bool:
+        """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""
+        try:
+            group = self._transport.request("GET", f"/apis/{GROUP}/{VERSION}")
+        except NotFoundError:
+            return False
+        return any(resource.get("name") == PLURAL for resource in group.get("resources") or ())
+
+    def missing_rights(self, rights: Mapping[str, tuple[str, str, str]]) -> list[str]:
+        """
+        Ask the API server which of some rights the connection's account lacks in the namespace.
+
+        :param rights: text to return for a missing right -> (verb, API group, resource).
+        """
+        return [text for text, right in rights.items() if not self._allowed(*right)]
+
+    def _allowed(self, verb: str, group: str, resource: str) -> bool:
+        resource, _, subresource = resource.partition("/")
+        attributes = {
+            "namespace": self.namespace,
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": subresource,
+        }
+        review = self._transport.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            body={
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            },
+        )
+        return bool((review.get("status") or {}).get("allowed"))
+
+    def _left_over(self, name: str, uid: str | None) -> str:
+        try:
+            if (current := self.get(name)) and (uid is None or current.uid == uid):
+                return "the deployment itself"
+        except NotFoundError:
+            pass
+        pods = [pod["metadata"]["name"] for pod in self.pods.of_deployment(name)]
+        return f"pod {', '.join(sorted(pods))}" if pods else ""
+
+    def _items(self, *, labels: str | None, fields: str | None) -> Iterator[dict[str, Any]]:
+        for item in self._pages(self._path(), labels=labels, fields=fields):
+            # A list's items carry no kind of their own in Kubernetes' answers.
+            yield {"apiVersion": f"{GROUP}/{VERSION}", "kind": "SeldonDeployment", **item}
+
+    def _pages(
+        self, path: str, *, labels: str | None = None, fields: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        token: str | None = None
+        while True:
+            page = self._transport.request(
+                "GET",
+                path,
+                query={
+                    "labelSelector": labels,
+                    "fieldSelector": fields,
+                    "limit": PAGE_SIZE,
+                    "continue": token,
+                },
+            )
+            yield from page.get("items") or ()
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+
+    def _path(self, name: str | None = None) -> str:
+        collection = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
+        return f"{collection}/{name}" if name else collection
+
+    def _children_path(self) -> str:
+        return f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
+
+    def _missing(self, name: str, error: NotFoundError) -> DeploymentNotFoundError:
+        return DeploymentNotFoundError(
+            f"There is no SeldonDeployment {self.namespace}/{name}, or the cluster has no Seldon Core ({error})."
+        )

@@ -1,0 +1,163 @@
+"""
+Where the cluster is and how to be let in: one resolution for the synchronous and the asynchronous half.
+
+An Airflow connection becomes :class:`ClusterSettings`, and those become a ``kubernetes.client.Configuration``
+of their own. The process-wide default configuration is neither read nor changed, so two connections in one
+process (a triggerer has hundreds) never mix one cluster's address with another's token
+(apache/airflow #65566).
+
+Explicit beats implicit: a kubeconfig or a context that the user names is used inside a pod too; only when
+nothing is named, the pod's own service account is tried first and the default kubeconfig after it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.exceptions import ConnectionConfigError
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+#: Where Kubernetes mounts a pod's namespace (Kubernetes documentation, "Accessing the API from a Pod").
+SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """
+    What a connection says about the cluster.
+
+    :param in_cluster: use the pod's service account.
+    :param kube_config_path: path of a kubeconfig file.
+    :param kube_config: a kubeconfig itself, as JSON or YAML text or as a mapping.
+    :param context: context of the kubeconfig; its current one when None.
+    :param verify_ssl: check the API server's certificate.
+    :param namespace: namespace of the connection; see :func:`load` for what applies when None.
+    """
+
+    in_cluster: bool = False
+    kube_config_path: str | None = None
+    kube_config: str | Mapping[str, Any] | None = None
+    context: str | None = None
+    verify_ssl: bool = True
+    namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        chosen = [
+            field for field in ("in_cluster", "kube_config_path", "kube_config") if getattr(self, field)
+        ]
+        if len(chosen) > 1:
+            raise ConnectionConfigError(
+                f"The connection sets {' and '.join(chosen)}; they exclude each other. Keep one of them."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """
+    A resolved cluster.
+
+    :param configuration: of the official client; holds credentials, so it is not shown by ``repr``.
+    :param namespace: namespace that applies when a call names none.
+    :param in_cluster: whether the pod's service account is used.
+    """
+
+    configuration: Configuration
+    namespace: str
+    in_cluster: bool
+
+    def __repr__(self) -> str:
+        return f"Cluster(host={self.configuration.host!r}, namespace={self.namespace!r})"
+
+
+def load(settings: ClusterSettings) -> Cluster:
+    """
+    Resolve the settings; reads files and may run a kubeconfig's exec plugin.
+
+    The namespace is the connection's, else the service account's or the kubeconfig context's, else
+    ``default``, as kubectl has it.
+
+    :raises ConnectionConfigError: nothing usable was found; the text says what was tried.
+    """
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException
+
+    configuration = Configuration()
+    try:
+        cluster = _load(settings, configuration)
+    except (ConfigException, OSError, ValueError) as error:
+        raise ConnectionConfigError(f"{_tried(settings)}: {error}") from None
+    if not settings.verify_ssl:
+        configuration.verify_ssl = False
+    # Retries are decided in one place, kube/transport.py; the connection pool must not repeat a write.
+    configuration.retries = False
+    return cluster
+
+
+def _load(settings: ClusterSettings, configuration: Configuration) -> Cluster:
+    from kubernetes.config import ConfigException
+
+    if settings.in_cluster:
+        return _in_cluster(settings, configuration)
+    if settings.kube_config_path or settings.kube_config or settings.context:
+        return _from_kube_config(settings, configuration)
+    try:
+        return _in_cluster(settings, configuration)
+    except ConfigException:
+        return _from_kube_config(settings, configuration)
+
+
+def _in_cluster(settings: ClusterSettings, configuration: Configuration) -> Cluster:
+    from kubernetes.config import load_incluster_config
+
+    load_incluster_config(client_configuration=configuration)
+    namespace = settings.namespace
+    if not namespace and SERVICE_ACCOUNT_NAMESPACE.exists():
+        namespace = SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
+    return Cluster(configuration=configuration, namespace=namespace or DEFAULT_NAMESPACE, in_cluster=True)
+
+
+def _from_kube_config(settings: ClusterSettings, configuration: Configuration) -> Cluster:
+    from kubernetes.config import list_kube_config_contexts, load_kube_config
+
+    with tempfile.NamedTemporaryFile("w", suffix=".kubeconfig") as inline:
+        path = settings.kube_config_path
+        if settings.kube_config:
+            text = settings.kube_config
+            inline.write(text if isinstance(text, str) else json.dumps(dict(text)))
+            inline.flush()
+            path = inline.name
+        load_kube_config(
+            config_file=path,
+            context=settings.context,
+            client_configuration=configuration,
+            persist_config=not settings.kube_config,
+        )
+        namespace = settings.namespace
+        if not namespace:
+            contexts, active = list_kube_config_contexts(config_file=path)
+            chosen = next((one for one in contexts if one["name"] == settings.context), active)
+            namespace = (chosen.get("context") or {}).get("namespace")
+    return Cluster(configuration=configuration, namespace=namespace or DEFAULT_NAMESPACE, in_cluster=False)
+
+
+def _tried(settings: ClusterSettings) -> str:
+    if settings.in_cluster:
+        return "in_cluster is set, but this process does not run in a pod with a service account"
+    if settings.kube_config_path:
+        return f"The kubeconfig {settings.kube_config_path} (kube_config_path) cannot be used"
+    if settings.kube_config:
+        return "The kubeconfig in the connection (kube_config) cannot be used"
+    if settings.context:
+        return f"The context {settings.context} (cluster_context) is not usable in the default kubeconfig"
+    return (
+        "The connection names no cluster, this process runs in no pod, and there is no default kubeconfig; "
+        "set in_cluster, kube_config_path or kube_config in the connection"
+    )

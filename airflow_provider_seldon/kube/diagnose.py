@@ -1,0 +1,70 @@
+"""
+Reading what tells why a rollout does not complete: pods, warning events, the last lines of a log.
+
+It never raises: a diagnosis that cannot be read must not hide the failure that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from airflow_provider_seldon.core.diagnosis import Finding, findings, hint
+from airflow_provider_seldon.exceptions import SeldonError
+from airflow_provider_seldon.kube.client import SeldonClient
+
+#: Lines of a container's log that are shown.
+LOG_LINES = 15
+#: Findings and events that are shown.
+MOST_FINDINGS = 3
+MOST_EVENTS = 5
+
+
+def diagnose(client: SeldonClient, name: str, *, redact: Callable[[str], str] = str) -> str:
+    """
+    Return, in a few lines, why deployment ``name`` does not come to serve; "" when nothing is wrong with it.
+
+    :param client: client of the deployment's namespace.
+    :param redact: masks credentials in a text; logs may hold some.
+    """
+    try:
+        return redact("\n".join(_lines(client, name)))
+    except SeldonError as error:
+        return redact(f"(pods, events and logs could not be read: {error})")
+
+
+def _lines(client: SeldonClient, name: str) -> Iterator[str]:
+    pods = client.pods.of_deployment(name)
+    found = findings(pods)[:MOST_FINDINGS]
+    logs = {finding: _log(client, finding) for finding in found if finding.started}
+    events = _events(client, name, [str(pod["metadata"]["name"]) for pod in pods])
+    if advice := hint(
+        *(str(finding) for finding in found), *(line for log in logs.values() for line in log), *events
+    ):
+        yield f"Hint: {advice}."
+    for finding in found:
+        yield f"- {finding}"
+        yield from (f"    | {line}" for line in logs.get(finding, ()))
+    yield from (f"- event: {event}" for event in events)
+
+
+def _log(client: SeldonClient, finding: Finding) -> list[str]:
+    try:
+        lines = client.pods.logs(
+            finding.pod, container=finding.container, tail=LOG_LINES, previous=finding.previous_log
+        )
+        return list(lines)
+    except SeldonError as error:
+        return [f"(no log: {error})"]
+
+
+def _events(client: SeldonClient, name: str, pods: list[str]) -> list[str]:
+    """Return the latest warnings about the deployment, its children and its pods, each once."""
+    concerned = [
+        event
+        for event in client.pods.events(warnings_only=True)
+        if (about := str((event.get("involvedObject") or {}).get("name", ""))) == name
+        or about in pods
+        or about.startswith(f"{name}-")
+    ]
+    texts = [f"{event.get('reason')}: {event.get('message')}" for event in reversed(concerned)]
+    return list(dict.fromkeys(texts))[:MOST_EVENTS]

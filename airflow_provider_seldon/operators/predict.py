@@ -1,0 +1,122 @@
+"""Ask a served model for a prediction; with an expectation, a smoke test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+
+class SeldonPredictOperator(BaseOperator):
+    """
+    Send one prediction request in the deployment's own protocol.
+
+    Returns the decoded answer.
+
+    :param name: name of the deployment.
+    :param data: rows (a nested list), a dict that is sent as it is, or JSON text of one of them.
+    :param expected: fail unless the rows of the prediction equal this (numbers within ``tolerance``), or, for a
+        callable, unless ``expected(answer)`` is true.
+    :param tolerance: largest absolute difference between two numbers that still counts as equal.
+    :param path: path below the deployment's URL, instead of the protocol's own, such as ``/api/v1.0/metadata``.
+    :param namespace: namespace; the connection's when left out.
+    :param seldon_conn_id: Airflow connection of type ``seldon``, with ``ingress_url``.
+    :param request_timeout: seconds for one request.
+    :param retry_for: seconds during which a gateway that has no route or backend yet is asked again.
+    """
+
+    template_fields: Sequence[str] = ("name", "data", "expected", "path", "namespace", "seldon_conn_id")
+    template_fields_renderers = {"data": "json", "expected": "json"}  # noqa: RUF012
+    ui_color = "#e6eef8"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        data: Any,
+        expected: Any = None,
+        tolerance: float = 1e-6,
+        path: str | None = None,
+        namespace: str | None = None,
+        seldon_conn_id: str = "seldon_default",
+        request_timeout: float = 30.0,
+        retry_for: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.data = data
+        self.expected = expected
+        self.tolerance = tolerance
+        self.path = path
+        self.namespace = namespace
+        self.seldon_conn_id = seldon_conn_id
+        self.request_timeout = request_timeout
+        self.retry_for = retry_for
+
+    @cached_property
+    def hook(self) -> SeldonHook:
+        """The hook of ``seldon_conn_id`` in ``namespace``."""
+        from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
+
+    def execute(self, context: Context) -> Any:
+        """Predict and compare; see the class."""
+        deployment = self.hook.client.get(self.name)
+        answer = self.hook.predict(
+            self.name,
+            _from_text(self.data),
+            deployment=deployment,
+            path=self.path,
+            timeout=self.request_timeout,
+            retry_for=self.retry_for,
+        )
+        self.log.info("%s answered %s", self.name, json.dumps(answer)[:1000])
+        if self.expected is not None:
+            self._compare(answer, deployment)
+        return answer
+
+    def _compare(self, answer: Any, deployment: Any) -> None:
+        from airflow_provider_seldon.core.endpoint import parse_response
+        from airflow_provider_seldon.exceptions import PredictionError
+
+        if isinstance(self.expected, Callable):  # type: ignore[arg-type]
+            if not self.expected(answer):
+                raise PredictionError(
+                    f"{self.name} answered, but not as expected: {json.dumps(answer)[:500]}", status=200
+                )
+            return
+        protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
+        rows = parse_response(protocol, answer)
+        expected = _from_text(self.expected)
+        if not _equal(rows, expected, self.tolerance):
+            raise PredictionError(f"{self.name} predicted {rows}, expected {expected}", status=200)
+
+
+def _from_text(value: Any) -> Any:
+    """Decode JSON text: what a template renders to."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _equal(actual: Any, expected: Any, tolerance: float) -> bool:
+    if isinstance(actual, Sequence) and isinstance(expected, Sequence) and not isinstance(actual, str):
+        return len(actual) == len(expected) and all(
+            _equal(one, other, tolerance) for one, other in zip(actual, expected, strict=True)
+        )
+    if isinstance(actual, int | float) and isinstance(expected, int | float):
+        return abs(actual - expected) <= tolerance
+    return bool(actual == expected)
