@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.outcome import Ending, Outcome
@@ -48,8 +48,9 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
     name = trigger.name
+    selectors: dict[str, Any] = dict(trigger.selectors or {})
     while name is None:
-        found = await asyncio.to_thread(lambda: hook.find_model_servers(**(trigger.selectors or {})))
+        found = await asyncio.to_thread(lambda: hook.find_model_servers(**selectors))
         name = found[0].name if found else None
         if name is None:
             if time.time() >= trigger.deadline:
@@ -58,7 +59,7 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
                     name="",
                     namespace=trigger.namespace,
                     reason="NotFound",
-                    message=f"no deployment matches {dict(trigger.selectors or {})}",
+                    message=f"no deployment matches {selectors}",
                 )
             await asyncio.sleep(5.0)
     return await asyncio.to_thread(hook.wait_for, name, expected=expected, deadline=trigger.deadline)

@@ -296,11 +296,11 @@ class SeldonHook(SeldonConnectionHook):
 
     def storage_connection_id(self) -> str | None:
         """Return the id of the Airflow connection that holds storage credentials, if one is named."""
-        return self._get_field("storage_conn_id")
+        return self._get_field("storage_conn_id") or None
 
     def default_storage_secret(self) -> str | None:
         """Return the name of the Secret for model servers that name none, if there is one."""
-        return self._get_field("storage_env_from")
+        return self._get_field("storage_env_from") or None
 
     def require_managed(self, deployment: SeldonDeployment) -> None:
         """

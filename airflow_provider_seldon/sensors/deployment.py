@@ -140,7 +140,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         found = self.hook.find_model_servers(**self._selectors())
         return found[0].name if found else None
 
-    def _selectors(self) -> dict[str, str]:
+    def _selectors(self) -> dict[str, Any]:
         from airflow_provider_seldon.exceptions import InvalidModelServerError
 
         given = {

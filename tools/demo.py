@@ -1,0 +1,201 @@
+"""
+The demo: one DAG, run four times with real Airflow against Seldon Core on this machine.
+
+Started by ``make demo``. Everything it makes lies in a temporary directory and is gone when it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DAG_ID = "continuous_deployment"
+NAMESPACE = "models"
+#: A flower of each of two species, and what they are.
+FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
+#: Lines of the task log that tell the story; the whole log is kept until the end and shown on a surprise.
+STORY = re.compile(r"((create|update|unchanged|reuse|restart)d? models/|: state |Hint: |- pod |\| |rolled back)", re.I)
+
+
+@dataclass
+class Run:
+    """One run of the DAG: what is asked for, and what came out."""
+
+    title: str
+    conf: Mapping[str, Any]
+    expected: tuple[str, str]
+    seconds: float = 0.0
+    states: dict[str, str] = field(default_factory=dict)
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    prediction: str = ""
+    url: str = ""
+
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """Action, and state of the deploy task."""
+        return str(self.xcoms.get(("deploy", "action"), "-")), self.states.get("deploy", "-")
+
+
+RUNS = (
+    Run("a first model", {"max_depth": 2}, ("created", "success")),
+    Run("a better one", {"max_depth": 3}, ("updated", "success")),
+    Run("a worse one", {"max_depth": 1}, ("reused", "success")),
+    Run("a broken one", {"max_depth": 4, "model_file": "model.bin"}, ("-", "failed")),
+)
+
+
+def main() -> int:
+    """Run the demo; 0 when every run came out as expected."""
+    # Ctrl-C and a kill both end in the clean-up of the context managers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="seldon-demo-") as folder, local_seldon(Path(folder)) as local:
+        say("Preparing Airflow")
+        airflow = Airflow(Path(folder), connection=local.airflow_connection())
+        for number, run in enumerate(RUNS, start=1):
+            say(f"Run {number} of {len(RUNS)}: {run.title}  {json.dumps(run.conf)}")
+            airflow.run(run, number)
+            ask(local, run)
+        say(f"Done in {time.monotonic() - started:.0f} s")
+        report(local)
+    surprises = [run for run in RUNS if run.outcome != run.expected or run.prediction == "none"]
+    for run in surprises:
+        print(f"{run.title}: expected {run.expected}, got {run.outcome}, prediction {run.prediction}")
+    return 1 if surprises else 0
+
+
+@contextmanager
+def local_seldon(folder: Path) -> Iterator[Any]:
+    """Run Seldon Core on this machine."""
+    from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
+
+    say("Starting Seldon Core on this machine (API server, operator, gateway)")
+    options = LocalOptions(namespace=NAMESPACE, workdir=folder / "seldon")
+    with LocalSeldon(options) as local:
+        print(f"  kubectl --kubeconfig {local.kubeconfig_path} -n {NAMESPACE} get sdep")
+        yield local
+
+
+class Airflow:
+    """An Airflow of its own: home, database and connection."""
+
+    def __init__(self, folder: Path, *, connection: str) -> None:
+        self.home = folder / "airflow"
+        self.log = folder / "airflow.log"
+        self.environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+            "AIRFLOW_CONN_SELDON_DEFAULT": connection,
+            "MODEL_STORE": (folder / "models").as_uri(),
+            "PYTHONWARNINGS": "ignore",
+        }
+        self._command("db", "migrate")
+
+    def run(self, run: Run, number: int) -> None:
+        """Run the DAG once, showing what its tasks tell, and read back what became of it."""
+        logical_date = f"2026-01-{number:02d}T00:00:00+00:00"
+        started = time.monotonic()
+        self._command("dags", "test", DAG_ID, logical_date, "-c", json.dumps(run.conf), check=False, show=True)
+        run.seconds = time.monotonic() - started
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            (run_id,) = database.execute(
+                "SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", [DAG_ID]
+            ).fetchone()
+            run.states = dict(
+                database.execute("SELECT task_id, state FROM task_instance WHERE run_id = ?", [run_id])
+            )
+            for task, key, value in database.execute(
+                "SELECT task_id, key, value FROM xcom WHERE run_id = ?", [run_id]
+            ):
+                run.xcoms[task, key] = decoded(value)
+
+    def _command(self, *arguments: str, check: bool = True, show: bool = False) -> None:
+        command = [str(Path(sys.executable).with_name("airflow")), *arguments]
+        with self.log.open("a") as log, subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                log.write(line)
+                if show and STORY.search(line):
+                    print("  " + tidy(line))
+        if check and process.returncode:
+            print(self.log.read_text()[-4000:])
+            sys.exit(f"airflow {' '.join(arguments)} ended with {process.returncode}")
+
+
+def ask(local: Any, run: Run) -> None:
+    """Ask the model that serves now, whatever the run has done."""
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+    os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = local.airflow_connection()
+    hook = SeldonHook()
+    serving = hook.find_model_servers(model_name="iris")
+    if not serving:
+        run.prediction = "none"
+        return
+    rows = hook.predictions(serving[0].name, FLOWERS)
+    run.url = hook.get_model_server_info(serving[0]).prediction_url
+    run.prediction = " ".join("/".join(f"{share:.2f}" for share in row) for row in rows)
+
+
+def report(local: Any) -> None:
+    """Print the table of runs and what to do next."""
+    print(f"\n{'run':<16}{'accuracy':<10}{'decision':<10}{'action':<10}{'task':<9}{'seconds':<9}prediction of what serves")
+    for run in RUNS:
+        accuracy = run.xcoms.get(("train", "accuracy"))
+        decision = {True: "deploy", False: "keep"}.get(run.xcoms.get(("good_enough", "return_value")), "-")
+        action, state = run.outcome
+        shown = f"{accuracy:.3f}" if isinstance(accuracy, float) else "-"
+        print(f"{run.title:<16}{shown:<10}{decision:<10}{action:<10}{state:<9}{run.seconds:<9.1f}{run.prediction}")
+    urls = sorted({run.url for run in RUNS if run.url})
+    print(f"\nOne URL throughout: {urls[0]}" if len(urls) == 1 else f"\nURLs: {urls}")
+    print(
+        "\nThe same DAG on a cluster: give Airflow a connection `seldon_default` of type `seldon` whose extra holds\n"
+        '  {"kube_config_path": "/path/to/kubeconfig", "namespace": "models", "ingress_url": "https://models.example.com"}\n'
+        "and set MODEL_STORE to a bucket that Seldon Core can read, such as s3://models."
+    )
+
+
+def decoded(value: Any) -> Any:
+    """Decode an XCom as either Airflow stores it: JSON, JSON bytes, or JSON in JSON."""
+    for _ in range(2):
+        if isinstance(value, bytes | str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                return value
+    return value
+
+
+def tidy(line: str) -> str:
+    """Cut time, level and source off a log line of either Airflow version."""
+    line = re.sub(r"\x1b\[[0-9;]*m", "", line.rstrip())
+    line = re.sub(r"^\[?\d{4}-\d\d-\d\dT[^\s\]]+\]?\s*(\[\w+\s*\]|\{[^}]+\}\s*\w+\s*-)?\s*", "", line)
+    return re.sub(r"\s+\[[\w.]+\]\s+loc=\S+$", "", line)[:150]
+
+
+def say(text: str) -> None:
+    """Print a heading."""
+    print(f"\n== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
