@@ -24,6 +24,8 @@ class Problem:
     :param admission: whether Seldon Core's webhook itself refuses this. False for the rules of the CRD's
         schema and for those that only this provider adds.
     :param value: the offending value, where it is short enough to be shown.
+    :param cause: what the webhook says, with its own path, e.g.
+        ``spec.predictors[0].graph: Invalid value: "classifier": Can't find container for Predictive Unit``.
     """
 
     field: str
@@ -31,6 +33,7 @@ class Problem:
     fix: str
     admission: bool = False
     value: str | None = None
+    cause: str | None = None
 
     def __str__(self) -> str:
         shown = f" (got {self.value!r})" if self.value is not None else ""
