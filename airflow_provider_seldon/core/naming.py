@@ -146,11 +146,11 @@ def _component_problems(component: SeldonPodSpec, path: str) -> Iterator[Problem
     yield from _map_problems(metadata.get("labels"), f"{path}.metadata.labels", values=True)
     yield from _map_problems(metadata.get("annotations"), f"{path}.metadata.annotations", values=False)
     hpa = component.hpa_spec
-    if isinstance(hpa, HpaSpec) and type(hpa.min_replicas) is int and type(hpa.max_replicas) is int:
-        if hpa.min_replicas > hpa.max_replicas:
-            yield Problem(
-                f"{path}.hpaSpec.minReplicas", "is more than maxReplicas", "lower it or raise the other"
-            )
+    least, most = (hpa.min_replicas, hpa.max_replicas) if isinstance(hpa, HpaSpec) else (None, None)
+    if type(least) is int and type(most) is int and least > most:
+        yield Problem(
+            f"{path}.hpaSpec.minReplicas", "is more than maxReplicas", "lower it or raise the other"
+        )
 
 
 def _number_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
