@@ -1,0 +1,202 @@
+"""
+How far each expected child Deployment is: is it there, is it ours, is it this revision, has it rolled out.
+
+The order of the questions matters: counts in a Deployment's status mean nothing before its controller has
+seen the current generation, and the generation means nothing before the operator has written this revision
+into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airflow_provider_seldon.core.child_revision import difference
+from airflow_provider_seldon.core.children import ExpectedChild
+from airflow_provider_seldon.core.objects import (
+    Object,
+    condition,
+    controller,
+    count_at,
+    mapping_at,
+    name_of,
+    number_at,
+    text_at,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChildReport:
+    """
+    What one child looks like.
+
+    :param name: its name, or the one it will have.
+    :param reason: one CamelCase word.
+    :param message: a sentence.
+    :param line: its part of the progress line.
+    :param child: the Deployment; empty when missing.
+    :param current: it is ours, runs this revision, and its controller has seen that: its status can be
+        believed.
+    :param ready: current, and completely rolled out.
+    :param asleep: ready with no pods, as asked.
+    :param unavailable: its pods are fewer than wanted, or not ready.
+    :param stuck: why it will not get further: its progress deadline has passed. Empty otherwise.
+    :param replica_failure: why it cannot create pods. Empty otherwise.
+    """
+
+    name: str
+    reason: str
+    message: str
+    line: str
+    child: Object
+    current: bool = False
+    ready: bool = False
+    asleep: bool = False
+    unavailable: bool = False
+    stuck: str = ""
+    replica_failure: str = ""
+
+
+def report_children(
+    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object]
+) -> list[ChildReport]:
+    """Return a report for each wanted child, in their order."""
+    by_name = {name_of(child): child for child in children}
+    return [_report(deployment, one, by_name) for one in wanted]
+
+
+def _report(deployment: Object, expected: ExpectedChild, by_name: dict[str, Object]) -> ChildReport:
+    name = next((name for name in expected.names if name in by_name), expected.name)
+    child = by_name.get(name)
+    if child is None:
+        return ChildReport(
+            name=name,
+            reason="ChildMissing",
+            message=f"Deployment {name} does not exist yet",
+            line=f"{name} missing",
+            child={},
+        )
+    counts = _Counts.of(child, expected)
+    for reason, message in (
+        _not_ours(deployment, child),
+        _not_this_revision(deployment, expected, child),
+        _not_observed(child),
+    ):
+        if message:
+            return ChildReport(
+                name=name,
+                reason=reason,
+                message=f"Deployment {name}: {message}",
+                line=counts.line,
+                child=child,
+            )
+    reason, message = counts.pending(expected)
+    progressing, failure = condition(child, "Progressing"), condition(child, "ReplicaFailure")
+    exceeded = (
+        progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded"
+    )
+    return ChildReport(
+        name=name,
+        reason=reason or "ChildReady",
+        message=f"Deployment {name}: {message or 'rolled out'}",
+        line=counts.line,
+        child=child,
+        current=True,
+        ready=not message,
+        asleep=not message and counts.goal == 0,
+        unavailable=counts.available < counts.goal or counts.updated < counts.goal,
+        stuck=_sentence(name, progressing, "made no progress within its deadline")
+        if message and exceeded
+        else "",
+        replica_failure=_sentence(name, failure, "cannot create pods")
+        if message and failure.get("status") == "True"
+        else "",
+    )
+
+
+def _not_ours(deployment: Object, child: Object) -> tuple[str, str]:
+    if text_at(child, "metadata", "deletionTimestamp"):
+        return "ChildBeingDeleted", "is being deleted"
+    uid, owner = text_at(deployment, "metadata", "uid"), text_at(controller(child), "uid")
+    if uid and owner != uid:
+        whose = f"uid {owner}" if owner else "nobody"
+        return (
+            "ChildOfAnotherOwner",
+            f"belongs to {whose}, not to this deployment; it will be collected or made anew",
+        )
+    return "", ""
+
+
+def _not_this_revision(deployment: Object, expected: ExpectedChild, child: Object) -> tuple[str, str]:
+    spec = mapping_at(deployment, "spec")
+    if text := difference(child, expected, spec):
+        return "ChildOutdated", f"the operator has not updated it: {text}"
+    found = _wanted_pods(child)
+    if expected.replicas is not None and found != expected.replicas:
+        return "ReplicasNotApplied", f"asks for {found} pods instead of {expected.replicas}"
+    return "", ""
+
+
+def _not_observed(child: Object) -> tuple[str, str]:
+    generation = count_at(child, "metadata", "generation")
+    observed = count_at(child, "status", "observedGeneration")
+    if observed < generation:
+        return "ChildNotObserved", f"its status is of generation {observed}, not {generation}"
+    return "", ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Counts:
+    goal: int
+    replicas: int
+    updated: int
+    available: int
+    unavailable: int
+    paused: bool
+    line: str
+
+    @classmethod
+    def of(cls, child: Object, expected: ExpectedChild) -> _Counts:
+        status = mapping_at(child, "status")
+        goal = _wanted_pods(child)
+        updated, available = count_at(status, "updatedReplicas"), count_at(status, "availableReplicas")
+        scaler = " (autoscaled)" if expected.autoscaled else ""
+        return cls(
+            goal=goal,
+            replicas=count_at(status, "replicas"),
+            updated=updated,
+            available=available,
+            unavailable=count_at(status, "unavailableReplicas"),
+            paused=mapping_at(child, "spec").get("paused") is True,
+            line=f"{name_of(child)} {updated} updated, {available} available of {goal}{scaler}",
+        )
+
+    def pending(self, expected: ExpectedChild) -> tuple[str, str]:
+        """Return the reason and the sentence of what is missing; empty when it has rolled out."""
+        if self.goal == 0:
+            if not (expected.scaled_to_zero or expected.may_sleep):
+                return (
+                    "ScaledToZeroByAnother",
+                    "has been scaled to zero pods, which the spec does not ask for",
+                )
+            return ("ScalingDown", f"{self.replicas} pods are still there") if self.replicas else ("", "")
+        if self.paused and self.updated != self.replicas:
+            return "Paused", "its rollout is paused"
+        if self.updated != self.replicas or not self.updated:
+            return "RollingOut", f"{self.updated} of {self.replicas} pods run the new revision"
+        if self.available != self.replicas or self.unavailable:
+            return "PodsUnavailable", f"{self.available} of {self.replicas} pods are available"
+        if not expected.autoscaled and self.replicas != self.goal:
+            return "Scaling", f"{self.replicas} of {self.goal} pods exist"
+        return "", ""
+
+
+def _wanted_pods(child: Object) -> int:
+    """Return ``spec.replicas``, which the API server defaults to 1."""
+    found = number_at(child, "spec", "replicas")
+    return 1 if found is None else found
+
+
+def _sentence(name: str, found: Object, what: str) -> str:
+    told = text_at(found, "message")
+    return f"Deployment {name} {what}" + (f": {told}" if told else "")

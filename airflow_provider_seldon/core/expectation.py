@@ -1,0 +1,143 @@
+"""
+What a wait waits for, and what it remembers: two small values that survive being written down as JSON.
+
+``Expectation`` is taken once from the server's answer to the write. ``History`` is all the memory that a
+judgement over time needs; ``judge`` returns a new one each time. Neither reads a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
+from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at, text_at
+from airflow_provider_seldon.core.resource import SeldonDeployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """
+    The write that is waited for. Everything is optional: an empty one waits for whatever is deployed now.
+
+    :param uid: ``metadata.uid`` of the deployment; another one means it was deleted and made anew.
+    :param generation: ``metadata.generation`` after the write; an older one is a stale read.
+    :param revisions: predictor name -> revision that this provider stamped. Empty for a foreign deployment.
+    :param status: fingerprint of the status that the write's answer still carried. The operator's own
+        writes are guarded by the resource version it read, so a status that differs from this one was
+        computed from what was written, or from something newer (Seldon Core reference, fact 6). None: not
+        known.
+    :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights.
+    """
+
+    uid: str | None = None
+    generation: int | None = None
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    status: str | None = None
+    settle: bool = False
+
+    @classmethod
+    def of(
+        cls, deployment: SeldonDeployment | Object, *, before: SeldonDeployment | Object | None = None
+    ) -> Expectation:
+        """
+        Return what to expect after a write.
+
+        :param deployment: what the server answered to the write.
+        :param before: the deployment as it was before the write; None when it is new, or not known.
+        """
+        manifest = as_manifest(deployment)
+        revisions = stamped_revisions(manifest)
+        return cls(
+            uid=text_at(manifest, "metadata", "uid") or None,
+            generation=number_at(manifest, "metadata", "generation"),
+            revisions=revisions,
+            status=status_fingerprint(manifest),
+            settle=before is not None and _changes_nothing_visible(as_manifest(before), manifest),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data; None and defaults are left out."""
+        plain = asdict(self) | {"revisions": dict(self.revisions)}
+        return {key: value for key, value in plain.items() if value not in (None, {}, False)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Expectation:
+        """Return the value that ``to_json`` wrote. Unknown keys are ignored, so that versions can differ."""
+        return cls(**{key: value for key, value in data.items() if key in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """
+    What was seen so far by one wait.
+
+    :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
+        ``judge``; a thing that stops holding is dropped.
+    :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
+    """
+
+    since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    moved: bool = False
+
+    def holds(self, key: str, now: float) -> float:
+        """Return for how many seconds ``key`` has held, counting from ``now`` when it is new."""
+        return max(0.0, now - self.since.get(key, now))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {"since": dict(self.since), "moved": self.moved}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> History:
+        """Return the value that ``to_json`` wrote."""
+        return cls(since=dict(data.get("since") or {}), moved=bool(data.get("moved")))
+
+
+def as_manifest(deployment: SeldonDeployment | Object) -> Object:
+    """Return the plain manifest of a deployment, given as a model or as what the API server sent."""
+    return deployment.to_manifest() if isinstance(deployment, SeldonDeployment) else deployment
+
+
+def stamped_revisions(deployment: Object) -> dict[str, str]:
+    """Return predictor name -> revision for the predictors that carry this provider's stamp."""
+    stamps = {
+        text_at(predictor, "name"): text_at(predictor, "annotations", ANNOTATION_REVISION)
+        for predictor in items_at(deployment, "spec", "predictors")
+    }
+    return {name: stamp for name, stamp in stamps.items() if stamp}
+
+
+def status_fingerprint(deployment: Object) -> str:
+    """
+    Return a short text that changes whenever what the operator reports changes.
+
+    Leaves out the times of conditions: the operator ignores them when it compares, so they prove nothing.
+    """
+    status = mapping_at(deployment, "status")
+    conditions = sorted(
+        f"{text_at(one, 'type')}={text_at(one, 'status')}" for one in items_at(status, "conditions")
+    )
+    counts = sorted(
+        f"{name}={number_at(one, 'availableReplicas') or 0}/{number_at(one, 'replicas') or 0}"
+        for name, one in mapping_at(status, "deploymentStatus").items()
+    )
+    parts = [text_at(status, "state").lower(), text_at(status, "description"), *conditions, *counts]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _changes_nothing_visible(before: Object, after: Object) -> bool:
+    """Whether the specs differ although every predictor, replicas and explainer included, stayed the same."""
+    return before.get("spec") != after.get("spec") and _visible(before) == _visible(after)
+
+
+def _visible(deployment: Object) -> list[Any]:
+    hidden = {"traffic"}
+    predictors = items_at(deployment, "spec", "predictors")
+    return [
+        mapping_at(deployment, "spec").get("replicas"),
+        *({key: value for key, value in one.items() if key not in hidden} for one in predictors),
+    ]

@@ -1,0 +1,42 @@
+"""
+One judgement's use of the history: what holds, for how long, and when the next thing falls due.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.core.expectation import History
+
+
+class Memory:
+    """
+    Reads an old ``History`` and collects the new one: only what is asked about again is remembered.
+
+    :param history: what the previous judgement left.
+    :param now: epoch seconds.
+    """
+
+    def __init__(self, history: History, now: float) -> None:
+        self.moved = history.moved
+        self.next_due: float | None = None
+        self._before = history
+        self._now = now
+        self._since: dict[str, float] = {}
+
+    def lasted(self, key: str, seconds: float) -> bool:
+        """Note that ``key`` holds now, and return whether it has held for that long without a break."""
+        # A clock that was set back must not lengthen the wait.
+        start = min(self._before.since.get(key, self._now), self._now)
+        self._since[key] = start
+        due = start + seconds
+        if due <= self._now:
+            return True
+        self.next_due = due if self.next_due is None else min(self.next_due, due)
+        return False
+
+    def keep(self, prefix: str) -> None:
+        """Keep what was remembered under that prefix, for it could not be looked at this time."""
+        self._since |= {key: start for key, start in self._before.since.items() if key.startswith(prefix)}
+
+    def history(self) -> History:
+        """Return the memory for the next judgement."""
+        return History(since=self._since, moved=self.moved)

@@ -1,0 +1,81 @@
+"""
+Reading Kubernetes objects as they arrive: plain JSON that may lack, or misstate, anything.
+
+What a watch delivers is judged thousands of times a minute, so it is read in place instead of being turned
+into models. A field of the wrong type counts as absent; nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+#: What the API server sends: a parsed JSON object.
+Object = Mapping[str, Any]
+
+_EMPTY: Object = {}
+
+
+def mapping_at(value: Any, *path: str) -> Object:
+    """Return the mapping at ``path``; empty when there is none."""
+    found = value_at(value, *path)
+    return found if isinstance(found, Mapping) else _EMPTY
+
+
+def items_at(value: Any, *path: str) -> list[Object]:
+    """Return the mappings in the list at ``path``; empty when there is no list."""
+    found = value_at(value, *path)
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        return []
+    return [item for item in found if isinstance(item, Mapping)]
+
+
+def text_at(value: Any, *path: str) -> str:
+    """Return the text at ``path``, or an empty one."""
+    found = value_at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number_at(value: Any, *path: str) -> int | None:
+    """Return the whole number at ``path``, or None."""
+    found = value_at(value, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def count_at(value: Any, *path: str) -> int:
+    """Return the whole number at ``path``; Kubernetes leaves zeroes out of a status, so absent is 0."""
+    return number_at(value, *path) or 0
+
+
+def value_at(value: Any, *path: str) -> Any:
+    """Return whatever is at ``path``, or None."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def name_of(value: Object) -> str:
+    """Return ``metadata.name``, or an empty text."""
+    return text_at(value, "metadata", "name")
+
+
+def condition(value: Object, kind: str) -> Object:
+    """Return the entry of ``status.conditions`` with that type; empty when there is none."""
+    return next((one for one in items_at(value, "status", "conditions") if one.get("type") == kind), _EMPTY)
+
+
+def controller(value: Object) -> Object:
+    """Return the owner reference with ``controller: true``; empty when there is none."""
+    owners = items_at(value, "metadata", "ownerReferences")
+    return next((owner for owner in owners if owner.get("controller") is True), _EMPTY)
+
+
+def seconds_at(value: Any, *path: str) -> float | None:
+    """Return the RFC 3339 time at ``path`` as seconds since the epoch, or None."""
+    try:
+        return datetime.fromisoformat(text_at(value, *path)).timestamp()
+    except ValueError:
+        return None
