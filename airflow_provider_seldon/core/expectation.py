@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, revision
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at, text_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
@@ -26,6 +26,8 @@ class Expectation:
     :param uid: ``metadata.uid`` of the deployment; another one means it was deleted and made anew.
     :param generation: ``metadata.generation`` after the write; an older one is a stale read.
     :param revisions: predictor name -> revision that this provider stamped. Empty for a foreign deployment.
+    :param contents: predictor name -> hash of its content as stored, with which a change is noticed that leaves
+        the stamp as it is, e.g. by ``kubectl edit``.
     :param status: fingerprint of the status that the write's answer still carried. The operator's own
         writes are guarded by the resource version it read, so a status that differs from this one was
         computed from what was written, or from something newer (Seldon Core reference, fact 6). None: not
@@ -36,6 +38,7 @@ class Expectation:
     uid: str | None = None
     generation: int | None = None
     revisions: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
     status: str | None = None
     settle: bool = False
 
@@ -50,18 +53,18 @@ class Expectation:
         :param before: the deployment as it was before the write; None when it is new, or not known.
         """
         manifest = as_manifest(deployment)
-        revisions = stamped_revisions(manifest)
         return cls(
             uid=text_at(manifest, "metadata", "uid") or None,
             generation=number_at(manifest, "metadata", "generation"),
-            revisions=revisions,
+            revisions=stamped_revisions(manifest),
+            contents=predictor_contents(manifest),
             status=status_fingerprint(manifest),
             settle=before is not None and _changes_nothing_visible(as_manifest(before), manifest),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data; None and defaults are left out."""
-        plain = asdict(self) | {"revisions": dict(self.revisions)}
+        plain = asdict(self) | {"revisions": dict(self.revisions), "contents": dict(self.contents)}
         return {key: value for key, value in plain.items() if value not in (None, {}, False)}
 
     @classmethod
@@ -109,6 +112,11 @@ def stamped_revisions(deployment: Object) -> dict[str, str]:
         for predictor in items_at(deployment, "spec", "predictors")
     }
     return {name: stamp for name, stamp in stamps.items() if stamp}
+
+
+def predictor_contents(deployment: Object) -> dict[str, str]:
+    """Return predictor name -> hash of its content, whoever wrote it."""
+    return {text_at(one, "name"): revision(one) for one in items_at(deployment, "spec", "predictors")}
 
 
 def status_fingerprint(deployment: Object) -> str:

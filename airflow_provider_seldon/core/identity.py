@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from airflow_provider_seldon.core.manifest import canonical_json
 from airflow_provider_seldon.core.resource import SeldonDeployment
@@ -63,6 +63,17 @@ class Identity:
     model_name: str = ""
     run_id: str = ""
     map_index: int = -1
+
+    @classmethod
+    def of(cls, deployment: SeldonDeployment) -> Self:
+        """Read back the identity that a deployment of ours was made with; the map index is not recorded."""
+        present = deployment.annotations
+        return cls(
+            dag_id=present.get(ANNOTATION_DAG_ID, ""),
+            task_id=present.get(ANNOTATION_TASK_ID, ""),
+            model_name=present.get(ANNOTATION_MODEL_NAME, ""),
+            run_id=present.get(ANNOTATION_RUN_ID, ""),
+        )
 
     def labels(self) -> dict[str, str]:
         """Return the labels that find deployments of this identity: legal values, empty ones left out."""

@@ -110,21 +110,24 @@ def parse_yaml(text: str, field: str = "manifest") -> Any:
 class _KubernetesLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of the Kubernetes tools (YAML 1.1 without dates and base 60)."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        given = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        for key in given:
-            if isinstance(key, str) and given.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", node.start_mark
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.tag in _SCALARS_THAT_BECOME_TEXT:  # before 1 and true meet as keys of one Python dict
+                key.value, key.tag = json.dumps(self.construct_object(key)), "tag:yaml.org,2002:str"
+                self.constructed_objects.pop(key, None)
+            if key.value in seen:
+                raise yaml.composer.ComposerError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
                 )
-        mapping = super().construct_mapping(node, deep)
-        return {_scalar_key(key): value for key, value in mapping.items()}
+            seen.add(key.value)
+        return node
 
 
-def _scalar_key(key: Any) -> Any:
-    return json.dumps(key) if isinstance(key, bool | int | float) else key
-
-
+_SCALARS_THAT_BECOME_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float")}
 _INT_OR_FLOAT = {
     "tag:yaml.org,2002:int": re.compile(
         r"^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$"

@@ -13,45 +13,30 @@ reads nothing: who calls it decides when to look again, for which ``Verdict`` ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
 from airflow_provider_seldon.core.child_report import ChildReport, report_children
-from airflow_provider_seldon.core.children import ExpectedChild, expected_children
+from airflow_provider_seldon.core.children import expected_children
 from airflow_provider_seldon.core.expectation import (
     Expectation,
     History,
     as_manifest,
+    predictor_contents,
     stamped_revisions,
     status_fingerprint,
 )
-from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailureKind, FailurePolicy
+from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailurePolicy
+from airflow_provider_seldon.core.finding import Finding, Phase
 from airflow_provider_seldon.core.memory import Memory
 from airflow_provider_seldon.core.objects import (
     Object,
-    condition,
-    count_at,
-    items_at,
-    mapping_at,
     name_of,
     number_at,
     text_at,
 )
 from airflow_provider_seldon.core.pod_failure import pod_problems
 from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.core.status import DeploymentState
-
-
-class Phase(StrEnum):
-    """What a wait can find. Only PENDING goes on."""
-
-    PENDING = "Pending"
-    READY = "Ready"
-    FAILED = "Failed"
-    DELETED = "Deleted"
-    REPLACED = "Replaced"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +70,6 @@ class Verdict:
         return self.phase is not Phase.PENDING
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Finding:
-    phase: Phase
-    reason: str
-    message: str
-    child: str = ""
-
-
 def judge(
     deployment: SeldonDeployment | Object | None,
     children: Sequence[Object] | None,
@@ -121,44 +98,56 @@ def judge(
     manifest = None if deployment is None else as_manifest(deployment)
     gone = _identity_finding(manifest, expected)
     if gone is not None or manifest is None:
-        finding = gone or _Finding(phase=Phase.DELETED, reason="NotFound", message="the deployment is gone")
+        finding = gone or Finding(phase=Phase.DELETED, reason="NotFound", message="the deployment is gone")
         return _verdict(finding, memory, progress=f"{finding.reason}: {finding.message}")
     memory.moved |= expected.status is not None and status_fingerprint(manifest) != expected.status
     wanted = expected_children(manifest)
     if children is None:
-        finding = _judge_status_only(manifest, wanted, expected, memory, policy)
-        progress = f"{_state_line(manifest)}; {_counts_line(manifest)}"
+        finding = judge_status_only(manifest, wanted, expected, memory, policy)
+        progress = f"{state_line(manifest)}; {counts_line(manifest)}"
         suspects = finding.phase is Phase.PENDING
     else:
         reports = report_children(manifest, wanted, children)
         finding = _judge_children(manifest, reports, pods, expected, memory, policy)
-        progress = "; ".join([_state_line(manifest), *(report.line for report in reports)])
+        progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)
     wants_pods = suspects and memory.lasted("suspect", policy.suspect_after)
     return _verdict(finding, memory, progress=progress, wants_pods=wants_pods)
 
 
-def _identity_finding(manifest: Object | None, expected: Expectation) -> _Finding | None:
+def _identity_finding(manifest: Object | None, expected: Expectation) -> Finding | None:
     """Whether this is still the deployment, and the content, that was written."""
     if manifest is None:
-        return _Finding(phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist")
+        return Finding(phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist")
     name, uid = name_of(manifest), text_at(manifest, "metadata", "uid")
     if expected.uid and uid != expected.uid:
         message = f"{name} was deleted and made anew by someone else (uid {uid}, expected {expected.uid})"
-        return _Finding(phase=Phase.REPLACED, reason="AnotherUid", message=message)
+        return Finding(phase=Phase.REPLACED, reason="AnotherUid", message=message)
     if text_at(manifest, "metadata", "deletionTimestamp"):
-        return _Finding(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
+        return Finding(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
     generation = number_at(manifest, "metadata", "generation") or 0
     if generation < (expected.generation or 0):
         message = f"generation {expected.generation} has not been seen yet, only {generation}"
-        return _Finding(phase=Phase.PENDING, reason="NotSeenYet", message=message)
+        return Finding(phase=Phase.PENDING, reason="NotSeenYet", message=message)
+    changed = _changed_predictor(manifest, expected, newer=generation > (expected.generation or generation))
+    if changed:
+        message = f"another writer changed {name}: {changed}"
+        return Finding(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
+    return None
+
+
+def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) -> str:
+    """Return which predictor is not the one that was written; further ones may have been added."""
     stamps = stamped_revisions(manifest)
     for predictor, revision in expected.revisions.items():
         if stamps.get(predictor) != revision:
-            found = f"revision {stamps[predictor]}" if predictor in stamps else "no such revision"
-            message = f"another writer changed {name}: predictor {predictor} has {found}, expected {revision}"
-            return _Finding(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
-    return None
+            found = f"has revision {stamps[predictor]}" if predictor in stamps else "has no revision"
+            return f"predictor {predictor} {found}, expected {revision}"
+    contents = predictor_contents(manifest) if newer else {}
+    for predictor, content in expected.contents.items() if newer else ():
+        if contents.get(predictor) != content:
+            return f"predictor {predictor} has other content than was written"
+    return ""
 
 
 def _judge_children(
@@ -168,40 +157,40 @@ def _judge_children(
     expected: Expectation,
     memory: Memory,
     policy: FailurePolicy,
-) -> _Finding:
+) -> Finding:
     failed = _child_failure(reports, memory, policy) or _pod_failure(reports, pods, memory, policy)
-    failed = failed or _state_failure(manifest, expected, memory, policy)
+    failed = failed or state_failure(manifest, expected, memory, policy)
     if failed is not None:
         return failed
     if not reports:
         message = "the spec describes no Deployment; the operator is expected to call it Failed"
-        return _Finding(phase=Phase.PENDING, reason="NoChildren", message=message)
+        return Finding(phase=Phase.PENDING, reason="NoChildren", message=message)
     unready = next((report for report in reports if not report.ready), None)
     if unready is not None:
-        return _Finding(
+        return Finding(
             phase=Phase.PENDING, reason=unready.reason, message=unready.message, child=unready.name
         )
-    unproved = _state_pending(manifest, asleep=any(report.asleep for report in reports))
+    unproved = state_pending(manifest, asleep=any(report.asleep for report in reports))
     if unproved is not None:
         return unproved
     if expected.settle and not memory.lasted("settle", policy.settle):
         message = "everything is ready; waiting for a change that no Deployment shows to reach the ingress"
-        return _Finding(phase=Phase.PENDING, reason="Settling", message=message)
+        return Finding(phase=Phase.PENDING, reason="Settling", message=message)
     if all(report.asleep for report in reports):
         message = "scaled to zero, as asked: no pod is left"
-        return _Finding(phase=Phase.READY, reason="ScaledToZero", message=message)
+        return Finding(phase=Phase.READY, reason="ScaledToZero", message=message)
     message = f"every Deployment runs this revision and is available: {', '.join(r.name for r in reports)}"
-    return _Finding(phase=Phase.READY, reason="Serving", message=message)
+    return Finding(phase=Phase.READY, reason="Serving", message=message)
 
 
-def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> _Finding | None:
+def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> Finding | None:
     for report in reports:
         if report.stuck:
-            return _Finding(
+            return Finding(
                 phase=Phase.FAILED, reason="ProgressDeadlineExceeded", message=report.stuck, child=report.name
             )
         if report.replica_failure and memory.lasted(f"replicas:{report.name}", policy.replica_failure_grace):
-            return _Finding(
+            return Finding(
                 phase=Phase.FAILED, reason="ReplicaFailure", message=report.replica_failure, child=report.name
             )
     return None
@@ -209,132 +198,23 @@ def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: Failu
 
 def _pod_failure(
     reports: Sequence[ChildReport], pods: Sequence[Object] | None, memory: Memory, policy: FailurePolicy
-) -> _Finding | None:
+) -> Finding | None:
     if pods is None:
         memory.keep("pod:")
         return None
-    found: _Finding | None = None
+    found: Finding | None = None
     for report in reports:
         if report.ready or not report.current:
             continue
         for problem in pod_problems(report.child, pods, policy):
             if memory.lasted(problem.key, problem.grace) and found is None:
-                found = _Finding(
+                found = Finding(
                     phase=Phase.FAILED, reason=problem.reason, message=problem.message, child=report.name
                 )
     return found
 
 
-def _state_failure(
-    manifest: Object, expected: Expectation, memory: Memory, policy: FailurePolicy
-) -> _Finding | None:
-    """``Failed`` ends a wait when nothing will heal it, or when it lasts; transient kinds only time out."""
-    if _state(manifest) is not DeploymentState.FAILED:
-        return None
-    description = text_at(manifest, "status", "description")
-    kind = policy.kind_of(description)
-    if kind is FailureKind.TRANSIENT:
-        return None
-    fresh = memory.moved
-    grace = 0.0 if kind is FailureKind.PERMANENT and fresh else policy.failed_grace
-    if not memory.lasted(f"failed:{_without_numbers(description)}", grace):
-        return None
-    since = "" if fresh or expected.status is None else " (unchanged since before this write)"
-    message = f"the operator reports Failed{since}: {description or 'without a description'}"
-    return _Finding(phase=Phase.FAILED, reason="OperatorReportsFailed", message=message)
-
-
-def _state_pending(manifest: Object, *, asleep: bool) -> _Finding | None:
-    """
-    Whether the operator's own word is still missing, once the children are proved.
-
-    A deployment with a child at zero pods never leaves ``Creating`` (SeldonIO/seldon-core #4889), and its
-    ``Ready`` condition never gets True.
-    """
-    state = _state(manifest)
-    if asleep and state is DeploymentState.CREATING:
-        return None
-    if state is not DeploymentState.AVAILABLE:
-        description = text_at(manifest, "status", "description")
-        message = f"the operator's state is {state.value}" + (f": {description}" if description else "")
-        return _Finding(phase=Phase.PENDING, reason=f"State{state.value}", message=message)
-    ready = condition(manifest, "Ready")
-    if items_at(manifest, "status", "conditions") and ready.get("status") != "True" and not asleep:
-        parts = [
-            text_at(one, "type")
-            for one in items_at(manifest, "status", "conditions")
-            if one.get("status") != "True" and one.get("type") != "Ready"
-        ]
-        message = f"condition Ready is not True; waiting for {', '.join(sorted(parts)) or 'the operator'}"
-        return _Finding(phase=Phase.PENDING, reason="NotReady", message=message)
-    return None
-
-
-def _judge_status_only(
-    manifest: Object,
-    wanted: Sequence[ExpectedChild],
-    expected: Expectation,
-    memory: Memory,
-    policy: FailurePolicy,
-) -> _Finding:
-    """Without the right to read Deployments: a status that stays good long enough to be no flicker."""
-    failed = _state_failure(manifest, expected, memory, policy)
-    if failed is not None:
-        return failed
-    unproved = _state_pending(manifest, asleep=any(child.scaled_to_zero for child in wanted))
-    if unproved is None:
-        unproved = _counts_pending(manifest, wanted)
-    if unproved is not None:
-        return unproved
-    needed = policy.weak_steady if memory.moved else policy.weak_silent
-    if not memory.lasted("steady", needed):
-        message = (
-            f"the status is good; without the right to read Deployments it must stay so for {needed:g} s"
-        )
-        return _Finding(phase=Phase.PENDING, reason="WatchingStatus", message=message)
-    message = f"the status was good for {needed:g} s without a break (Deployments could not be read)"
-    return _Finding(phase=Phase.READY, reason="StatusSteady", message=message)
-
-
-def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> _Finding | None:
-    counts = mapping_at(manifest, "status", "deploymentStatus")
-    for child in wanted:
-        if child.scaled_to_zero or child.may_sleep:
-            continue
-        entry: Mapping[str, Any] = next(
-            (mapping_at(counts, name) for name in child.names if name in counts), {}
-        )
-        available, replicas = count_at(entry, "availableReplicas"), count_at(entry, "replicas")
-        goal = replicas if child.replicas is None else child.replicas
-        if not available or available != replicas or replicas != goal:
-            message = f"the status counts {available} available of {replicas} pods of {child.name}"
-            return _Finding(phase=Phase.PENDING, reason="CountsDiffer", message=message, child=child.name)
-    return None
-
-
-def _state(manifest: Object) -> DeploymentState:
-    return DeploymentState.of(text_at(manifest, "status", "state"))
-
-
-def _state_line(manifest: Object) -> str:
-    state = _state(manifest)
-    return f"state {'none yet' if state is DeploymentState.UNKNOWN else state.value}"
-
-
-def _counts_line(manifest: Object) -> str:
-    counts = mapping_at(manifest, "status", "deploymentStatus")
-    return "; ".join(
-        f"{name} {count_at(one, 'availableReplicas')} available of {count_at(one, 'replicas')}"
-        for name, one in sorted(counts.items())
-    )
-
-
-def _without_numbers(text: str) -> str:
-    """An error that repeats with another time, port or resource version in it is still the same error."""
-    return "".join("0" if char.isdigit() else char for char in text)
-
-
-def _verdict(finding: _Finding, memory: Memory, *, progress: str, wants_pods: bool = False) -> Verdict:
+def _verdict(finding: Finding, memory: Memory, *, progress: str, wants_pods: bool = False) -> Verdict:
     pending = finding.phase is Phase.PENDING
     return Verdict(
         phase=finding.phase,

@@ -22,7 +22,7 @@ from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.info import ModelServerInfo
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
-from airflow_provider_seldon.core.rollout import Action, LastAvailable, Plan, plan
+from airflow_provider_seldon.core.rollout import Action, LastAvailable, Plan, carried_annotations, plan
 from airflow_provider_seldon.core.validation import ensure_valid
 from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError, InvalidModelServerError
 from airflow_provider_seldon.hooks.finder import Finder
@@ -115,7 +115,7 @@ class Deployer:
         named = request.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
             existing = self._existing(identity, request, named=named, adopt=adopt)
-            decided = plan(request, existing, deploy=deploy, replace=replace)
+            decided = plan(request, existing, deploy=deploy, replace=replace, adopt=adopt)
             log.info(
                 "%s %s/%s: %s",
                 decided.action,
@@ -177,7 +177,7 @@ class Deployer:
         self._hook.require_managed(found)
         server = ModelServer.from_deployment(found)
         rebuilt = server.to_deployment(
-            identity=identity_of(found), annotations=carried_annotations(found)
+            identity=Identity.of(found), annotations=carried_annotations(found)
         ).to_manifest()
         rebuilt["metadata"]["name"] = name
         if stopped:
@@ -254,20 +254,3 @@ class Deployer:
             )
         except (ConflictError, DeploymentNotFoundError) as error:
             log.info("The proof of %s is not recorded: %s", rollout.name, error)
-
-
-def identity_of(deployment: SeldonDeployment) -> Identity:
-    """Read back the identity that a deployment of ours was made with."""
-    annotations = deployment.annotations
-    return Identity(
-        dag_id=annotations.get(ids.ANNOTATION_DAG_ID, ""),
-        task_id=annotations.get(ids.ANNOTATION_TASK_ID, ""),
-        model_name=annotations.get(ids.ANNOTATION_MODEL_NAME, ""),
-        run_id=annotations.get(ids.ANNOTATION_RUN_ID, ""),
-    )
-
-
-def carried_annotations(deployment: SeldonDeployment) -> dict[str, str]:
-    """Return the annotations that a re-apply of the same configuration keeps: metrics and the ordering token."""
-    kept = (ids.ANNOTATION_METRICS, ids.ANNOTATION_ORDER)
-    return {key: deployment.annotations[key] for key in kept if key in deployment.annotations}

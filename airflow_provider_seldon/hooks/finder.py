@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from airflow_provider_seldon.core import identity
 from airflow_provider_seldon.core.identity import Identity, label_value
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
+from airflow_provider_seldon.core.rollout import newest_first
 from airflow_provider_seldon.kube.client import SeldonClient
 
 #: Fact -> annotation that holds its full value.
@@ -68,13 +69,3 @@ class Finder:
         """Return the deployments that serve versions of the same model from the same DAG task, newest first."""
         found = self._client.find(labels=wanted.selector())
         return newest_first(deployment for deployment in found if wanted.matches(deployment))
-
-
-def newest_first(deployments: Iterable[SeldonDeployment]) -> list[SeldonDeployment]:
-    """Sort by creation time, newest first; one without a creation time counts as the oldest."""
-
-    def created(deployment: SeldonDeployment) -> tuple[str, str]:
-        metadata = deployment.metadata
-        return (metadata.creation_timestamp if metadata else None) or "", deployment.name
-
-    return sorted(deployments, key=created, reverse=True)
