@@ -35,8 +35,12 @@ from airflow_provider_seldon.core.objects import (
     number_at,
     text_at,
 )
+from airflow_provider_seldon.core.operator_state import state_failure, state_line, state_pending
 from airflow_provider_seldon.core.pod_failure import pod_problems
 from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.status_only import counts_line, judge_status_only
+
+__all__ = ["Finding", "Phase", "Verdict", "judge"]
 
 
 @dataclass(frozen=True, kw_only=True)

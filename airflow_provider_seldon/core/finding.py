@@ -1,0 +1,33 @@
+"""What one look at a deployment comes to, before time and memory are added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What a wait can find. Only PENDING goes on."""
+
+    PENDING = "Pending"
+    READY = "Ready"
+    FAILED = "Failed"
+    DELETED = "Deleted"
+    REPLACED = "Replaced"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """
+    One result of judging.
+
+    :param phase: what to do.
+    :param reason: one CamelCase word.
+    :param message: a sentence.
+    :param child: the child Deployment concerned, where there is one.
+    """
+
+    phase: Phase
+    reason: str
+    message: str
+    child: str = ""

@@ -1,0 +1,312 @@
+"""
+Continuous deployment, decided: what to do with a request, given what is there already.
+
+Pure: requests and deployments go in, a plan comes out. Nothing that serves is ever part of a plan before its
+successor is ready; what is superseded is only named here, and deleted by whoever has waited. The decision table is
+in the documentation, "Continuous deployment".
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.identity import Identity
+from airflow_provider_seldon.core.manifest import canonical_json
+from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.objects import items_at, number_at
+from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
+
+
+class Action(StrEnum):
+    """What a deploy does."""
+
+    CREATE = "created"
+    UPDATE = "updated"
+    UNCHANGED = "unchanged"
+    REUSE = "reused"
+    RESTART = "restarted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastAvailable:
+    """
+    The version of a deployment that was last seen serving; what a rollback goes back to.
+
+    :param revision: of the whole deployment.
+    :param config: the ``ModelServer`` that made it, as JSON data; empty when it was not made from one.
+    """
+
+    revision: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, deployment: SeldonDeployment) -> Self:
+        """Return what to record about ``deployment`` once it has been seen serving."""
+        annotations = deployment.annotations
+        return cls(
+            revision=annotations.get(ids.ANNOTATION_REVISION, ""),
+            config=_json_object(annotations.get(ids.ANNOTATION_CONFIG, "")),
+        )
+
+    def to_json(self) -> str:
+        """Return the annotation's value."""
+        return canonical_json({"revision": self.revision, "config": dict(self.config)})
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Self:
+        """Read an annotation's value; what cannot be read counts as never having been recorded."""
+        data = _json_object(text or "")
+        revision, config = data.get("revision"), data.get("config")
+        return cls(
+            revision=revision if isinstance(revision, str) else "",
+            config=config if isinstance(config, dict) else {},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """
+    What to do.
+
+    :param action: see ``Action``.
+    :param deployment: what to apply; for UNCHANGED and REUSE what is there already.
+    :param superseded: names of deployments to delete once ``deployment`` has been seen serving; not before.
+    :param reason: a sentence for the log.
+    :param resource_version: apply only if the stored object is still at this version; None for a new one.
+    """
+
+    action: Action
+    deployment: SeldonDeployment
+    superseded: tuple[str, ...] = ()
+    reason: str = ""
+    resource_version: str | None = None
+
+
+def plan(
+    request: SeldonDeployment,
+    existing: Sequence[SeldonDeployment],
+    *,
+    deploy: bool = True,
+    replace: bool = True,
+    adopt: bool = False,
+) -> Plan:
+    """
+    Decide what a deploy does.
+
+    :param request: what to serve.
+    :param existing: the deployments that are equivalent to it, in any order, and what bears its name. Those that
+        this provider did not make are left alone, whatever they are.
+    :param deploy: the decision; when it is no, a new version is deployed only if there is none at all.
+    :param replace: replace the equivalents rather than add another one.
+    :param adopt: take over a deployment that this provider did not make, if it bears the request's own name.
+    :raises InvalidRequestError: the name belongs to somebody else's deployment and ``adopt`` is false.
+    """
+    bearer = next((one for one in existing if one.name == request.name), None)
+    if bearer is not None and not ids.is_managed(bearer) and not adopt:
+        raise InvalidRequestError.of(
+            "metadata.name",
+            f"{request.name!r} is the name of a deployment that this provider did not make",
+            "use another name, or adopt it explicitly",
+        )
+    ours = newest_first(one for one in existing if ids.is_managed(one) or one is bearer)
+    if not deploy and ours:
+        return _keep_serving(ours[0])
+    if not replace:
+        return _deploy_to(request, bearer, ours, replace=False, why=_why(deploy))
+    target = bearer if bearer is not None and _names_itself(request) else None
+    if target is None and ours and not _names_itself(request):
+        target = ours[0]
+    return _deploy_to(request, target, ours, replace=True, why=_why(deploy))
+
+
+def newest_first(deployments: Any) -> list[SeldonDeployment]:
+    """Return deployments by creation time, the newest first; one without a time is the oldest; ties by name."""
+    by_name = sorted(deployments, key=lambda one: one.name)
+    return sorted(by_name, key=_created, reverse=True)
+
+
+def is_proved(deployment: SeldonDeployment) -> bool:
+    """Return whether exactly this version was seen serving, and the operator still calls it Available."""
+    seen = LastAvailable.from_json(deployment.annotations.get(ids.ANNOTATION_LAST_AVAILABLE)).revision
+    current = deployment.annotations.get(ids.ANNOTATION_REVISION)
+    return bool(seen) and seen == current and deployment.state is DeploymentState.AVAILABLE
+
+
+def is_scaled_to_zero(deployment: SeldonDeployment) -> bool:
+    """Return whether the spec asks for no pods of any predictor."""
+    spec = deployment.to_manifest().get("spec") or {}
+    predictors = items_at(spec, "predictors")
+    general = number_at(spec, "replicas")
+    return bool(predictors) and all(_predictor_sleeps(one, general) for one in predictors)
+
+
+def _deploy_to(
+    request: SeldonDeployment,
+    target: SeldonDeployment | None,
+    ours: Sequence[SeldonDeployment],
+    *,
+    replace: bool,
+    why: str,
+) -> Plan:
+    if target is None:
+        superseded = tuple(one.name for one in ours) if replace else ()
+        reason = f"{why}; {_count(superseded)} to be superseded" if superseded else why
+        return Plan(action=Action.CREATE, deployment=request, superseded=superseded, reason=reason)
+    superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
+    same = target.annotations.get(ids.ANNOTATION_REVISION) == request.annotations.get(ids.ANNOTATION_REVISION)
+    if same and is_proved(target):
+        reason = f"{target.name} serves exactly this revision already"
+        return Plan(action=Action.UNCHANGED, deployment=target, superseded=superseded, reason=reason)
+    if same:
+        reason = f"{target.name} has this revision already, but it has not been seen serving"
+    else:
+        reason = f"{target.name} is updated in place, so that its URL stays"
+    if superseded:
+        reason += f"; {_count(superseded)} to be superseded"
+    return Plan(
+        action=Action.UPDATE,
+        deployment=_named(request, target.name),
+        superseded=superseded,
+        reason=reason,
+        resource_version=_resource_version(target),
+    )
+
+
+def _keep_serving(newest: SeldonDeployment) -> Plan:
+    """What a decision not to deploy comes to: a model server is available at all times."""
+    sleeps = is_scaled_to_zero(newest)
+    if newest.state is DeploymentState.AVAILABLE and not sleeps:
+        reason = f"the decision is not to deploy, and {newest.name} serves"
+        return Plan(action=Action.REUSE, deployment=newest, reason=reason)
+    failed = newest.state is DeploymentState.FAILED
+    what = "is scaled to zero" if sleeps else "has failed" if failed else "does not serve yet"
+    restored = _last_seen_serving(newest) if failed and not sleeps else None
+    how = "with the configuration that was last seen serving" if restored else "with its own configuration"
+    return Plan(
+        action=Action.RESTART,
+        deployment=restored or _awake(newest),
+        reason=f"the decision is not to deploy; {newest.name} {what}, so it is started again {how}",
+        resource_version=_resource_version(newest),
+    )
+
+
+def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
+    """
+    Return the deployment as it was when last seen serving; None when that is unknown, or what it is now.
+
+    A storage Secret is not part of the configuration where it came from a connection; the one in use stays.
+    """
+    seen = LastAvailable.from_json(deployment.annotations.get(ids.ANNOTATION_LAST_AVAILABLE))
+    if not seen.config or seen.revision == deployment.annotations.get(ids.ANNOTATION_REVISION):
+        return None
+    secret = next(
+        (
+            node.env_secret_ref_name
+            for one in deployment.predictors
+            for node in one.nodes
+            if node.env_secret_ref_name
+        ),
+        None,
+    )
+    try:
+        server = ModelServer.parse(seen.config)
+        rebuilt = server.to_deployment(
+            identity=Identity.of(deployment), secret_name=secret, annotations=carried_annotations(deployment)
+        )
+    except InvalidRequestError:
+        return None
+    return _named(rebuilt, deployment.name)
+
+
+def _awake(deployment: SeldonDeployment) -> SeldonDeployment:
+    """Return the deployment as it is stored, with the configured replicas where it asks for none."""
+    manifest = copy.deepcopy(deployment.to_manifest())
+    manifest.pop("status", None)
+    configured = _json_object(deployment.annotations.get(ids.ANNOTATION_CONFIG, "")).get("replicas")
+    spec = manifest.get("spec") or {}
+    _wake(spec, configured)
+    for predictor in items_at(spec, "predictors"):
+        _wake(predictor, configured)
+        for component in items_at(predictor, "componentSpecs"):
+            _wake(component, None)
+    metadata = manifest.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
+    annotations = {
+        key: value for key, value in deployment.annotations.items() if key != ids.ANNOTATION_LAST_AVAILABLE
+    }
+    manifest["metadata"] = kept | {"annotations": annotations}
+    annotations[ids.ANNOTATION_REVISION] = ids.deployment_revision(manifest)
+    return SeldonDeployment.from_manifest(manifest)
+
+
+def _wake(holder: Any, configured: Any) -> None:
+    if number_at(holder, "replicas") != 0:
+        return
+    if isinstance(configured, int) and configured > 0:
+        holder["replicas"] = configured
+    else:
+        del holder["replicas"]
+
+
+def _predictor_sleeps(predictor: Mapping[str, Any], general: int | None) -> bool:
+    own = number_at(predictor, "replicas")
+    below = own if own is not None else general
+    components = items_at(predictor, "componentSpecs")
+    if any(component.get("hpaSpec") or component.get("kedaSpec") for component in components):
+        return False
+    counts = [number_at(component, "replicas") for component in components] or [None]
+    return all((below if count is None else count) == 0 for count in counts)
+
+
+def _names_itself(request: SeldonDeployment) -> bool:
+    """Whether the user chose the name, rather than that it follows from DAG, task and model."""
+    return request.name != Identity.of(request).deployment_name(replace=True)
+
+
+def carried_annotations(deployment: SeldonDeployment) -> dict[str, str]:
+    """Return the annotations that a re-apply of the same configuration keeps: metrics and the ordering token."""
+    kept = (ids.ANNOTATION_METRICS, ids.ANNOTATION_ORDER)
+    return {key: deployment.annotations[key] for key in kept if key in deployment.annotations}
+
+
+def _named(deployment: SeldonDeployment, name: str) -> SeldonDeployment:
+    if deployment.name == name:
+        return deployment
+    manifest = deployment.to_manifest()
+    return SeldonDeployment.from_manifest({**manifest, "metadata": {**manifest["metadata"], "name": name}})
+
+
+def _created(deployment: SeldonDeployment) -> str:
+    """RFC 3339 times in UTC, as the API server writes them, sort as text."""
+    created = deployment.metadata.creation_timestamp if deployment.metadata else None
+    return created if isinstance(created, str) else ""
+
+
+def _resource_version(deployment: SeldonDeployment) -> str | None:
+    version = deployment.metadata.resource_version if deployment.metadata else None
+    return version if isinstance(version, str) and version else None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _why(deploy: bool) -> str:
+    return (
+        "a new deployment" if deploy else "the decision is not to deploy, but nothing serves this model yet"
+    )
+
+
+def _count(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
