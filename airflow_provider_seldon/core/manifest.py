@@ -110,7 +110,7 @@ def parse_yaml(text: str, field: str = "manifest") -> Any:
 class _KubernetesLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of the Kubernetes tools (YAML 1.1 without dates and base 60)."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
