@@ -1,0 +1,242 @@
+"""What happens to every request before and after it is answered: log, faults, authentication, errors.
+
+Purpose: one place that turns :class:`StatusError` into responses, lets ordered faults strike, and notes each
+request. Also serves the paths that are no resources: health, version, discovery, and the test hooks ``/_faults``,
+``/_requests`` and ``/_compact``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from typing import Any
+
+from aiohttp import web
+
+from airflow_provider_seldon.local.apiserver import discovery, openapi, status
+from airflow_provider_seldon.local.apiserver import request as requests
+from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
+from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
+from airflow_provider_seldon.local.apiserver.request import RequestInfo
+from airflow_provider_seldon.local.apiserver.requestlog import LoggedRequest, RequestLog
+from airflow_provider_seldon.local.apiserver.store import encode
+from airflow_provider_seldon.local.faults import DROP_AFTER, DROP_BEFORE, Fault, Faults
+
+_LOGGER = logging.getLogger(__name__)
+_HEALTH = ("/healthz", "/readyz", "/livez")
+_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    410: "Expired",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+
+
+class Pipeline:
+    """
+    The server's request handler.
+
+    :param dispatcher: Answers requests on resources.
+    :param authorizer: Checks tokens and rules.
+    :param faults: What should go wrong.
+    :param requests: Where requests are noted.
+    """
+
+    def __init__(
+        self, *, dispatcher: Dispatcher, authorizer: Authorizer, faults: Faults, requests: RequestLog
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._authorizer = authorizer
+        self._faults = faults
+        self._requests = requests
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request."""
+        if request.path.startswith("/_"):
+            return await self._hook(request)
+        entry = LoggedRequest(
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
+            user_agent=request.headers.get("User-Agent", ""),
+            started=time.time(),
+        )
+        self._requests.add(entry)
+        begun = time.monotonic()
+        try:
+            response = await self._answer(request, entry)
+            entry.status = response.status
+            return response
+        except status.StatusError as error:
+            entry.status = error.code
+            return _error(error)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except web.HTTPRequestEntityTooLarge as error:
+            entry.status = error.status
+            return _error(
+                status.StatusError(
+                    code=413,
+                    reason="RequestEntityTooLarge",
+                    message=f"Request entity too large: limit is {error.text}",
+                )
+            )
+        except Exception as error:
+            _LOGGER.exception("%s %s failed", request.method, request.path)
+            entry.status = 500
+            return _error(status.internal_error(repr(error)))
+        finally:
+            entry.seconds = time.monotonic() - begun
+
+    async def _answer(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
+        if request.path.startswith(_HEALTH):
+            return web.Response(text="ok")
+        user = self._authorizer.authenticate(request.headers.get("Authorization", ""))
+        info = requests.parse(
+            request.method,
+            request.path,
+            query=request.query,
+            content_type=request.headers.get("Content-Type", ""),
+            user_agent=entry.user_agent,
+        )
+        if info is None:
+            return self._document(request)
+        entry.verb = "apply" if info.is_apply else info.verb
+        entry.resource, entry.namespace, entry.name = info.permission, info.namespace, info.name
+        fault = self._faults.take(
+            verb=info.verb,
+            apply=info.is_apply,
+            resource=info.permission,
+            name=info.name or _pinned_name(info),
+            namespace=info.namespace,
+        )
+        if fault is None:
+            return await self._permitted(request, info, user, None)
+        return await self._faulty(request, info, user, fault)
+
+    async def _permitted(
+        self, request: web.Request, info: RequestInfo, user: User, fault: Fault | None
+    ) -> web.StreamResponse:
+        self._authorizer.check(info, user)
+        return await self._dispatcher.answer(
+            request, info, user, close_watch_after=fault.close_watch_after if fault else None
+        )
+
+    async def _faulty(
+        self, request: web.Request, info: RequestInfo, user: User, fault: Fault
+    ) -> web.StreamResponse:
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.drop == DROP_BEFORE:
+            raise _hang_up(request)
+        if fault.stall is not None:
+            return await _stall(request, fault.stall)
+        if fault.status is not None:
+            raise _ordered_error(fault)
+        if fault.drop == DROP_AFTER:
+            try:
+                await self._permitted(request, info, user, fault)
+            finally:
+                _hang_up(request)
+            raise ConnectionResetError("dropped after handling, as ordered")
+        return await self._permitted(request, info, user, fault)
+
+    def _document(self, request: web.Request) -> web.Response:
+        path = request.path
+        if path == "/":
+            return _json(
+                {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/readyz", "/version"]}
+            )
+        if path.rstrip("/") == "/version":
+            return _json(discovery.version())
+        found: Any = openapi.document(path) if path.startswith("/openapi") else None
+        if found is None:
+            found = discovery.document(path, request.host)
+        if found is None:
+            raise status.no_such_path()
+        return _json(found)
+
+    async def _hook(self, request: web.Request) -> web.StreamResponse:
+        """Serve the test hooks; they need no token, as the server only listens on this machine."""
+        path, method = request.path, request.method
+        if path == "/_requests" and method == "GET":
+            return _json([entry.to_json() for entry in self._requests.entries()])
+        if path == "/_requests" and method == "DELETE":
+            self._requests.clear()
+            return web.Response(status=204)
+        if path == "/_faults" and method == "GET":
+            return _json([fault.to_json() for fault in self._faults.active()])
+        if path == "/_faults" and method == "DELETE":
+            self._faults.clear()
+            return web.Response(status=204)
+        if path == "/_faults" and method == "POST":
+            return await self._add_faults(request)
+        if path == "/_compact" and method == "POST":
+            self._dispatcher.store.compact()
+            return web.Response(status=204)
+        if path == "/_watches" and method == "DELETE":
+            self._dispatcher.close_watches()
+            return web.Response(status=204)
+        return web.Response(status=404, text="no such hook")
+
+    async def _add_faults(self, request: web.Request) -> web.Response:
+        try:
+            data = json.loads(await request.read())
+            faults = [Fault.from_json(item) for item in (data if isinstance(data, list) else [data])]
+        except (ValueError, TypeError) as error:
+            return web.Response(status=400, text=str(error))
+        return _json([self._faults.add(fault).to_json() for fault in faults])
+
+
+def _pinned_name(info: RequestInfo) -> str:
+    for term in info.query.get("fieldSelector", "").split(","):
+        key, _, value = term.partition("=")
+        if key == "metadata.name":
+            return value.lstrip("=")
+    return ""
+
+
+def _hang_up(request: web.Request) -> ConnectionResetError:
+    if request.transport is not None:
+        request.transport.abort()
+    return ConnectionResetError("dropped, as ordered")
+
+
+async def _stall(request: web.Request, seconds: float) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await asyncio.sleep(seconds)
+    raise _hang_up(request)
+
+
+def _ordered_error(fault: Fault) -> status.StatusError:
+    code = fault.status or 500
+    details = {"retryAfterSeconds": fault.retry_after} if fault.retry_after is not None else None
+    return status.StatusError(
+        code=code,
+        reason=_REASONS.get(code, "") if fault.reason is None else fault.reason,
+        message=fault.message or f"a fault was ordered: {code}",
+        details=details,
+    )
+
+
+def _error(error: status.StatusError) -> web.Response:
+    response = _json(error.body(), code=error.code)
+    retry_after = error.details.get("retryAfterSeconds")
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _json(value: Any, *, code: int = 200) -> web.Response:
+    return web.Response(body=encode(value), status=code, content_type="application/json")

@@ -1,0 +1,144 @@
+"""The local API server as one object: composed, started and stopped.
+
+Purpose: a Kubernetes API on one port of this machine that ``kubectl`` and the official clients use unmodified.
+It stores objects and enforces the API's rules; nothing happens to the objects unless controllers run against it
+(``airflow_provider_seldon.local``), except that dependents are collected.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+
+from aiohttp import web
+
+from airflow_provider_seldon.local.apiserver.admission import AdmissionWebhook
+from airflow_provider_seldon.local.apiserver.authorization import Authorizer, Deny
+from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
+from airflow_provider_seldon.local.apiserver.garbage import GarbageCollector
+from airflow_provider_seldon.local.apiserver.logs import LogSource
+from airflow_provider_seldon.local.apiserver.pipeline import Pipeline
+from airflow_provider_seldon.local.apiserver.requestlog import RequestLog
+from airflow_provider_seldon.local.apiserver.store import Store
+from airflow_provider_seldon.local.apiserver.writing import Writer
+from airflow_provider_seldon.local.faults import Faults
+
+_MAX_BODY = 3 * 1024 * 1024
+
+
+class ApiServer:
+    """
+    A Kubernetes API server in this process.
+
+    :param tokens: Accepted bearer tokens (or a mapping to user names); none: no authentication.
+    :param deny: Rules about what users may not do; ``server.authorizer.deny`` may be changed later.
+    :param admission: Whether SeldonDeployments are checked by the admission rules of Seldon Core.
+    :param namespaces: Namespaces to make at the start.
+    :param create_namespaces: Make missing namespaces on first use instead of answering 404.
+    :param history_limit: Events kept per resource type, after which old watches get 410.
+    :param bookmark_seconds: Time between bookmarks.
+    :param garbage_collection: Whether dependents follow their owners.
+    :param garbage_delay: Seconds that the garbage collector lags behind.
+    :param log_source: Where pod logs come from; may be set later as ``server.log_source``.
+    :param tls: Server certificate to serve HTTPS with.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: Mapping[str, str] | Iterable[str] = (),
+        deny: Iterable[Deny] = (),
+        admission: bool = True,
+        namespaces: Iterable[str] = ("default",),
+        create_namespaces: bool = False,
+        history_limit: int = 20_000,
+        bookmark_seconds: float = 10.0,
+        garbage_collection: bool = True,
+        garbage_delay: float = 0.0,
+        log_source: LogSource | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.store = Store(history_limit=history_limit)
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.authorizer = Authorizer(tokens=tokens, deny=deny)
+        self.admission = AdmissionWebhook(enabled=admission)
+        self._writer = Writer(store=self.store, admission=self.admission, create_namespaces=create_namespaces)
+        self._dispatcher = Dispatcher(
+            store=self.store,
+            writer=self._writer,
+            authorizer=self.authorizer,
+            log_source=log_source,
+            bookmark_seconds=bookmark_seconds,
+        )
+        self._pipeline = Pipeline(
+            dispatcher=self._dispatcher,
+            authorizer=self.authorizer,
+            faults=self.faults,
+            requests=self.requests,
+        )
+        self._collects = garbage_collection
+        self._garbage_delay = garbage_delay
+        self._garbage: GarbageCollector | None = None
+        self._namespaces = tuple(namespaces)
+        self._tls = tls
+        self._runner: web.AppRunner | None = None
+        self._address = ("", 0)
+
+    @property
+    def url(self) -> str:
+        """Base URL, such as ``http://127.0.0.1:8001``."""
+        host, port = self._address
+        return f"{'https' if self._tls else 'http'}://{host}:{port}"
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._address[1]
+
+    @property
+    def log_source(self) -> LogSource | None:
+        """Where pod logs come from."""
+        return self._dispatcher.log_source
+
+    @log_source.setter
+    def log_source(self, source: LogSource | None) -> None:
+        self._dispatcher.log_source = source
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """
+        Begin to serve.
+
+        :param port: 0 picks a free one; see :attr:`url`.
+        :raises OSError: When the port is taken.
+        """
+        for namespace in self._namespaces:
+            self._writer.ensure_namespace(namespace)
+        if self._collects:
+            self._garbage = GarbageCollector(store=self.store, delay=self._garbage_delay)
+            self._garbage.start()
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.router.add_route("*", "/{path:.*}", self._pipeline.handle)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=1024)
+        await site.start()
+        self._address = (host, self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close all watches and connections, and stop serving; the objects stay in :attr:`store`."""
+        self._dispatcher.close_watches()
+        if self._garbage is not None:
+            await self._garbage.stop()
+            self._garbage = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def compact(self) -> None:
+        """Forget the history, so that running clients' next watch or page answers 410."""
+        self.store.compact()
+
+    def close_watches(self) -> None:
+        """End every watch, as a restarted or overloaded server does."""
+        self._dispatcher.close_watches()
