@@ -88,12 +88,18 @@ def load(settings: ClusterSettings) -> Cluster:
     """
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException
+    from yaml import YAMLError
 
     configuration = Configuration()
     try:
         cluster = _load(settings, configuration)
-    except (ConfigException, OSError, ValueError) as error:
+    except (ConfigException, OSError) as error:
         raise ConnectionConfigError(f"{_tried(settings)}: {error}") from None
+    except (ValueError, YAMLError) as error:
+        # The parser's own text may quote the kubeconfig, and with it a credential.
+        raise ConnectionConfigError(
+            f"{_tried(settings)}: it is neither valid YAML nor JSON ({type(error).__name__})"
+        ) from None
     if not settings.verify_ssl:
         configuration.verify_ssl = False
     # Retries are decided in one place, kube/transport.py; the connection pool must not repeat a write.
