@@ -49,14 +49,23 @@ _SECRET_FIX = (
 
 def unknown(field: str, name: str, valid: Collection[str], *, noun: str = "argument") -> Problem:
     """Return the problem of a name that is not among ``valid``, suggesting the nearest one."""
-    by_lower_case = {candidate.lower(): candidate for candidate in valid}
-    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.55)
-    if not near:  # same letters with other separators, e.g. "modelUri" for "model_uri"
-        squeezed = {re.sub(r"[_.-]", "", lower): lower for lower in by_lower_case}
-        near = difflib.get_close_matches(re.sub(r"[_.-]", "", name.lower()), squeezed, n=1, cutoff=0.55)
-        near = [squeezed[match] for match in near]
-    fix = f"did you mean {by_lower_case[near[0]]!r}" if near else f"valid are {', '.join(sorted(valid))}"
+    near = _nearest(name, valid)
+    fix = f"did you mean {near!r}" if near else f"valid are {', '.join(sorted(valid))}"
     return Problem(field, f"unknown {noun} {name!r}", fix)
+
+
+def _nearest(name: str, valid: Collection[str]) -> str | None:
+    # Without case and separators, "modelUri" and "model_uri" are the same.
+    squeezed = {"".join(_words(candidate)): candidate for candidate in valid}
+    near = difflib.get_close_matches("".join(_words(name)), squeezed, n=1, cutoff=0.55)
+    if near:
+        return squeezed[near[0]]
+    words = set(_words(name))  # "container_image" contains "image"
+    return next((candidate for candidate in sorted(valid) if set(_words(candidate)) <= words), None)
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def problems_of(error: ValidationError, valid: Collection[str], expected: Mapping[str, str]) -> list[Problem]:
@@ -87,7 +96,7 @@ def problems_of(error: ValidationError, valid: Collection[str], expected: Mappin
 
 def looks_like_credential(name: str) -> bool:
     """Return whether an environment variable of that name usually holds a credential."""
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words = _words(name)
     if not words or words[-1] in _REFERENCE_WORDS:
         return False
     return bool(_CREDENTIAL_WORDS & set(words)) or words[-1].endswith(_CREDENTIAL_ENDINGS)

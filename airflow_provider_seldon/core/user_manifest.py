@@ -214,7 +214,7 @@ def _replica_problems(server: ModelServer, manifest: Mapping[str, Any]) -> Itera
     components = [one for one in components if isinstance(one, dict)] if isinstance(components, list) else []
     if any(component.get("hpaSpec") or component.get("kedaSpec") for component in components):
         yield Problem("replicas", "has no effect beside the manifest's autoscaler", "remove one of the two")
-    present = [one.get("replicas") for one in (predictors[0], *components)]
+    present = [one.get("replicas") for one in (manifest["spec"], predictors[0], *components)]
     if any(number not in (None, server.replicas) for number in present):
         yield Problem(
             "replicas", f"is {server.replicas}, but the manifest says otherwise", "say it in one place"
