@@ -108,7 +108,7 @@ def _container_problems(
     failures = count_at(container, "restartCount") + bool(mapping_at(container, "state", "terminated"))
     initializer = initial and name.endswith(INITIALIZER_SUFFIX)
     limit = policy.initializer_exit_count if initializer else policy.crash_loop_count
-    running = bool(mapping_at(container, "state", "running"))
+    running = "running" in mapping_at(container, "state")
     if failures < max(1, limit) or (running and not initializer):
         return
     code, why = number_at(ended, "exitCode"), text_at(ended, "reason")

@@ -129,7 +129,9 @@ SCENARIOS = [
         "A registry that does not answer for minutes is not a hiccup any more.",
         step(0, creating(), [child(available=0)], "wait", pods=[{"status": waiting("ErrImagePull", "i/o timeout")}]),
         step(20, creating(), [child(available=0)], "wait"),
-        step(61, creating(), [child(available=0)], "failed", pods=[{"status": waiting("ImagePullBackOff", "Back-off")}]),
+        step(61, creating(), [child(available=0)], "failed", pods=[
+            {"status": waiting("ImagePullBackOff", "Back-off")}
+        ]),
     ),
     scenario(
         "missing-secret",

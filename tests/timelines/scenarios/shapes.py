@@ -115,6 +115,13 @@ SCENARIOS = [
         spec=_sized(replicas=3),
     ),
     scenario(
+        "third-pod-does-not-exist-yet",
+        "All pods that exist are new and available; one that was asked for has not been made.",
+        step(0, available(2), [child(generation=2, wanted=3, replicas=2)], "wait"),
+        step(9, available(2), [child(generation=2, wanted=3)], "ready"),
+        spec=_sized(replicas=3),
+    ),
+    scenario(
         "hpa-decides-the-number",
         "With an HPA the spec's replicas mean nothing: four pods are as good as one.",
         step(0, available(), [child(generation=3, wanted=4)], "ready"),
@@ -152,7 +159,7 @@ SCENARIOS = [
     ),
     scenario(
         "long-names-with-a-prefix",
-        "An operator with DEPLOYMENT_NAME_AS_PREFIX hashes otherwise.",
+        "An operator with DEPLOYMENT_NAME_AS_PREFIX gives the same child another name.",
         step(0, available(2), [child(f"iris-{_DIGEST}", template="old")], "wait"),
         step(9, available(2), [child(f"iris-{_DIGEST}", generation=2)], "ready"),
         name="iris",
