@@ -49,6 +49,10 @@ def problems(deployment: SeldonDeployment) -> Iterator[Problem]:
             f"use at most 63 characters, begin with a letter; {_NAME_FIX}",
             value=deployment.name,
         )
+    for kind, entries in (("labels", deployment.labels), ("annotations", deployment.annotations)):
+        for key, value in entries.items():
+            if not isinstance(value, str):
+                yield Problem(f"metadata.{kind}.{key}", "is not text", "quote it", value=str(value)[:80])
     yield from _map_problems(deployment.labels, "metadata.labels", values=True)
     yield from _map_problems(deployment.annotations, "metadata.annotations", values=False)
     spec = deployment.spec

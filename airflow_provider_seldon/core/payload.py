@@ -157,7 +157,8 @@ def _seldon_rows(payload: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _v2_rows(payload: Mapping[str, Any]) -> Iterator[Any]:
-    outputs = [output for output in payload.get("outputs") or () if isinstance(output, Mapping)]
+    given = payload.get("outputs")
+    outputs = [output for output in given if isinstance(output, Mapping)] if isinstance(given, list) else []
     for output in sorted(outputs, key=lambda output: output.get("name") != "predict"):
         if "data" in output:
             yield _shaped(output["data"], output.get("shape"))
