@@ -40,6 +40,7 @@ _CREDENTIAL_ENDINGS = (
 #: ``TOKEN_FILE`` or ``SECRET_NAME`` says where a credential is, it is none.
 _REFERENCE_WORDS = frozenset({"file", "path", "dir", "name"})
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*\Z")
+_MAY_HOLD_SECRETS = frozenset({"env", "parameters", "manifest"})
 _RESOURCES = ("requests", "limits", "claims")
 _SECRET_FIX = (
     "put the value into a Kubernetes Secret and refer to it: "
@@ -88,9 +89,10 @@ def problems_of(error: ValidationError, valid: Collection[str], expected: Mappin
             problems.append(Problem(name, "is missing", f"give {expected.get(name, 'it')}"))
         else:
             wanted = expected.get(name, "a value of the right type")
-            shown = repr(one["input"])[:80]
-            problem = Problem(name, f"is not {wanted}", f"give {wanted}", value=shown)
-            problems.extend([problem] if not any(p.field == name for p in problems) else [])
+            if not any(problem.field == name for problem in problems):  # one per argument is enough
+                shown = str(one["input"])[:80] if isinstance(one["input"], str | int | float) else None
+                value = None if name in _MAY_HOLD_SECRETS else shown
+                problems.append(Problem(name, f"is not {wanted}", f"give {wanted}", value=value))
     return problems
 
 

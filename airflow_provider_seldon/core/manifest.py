@@ -62,7 +62,6 @@ def _json_copy(value: Any, field: str, depth: int) -> Any:
         field,
         f"a value of type {type(value).__name__} has no place in a Kubernetes manifest",
         "use text, a whole or finite number, true/false, null, a list or a mapping (quote dates and times)",
-        value=str(value)[:80],
     )
 
 

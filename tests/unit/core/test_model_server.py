@@ -495,3 +495,17 @@ def test_a_request_too_large_for_an_annotation_is_refused() -> None:
 def test_arguments_must_be_a_mapping() -> None:
     with pytest.raises(InvalidRequestError, match="give a mapping of arguments"):
         ModelServer.parse([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "env", [{"X": b"hunter2"}, {"X": ["hunter2"]}, "X=hunter2", [{"name": "X", "value": b"hunter2"}]]
+)
+def test_a_refusal_does_not_repeat_what_may_be_secret(env: Any) -> None:
+    assert all("hunter2" not in str(problem) for problem in refused(**SKLEARN, env=env))
+
+
+def test_a_refusal_shows_a_plain_wrong_value() -> None:
+    (problem,) = refused(**SKLEARN, replicas="two")
+    assert str(problem) == (
+        "replicas: is not a whole number of 0 or more (got 'two'). Fix: give a whole number of 0 or more."
+    )
