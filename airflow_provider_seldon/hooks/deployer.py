@@ -18,13 +18,19 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.fence import OrderToken, overtaken_by
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.info import ModelServerInfo
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
 from airflow_provider_seldon.core.rollout import Action, LastAvailable, Plan, carried_annotations, plan
 from airflow_provider_seldon.core.validation import ensure_valid
-from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError, InvalidModelServerError
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeploymentNotFoundError,
+    InvalidModelServerError,
+    StaleRunError,
+)
 from airflow_provider_seldon.hooks.finder import Finder
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
@@ -109,9 +115,13 @@ class Deployer:
         metrics: Mapping[str, float] | None,
         force_conflicts: bool,
         adopt: bool,
+        order: OrderToken | None,
+        fence: bool,
     ) -> Rollout:
         """See :meth:`SeldonHook.deploy_model`."""
-        request, secret = self._request(server, identity=identity, replace=replace, metrics=metrics)
+        request, secret = self._request(
+            server, identity=identity, replace=replace, annotations=_annotations(metrics, order)
+        )
         named = request.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
             existing = self._existing(identity, request, named=named, adopt=adopt)
@@ -125,6 +135,8 @@ class Deployer:
             )
             if decided.action in {Action.UNCHANGED, Action.REUSE}:
                 return self._rollout(decided, decided.deployment, existing)
+            if fence and replace and decided.action is not Action.RESTART:
+                self._fence(order, existing)
             if secret and decided.action is not Action.RESTART:
                 secret.ensure(self._client)
             try:
@@ -187,9 +199,8 @@ class Deployer:
         return self._client.apply(SeldonDeployment.from_manifest(rebuilt), force=True)
 
     def _request(
-        self, server: ModelServer, *, identity: Identity, replace: bool, metrics: Mapping[str, float] | None
+        self, server: ModelServer, *, identity: Identity, replace: bool, annotations: Mapping[str, str]
     ) -> tuple[SeldonDeployment, StorageSecret | None]:
-        annotations = {ids.ANNOTATION_METRICS: json.dumps(dict(metrics), sort_keys=True)} if metrics else {}
         build: dict[str, Any] = {
             "identity": identity,
             "namespace": self._client.namespace,
@@ -221,6 +232,15 @@ class Deployer:
             self._hook.require_managed(bearer)
         return [bearer, *existing]
 
+    def _fence(self, order: OrderToken | None, existing: list[SeldonDeployment]) -> None:
+        newer = overtaken_by(order, existing)
+        if newer is not None:
+            theirs = OrderToken.parse(newer.annotations.get(ids.ANNOTATION_ORDER))
+            raise StaleRunError(
+                f"{self._client.namespace}/{newer.name} was deployed by a newer run ({theirs}) than this one "
+                f"({order}); it is left as it is. To deploy the older version all the same, use on_stale='deploy'."
+            )
+
     def _own(self, secret: StorageSecret, stored: SeldonDeployment) -> None:
         if secret.managed:
             self._client.secrets.add_owner(
@@ -231,9 +251,9 @@ class Deployer:
         known = {one.name: one for one in existing}
         return Rollout(
             name=stored.name,
-            action=decided.action,
+            action=str(decided.action),
             reason=decided.reason,
-            info=self._hook.get_model_server_info(stored, action=decided.action),
+            info=self._hook.get_model_server_info(stored, action=str(decided.action)),
             expected=Expectation.of(stored, before=known.get(stored.name)),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
             last_available=LastAvailable.of(stored).to_json(),
@@ -254,3 +274,11 @@ class Deployer:
             )
         except (ConflictError, DeploymentNotFoundError) as error:
             log.info("The proof of %s is not recorded: %s", rollout.name, error)
+
+
+def _annotations(metrics: Mapping[str, float] | None, order: OrderToken | None) -> dict[str, str]:
+    given = {
+        ids.ANNOTATION_METRICS: json.dumps(dict(metrics), sort_keys=True) if metrics else None,
+        ids.ANNOTATION_ORDER: str(order) if order else None,
+    }
+    return {key: value for key, value in given.items() if value}

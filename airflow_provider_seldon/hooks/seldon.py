@@ -24,6 +24,7 @@ from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.expectation import Expectation
+    from airflow_provider_seldon.core.fence import OrderToken
     from airflow_provider_seldon.core.identity import Identity
     from airflow_provider_seldon.core.model_server import ModelServer
     from airflow_provider_seldon.core.outcome import Outcome
@@ -110,6 +111,8 @@ class SeldonHook(SeldonConnectionHook):
         metrics: Mapping[str, float] | None = None,
         force_conflicts: bool = False,
         adopt: bool = False,
+        order: OrderToken | None = None,
+        fence: bool = True,
     ) -> Rollout:
         """
         Bring a model server onto the cluster, as ``core.rollout.plan`` decides, without waiting for it.
@@ -121,9 +124,12 @@ class SeldonHook(SeldonConnectionHook):
         :param metrics: metrics of the candidate, recorded on the deployment.
         :param force_conflicts: take over fields that other managers own.
         :param adopt: take over a deployment of the given name that this provider did not make.
+        :param order: when, in the order of runs, this deploy belongs; recorded.
+        :param fence: refuse to replace what a deploy of a higher order has deployed.
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
         :raises NotManagedError: a deployment of that name is somebody else's.
+        :raises StaleRunError: a newer run has deployed already.
         """
         return Deployer(hook=self).deploy(
             server,
@@ -133,6 +139,8 @@ class SeldonHook(SeldonConnectionHook):
             metrics=metrics,
             force_conflicts=force_conflicts,
             adopt=adopt,
+            order=order,
+            fence=fence,
         )
 
     def complete(self, rollout: Rollout) -> list[str]:

@@ -6,13 +6,14 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_seldon.core.fence import OrderToken
     from airflow_provider_seldon.core.identity import Identity
     from airflow_provider_seldon.core.info import ModelServerInfo
     from airflow_provider_seldon.core.model_server import ModelServer
@@ -61,6 +62,8 @@ class SeldonDeployModelOperator(BaseOperator):
     :param wait_for_available: wait until the applied version serves; False returns after the write.
     :param timeout: seconds to wait.
     :param deferrable: wait in the triggerer instead of on a worker.
+    :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
+        backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
     :param force_conflicts: take over fields that other field managers own.
     :param adopt: take over a deployment called ``name`` that this provider did not make.
     """
@@ -102,6 +105,7 @@ class SeldonDeployModelOperator(BaseOperator):
         wait_for_available: bool = True,
         timeout: float = 600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        on_stale: Literal["skip", "fail", "deploy"] = "skip",
         force_conflicts: bool = False,
         adopt: bool = False,
         **kwargs: Any,
@@ -124,6 +128,7 @@ class SeldonDeployModelOperator(BaseOperator):
         self.wait_for_available = wait_for_available
         self.timeout = timeout
         self.deferrable = deferrable
+        self.on_stale = on_stale
         self.force_conflicts = force_conflicts
         self.adopt = adopt
 
@@ -138,15 +143,7 @@ class SeldonDeployModelOperator(BaseOperator):
         """Deploy and wait; see the class."""
         server = self._server()
         self.namespace = self.namespace or server.namespace
-        rollout = self.hook.deploy_model(
-            server,
-            identity=self._identity(context, server),
-            deploy=self._decision(),
-            replace=self.replace,
-            metrics=self._metrics(),
-            force_conflicts=self.force_conflicts,
-            adopt=self.adopt,
-        )
+        rollout = self._deploy(context, server)
         self._announce(context, rollout)
         if not (rollout.in_flight and self.wait_for_available):
             return self._result(rollout, rollout.info)
@@ -164,6 +161,28 @@ class SeldonDeployModelOperator(BaseOperator):
         outcome = Outcome.from_json(event)
         self.namespace = outcome.namespace
         return self._finish(Rollout.from_json(event["handoff"]), outcome)
+
+    def _deploy(self, context: Context, server: ModelServer) -> Rollout:
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        from airflow_provider_seldon.exceptions import StaleRunError
+
+        try:
+            return self.hook.deploy_model(
+                server,
+                identity=self._identity(context, server),
+                deploy=self._decision(),
+                replace=self.replace,
+                metrics=self._metrics(),
+                force_conflicts=self.force_conflicts,
+                adopt=self.adopt,
+                order=self._order(context),
+                fence=self.on_stale != "deploy",
+            )
+        except StaleRunError as error:
+            if self.on_stale == "skip":
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def _defer(self, rollout: Rollout, deadline: float) -> None:
         from datetime import timedelta
@@ -236,6 +255,13 @@ class SeldonDeployModelOperator(BaseOperator):
             run_id=task_instance.run_id,
             map_index=task_instance.map_index if task_instance.map_index is not None else -1,
         )
+
+    def _order(self, context: Context) -> OrderToken | None:
+        from airflow_provider_seldon.core.fence import OrderToken
+
+        run = context["dag_run"]
+        moment = run.logical_date or getattr(run, "run_after", None)
+        return OrderToken.of(moment, run.run_id) if moment else None
 
     def _decision(self) -> bool:
         from airflow_provider_seldon.core.decision import parse_decision
