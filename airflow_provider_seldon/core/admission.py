@@ -21,6 +21,8 @@ NO_ENGINE = "seldon.io/no-engine"
 SERVICE_NAME = "seldon.io/svc-name"
 #: Implementations that the engine itself brings; every other name is that of a prepackaged server.
 BUILT_IN = frozenset({"", "SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"})
+#: Prepackaged servers that may serve without a model URI.
+MODEL_URI_OPTIONAL = frozenset({"HUGGINGFACE_SERVER"})
 NO_IMPLEMENTATION = (None, "UNKNOWN_IMPLEMENTATION")
 
 _PROTOCOLS = ("seldon", "tensorflow", "kfserving", "v2")
@@ -31,7 +33,6 @@ _SPEC_WORDS = (
 )
 _TRANSPORTS = {"REST": "rest", "GRPC": "grpc"}
 _NOT_FOR_TENSORFLOW = frozenset({"SKLEARN_SERVER", "XGBOOST_SERVER", "MLFLOW_SERVER", "HUGGINGFACE_SERVER"})
-_WITHOUT_MODEL_URI = frozenset({"HUGGINGFACE_SERVER"})
 _KAFKA_VARIABLES = frozenset({"KAFKA_BROKER", "KAFKA_INPUT_TOPIC", "KAFKA_OUTPUT_TOPIC"})
 _KAFKA_TEXT = "For kafka please supply svcOrchSpec envs KAFKA_BROKER, KAFKA_INPUT_TOPIC, KAFKA_OUTPUT_TOPIC"
 
@@ -174,7 +175,7 @@ def _server_problems(
     known_servers: Collection[str] | None,
 ) -> Iterator[Problem]:
     server = node.implementation or ""
-    if not node.model_uri and server not in _WITHOUT_MODEL_URI:
+    if not node.model_uri and server not in MODEL_URI_OPTIONAL:
         text = "Predictive unit modelUri required when using standalone servers"
         yield _denied(path, text, node.name, f"{path}.modelUri", "add the place of the model's files")
     if spec.protocol == "tensorflow" and server in _NOT_FOR_TENSORFLOW:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core.admission import MODEL_URI_OPTIONAL
 from airflow_provider_seldon.core.arguments import unknown
 from airflow_provider_seldon.core.errors import Problem
 from airflow_provider_seldon.core.identity import ANNOTATION_IMPLEMENTATION, ANNOTATION_MODEL_URI
@@ -19,8 +20,6 @@ from airflow_provider_seldon.core.parameters import environment, node_parameters
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.model_server import ModelServer
 
-#: Prepackaged servers that may serve without a model URI.
-MODEL_URI_OPTIONAL = frozenset({"HUGGINGFACE_SERVER"})
 METADATA_VARIABLE = "MODEL_METADATA"
 
 _PREDICTOR_FIELDS = frozenset(

@@ -42,7 +42,8 @@ ANNOTATION_IMPLEMENTATION = f"{PREFIX}implementation"
 #: Leaves 27 of the 63 characters of a name for what Seldon appends, e.g. ``-default-0-classifier``.
 MAX_NAME_LENGTH = 36
 
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
+#: What Kubernetes allows as the value of a label.
+LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
 _NAME_HASH_LENGTH = 10
 
 
@@ -131,7 +132,7 @@ def label_value(text: str) -> str:
     Legal text is returned unchanged. Anything else keeps its legal characters, cut to leave room, and ends in
     ``-`` and eight hexadecimal digits of its SHA-256.
     """
-    if _LABEL_VALUE.match(text):
+    if LABEL_VALUE.match(text):
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     legal = re.sub(r"[^-A-Za-z0-9_.]+", "_", text).strip("-_.")

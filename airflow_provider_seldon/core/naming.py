@@ -17,6 +17,7 @@ from typing import Any
 from airflow_provider_seldon.core.admission import SERVICE_NAME, has_own_container, walk
 from airflow_provider_seldon.core.errors import Problem
 from airflow_provider_seldon.core.graph import PredictiveUnit
+from airflow_provider_seldon.core.identity import LABEL_VALUE
 from airflow_provider_seldon.core.predictor import Explainer, HpaSpec, Predictor, SeldonPodSpec
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
@@ -29,7 +30,6 @@ MAX_GRAPH_DEPTH = 10
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
 _LABEL_KEY = re.compile(
     r"((?=[^/]{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z"
@@ -172,7 +172,7 @@ def _map_problems(entries: object, path: str, *, values: bool) -> Iterator[Probl
             yield Problem(
                 f"{path}.{key}", "is not a legal key", f"{_LABEL_FIX}; a DNS prefix and '/' may precede"
             )
-        if values and isinstance(value, str) and not _LABEL_VALUE.match(value):
+        if values and isinstance(value, str) and not LABEL_VALUE.match(value):
             yield Problem(f"{path}.{key}", "is not a legal label value", _LABEL_FIX, value=value)
 
 
