@@ -186,6 +186,12 @@ class ApiClient:
         namespace = manifest["metadata"].get("namespace")
         return await self._request("POST", kind.path(namespace), body=manifest)
 
+    async def create_subresource(
+        self, kind: Kind, namespace: str, name: str, subresource: str, body: Mapping[str, Any]
+    ) -> Manifest:
+        """Create what exists only below another object, such as a pod's binding."""
+        return await self._request("POST", kind.path(namespace, name, subresource), body=body)
+
     async def update(
         self, kind: Kind, manifest: Mapping[str, Any], *, subresource: str | None = None
     ) -> Manifest:

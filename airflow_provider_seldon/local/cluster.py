@@ -1,0 +1,257 @@
+"""Seldon Core on this machine as one object: API server, operator, kubelet and ingress gateway.
+
+:class:`LocalSeldon` is used in two ways: ``await local.start()`` inside an event loop, or as a plain context
+manager that runs everything in a thread of its own::
+
+    with LocalSeldon(LocalOptions(kubelet="simulated")) as local:
+        os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = local.airflow_connection()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import tempfile
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from .api import ApiClient
+from .apiserver import ApiServer, RequestLog
+from .certificates import Certificates, make_certificates
+from .controllers.manager import Controllers
+from .entrance import Entrance
+from .faults import Faults
+from .gateway import Gateway
+from .kubelet.kubelet import Kubelet
+from .kubelet.log_source import KubeletLogs
+from .kubelet.runtime import Runtime
+from .kubelet.simulated import SimulatedRuntime
+from .lies import Lies
+from .options import LocalOptions
+
+__all__ = ["Lies", "LocalOptions", "LocalSeldon"]
+
+_USER = "local-admin"
+
+
+class LocalSeldon:
+    """A cluster with Seldon Core, without the cluster.
+
+    :param options: what to choose; the defaults make a cluster that runs models as processes
+    """
+
+    def __init__(self, options: LocalOptions | None = None) -> None:
+        self.options = options or LocalOptions()
+        self._certificates: Certificates | None = None
+        if self.options.tls:
+            self._certificates = make_certificates(self.options.host)
+        self._folder: Path | None = None
+        self._owns_folder = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked: asyncio.Event | None = None
+        self.server: ApiServer
+        self.controllers: Controllers
+        self.kubelet: Kubelet
+        self.gateway: Gateway
+        self._entrance: Entrance
+        self._api: ApiClient
+
+    # -- What others need to know ------------------------------------------------------------------------
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the API server."""
+        return self.server.url
+
+    @property
+    def gateway_url(self) -> str:
+        """Base URL of the ingress; deployments are below ``/seldon/<namespace>/<name>``."""
+        return self.gateway.url
+
+    @property
+    def workdir(self) -> Path:
+        """Where the kubeconfig and the pods' files are."""
+        if self._folder is None:
+            raise RuntimeError("not started")
+        return self._folder
+
+    @property
+    def kubeconfig_path(self) -> Path:
+        """The kubeconfig file, readable by its owner only."""
+        return self.options.kubeconfig or self.workdir / "kubeconfig"
+
+    @property
+    def kubeconfig(self) -> dict[str, Any]:
+        """The kubeconfig as data."""
+        cluster: dict[str, Any] = {"server": self.api_url}
+        if self._certificates is not None:
+            authority = base64.b64encode(self._certificates.authority_pem).decode()
+            cluster["certificate-authority-data"] = authority
+        user = {"token": self.options.token} if self.options.token else {}
+        context = {"cluster": "seldon-local", "user": "seldon-local", "namespace": self.options.namespace}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "seldon-local", "cluster": cluster}],
+            "users": [{"name": "seldon-local", "user": user}],
+            "contexts": [{"name": "seldon-local", "context": context}],
+            "current-context": "seldon-local",
+        }
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong for clients (not for the controllers); may be changed from any thread."""
+        return self.server.faults
+
+    @property
+    def controller_faults(self) -> Faults:
+        """What goes wrong for the operator, the other controllers and the kubelet."""
+        return self._entrance.faults
+
+    @property
+    def requests(self) -> RequestLog:
+        """The requests of clients (not of the controllers)."""
+        return self.server.requests
+
+    def airflow_connection(self, **extra: Any) -> str:
+        """The connection to this cluster, as JSON for ``AIRFLOW_CONN_SELDON_DEFAULT``.
+
+        :param extra: further (or other) entries of the connection's ``extra``
+        """
+        settings = {
+            "kube_config_path": str(self.kubeconfig_path),
+            "namespace": self.options.namespace,
+            "ingress_url": self.gateway_url,
+        }
+        return json.dumps({"conn_type": "seldon", "extra": settings | extra})
+
+    def pause_operator(self) -> None:
+        """The operator is down: nothing is reconciled, statuses keep what they say."""
+        self._call(self._operator().pause)
+
+    def resume_operator(self) -> None:
+        """The operator is back."""
+        self._call(self._operator().resume)
+
+    # -- Starting and stopping ---------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything; stop again if a part does not start."""
+        self._loop = asyncio.get_running_loop()
+        self._make_folder()
+        options = self.options
+        self.server = ApiServer(
+            tokens={options.token: _USER} if options.token else (),
+            admission=options.admission,
+            namespaces=tuple(dict.fromkeys(["default", options.namespace])),
+            tls=self._certificates.server if self._certificates else None,
+        )
+        self._entrance = Entrance(server=self.server, host=options.host)
+        try:
+            await self.server.start(options.host, options.port)
+            await self._entrance.start()
+            self._api = ApiClient(url=self._entrance.url)
+            self.kubelet = Kubelet(api=self._api, options=options, runtime=self._runtime())
+            self.server.log_source = KubeletLogs(self.kubelet)
+            self.controllers = Controllers(api=self._api, lies=options.lies)
+            self.gateway = Gateway(api=self._api, kubelet=self.kubelet, options=options)
+            await self.kubelet.start()
+            await self.controllers.start()
+            await self.gateway.start()
+            self._write_kubeconfig()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything and remove what was written; processes of pods have ended afterwards."""
+        for part in ("gateway", "controllers", "kubelet", "_api", "_entrance", "server"):
+            running = getattr(self, part, None)
+            if running is not None:
+                await (running.close() if part == "_api" else running.stop())
+        if self.options.kubeconfig is not None:
+            self.options.kubeconfig.unlink(missing_ok=True)
+        if self._folder is not None and self._owns_folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> LocalSeldon:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._run_thread, args=(started,), name="seldon-local", daemon=True
+        )
+        self._thread.start()
+        started.result(timeout=60)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._loop is not None and self._stop_asked is not None:
+            self._loop.call_soon_threadsafe(self._stop_asked.set)
+        if self._thread is not None:
+            self._thread.join(timeout=60)
+
+    def _run_thread(self, started: Future[None]) -> None:
+        asyncio.run(self._run_until_asked(started))
+
+    async def _run_until_asked(self, started: Future[None]) -> None:
+        self._stop_asked = asyncio.Event()
+        try:
+            await self.start()
+        except BaseException as error:
+            started.set_exception(error)
+            return
+        started.set_result(None)
+        await self._stop_asked.wait()
+        await self.stop()
+
+    def _operator(self) -> Any:
+        if self.controllers.operator is None:
+            raise RuntimeError("not started")
+        return self.controllers.operator
+
+    def _call(self, function: Any) -> None:
+        """Run in the loop's thread, from whatever thread."""
+        if self._loop is None:
+            raise RuntimeError("not started")
+        if threading.current_thread() is self._thread or self._thread is None:
+            function()
+            return
+        done: Future[None] = Future()
+
+        def run() -> None:
+            function()
+            done.set_result(None)
+
+        self._loop.call_soon_threadsafe(run)
+        done.result(timeout=10)
+
+    def _runtime(self) -> Runtime:
+        if self.options.kubelet == "simulated":
+            return SimulatedRuntime(self.options)
+        raise NotImplementedError("process")
+
+    def _make_folder(self) -> None:
+        if self.options.workdir is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="seldon-local-"))
+            self._owns_folder = True
+        else:
+            self._folder = self.options.workdir
+            self._owns_folder = not self._folder.exists()
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def _write_kubeconfig(self) -> None:
+        path = self.kubeconfig_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            yaml.safe_dump(self.kubeconfig, file, sort_keys=False)

@@ -1,0 +1,54 @@
+"""A second door to the local API server, for the controllers and the kubelet.
+
+What tests order (faults, denied rights, counted requests) is meant for clients; the cluster's own components come
+in here, over the same protocol, so that a dropped watch or a refused write strikes the client under test. Faults
+for the controllers themselves can be ordered as well: :attr:`Entrance.faults`.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .apiserver import ApiServer
+from .apiserver.authorization import Authorizer
+from .apiserver.pipeline import Pipeline
+from .apiserver.requestlog import RequestLog
+from .faults import Faults
+
+
+class Entrance:
+    """Serves the same objects on another port.
+
+    :param server: the API server whose objects these are
+    :param host: address to listen on
+    """
+
+    def __init__(self, *, server: ApiServer, host: str) -> None:
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self._host = host
+        self._pipeline = Pipeline(
+            dispatcher=server._dispatcher,
+            authorizer=Authorizer(tokens=(), deny=()),
+            faults=self.faults,
+            requests=self.requests,
+        )
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Begin to serve; :attr:`url` is known afterwards."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._pipeline.handle)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop serving."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None

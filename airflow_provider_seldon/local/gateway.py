@@ -1,0 +1,236 @@
+"""The ingress: ``/seldon/<namespace>/<name>/...`` to the ready pods of a SeldonDeployment.
+
+Like an ingress in a cluster it splits requests by the predictors' ``traffic``, copies them to shadow predictors
+and knows nothing of models. Routes change only when the operator has said ``Available`` and every predictor has
+a ready pod (Seldon Core reference, section 8); requests go to ready pods only, so the old ones serve during a
+rollout. Explainers are served below ``/seldon/<namespace>/<name>-explainer/<predictor>``. Only HTTP, no gRPC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import logging
+import random
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from .api import PODS, SELDON_DEPLOYMENTS, ApiClient, Manifest
+from .controllers import naming
+from .controllers.components import LABEL_APP
+from .controllers.informer import Informer
+from .controllers.manifests import dig, key_of, name_of, namespace_of
+from .controllers.replica_set import is_ready
+from .kubelet.kubelet import Kubelet
+from .kubelet.runtime import Request, Response
+from .options import LocalOptions
+
+log = logging.getLogger(__name__)
+
+_HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding"}
+_MAX_BODY = 64 * 1024 * 1024
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where requests can go: the label ``seldon-app`` of a predictor's pods, and its share."""
+
+    service: str
+    weight: int
+    shadow: bool
+
+
+class Gateway:
+    """Serves the ingress.
+
+    :param api: the client to watch SeldonDeployments and pods with
+    :param kubelet: knows where pods answer
+    :param options: address, credentials and the mesh's delay
+    """
+
+    def __init__(self, *, api: ApiClient, kubelet: Kubelet, options: LocalOptions) -> None:
+        self._kubelet = kubelet
+        self._options = options
+        self._random = random.Random(options.seed)
+        self._deployments = Informer(api=api, kind=SELDON_DEPLOYMENTS)
+        self._pods = Informer(api=api, kind=PODS)
+        self._routes: dict[tuple[str, str], list[Target]] = {}
+        self._by_service: dict[tuple[str, str], dict[str, Manifest]] = {}
+        self._unrouted: set[tuple[str, str]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen; :attr:`url` is known afterwards."""
+        self._pods.subscribe(self._on_pod)
+        self._deployments.subscribe(self._on_deployment)
+        self._tasks = {asyncio.create_task(one.run()) for one in (self._deployments, self._pods)}
+        async with asyncio.timeout(30):
+            await asyncio.gather(self._deployments.synced.wait(), self._pods.synced.wait())
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.router.add_route("*", "/seldon/{namespace}/{name}{path:(?:/.*)?}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._options.host, self._options.gateway_port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _on_deployment(self, old: Manifest | None, new: Manifest | None) -> None:
+        if new is None:
+            if old is not None:
+                self._routes.pop(key_of(old), None)
+                self._unrouted.discard(key_of(old))
+            return
+        self._publish(new)
+
+    def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
+        manifest = new or old
+        service = dig(manifest, "metadata", "labels", LABEL_APP)
+        if manifest is None or not service:
+            return
+        pods = self._by_service.setdefault((namespace_of(manifest), service), {})
+        if new is not None and "deletionTimestamp" not in new["metadata"] and is_ready(new):
+            pods[name_of(manifest)] = new
+            for key in [key for key in self._unrouted if key[0] == namespace_of(new)]:
+                self._publish_later(key, delayed=False)
+        else:
+            pods.pop(name_of(manifest), None)
+
+    def _publish(self, deployment: Manifest, *, delayed: bool = False) -> None:
+        """Take over a deployment's routes, once all that they lead to can answer."""
+        key = key_of(deployment)
+        targets = list(_targets(deployment))
+        self._unrouted.discard(key)
+        if self._routes.get(key) == targets or dig(deployment, "status", "state") != "Available":
+            return
+        if not all(self._by_service.get((key[0], target.service)) for target in targets):
+            self._unrouted.add(key)
+            return
+        delay = self._options.lies.mesh_delay
+        if delay and not delayed:
+            asyncio.get_running_loop().call_later(delay, self._publish_later, key)
+        else:
+            self._routes[key] = targets
+
+    def _publish_later(self, key: tuple[str, str], *, delayed: bool = True) -> None:
+        deployment = self._deployments.get(*key)
+        if deployment is not None:
+            self._publish(deployment, delayed=delayed)
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        refused = self._refuse(request)
+        if refused is not None:
+            return refused
+        namespace, name = request.match_info["namespace"], request.match_info["name"]
+        path = request.match_info["path"] or "/"
+        targets = self._routes.get((namespace, name))
+        if targets is None:
+            explained = self._explainer(namespace, name, path)
+            if explained is None:
+                known = self._deployments.get(namespace, name) is not None
+                return _refusal(503 if known else 404, "no healthy upstream" if known else "no route")
+            targets, path = explained
+        inner = Request(
+            method=request.method,
+            path=path,
+            query=request.query_string,
+            headers=request.headers,
+            body=await request.read(),
+        )
+        for target in targets:
+            if target.shadow and (not target.weight or self._random.uniform(0, 100) < target.weight):
+                self._background(self._mirror(namespace, target, inner))
+        answer = await self._forward(namespace, self._choose(targets), inner)
+        if answer is None:
+            return _refusal(503, "no healthy upstream")
+        headers = {key: value for key, value in answer.headers.items() if key.lower() not in _HOP_HEADERS}
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+    def _refuse(self, request: web.Request) -> web.Response | None:
+        """Ask for credentials where the options say so."""
+        wanted = []
+        if self._options.gateway_user is not None:
+            pair = ":".join(self._options.gateway_user).encode()
+            wanted.append("Basic " + base64.b64encode(pair).decode())
+        if self._options.gateway_token is not None:
+            wanted.append(f"Bearer {self._options.gateway_token}")
+        given = request.headers.get("Authorization", "")
+        if not wanted or any(hmac.compare_digest(given.encode(), one.encode()) for one in wanted):
+            return None
+        answer = _refusal(401, "credentials required")
+        answer.headers["WWW-Authenticate"] = 'Basic realm="seldon"'
+        return answer
+
+    def _explainer(self, namespace: str, name: str, path: str) -> tuple[list[Target], str] | None:
+        """``<name>-explainer/<predictor>/...`` leads to that predictor's explainer."""
+        deployment = self._deployments.get(namespace, name.removesuffix("-explainer"))
+        _, _, rest = path.partition("/")
+        predictor_name, _, tail = rest.partition("/")
+        for predictor in dig(deployment, "spec", "predictors", default=[]):
+            if deployment is not None and name.endswith("-explainer") and predictor["name"] == predictor_name:
+                service = naming.explainer(deployment, predictor)
+                return [Target(service=service, weight=100, shadow=False)], "/" + tail
+        return None
+
+    def _choose(self, targets: list[Target]) -> Target:
+        live = [target for target in targets if not target.shadow]
+        if len(live) == 1 or not any(target.weight for target in live):
+            return live[0]
+        return self._random.choices(live, weights=[target.weight for target in live])[0]
+
+    async def _forward(self, namespace: str, target: Target, request: Request) -> Response | None:
+        """To one of the ready pods; another one if that pod went away meanwhile. None: there is none."""
+        tried: set[str] = set()
+        for _ in range(_ATTEMPTS):
+            pods = self._by_service.get((namespace, target.service)) or {}
+            names = [name for name in pods if name not in tried and self._kubelet.is_ready(namespace, name)]
+            if not names:
+                return None
+            name = self._random.choice(names)
+            tried.add(name)
+            try:
+                return await self._kubelet.handle(namespace, name, request)
+            except (aiohttp.ClientError, ConnectionError) as error:
+                log.debug("pod %s did not answer: %s", name, error)
+        return None
+
+    async def _mirror(self, namespace: str, target: Target, request: Request) -> None:
+        """A shadow gets a copy; its answer is dropped."""
+        try:
+            await self._forward(namespace, target, request)
+        except Exception as error:
+            log.debug("shadow %s: %s", target.service, error)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _targets(deployment: Manifest) -> Iterator[Target]:
+    for predictor in dig(deployment, "spec", "predictors", default=[]):
+        yield Target(
+            service=naming.predictor_service(deployment, predictor),
+            weight=int(predictor.get("traffic") or 0),
+            shadow=bool(predictor.get("shadow")),
+        )
+
+
+def _refusal(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=text)

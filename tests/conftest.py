@@ -1,0 +1,81 @@
+"""Fixtures that run Seldon Core on this machine.
+
+``local_api`` is the API server alone, fresh for each test. ``local_seldon`` runs everything with simulated pods,
+once for the whole session: use names (or namespaces) of your own in it, see ``fresh_namespace``, and leave
+no faults behind. ``local_seldon_processes`` runs real model servers and needs the MLServer environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import threading
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_seldon.local.apiserver import ApiServer
+from airflow_provider_seldon.local.cluster import LocalSeldon
+from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def local_api() -> Iterator[ApiServer]:
+    """A bare API server, in a thread of its own: no operator, no pods."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="local-api", daemon=True)
+    thread.start()
+    server = ApiServer()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(timeout=30)
+    yield server
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(timeout=30)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(timeout=30)
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def shared_local_seldon() -> Iterator[LocalSeldon]:
+    """The session's one Seldon Core with simulated pods; tests use ``local_seldon``."""
+    with LocalSeldon(LocalOptions(kubelet="simulated", pod_startup=(0.02, 0.1))) as local:
+        yield local
+
+
+@pytest.fixture
+def local_seldon(shared_local_seldon: LocalSeldon) -> Iterator[LocalSeldon]:
+    """Seldon Core with simulated pods; faults are cleared and the request log is empty at the start."""
+    shared_local_seldon.faults.clear()
+    shared_local_seldon.controller_faults.clear()
+    shared_local_seldon.requests.clear()
+    yield shared_local_seldon
+    shared_local_seldon.faults.clear()
+    shared_local_seldon.controller_faults.clear()
+
+
+@pytest.fixture
+def fresh_namespace(local_seldon: LocalSeldon) -> str:
+    """A namespace that no other test uses, in ``local_seldon``."""
+    name = f"test-{next(_numbers)}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    request = urllib.request.Request(
+        f"{local_seldon.api_url}/api/v1/namespaces",
+        method="POST",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10):
+        return name
+
+
+@pytest.fixture(scope="session")
+def local_seldon_processes() -> Iterator[LocalSeldon]:
+    """Seldon Core with real processes; mark tests that use it with ``mlserver``."""
+    if not os.environ.get(ENV_MLSERVER_PYTHON):
+        pytest.skip(f"{ENV_MLSERVER_PYTHON} is not set")
+    with LocalSeldon(LocalOptions()) as local:
+        yield local
