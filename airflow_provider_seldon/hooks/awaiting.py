@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 
+#: Seconds between two looks for a deployment that is not there yet.
+FIND_INTERVAL = 10.0
+
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
     from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
@@ -45,21 +48,39 @@ def _hook_class() -> type[SeldonHook]:
 
 async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     """Run a trigger's wait; see :class:`SeldonDeploymentTrigger`."""
+    from airflow_provider_seldon.hooks.waiter import Progress, Waiter, policy_of
+    from airflow_provider_seldon.kube import waiting
+
     hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
-    name = trigger.name
-    selectors: dict[str, Any] = dict(trigger.selectors or {})
-    while name is None:
+    name = trigger.name or await _find(hook, dict(trigger.selectors or {}), trigger.deadline)
+    if name is None:
+        return Outcome(
+            ending=Ending.TIMEOUT,
+            name="",
+            namespace=trigger.namespace,
+            reason="NotFound",
+            message=f"no deployment matches {dict(trigger.selectors or {})}",
+        )
+    outcome = await waiting.wait(
+        hook.access,
+        trigger.namespace,
+        name,
+        expected=expected,
+        deadline=trigger.deadline,
+        policy=policy_of(trigger.failure_policy),
+        on_progress=Progress(name, trigger.log),
+    )
+    # The diagnosis is read here, at once: when the task resumes, pods and events may be gone.
+    return await asyncio.to_thread(Waiter(hook).explain, outcome)
+
+
+async def _find(hook: SeldonHook, selectors: dict[str, Any], deadline: float) -> str | None:
+    """Return the name of the newest deployment that matches, as soon as there is one."""
+    while True:
         found = await asyncio.to_thread(lambda: hook.find_model_servers(**selectors))
-        name = found[0].name if found else None
-        if name is None:
-            if time.time() >= trigger.deadline:
-                return Outcome(
-                    ending=Ending.TIMEOUT,
-                    name="",
-                    namespace=trigger.namespace,
-                    reason="NotFound",
-                    message=f"no deployment matches {selectors}",
-                )
-            await asyncio.sleep(5.0)
-    return await asyncio.to_thread(hook.wait_for, name, expected=expected, deadline=trigger.deadline)
+        if found:
+            return found[0].name
+        if time.time() >= deadline:
+            return None
+        await asyncio.sleep(FIND_INTERVAL)

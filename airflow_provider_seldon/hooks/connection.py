@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon.hooks.ingress import Ingress
 from airflow_provider_seldon.hooks.mask import mask_configuration
+from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.kube.configuration import Cluster, ClusterSettings, load
 
@@ -69,6 +70,11 @@ class SeldonConnectionHook(KubernetesHook):
         mask_configuration(cluster.configuration)
         self._is_in_cluster = cluster.in_cluster
         return cluster
+
+    @cached_property
+    def access(self) -> ClusterAccess:
+        """The same cluster and credentials for the asynchronous half; watches are shared by it."""
+        return ClusterAccess.of(self._settings())
 
     def get_conn(self) -> ApiClient:
         """Return an authenticated client of the Kubernetes API, with a configuration of its own."""

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.endpoint import parse_response, request_body
-from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.info import ModelServerInfo
 from airflow_provider_seldon.exceptions import NotManagedError
 from airflow_provider_seldon.hooks import forms
@@ -159,7 +158,7 @@ class SeldonHook(SeldonConnectionHook):
         *,
         expected: Expectation | None = None,
         deadline: float,
-        policy: FailurePolicy = DEFAULT_POLICY,
+        failure_policy: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """
         Block until a deployment serves, is known not to, or the time is over; progress goes to the task log.
@@ -167,9 +166,10 @@ class SeldonHook(SeldonConnectionHook):
         :param expected: what was written, from a :class:`Rollout`; without it, whatever is deployed is judged,
             and its coming into being is waited for.
         :param deadline: epoch seconds; a deadline that is over means: look once.
-        :param policy: what fails a rollout.
+        :param failure_policy: fields of ``core.failure.FailurePolicy`` that differ from the defaults.
+        :raises InvalidModelServerError: the failure policy is not one.
         """
-        return Waiter(self).wait(name, expected=expected, deadline=deadline, policy=policy)
+        return Waiter(self).wait(name, expected=expected, deadline=deadline, failure_policy=failure_policy)
 
     def raise_for_outcome(self, outcome: Outcome) -> None:
         """

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.failure import FailurePolicy
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 from airflow_provider_seldon.core.readiness import Verdict
 from airflow_provider_seldon.exceptions import (
     DeletedError,
+    InvalidModelServerError,
     ReplacedError,
     RolloutError,
     RolloutFailedError,
     RolloutTimeoutError,
 )
 from airflow_provider_seldon.hooks.mask import redact
+from airflow_provider_seldon.kube import waiting
 from airflow_provider_seldon.kube.diagnose import diagnose
-from airflow_provider_seldon.kube.polling import poll
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -71,18 +75,25 @@ class Waiter:
         self._hook = hook
 
     def wait(
-        self, name: str, *, expected: Expectation | None, deadline: float, policy: FailurePolicy
+        self,
+        name: str,
+        *,
+        expected: Expectation | None,
+        deadline: float,
+        failure_policy: Mapping[str, Any] | None,
     ) -> Outcome:
         """See :meth:`SeldonHook.wait_for`."""
         looks_once = deadline <= time.time()
-        outcome = poll(
-            self._hook.client,
-            name,
-            expected=expected or Expectation(),
-            deadline=deadline,
-            policy=policy,
-            on_progress=Progress(name),
-            until_exists=expected is None,
+        outcome = asyncio.run(
+            waiting.wait(
+                self._hook.access,
+                self._hook.namespace,
+                name,
+                expected=expected,
+                deadline=deadline,
+                policy=policy_of(failure_policy),
+                on_progress=Progress(name),
+            )
         )
         return outcome if looks_once else self.explain(outcome)
 
@@ -91,6 +102,18 @@ class Waiter:
         if outcome.ending not in {Ending.FAILED, Ending.TIMEOUT} or outcome.diagnosis:
             return outcome
         return outcome.explained(diagnose(self._hook.client, outcome.name, redact=redact))
+
+
+def policy_of(given: Mapping[str, Any] | None) -> FailurePolicy:
+    """
+    Read a failure policy.
+
+    :raises InvalidModelServerError: naming the field and the fix.
+    """
+    try:
+        return FailurePolicy.from_json(given)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError(str(error)) from None
 
 
 def raise_for(outcome: Outcome) -> None:

@@ -62,6 +62,8 @@ class SeldonDeployModelOperator(BaseOperator):
     :param wait_for_available: wait until the applied version serves; False returns after the write.
     :param timeout: seconds to wait.
     :param deferrable: wait in the triggerer instead of on a worker.
+    :param failure_policy: what fails a rollout before the time is over, where it should differ from the defaults:
+        fields of :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
     :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
         backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
     :param force_conflicts: take over fields that other field managers own.
@@ -105,6 +107,7 @@ class SeldonDeployModelOperator(BaseOperator):
         wait_for_available: bool = True,
         timeout: float = 600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        failure_policy: Mapping[str, Any] | None = None,
         on_stale: Literal["skip", "fail", "deploy"] = "skip",
         force_conflicts: bool = False,
         adopt: bool = False,
@@ -128,6 +131,7 @@ class SeldonDeployModelOperator(BaseOperator):
         self.wait_for_available = wait_for_available
         self.timeout = timeout
         self.deferrable = deferrable
+        self.failure_policy = failure_policy
         self.on_stale = on_stale
         self.force_conflicts = force_conflicts
         self.adopt = adopt
@@ -150,7 +154,9 @@ class SeldonDeployModelOperator(BaseOperator):
         deadline = time.time() + self.timeout
         if self.deferrable:
             self._defer(rollout, deadline)
-        outcome = self.hook.wait_for(rollout.name, expected=rollout.expected, deadline=deadline)
+        outcome = self.hook.wait_for(
+            rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
+        )
         return self._finish(rollout, outcome)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,6 +202,7 @@ class SeldonDeployModelOperator(BaseOperator):
                 name=rollout.name,
                 expected=rollout.expected.to_json(),
                 deadline=deadline,
+                failure_policy=self.failure_policy,
                 # dag.test() hands only the event to the resumed method, so everything travels with it.
                 handoff=rollout.to_json(),
             ),

@@ -34,6 +34,8 @@ class SeldonDeploymentSensor(BaseSensorOperator):
     :param task_id_of_deployer: task that deployed it.
     :param namespace: namespace; the connection's when left out.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
+    :param failure_policy: what counts as failed, where it should differ from the defaults: fields of
+        :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
     :param deferrable: wait in the triggerer instead of on a worker.
     """
 
@@ -56,6 +58,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         task_id_of_deployer: str | None = None,
         namespace: str | None = None,
         seldon_conn_id: str = "seldon_default",
+        failure_policy: Mapping[str, Any] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: float = 10.0,
         **kwargs: Any,
@@ -67,6 +70,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         self.task_id_of_deployer = task_id_of_deployer
         self.namespace = namespace
         self.seldon_conn_id = seldon_conn_id
+        self.failure_policy = failure_policy
         self.deferrable = deferrable
 
     @cached_property
@@ -98,7 +102,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         if name is None:
             self.log.info("There is no such deployment yet")
             return PokeReturnValue(is_done=False)
-        outcome = self.hook.wait_for(name, deadline=time.time())
+        outcome = self.hook.wait_for(name, deadline=time.time(), failure_policy=self.failure_policy)
         if outcome.ending is Ending.TIMEOUT:
             return PokeReturnValue(is_done=False)
         self.hook.raise_for_outcome(outcome)
@@ -129,6 +133,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
                 name=self.name,
                 selectors={} if self.name else self._selectors(),
                 deadline=time.time() + self.timeout,
+                failure_policy=self.failure_policy,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout + BACKSTOP),

@@ -23,6 +23,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
     :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for whatever is there,
         and for its coming into being.
     :param selectors: instead of a name: arguments of ``SeldonHook.find_model_servers``.
+    :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
     :param handoff: JSON data for the method that the task resumes with; passed through.
     """
 
@@ -35,6 +36,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
         deadline: float,
         expected: Mapping[str, Any] | None = None,
         selectors: Mapping[str, str] | None = None,
+        failure_policy: Mapping[str, Any] | None = None,
         handoff: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -44,6 +46,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
         self.deadline = deadline
         self.expected = expected
         self.selectors = selectors
+        self.failure_policy = failure_policy
         self.handoff = handoff
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -55,6 +58,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
             "deadline": self.deadline,
             "expected": dict(self.expected) if self.expected is not None else None,
             "selectors": dict(self.selectors) if self.selectors else None,
+            "failure_policy": dict(self.failure_policy) if self.failure_policy else None,
             "handoff": dict(self.handoff) if self.handoff is not None else None,
         }
         return (

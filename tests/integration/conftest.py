@@ -1,0 +1,61 @@
+"""Fixtures for everything that talks to a cluster: a hook, and the context that Airflow gives to a task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+
+@dataclass
+class DagRun:
+    """What an operator reads of a DAG run."""
+
+    run_id: str = "run-1"
+    logical_date: datetime | None = datetime(2026, 1, 5, tzinfo=UTC)
+    run_after: datetime = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@dataclass
+class TaskInstance:
+    """What an operator reads of a task instance, and the XComs that it pushes."""
+
+    dag_id: str = "train_and_deploy"
+    task_id: str = "deploy"
+    run_id: str = "run-1"
+    map_index: int = -1
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        """Keep the value, as JSON would."""
+        self.pushed[key] = json.loads(json.dumps(value))
+
+
+def context(**parts: Any) -> Any:
+    """Return the context of one try of one task."""
+    run = DagRun(**{key: parts.pop(key) for key in ("run_id", "logical_date") if key in parts})
+    return {"ti": TaskInstance(run_id=run.run_id, **parts), "dag_run": run}
+
+
+@pytest.fixture
+def hook(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeldonHook]:
+    """A hook on Seldon Core on this machine; what the test deploys is gone afterwards."""
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", local_seldon.airflow_connection())
+    hook = SeldonHook()
+    yield hook
+    local_seldon.faults.clear()
+    for deployment in hook.client.find():
+        hook.client.delete(deployment.name, propagation="Background")
+        hook.client.wait_until_deleted(deployment.name, timeout=30)
+
+
+@pytest.fixture
+def make_context() -> Callable[..., Any]:
+    """The function that makes contexts."""
+    return context
