@@ -131,6 +131,11 @@ def _own_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
             "manifest.metadata.generateName", "makes another deployment on every try", "give name, or neither"
         )
     kept = {key: value for key, value in metadata.items() if key in _KEPT_METADATA}
+    for key in ("name", "namespace"):
+        if not isinstance(kept.get(key, ""), str):
+            raise InvalidRequestError.of(
+                f"manifest.metadata.{key}", "is not text", "quote it", value=str(kept[key])[:80]
+            )
     for kind in ("labels", "annotations"):
         values = kept.pop(kind, {})
         if not isinstance(values, dict):

@@ -24,7 +24,7 @@ SPEC = {"predictors": [{"name": "main", **PREDICTOR}]}
 
 
 def whole(**metadata: Any) -> dict[str, Any]:
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "mine", **metadata}, "spec": SPEC}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "mine"} | metadata, "spec": SPEC}
 
 
 def built(manifest: Any, *, secret_name: str | None = None, **arguments: Any) -> dict[str, Any]:
@@ -199,6 +199,8 @@ def test_storage_credentials_reach_every_node_that_loads_files_and_names_none() 
             "manifest.metadata.generateName",
             "another deployment on every try",
         ),
+        (whole(name=True), {}, "manifest.metadata.name", "is not text"),
+        (whole(namespace=1), {}, "manifest.metadata.namespace", "is not text"),
         ({"kind": "Deployment"}, {}, "kind", "is not SeldonDeployment"),
         ({"kind": KIND, "metadata": {}}, {}, "manifest", "is not a mapping"),
         (
