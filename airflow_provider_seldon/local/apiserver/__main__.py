@@ -15,6 +15,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         namespaces=arguments.namespace or ["default"],
         create_namespaces=arguments.create_namespaces,
         admission=not arguments.no_admission,
+        garbage_collection=not arguments.no_garbage_collection,
     )
     await server.start(arguments.host, arguments.port)
     print(server.url, flush=True)
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--token", action="append", default=[], help="an accepted bearer token (repeatable)")
     parser.add_argument("--namespace", action="append", help="a namespace to make (default: default)")
     parser.add_argument("--create-namespaces", action="store_true", help="make namespaces on first use")
+    parser.add_argument("--no-garbage-collection", action="store_true", help="leave dependents alone")
     parser.add_argument("--no-admission", action="store_true", help="accept every SeldonDeployment")
     asyncio.run(_serve(parser.parse_args()))
 

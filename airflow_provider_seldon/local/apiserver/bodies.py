@@ -58,7 +58,7 @@ def write_options(info: RequestInfo) -> WriteOptions:
     kind = _OPTIONS_KIND.get(info.verb, "DeleteOptions")
     dry_run = info.query.get("dryRun", "")
     if dry_run not in ("", "All"):
-        raise invalid_option(kind, "dryRun", f'Unsupported value: "{dry_run}": supported values: "All"')
+        raise invalid_option(kind, "dryRun", f'Unsupported value: ["{dry_run}"]: supported values: "All"')
     manager = info.query.get("fieldManager", "")
     if len(manager) > _MAX_MANAGER:
         raise invalid_option(kind, "fieldManager", f"Too long: may not be more than {_MAX_MANAGER} bytes")
@@ -68,7 +68,7 @@ def write_options(info: RequestInfo) -> WriteOptions:
         raise invalid_option(kind, "force", "Forbidden: may not be specified for non-apply patch")
     validation = info.query.get("fieldValidation", "")
     if validation and validation not in _FIELD_VALIDATION:
-        supported = ", ".join(f'"{value}"' for value in _FIELD_VALIDATION)
+        supported = ", ".join(f'"{value}"' for value in ("", *_FIELD_VALIDATION))
         raise invalid_option(
             kind, "fieldValidation", f'Unsupported value: "{validation}": supported values: {supported}'
         )
@@ -90,10 +90,18 @@ def decode(raw: bytes, content_type: str) -> Any:
         try:
             return json.loads(raw)
         except ValueError as error:
-            raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+            raise status.bad_request(json_problem(raw, error)) from None
     if content_type in ("application/yaml", "application/apply-patch+yaml"):
         return _decode_yaml(raw)
     raise status.unsupported_media_type(["application/json", "application/yaml"])
+
+
+def json_problem(raw: bytes, error: ValueError) -> str:
+    """Return why a text is no JSON."""
+    position = getattr(error, "pos", len(raw))
+    if position >= len(raw):
+        return "unexpected end of JSON input"
+    return f"invalid character {chr(raw[position])!r} in the body: {error}"
 
 
 def _decode_yaml(raw: bytes) -> Any:
@@ -104,39 +112,81 @@ def _decode_yaml(raw: bytes) -> Any:
     try:
         return yaml.load(raw, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise status.bad_request(f"error decoding YAML: {error}") from None
+        raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
 
 
 def decode_object(info: RequestInfo, raw: bytes) -> Manifest:
     """
     Return the object in the body of a create or update.
 
-    :raises StatusError: 400 when it is no object of the resource's kind and version.
+    :raises StatusError: 400 when it is no object of the resource's kind and version, 422 for the wrong kind of
+        custom resource.
     """
-    value = decode(raw, info.content_type)
     resource = info.resource
+    try:
+        value = decode(raw, info.content_type)
+    except status.StatusError as error:
+        if error.code != 400:
+            raise
+        raise _unrecognized(
+            info, raw, f"couldn't get version/kind; json parse error: {error.message}"
+        ) from None
     if not isinstance(value, dict):
-        raise status.bad_request("couldn't get version/kind; json parse error: the body is not an object")
+        raise _unrecognized(
+            info, raw, "couldn't get version/kind; json parse error: the body is not an object"
+        )
     if not resource.custom:
         # Typed clients may leave these out; the path says what it is.
         value.setdefault("apiVersion", info.api_version)
         value.setdefault("kind", resource.kind)
-    api_version, kind = value.get("apiVersion"), value.get("kind")
-    if not kind:
-        raise status.bad_request(f"Object 'Kind' is missing in '{json.dumps(value, separators=(',', ':'))}'")
-    if kind != resource.kind:
-        version = str(api_version).rpartition("/")[2]
-        raise status.bad_request(
-            f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
-            f"no kind {json.dumps(kind)} is registered for this resource"
-        )
+    if not value.get("kind"):
+        text = raw.decode(errors="replace")
+        raise _unrecognized(info, raw, f"Object 'Kind' is missing in '{text}'")
+    _check_metadata(value)
+    check_type(info, value)
+    return value
+
+
+def check_type(info: RequestInfo, value: Mapping[str, Any]) -> None:
+    """
+    Check that an object is of the kind and version of the request.
+
+    :raises StatusError: 400, or 422 for another kind than the custom resource's.
+    """
+    resource = info.resource
+    api_version, kind = str(value.get("apiVersion") or ""), str(value.get("kind") or "")
     if api_version != info.api_version:
         raise status.bad_request(
             f"the API version in the data ({api_version}) does not match the expected API version "
             f"({info.api_version})"
         )
-    _check_metadata(value)
-    return value
+    if kind == resource.kind:
+        return
+    if not resource.custom:
+        raise status.bad_request(
+            f'{kind} in version "{info.version}" cannot be handled as a {resource.kind}: '
+            f"converting ({kind}) to ({resource.kind}): unknown conversion"
+        )
+    raise status.invalid(
+        group=resource.group,
+        kind=kind,
+        name=str(value["metadata"].get("name", "")),
+        causes=[
+            status.cause(
+                reason="FieldValueInvalid",
+                message=f'Invalid value: "{kind}": must be {resource.kind}',
+                field="kind",
+            )
+        ],
+    )
+
+
+def _unrecognized(info: RequestInfo, raw: bytes, why: str) -> status.StatusError:
+    text = raw.decode(errors="replace")
+    shown = f"{text[:30]} ..." if len(text) > 32 else text or "<empty>"
+    return status.bad_request(
+        f"the object provided is unrecognized (must be of type {info.resource.kind}): {why} ({shown})"
+    )
 
 
 def _check_metadata(value: Manifest) -> None:

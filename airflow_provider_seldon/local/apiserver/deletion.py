@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_seldon.local.apiserver import bodies, status
+from airflow_provider_seldon.local.apiserver.commit import Outcome
 from airflow_provider_seldon.local.apiserver.metadata import FOREGROUND, ORPHAN
 from airflow_provider_seldon.local.apiserver.reading import Page, Reader
 from airflow_provider_seldon.local.apiserver.request import RequestInfo, invalid_option
 from airflow_provider_seldon.local.apiserver.resources import ResourceType
 from airflow_provider_seldon.local.apiserver.store import Manifest, Store, Stored
-from airflow_provider_seldon.local.apiserver.writing import Outcome
 
 _PROPAGATION = ("Background", "Foreground", "Orphan")
 _DEFAULT_GRACE = 30
@@ -88,7 +88,7 @@ def _dry_run(body: Mapping[str, Any], info: RequestInfo) -> bool:
     values = body.get("dryRun") or ([info.query["dryRun"]] if info.query.get("dryRun") else [])
     if any(value != "All" for value in values):
         raise invalid_option(
-            "DeleteOptions", "dryRun", f'Unsupported value: "{values[0]}": supported values: "All"'
+            "DeleteOptions", "dryRun", f'Unsupported value: ["{values[0]}"]: supported values: "All"'
         )
     return bool(values)
 

@@ -15,13 +15,14 @@ from aiohttp import web
 
 from airflow_provider_seldon.local.apiserver import logs, reviews, scale, status, tables, watching
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
+from airflow_provider_seldon.local.apiserver.commit import Outcome
 from airflow_provider_seldon.local.apiserver.deletion import Deleter
 from airflow_provider_seldon.local.apiserver.reading import Page, Reader, Selection, list_body
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.resources import ResourceType
 from airflow_provider_seldon.local.apiserver.store import Store, Stored, encode
 from airflow_provider_seldon.local.apiserver.watching import Watcher, WatchHub
-from airflow_provider_seldon.local.apiserver.writing import Outcome, Writer
+from airflow_provider_seldon.local.apiserver.writing import Writer
 
 _JSON = "application/json"
 _MAX_WATCH_SECONDS = 3600.0
@@ -147,8 +148,7 @@ class Dispatcher:
         :param close_watch_after: End a watch after this many seconds whatever the client asked.
         :raises StatusError: When it fails.
         """
-        if info.verb not in info.resource.verbs and not info.subresource:
-            raise status.method_not_allowed("the server does not allow this method on the requested resource")
+        _check_verb(info)
         if not info.resource.stored:
             body = reviews.review(self._authorizer, info, user, await request.read())
             return _json(encode(body), code=201)
@@ -172,20 +172,12 @@ class Dispatcher:
             return _json(form.many(info, self._reader.list(info)))
         if info.verb == "deletecollection":
             return _json(form.many(info, self._deleter.delete_collection(info, raw)))
-        if info.verb not in handlers or (info.verb == "create" and info.name):
-            raise status.method_not_allowed("the server does not allow this method on the requested resource")
         return self._render(form, info, handlers[info.verb]())
 
     def _render(self, form: Representation, info: RequestInfo, outcome: Outcome) -> web.Response:
-        if outcome.stored is not None:
-            body = form.one(info, outcome.stored)
-        else:
-            body = encode(outcome.manifest)
-        response = _json(body, code=outcome.code)
-        for warning in outcome.warnings:
-            text = warning.replace("\\", "\\\\").replace('"', '\\"')
-            response.headers.add("Warning", f'299 - "{text}"')
-        return response
+        stored = outcome.stored
+        body = encode(outcome.manifest) if stored is None else form.one(info, stored)
+        return _json(body, code=outcome.code)
 
     async def _watch(
         self, request: web.Request, info: RequestInfo, form: Representation, close_after: float | None
@@ -269,6 +261,19 @@ class _FirstEvent:
     def __call__(self, stored: Stored, _: bool) -> bytes:
         headings, self._used = not self._used, True
         return self._form.one(self._info, stored, headings=headings)
+
+
+def _check_verb(info: RequestInfo) -> None:
+    """Refuse what the resource does not take: a verb, a write to a collection, a create under a name."""
+    refused = status.method_not_allowed("the server does not allow this method on the requested resource")
+    if not info.verb or (info.verb not in info.resource.verbs and not info.subresource):
+        raise refused
+    if info.verb in ("update", "patch") and not info.name:
+        raise status.bad_request("name must be provided") if info.resource.custom else refused
+    if info.name and (
+        info.verb == "deletecollection" or (info.verb == "create" and not info.resource.custom)
+    ):
+        raise refused
 
 
 def _json(body: bytes, *, code: int = 200) -> web.Response:

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from airflow_provider_seldon.local.apiserver.commit import is_finalized
 from airflow_provider_seldon.local.apiserver.deletion import DeleteOptions, Deleter
 from airflow_provider_seldon.local.apiserver.metadata import FOREGROUND, ORPHAN
 from airflow_provider_seldon.local.apiserver.resources import RESOURCES
 from airflow_provider_seldon.local.apiserver.store import Event, Manifest, Store, Stored
-from airflow_provider_seldon.local.apiserver.writing import is_finalized
 
 Reference = Mapping[str, Any]
 

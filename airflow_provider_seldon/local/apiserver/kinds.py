@@ -1,27 +1,108 @@
-"""The rules of single kinds: defaults, what a create or update may set, and validation."""
+"""What differs between kinds when an object is written: prune, default, separate, count generations, validate.
+
+Purpose: the strategy of each kind in the registry of an API server, as functions that ``writing.py`` calls in order.
+The tables of defaults and rules are in ``defaults.py``, ``object_rules.py`` and ``seldon_types.py``.
+"""
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_seldon.local.apiserver import status
+from airflow_provider_seldon.local.apiserver import (
+    defaults,
+    object_rules,
+    status,
+    structural,
+    structural_validation,
+)
 from airflow_provider_seldon.local.apiserver.fields import Path
+from airflow_provider_seldon.local.apiserver.metadata import Causes
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.resources import ResourceType
+from airflow_provider_seldon.local.apiserver.seldon_types import seldon_deployment
 
 Manifest = dict[str, Any]
-Causes = list[dict[str, str]]
+
+_METADATA_FIELDS = frozenset(
+    (
+        "name",
+        "generateName",
+        "namespace",
+        "selfLink",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "labels",
+        "annotations",
+        "ownerReferences",
+        "finalizers",
+        "managedFields",
+    )
+)
+_STATUS_PREFIX = len("status.")
 
 
-def check_fields(info: RequestInfo, manifest: Manifest, directive: str, *, as_patch: bool) -> tuple[str, ...]:
-    """Prune unknown fields; warn about or refuse them as ``fieldValidation`` says."""
-    return ()
+def check_fields(info: RequestInfo, manifest: Manifest, directive: str, *, as_patch: bool) -> None:
+    """
+    Prune the unknown fields of a custom resource; warn about them or refuse them as ``fieldValidation`` says.
+
+    :raises StatusError: 400 (422 for a patch) under ``Strict``.
+    """
+    if not info.resource.custom:
+        return
+    sent = json.dumps(manifest, separators=(",", ":")) if as_patch and directive == "Strict" else ""
+    pruned = structural.prune(seldon_deployment(), manifest)
+    unknown = pruned.unknown + [
+        f"metadata.{key}" for key in manifest["metadata"] if key not in _METADATA_FIELDS
+    ]
+    if pruned.value is not manifest:
+        manifest.clear()
+        manifest.update(pruned.value)
+    if any(key not in _METADATA_FIELDS for key in manifest["metadata"]):
+        manifest["metadata"] = {k: v for k, v in manifest["metadata"].items() if k in _METADATA_FIELDS}
+    if not unknown or directive == "Ignore":
+        return
+    problems = [f'unknown field "{path}"' for path in sorted(unknown)]
+    if directive == "Warn":
+        info.warnings.extend(problems)
+        return
+    text = f"strict decoding error: {', '.join(problems)}"
+    if not as_patch:
+        kind = info.resource.kind
+        raise status.bad_request(f'{kind} in version "{info.version}" cannot be handled as a {kind}: {text}')
+    shown = json.dumps(sent)
+    raise status.invalid(
+        group="",
+        kind="",
+        name="",
+        causes=[
+            status.cause(reason="FieldValueInvalid", message=f"Invalid value: {shown}: {text}", field="patch")
+        ],
+    )
 
 
-def check_apply(info: RequestInfo, config: Manifest, directive: str) -> tuple[str, ...]:
-    """Check the fields of an applied configuration."""
-    return ()
+def check_apply(info: RequestInfo, config: Mapping[str, Any]) -> None:
+    """
+    Check that an applied configuration of a custom resource fits its schema.
+
+    :raises StatusError: 500 (yes: that is what servers answer) for an unknown field or a wrong type.
+    """
+    if not info.resource.custom:
+        return
+    problems = structural_validation.typed_errors(seldon_deployment(), config)
+    if problems:
+        namespace = (config.get("metadata") or {}).get("namespace", "")
+        name = (config.get("metadata") or {}).get("name", "")
+        raise status.plain_error(
+            f"failed to create typed patch object ({namespace}/{name}; {info.api_version}, "
+            f"Kind={info.resource.kind}): {problems}"
+        )
 
 
 def ignored_fields(resource: ResourceType, subresource: str) -> tuple[Path, ...]:
@@ -29,18 +110,51 @@ def ignored_fields(resource: ResourceType, subresource: str) -> tuple[Path, ...]
     if "status" not in resource.subresources:
         return ()
     if subresource == "status":
-        return (("f:spec",), ("f:metadata",)) if resource.custom else (("f:spec",),)
+        return (("f:spec",),) if resource.custom else (("f:spec",), ("f:metadata", "f:labels"))
     return (("f:status",),)
 
 
 def prepare_new(resource: ResourceType, manifest: Manifest) -> None:
-    """Drop what a create may not set."""
+    """Drop what a create may not set, and give a new object its first status."""
     if "status" in resource.subresources:
         manifest.pop("status", None)
+    if resource.qualified == "pods":
+        manifest["status"] = {"phase": "Pending", "qosClass": _quality(manifest.get("spec") or {})}
+    elif resource.qualified == "services":
+        manifest["status"] = {"loadBalancer": {}}
+    elif resource.qualified == "deployments.apps":
+        manifest["status"] = {}
+    elif resource.qualified == "replicasets.apps":
+        manifest["status"] = {"replicas": 0}
 
 
-def set_defaults(resource: ResourceType, manifest: Manifest) -> None:
-    """Set defaults."""
+def _quality(spec: Mapping[str, Any]) -> str:
+    containers = (spec.get("containers") or []) + (spec.get("initContainers") or [])
+    resources = [container.get("resources") or {} for container in containers]
+    if not any(r.get("limits") or r.get("requests") for r in resources):
+        return "BestEffort"
+    full = all(
+        {"cpu", "memory"} <= (r.get("limits") or {}).keys()
+        and (r.get("requests") or r["limits"]) == r["limits"]
+        for r in resources
+    )
+    return "Guaranteed" if full else "Burstable"
+
+
+def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, Any] | None = None) -> None:
+    """Fill in defaults; parts that are the old object's own are complete already and left alone."""
+    if resource.custom:
+        filled = structural.with_defaults(seldon_deployment(), manifest)
+        if filled is not manifest:
+            manifest.update(filled)
+        return
+    if resource.plural == "secrets":
+        object_rules.move_string_data(manifest)
+    if old is not None and manifest.get("spec") is not None and manifest["spec"] is old.get("spec"):
+        return
+    if "spec" in manifest:
+        manifest["spec"] = copy.deepcopy(manifest["spec"])
+    defaults.set_defaults(resource, manifest)
 
 
 def keep_other_parts(
@@ -49,33 +163,30 @@ def keep_other_parts(
     """Return what a write to this endpoint may change, over what it may not."""
     if "status" not in resource.subresources:
         return new
-    if subresource == "status":
-        merged: Manifest = dict(old) | {"metadata": dict(old["metadata"])}
-        managed = new["metadata"].get("managedFields")
-        if managed:
-            merged["metadata"]["managedFields"] = managed
-        if "status" in new:
-            merged["status"] = new["status"]
+    if subresource != "status":
+        if "status" in old:
+            new["status"] = old["status"]
         else:
-            merged.pop("status", None)
-        return merged
-    if "status" in old:
-        new["status"] = old["status"]
+            new.pop("status", None)
+        return new
+    kept: Manifest = dict(old) | {"metadata": dict(old["metadata"])}
+    managed = new["metadata"].get("managedFields")
+    if managed:
+        kept["metadata"]["managedFields"] = managed
+    if not resource.custom and "annotations" in new["metadata"]:
+        kept["metadata"]["annotations"] = new["metadata"]["annotations"]
+    if "status" in new:
+        kept["status"] = new["status"]
     else:
-        new.pop("status", None)
-    return new
-
-
-def prepare_update(
-    resource: ResourceType, manifest: Manifest, old: Mapping[str, Any], subresource: str
-) -> None:
-    """Restore what an update may not change."""
+        kept.pop("status", None)
+    return kept
 
 
 def counts_as_new_generation(resource: ResourceType, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Return whether an update changes what the generation counts."""
+    """Return whether an update changes what the generation counts: the specification."""
     if not resource.generation:
         return False
+    # Deployments count annotations as well: their controller copies them to ReplicaSets.
     if resource.plural == "deployments" and _annotations(new) != _annotations(old):
         return True
     keys = (new.keys() | old.keys()) - {"metadata", "status", "apiVersion", "kind"}
@@ -86,9 +197,25 @@ def _annotations(manifest: Mapping[str, Any]) -> Mapping[str, str]:
     return manifest["metadata"].get("annotations") or {}
 
 
-def validate(resource: ResourceType, manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> Causes:
-    """Return every broken rule of the kind."""
-    return []
+def validate(
+    resource: ResourceType, manifest: Mapping[str, Any], old: Mapping[str, Any] | None, subresource: str
+) -> Causes:
+    """Return every broken rule of the kind; parts that did not change are not checked again."""
+    if not resource.custom:
+        return object_rules.validate(resource, manifest, old)
+    causes: Causes = []
+    schema = seldon_deployment()
+    if (
+        "spec" in manifest
+        and subresource != "status"
+        and (old is None or manifest["spec"] != old.get("spec"))
+    ):
+        causes += structural_validation.validate(schema.fields["spec"].type, manifest["spec"], "spec")
+    if "status" in manifest and (old is None or manifest["status"] != old.get("status")):
+        causes += structural_validation.validate(
+            schema.fields["status"].type, manifest["status"], "status", cut=_STATUS_PREFIX
+        )
+    return causes + structural_validation.replicas_causes(manifest)
 
 
 def terminating(info: RequestInfo) -> status.StatusError:
@@ -99,11 +226,10 @@ def terminating(info: RequestInfo) -> status.StatusError:
         name=info.name,
         why=f"unable to create new content in namespace {info.namespace} because it is being terminated",
     )
-    error.details["causes"] = [
-        {
-            "reason": "NamespaceTerminating",
-            "message": f"namespace {info.namespace} is being terminated",
-            "field": "metadata.namespace",
-        }
-    ]
+    cause = status.cause(
+        reason="NamespaceTerminating",
+        message=f"namespace {info.namespace} is being terminated",
+        field="metadata.namespace",
+    )
+    error.details = (error.details or {}) | {"causes": [cause]}
     return error

@@ -185,12 +185,8 @@ class Ownership:
             raise conflict_error(conflicts)
         self._release(changed, difference.removed, write, keep=key)
         self.managers[key].paths = self.managers[key].paths - _NEVER_OWNED
-        if (
-            any((difference.added, difference.modified, difference.removed))
-            or not last
-            or last.paths != self.managers[key].paths
-            or last.api_version != write.api_version
-        ):
+        # An apply that changes nothing leaves the time alone, even when it is the manager's first.
+        if any(difference):
             self.managers[key].time = write.now
         self._drop_empty()
         return merged

@@ -1,14 +1,13 @@
 """What happens to every request before and after it is answered: log, faults, authentication, errors.
 
 Purpose: one place that turns :class:`StatusError` into responses, lets ordered faults strike, and notes each
-request. Also serves the paths that are no resources: health, version, discovery, and the test hooks ``/_faults``,
-``/_requests`` and ``/_compact``.
+request. Also serves the paths that are no resources: health, version and discovery; the test hooks are in
+``hooks.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from typing import Any
@@ -19,12 +18,13 @@ from airflow_provider_seldon.local.apiserver import discovery, openapi, status
 from airflow_provider_seldon.local.apiserver import request as requests
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
 from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
+from airflow_provider_seldon.local.apiserver.hooks import Hooks, json_response
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.requestlog import LoggedRequest, RequestLog
-from airflow_provider_seldon.local.apiserver.store import encode
 from airflow_provider_seldon.local.faults import DROP_AFTER, DROP_BEFORE, Fault, Faults
 
 _LOGGER = logging.getLogger(__name__)
+_WARNINGS = web.RequestKey("warnings", list[str])
 _HEALTH = ("/healthz", "/readyz", "/livez")
 _REASONS = {
     400: "BadRequest",
@@ -58,11 +58,12 @@ class Pipeline:
         self._authorizer = authorizer
         self._faults = faults
         self._requests = requests
+        self._hooks = Hooks(dispatcher=dispatcher, faults=faults, requests=requests)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer any request."""
         if request.path.startswith("/_"):
-            return await self._hook(request)
+            return await self._hooks.answer(request)
         entry = LoggedRequest(
             method=request.method,
             path=request.path,
@@ -73,29 +74,37 @@ class Pipeline:
         self._requests.add(entry)
         begun = time.monotonic()
         try:
-            response = await self._answer(request, entry)
-            entry.status = response.status
-            return response
+            response = await self._guarded(request, entry)
+        finally:
+            entry.seconds = time.monotonic() - begun
+        entry.status = response.status
+        if not response.prepared:
+            for warning in request.get(_WARNINGS, ()):
+                text = warning.replace("\\", "\\\\").replace('"', '\\"')
+                response.headers.add("Warning", f'299 - "{text}"')
+        return response
+
+    async def _guarded(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
+        """Answer a request; whatever goes wrong is an answer, too."""
+        try:
+            return await self._answer(request, entry)
         except status.StatusError as error:
-            entry.status = error.code
-            return _error(error)
+            return error_response(error)
+        except status.NoSuchPathError:
+            return web.Response(status=404, text="404 page not found\n")
         except (asyncio.CancelledError, ConnectionError):
             raise
-        except web.HTTPRequestEntityTooLarge as error:
-            entry.status = error.status
-            return _error(
+        except web.HTTPRequestEntityTooLarge:
+            return error_response(
                 status.StatusError(
                     code=413,
                     reason="RequestEntityTooLarge",
-                    message=f"Request entity too large: limit is {error.text}",
+                    message="Request entity too large: limit is 3145728",
                 )
             )
         except Exception as error:
             _LOGGER.exception("%s %s failed", request.method, request.path)
-            entry.status = 500
-            return _error(status.internal_error(repr(error)))
-        finally:
-            entry.seconds = time.monotonic() - begun
+            return error_response(status.internal_error(repr(error)))
 
     async def _answer(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
         if request.path.startswith(_HEALTH):
@@ -110,6 +119,7 @@ class Pipeline:
         )
         if info is None:
             return self._document(request)
+        request[_WARNINGS] = info.warnings
         entry.verb = "apply" if info.is_apply else info.verb
         entry.resource, entry.namespace, entry.name = info.permission, info.namespace, info.name
         fault = self._faults.take(
@@ -153,48 +163,17 @@ class Pipeline:
     def _document(self, request: web.Request) -> web.Response:
         path = request.path
         if path == "/":
-            return _json(
+            return json_response(
                 {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/readyz", "/version"]}
             )
         if path.rstrip("/") == "/version":
-            return _json(discovery.version())
+            return json_response(discovery.version())
         found: Any = openapi.document(path) if path.startswith("/openapi") else None
         if found is None:
             found = discovery.document(path, request.host)
         if found is None:
-            raise status.no_such_path()
-        return _json(found)
-
-    async def _hook(self, request: web.Request) -> web.StreamResponse:
-        """Serve the test hooks; they need no token, as the server only listens on this machine."""
-        path, method = request.path, request.method
-        if path == "/_requests" and method == "GET":
-            return _json([entry.to_json() for entry in self._requests.entries()])
-        if path == "/_requests" and method == "DELETE":
-            self._requests.clear()
-            return web.Response(status=204)
-        if path == "/_faults" and method == "GET":
-            return _json([fault.to_json() for fault in self._faults.active()])
-        if path == "/_faults" and method == "DELETE":
-            self._faults.clear()
-            return web.Response(status=204)
-        if path == "/_faults" and method == "POST":
-            return await self._add_faults(request)
-        if path == "/_compact" and method == "POST":
-            self._dispatcher.store.compact()
-            return web.Response(status=204)
-        if path == "/_watches" and method == "DELETE":
-            self._dispatcher.close_watches()
-            return web.Response(status=204)
-        return web.Response(status=404, text="no such hook")
-
-    async def _add_faults(self, request: web.Request) -> web.Response:
-        try:
-            data = json.loads(await request.read())
-            faults = [Fault.from_json(item) for item in (data if isinstance(data, list) else [data])]
-        except (ValueError, TypeError) as error:
-            return web.Response(status=400, text=str(error))
-        return _json([self._faults.add(fault).to_json() for fault in faults])
+            raise status.NoSuchPathError
+        return json_response(found)
 
 
 def _pinned_name(info: RequestInfo) -> str:
@@ -230,13 +209,10 @@ def _ordered_error(fault: Fault) -> status.StatusError:
     )
 
 
-def _error(error: status.StatusError) -> web.Response:
-    response = _json(error.body(), code=error.code)
-    retry_after = error.details.get("retryAfterSeconds")
+def error_response(error: status.StatusError) -> web.Response:
+    """Return the response that tells a client about an error."""
+    response = json_response(error.body(), code=error.code)
+    retry_after = (error.details or {}).get("retryAfterSeconds")
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
-
-
-def _json(value: Any, *, code: int = 200) -> web.Response:
-    return web.Response(body=encode(value), status=code, content_type="application/json")

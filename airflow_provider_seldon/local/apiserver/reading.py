@@ -82,8 +82,7 @@ class Page:
             metadata["continue"] = self.continue_token
             if self.remaining is not None:
                 metadata["remainingItemCount"] = self.remaining
-        metadata["resourceVersion"] = str(self.revision)
-        return metadata
+        return metadata | {"resourceVersion": str(self.revision)}
 
 
 class Reader:
@@ -210,5 +209,9 @@ def list_body(info: RequestInfo, page: Page) -> bytes:
         "kind": f"{info.resource.kind}List",
         "metadata": page.metadata(),
     }
-    items = b",".join(stored.encoded(info.version) for stored in page.items)
+    if info.resource.custom:
+        head["metadata"].setdefault("continue", "")
+        items = b",".join(stored.encoded(info.version) for stored in page.items)
+    else:
+        items = b",".join(stored.encoded_item() for stored in page.items)
     return encode(head)[:-1] + b',"items":[' + items + b"]}"

@@ -33,6 +33,7 @@ class RequestInfo:
     :param query: First value of every query parameter.
     :param content_type: Media type of the body, without parameters.
     :param user_agent: The client's ``User-Agent``.
+    :param warnings: Texts for ``Warning`` headers of the answer, whatever it is; added to on the way.
     """
 
     resource: ResourceType
@@ -45,6 +46,7 @@ class RequestInfo:
     query: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
     user_agent: str = ""
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def api_version(self) -> str:
@@ -88,16 +90,15 @@ class RequestInfo:
         """
         Return the ``resourceVersion`` parameter; ``None`` when it is not set.
 
-        :raises StatusError: 422 when it is not a number (``Invalid``, as for any bad option).
+        :raises StatusError: 400 when it is not a number.
         """
         value = self.query.get("resourceVersion")
         if not value:
             return None
         if not value.isdigit():
-            raise invalid_option(
-                "ListOptions",
-                "resourceVersion",
-                f'Invalid value: "{value}": strconv.ParseUint: parsing "{value}": invalid syntax',
+            raise status.bad_request(
+                f'invalid resource version: resourceVersion: Invalid value: "{value}": '
+                f'strconv.ParseUint: parsing "{value}": invalid syntax'
             )
         return int(value)
 
@@ -109,6 +110,7 @@ def invalid_option(kind: str, field_name: str, message: str) -> status.StatusErr
         ("Required", "FieldValueRequired"),
         ("Forbidden", "FieldValueForbidden"),
         ("Unsupported", "FieldValueNotSupported"),
+        ("Too long", "FieldValueTooLong"),
     ):
         if message.startswith(prefix):
             reason = word
@@ -126,7 +128,7 @@ def parse(
     """
     Return what a request asks of which resource, or ``None`` when the path is no resource (discovery, health).
 
-    :raises StatusError: 404 for a resource that is not served, 405 for a method that it does not take.
+    :raises NoSuchPathError: For a resource or subresource that is not served.
     """
     parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) >= 3:
@@ -149,11 +151,11 @@ def parse(
         or len(rest) > 3
         or (namespace and not resource.namespaced and rest[0] != "namespaces")
     ):
-        raise status.no_such_path()
+        raise status.NoSuchPathError
     name = rest[1] if len(rest) > 1 else ""
     subresource = rest[2] if len(rest) > 2 else ""
     if subresource and subresource not in resource.subresources:
-        raise status.no_such_path()
+        raise status.NoSuchPathError
     return RequestInfo(
         resource=resource,
         version=version,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_seldon.local.apiserver import bodies, metadata, patching, status
+from airflow_provider_seldon.local.apiserver.commit import Outcome
 from airflow_provider_seldon.local.apiserver.reading import Reader
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.store import Manifest, Stored
-from airflow_provider_seldon.local.apiserver.writing import Outcome, Writer, patch_types
+from airflow_provider_seldon.local.apiserver.writing import Writer, patch_types
 
 _FIELD = ".spec.replicas"
 _CARRIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")

@@ -169,7 +169,9 @@ class MergeSchema:
 def _build(names: Iterable[str]) -> dict[str, MergeSchema]:
     metadata = _under("metadata", _OBJECT_META)
     return {
-        name: MergeSchema(metadata | _BY_RESOURCE.get(name, {}), {"metadata": {}, **_BLANK.get(name, {})})
+        name: MergeSchema(
+            {**metadata, **_BY_RESOURCE.get(name, {})}, {"metadata": {}, **_BLANK.get(name, {})}
+        )
         for name in names
     }
 

@@ -29,6 +29,10 @@ _REQUIREMENT = re.compile(
 )
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
+_COMMON_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "metadata.name": ("metadata", "name"),
+    "metadata.namespace": ("metadata", "namespace"),
+}
 _EVENT_FIELDS: Mapping[str, tuple[str, ...]] = {
     f"involvedObject.{name}": ("involvedObject", name)
     for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -157,15 +161,12 @@ class FieldSelector:
     def __init__(self, resource: ResourceType, text: str) -> None:
         self.text = text
         self.terms: list[tuple[str, Callable[[Manifest], str], str, bool]] = []
-        readable = {"metadata.name": ("metadata", "name"), "metadata.namespace": ("metadata", "namespace")}
-        readable |= _EXTRA_FIELDS.get(resource.qualified, {})
+        readable = {**_COMMON_FIELDS, **_EXTRA_FIELDS.get(resource.qualified, {})}
         for term in filter(None, text.split(",")):
             key, negative, value = _split_term(term, text)
             path = readable.get(key)
             if path is None:
-                if resource.group or key not in readable:
-                    raise status.bad_request(_unknown_field(resource, key))
-                raise status.bad_request(f"field label not supported: {key}")
+                raise status.bad_request(_unknown_field(resource, key))
             self.terms.append((key, _reader(path), value, negative))
 
     def matches(self, manifest: Manifest) -> bool:
@@ -184,7 +185,7 @@ class FieldSelector:
 
 
 def _unknown_field(resource: ResourceType, key: str) -> str:
-    if resource.custom:
+    if resource.custom or resource.qualified in _EXTRA_FIELDS:
         return f"field label not supported: {key}"
     return f'"{key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 

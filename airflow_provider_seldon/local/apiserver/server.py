@@ -14,6 +14,7 @@ from aiohttp import web
 
 from airflow_provider_seldon.local.apiserver.admission import AdmissionWebhook
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, Deny
+from airflow_provider_seldon.local.apiserver.commit import Committer
 from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
 from airflow_provider_seldon.local.apiserver.garbage import GarbageCollector
 from airflow_provider_seldon.local.apiserver.logs import LogSource
@@ -63,10 +64,12 @@ class ApiServer:
         self.requests = RequestLog()
         self.authorizer = Authorizer(tokens=tokens, deny=deny)
         self.admission = AdmissionWebhook(enabled=admission)
-        self._writer = Writer(store=self.store, admission=self.admission, create_namespaces=create_namespaces)
+        self._committer = Committer(
+            store=self.store, admission=self.admission, create_namespaces=create_namespaces
+        )
         self._dispatcher = Dispatcher(
             store=self.store,
-            writer=self._writer,
+            writer=Writer(self._committer),
             authorizer=self.authorizer,
             log_source=log_source,
             bookmark_seconds=bookmark_seconds,
@@ -113,7 +116,7 @@ class ApiServer:
         :raises OSError: When the port is taken.
         """
         for namespace in self._namespaces:
-            self._writer.ensure_namespace(namespace)
+            self._committer.ensure_namespace(namespace)
         if self._collects:
             self._garbage = GarbageCollector(store=self.store, delay=self._garbage_delay)
             self._garbage.start()

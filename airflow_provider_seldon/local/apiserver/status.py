@@ -40,7 +40,7 @@ class StatusError(Exception):
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = dict(details or {})
+        self.details = None if details is None else dict(details)
         self.continue_token = continue_token
 
     def body(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class StatusError(Exception):
         }
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
         return body
@@ -119,20 +119,14 @@ def not_found(*, group: str, resource: str, name: str) -> StatusError:
     )
 
 
-def no_such_path() -> StatusError:
-    """404: nothing is served at this path (an unknown resource, for example)."""
-    return StatusError(
-        code=404,
-        reason="NotFound",
-        message="the server could not find the requested resource",
-    )
+class NoSuchPathError(Exception):
+    """404 without a ``Status``: nothing is served at this path (an unknown resource, for example)."""
 
 
 def method_not_allowed(message: str, *, group: str = "", resource: str = "") -> StatusError:
     """405: the resource does not support this verb."""
-    return StatusError(
-        code=405, reason="MethodNotAllowed", message=message, details=_details(group, resource, "")
-    )
+    details = _details(group, resource, "") or None
+    return StatusError(code=405, reason="MethodNotAllowed", message=message, details=details)
 
 
 def already_exists(*, group: str, resource: str, name: str, deleting: bool = False) -> StatusError:
@@ -175,7 +169,7 @@ def unsupported_media_type(allowed: Sequence[str]) -> StatusError:
 
 def invalid(*, group: str, kind: str, name: str, causes: Sequence[Mapping[str, str]]) -> StatusError:
     """422: the object breaks rules; each cause is ``reason``, ``message`` and ``field``."""
-    sentences = [f"{item['field']}: {item['message']}" for item in causes]
+    sentences = list(dict.fromkeys(f"{item['field']}: {item['message']}" for item in causes))
     text = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     return StatusError(
         code=422,
@@ -185,13 +179,13 @@ def invalid(*, group: str, kind: str, name: str, causes: Sequence[Mapping[str, s
     )
 
 
-def unprocessable(message: str) -> StatusError:
-    """422 for a patch that cannot be applied to the object (a JSON patch that does not fit)."""
+def unprocessable() -> StatusError:
+    """422 for a JSON patch that does not fit the object. The server does not say why."""
     return StatusError(
         code=422,
         reason="Invalid",
         message="the server rejected our request due to an error in our request",
-        details={"causes": [cause(reason="UnexpectedServerResponse", message=message)]} if message else None,
+        details={},
     )
 
 

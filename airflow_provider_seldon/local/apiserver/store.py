@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from airflow_provider_seldon.local.apiserver.resources import ResourceType
 Manifest = dict[str, Any]
 Key = tuple[str, str]
 """Namespace (empty for cluster-scoped objects) and name."""
+
+
+_ITEM = "item"
 
 
 def encode(value: Any) -> bytes:
@@ -75,6 +78,14 @@ class Stored:
         data = self._encoded.get(version)
         if data is None:
             data = self._encoded[version] = encode(self.in_version(version))
+        return data
+
+    def encoded_item(self) -> bytes:
+        """Return the JSON of the object as an item of a typed list: without version and kind."""
+        data = self._encoded.get(_ITEM)
+        if data is None:
+            bare = {k: v for k, v in self.manifest.items() if k not in ("apiVersion", "kind")}
+            data = self._encoded[_ITEM] = encode(bare)
         return data
 
 
@@ -143,14 +154,13 @@ class Store:
         self.revision = 1
         self._history_limit = history_limit
         self._collections: dict[str, Collection] = {}
-        self._namespaced_uids: dict[str, Stored] = {}
+        self._by_uid: dict[str, Stored] = {}
 
     def collection(self, resource: ResourceType) -> Collection:
         """Return the collection of a resource type."""
         found = self._collections.get(resource.qualified)
         if found is None:
             found = Collection(resource, self._history_limit)
-            found.compacted = 0
             self._collections[resource.qualified] = found
         return found
 
@@ -160,11 +170,11 @@ class Store:
 
     def by_uid(self, uid: str) -> Stored | None:
         """Return the object with this uid, of whatever type, or ``None``."""
-        return self._namespaced_uids.get(uid)
+        return self._by_uid.get(uid)
 
     def everything(self) -> Iterable[Stored]:
         """Return all objects of all types."""
-        return list(self._namespaced_uids.values())
+        return list(self._by_uid.values())
 
     def list(self, resource: ResourceType, namespace: str | None = None) -> Iterator[Stored]:
         """Yield the objects of a type in key order; of one namespace, or of all when it is ``None``."""
@@ -204,7 +214,7 @@ class Store:
             if namespace is None or key[0] == namespace:
                 yield objects[key]
 
-    def since(self, resource: ResourceType, revision: int) -> list[Event]:
+    def since(self, resource: ResourceType, revision: int) -> Sequence[Event]:
         """
         Return the events after ``revision``.
 
@@ -213,12 +223,11 @@ class Store:
         collection = self.collection(resource)
         if revision < collection.compacted:
             raise status.expired(f"too old resource version: {revision} ({collection.compacted})")
-        recent: list[Event] = []
+        recent: deque[Event] = deque()
         for event in reversed(collection.history):
             if event.revision <= revision:
                 break
-            recent.append(event)
-        recent.reverse()
+            recent.appendleft(event)
         return recent
 
     def put(self, resource: ResourceType, manifest: Manifest) -> Stored:
@@ -232,7 +241,7 @@ class Store:
         if before is None:
             insort(collection.keys, key)
         collection.objects[key] = stored
-        self._namespaced_uids[stored.uid] = stored
+        self._by_uid[stored.uid] = stored
         collection.record(Event(self.revision, before, stored))
         return stored
 
@@ -243,7 +252,7 @@ class Store:
         key = stored.key
         last = collection.objects.pop(key)
         del collection.keys[bisect_left(collection.keys, key)]
-        self._namespaced_uids.pop(last.uid, None)
+        self._by_uid.pop(last.uid, None)
         metadata = last.manifest["metadata"] | {"resourceVersion": str(self.revision)}
         tombstone = Stored(stored.resource, last.manifest | {"metadata": metadata}, self.revision)
         collection.record(Event(self.revision, last, None, tombstone))

@@ -91,32 +91,42 @@ def _merge_key(relation: Relation) -> str:
 def _merge_list(schema: MergeSchema, target: list[Any], patch: list[Any], where: str, key: str) -> list[Any]:
     if any(isinstance(item, Mapping) and item.get(_PATCH) == "replace" for item in patch):
         return [item for item in patch if not (isinstance(item, Mapping) and _PATCH in item)]
-    merged = list(target)
+    merged = {item.get(key): item for item in target}
     for item in patch:
         if not isinstance(item, Mapping) or key not in item:
-            raise status.bad_request(f"map: {item} does not contain declared merge key: {key}")
-        positions = [i for i, existing in enumerate(merged) if existing.get(key) == item[key]]
+            raise status.bad_request(f"map: {_go_map(item)} does not contain declared merge key: {key}")
         if item.get(_PATCH) == "delete":
-            merged = [existing for existing in merged if existing.get(key) != item[key]]
-        elif positions:
-            merged[positions[0]] = _merge_map(schema, merged[positions[0]], item, where)
+            merged.pop(item[key], None)
         else:
-            merged.append(_merge_map(schema, {}, item, where))
-    return merged
+            merged[item[key]] = _merge_map(schema, merged.get(item[key], {}), item, where)
+    ranks = [item[key] for item in patch]
+    return _interleave(merged, ranks, [item.get(key) for item in target])
+
+
+def _interleave(items: Mapping[Any, Any], patched: list[Any], live: list[Any]) -> list[Any]:
+    """Order items: those of the patch in its order, the others where they were, new ones first."""
+    position = {key: index for index, key in enumerate(live)}
+    left = [key for key in dict.fromkeys(patched) if key in items]
+    right = [key for key in live if key in items and key not in set(left)]
+    ordered: list[Any] = []
+    while left and right:
+        late = left[0] in position and position[left[0]] > position[right[0]]
+        ordered.append(items[(right if late else left).pop(0)])
+    return ordered + [items[key] for key in left + right]
+
+
+def _go_map(item: Any) -> str:
+    if not isinstance(item, Mapping):
+        return str(item)
+    return "map[" + " ".join(f"{key}:{value}" for key, value in sorted(item.items())) + "]"
 
 
 def _reorder(schema: MergeSchema, merged: dict[str, Any], name: str, order: list[Any], where: str) -> None:
-    items = merged.get(name)
-    if not isinstance(items, list):
+    values = merged.get(name)
+    if not isinstance(values, list):
         return
-    relation = schema.relation(where, items)
-    if relation.keys:
-        key = _merge_key(relation)
-        wanted = [entry.get(key) for entry in order]
-        rank = {value: position for position, value in enumerate(wanted)}
-        ordered = sorted((i for i in items if i.get(key) in rank), key=lambda item: rank[item.get(key)])
-        rest = [item for item in items if item.get(key) not in rank]
-    else:
-        ordered = [item for item in order if item in items]
-        rest = [item for item in items if item not in order]
-    merged[name] = ordered + rest
+    relation = schema.relation(where, values)
+    key = _merge_key(relation) if relation.keys else ""
+    items = {value.get(key) if key else value: value for value in values}
+    wanted = [entry.get(key) if key else entry for entry in order]
+    merged[name] = _interleave(items, wanted, list(items))
