@@ -60,16 +60,16 @@ def problems(deployment: SeldonDeployment) -> Iterator[Problem]:
     given = getattr(spec, "predictors", None)
     for index, predictor in enumerate(given if isinstance(given, list) else ()):
         if isinstance(predictor, Predictor):
-            yield from _predictor_problems(deployment.name, predictor, f"spec.predictors[{index}]")
+            yield from _predictor_problems(predictor, f"spec.predictors[{index}]")
     yield from _clashes(deployment)
 
 
-def _predictor_problems(deployment_name: str, predictor: Predictor, path: str) -> Iterator[Problem]:
+def _predictor_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
     name = predictor.name if isinstance(predictor.name, str) else ""
     if name and not _DNS_1123.match(name):
         text = "is not a DNS label, but a Service name is made of it"
         yield Problem(f"{path}.name", text, _NAME_FIX, value=name)
-    yield from _service_problems(deployment_name, predictor, path)
+    yield from _service_problems(predictor, path)
     yield from _map_problems(predictor.labels, f"{path}.labels", values=True)
     yield from _map_problems(predictor.annotations, f"{path}.annotations", values=False)
     yield from _number_problems(predictor, path)
@@ -83,21 +83,13 @@ def _predictor_problems(deployment_name: str, predictor: Predictor, path: str) -
             yield from _component_problems(component, f"{path}.componentSpecs[{index}]")
 
 
-def _service_problems(deployment_name: str, predictor: Predictor, path: str) -> Iterator[Problem]:
+def _service_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
     annotations = predictor.annotations if isinstance(predictor.annotations, dict) else {}
     own = annotations.get(SERVICE_NAME)
     if own is not None:
         if not isinstance(own, str) or not _DNS_1035.match(own):
             text = "is not a DNS-1035 label, but names a Service"
             yield Problem(f"{path}.annotations.{SERVICE_NAME}", text, _NAME_FIX, value=str(own))
-        return
-    service = f"{deployment_name}-{predictor.name}"
-    if len(service) > MAX_LABEL:
-        yield Problem(
-            f"{path}.name",
-            f"the Service name {service!r} has {len(service)} characters; Seldon replaces it by a hash",
-            f"shorten metadata.name and the predictor's name to {MAX_LABEL - 1} characters together",
-        )
 
 
 def _graph_problems(graph: PredictiveUnit, path: str) -> Iterator[Problem]:

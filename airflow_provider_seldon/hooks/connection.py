@@ -9,11 +9,15 @@ from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepalive
 from airflow.providers.common.compat.sdk import Connection
 
+from airflow_provider_seldon import __version__
 from airflow_provider_seldon.hooks.ingress import Ingress
 from airflow_provider_seldon.hooks.mask import mask_configuration
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.kube.configuration import Cluster, ClusterSettings, load
+
+#: What the API server's audit log shows.
+USER_AGENT = f"airflow-provider-seldon/{__version__}"
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -83,7 +87,9 @@ class SeldonConnectionHook(KubernetesHook):
         configuration = self.cluster.configuration
         if not self._flag("disable_tcp_keepalive", self.disable_tcp_keepalive):
             configure_tcp_keepalive(configuration)
-        return ApiClient(configuration=configuration)
+        api_client = ApiClient(configuration=configuration)
+        api_client.user_agent = USER_AGENT
+        return api_client
 
     @cached_property
     def client(self) -> SeldonClient:

@@ -212,7 +212,8 @@ class Deployer:
             secret = storage_secret_for(self._hook, server, request)
             if secret:
                 request = server.to_deployment(**build, secret_name=secret.name)
-            ensure_valid(request)
+            # A cluster's admin may have added servers of their own; the webhook knows them, we do not.
+            ensure_valid(request, known_servers=None)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
         return request, secret
