@@ -86,10 +86,9 @@ def _predictor_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
 def _service_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
     annotations = predictor.annotations if isinstance(predictor.annotations, dict) else {}
     own = annotations.get(SERVICE_NAME)
-    if own is not None:
-        if not isinstance(own, str) or not _DNS_1035.match(own):
-            text = "is not a DNS-1035 label, but names a Service"
-            yield Problem(f"{path}.annotations.{SERVICE_NAME}", text, _NAME_FIX, value=str(own))
+    if own is not None and (not isinstance(own, str) or not _DNS_1035.match(own)):
+        text = "is not a DNS-1035 label, but names a Service"
+        yield Problem(f"{path}.annotations.{SERVICE_NAME}", text, _NAME_FIX, value=str(own))
 
 
 def _graph_problems(graph: PredictiveUnit, path: str) -> Iterator[Problem]:

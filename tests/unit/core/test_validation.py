@@ -82,6 +82,40 @@ from tests.unit.core.strategies import manifests
             "is required",
         ),
         (
+            spec(changed(explainer={"type": "anchor_tabular"})),
+            "spec.predictors[0].explainer.type",
+            "unknown value",
+        ),
+    ],
+)
+def test_what_the_schema_forbids_is_refused(given_spec: Any, field: str, message: str) -> None:
+    problems = [problem for problem in validate(deployment(given_spec)) if not problem.admission]
+    assert [problem.field for problem in problems] == [field]
+    assert message in problems[0].message
+    assert problems[0].fix
+
+
+LONG = "x" * 49
+
+
+@pytest.mark.parametrize(
+    ("given_deployment", "field", "message"),
+    [
+        (deployment(spec(), name=None), "metadata.name", "is missing"),
+        (deployment(spec(), name="my.model"), "metadata.name", "is not a DNS-1035 label"),
+        (deployment(spec(), name="My-model"), "metadata.name", "is not a DNS-1035 label"),
+        (deployment(spec(), name="1model"), "metadata.name", "is not a DNS-1035 label"),
+        (deployment(spec(), name="model-"), "metadata.name", "is not a DNS-1035 label"),
+        (deployment(spec(changed(name="Main"))), "spec.predictors[0].name", "is not a DNS label"),
+        (deployment(spec(changed(name="my_model"))), "spec.predictors[0].name", "is not a DNS label"),
+        (deployment(graph(name=LONG)), "spec.predictors[0].graph.name", "has 49 characters"),
+        (deployment(graph(name="a_b")), "spec.predictors[0].graph.name", "is not a DNS label"),
+        (
+            deployment(graph(envSecretRefName="My Secret")),
+            "spec.predictors[0].graph.envSecretRefName",
+            "is not the name",
+        ),
+        (
             deployment(graph(serviceAccountName="a_b")),
             "spec.predictors[0].graph.serviceAccountName",
             "is not the name",
@@ -208,5 +242,4 @@ def test_real_manifests_that_break_the_schema_are_refused() -> None:
 
 
 def test_a_service_name_that_seldon_replaces_by_a_hash_is_no_problem() -> None:
-    long = deployment(spec(changed(name="p" * 40)), name="x" * 40)
-    assert validate(long) == []
+    assert validate(deployment(spec(changed(name="p" * 40)), name="x" * 40)) == []
