@@ -18,6 +18,7 @@ from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, n
 
 ANNOTATION_NO_ENGINE = "seldon.io/no-engine"
 ANNOTATION_SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
+ANNOTATION_SERVICE_NAME = "seldon.io/svc-name"
 
 #: Implementations that run inside the engine; every other one is a server with a container of its own.
 BUILT_IN_IMPLEMENTATIONS = frozenset(
@@ -86,6 +87,21 @@ def expected_children(deployment: Object) -> tuple[ExpectedChild, ...]:
         for predictor in items_at(spec, "predictors")
         for child in _predictor_children(name_of(deployment), spec, predictor)
     )
+
+
+def child_ids(deployment: Object) -> tuple[str, ...]:
+    """
+    Return the values that the label ``seldon-deployment-id`` has on a deployment's children.
+
+    A separate engine's is the name of the predictor's Service (Seldon Core reference, labels).
+    """
+    spec, name = mapping_at(deployment, "spec"), name_of(deployment)
+    ids = [_names("", name)[0]]
+    if _is_true(spec, ANNOTATION_SEPARATE_ENGINE):
+        for predictor in items_at(spec, "predictors"):
+            own = text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME)
+            ids.append(own or _names("", f"{name}-{text_at(predictor, 'name')}")[0])
+    return tuple(ids)
 
 
 def is_server(unit: Object) -> bool:

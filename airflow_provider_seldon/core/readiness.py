@@ -108,7 +108,7 @@ def judge(
     wanted = expected_children(manifest)
     if children is None:
         finding = judge_status_only(manifest, wanted, expected, memory, policy)
-        progress = f"{state_line(manifest)}; {counts_line(manifest)}"
+        progress = f"{state_line(manifest)}; {counts_line(manifest)} (weaker: no right to read Deployments)"
         suspects = finding.phase is Phase.PENDING
     else:
         reports = report_children(manifest, wanted, children)

@@ -1,0 +1,106 @@
+"""
+Reading a large JSON list piece by piece.
+
+A LIST of a busy namespace is tens of megabytes; decoding it in one go would hold up every other task of the event loop
+for as long. Here each object is decoded as soon as it has arrived. It knows the shape of Kubernetes lists (one object
+with an array ``items``, in whatever place) and nothing else.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_DECODER = json.JSONDecoder()
+_SPACE = " \t\r\n"
+_WORD = re.compile(r"[-+.\w]+")
+
+
+class ListParser:
+    """Feed it bytes, get objects; ``metadata`` is complete once all has been fed."""
+
+    def __init__(self) -> None:
+        self.metadata: dict[str, Any] = {}
+        self.complete = False
+        self._text = ""
+        self._bytes = codecs.getincrementaldecoder("utf-8")()
+        self._in_items = False
+        self._started = False
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """
+        Take the next piece and yield the objects that it completes.
+
+        :raises ValueError: this is not a JSON object.
+        """
+        self._text += self._bytes.decode(data)
+        position = 0
+        while not self.complete:
+            try:
+                after, item = self._step(position)
+            except _MoreNeeded:
+                break
+            position = after
+            if item is not None:
+                yield item
+        self._text = self._text[position:]
+
+    def _step(self, position: int) -> tuple[int, dict[str, Any] | None]:
+        """Read the next token from ``position``; return where it ends, and an item if it was one."""
+        position, char = self._next(position)
+        if not self._started:
+            if char != "{":
+                raise ValueError("the answer is not a JSON object")
+            self._started = True
+            return position + 1, None
+        if char == ",":
+            return position + 1, None
+        if self._in_items:
+            if char == "]":
+                self._in_items = False
+                return position + 1, None
+            item, position = self._value(position)
+            return position, item if isinstance(item, dict) else None
+        if char == "}":
+            self.complete = True
+            return position + 1, None
+        return self._field(position), None
+
+    def _field(self, position: int) -> int:
+        key, position = self._value(position)
+        position, char = self._next(position)
+        if char != ":":
+            raise ValueError("a colon is missing in the answer's JSON")
+        position, char = self._next(position + 1)
+        if key == "items" and char == "[":
+            self._in_items = True
+            return position + 1
+        value, position = self._value(position)
+        if key == "metadata" and isinstance(value, dict):
+            self.metadata = value
+        return position
+
+    def _value(self, position: int) -> tuple[Any, int]:
+        # A number or word that ends where the text ends may go on in the next piece.
+        word = _WORD.match(self._text, position)
+        if word is not None and word.end() == len(self._text):
+            raise _MoreNeeded
+        try:
+            value, end = _DECODER.raw_decode(self._text, position)
+        except json.JSONDecodeError:
+            raise _MoreNeeded from None
+        return value, end
+
+    def _next(self, position: int) -> tuple[int, str]:
+        while position < len(self._text) and self._text[position] in _SPACE:
+            position += 1
+        if position >= len(self._text):
+            raise _MoreNeeded
+        return position, self._text[position]
+
+
+class _MoreNeeded(Exception):  # noqa: N818
+    """The text ends in the middle of something."""

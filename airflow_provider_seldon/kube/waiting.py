@@ -1,0 +1,192 @@
+"""
+The one wait: the judge, fed by the shared watch.
+
+The trigger, the sensor and the operator that blocks a worker all run this loop; they differ only in the event loop
+around it. It decides nothing: what is seen goes to ``core.readiness.judge``, and what that says is told on. It changes
+nothing on the cluster, so it may be cancelled and begun again at any time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from airflow_provider_seldon.core.expectation import Expectation, History
+from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailurePolicy
+from airflow_provider_seldon.core.objects import Object, text_at
+from airflow_provider_seldon.core.outcome import Ending, Outcome
+from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
+from airflow_provider_seldon.core.status import DeploymentState
+from airflow_provider_seldon.kube.access import ClusterAccess
+from airflow_provider_seldon.kube.feed import Tuning
+from airflow_provider_seldon.kube.looking import look
+from airflow_provider_seldon.kube.shared_watch import Snapshot, Subscription, subscribe
+
+#: Seconds between two looks at the pods of a child that lacks some.
+PODS_INTERVAL = 5.0
+#: Seconds after which progress is told again although nothing has changed.
+REPEAT = 60.0
+
+ENDINGS = {
+    Phase.PENDING: Ending.TIMEOUT,
+    Phase.READY: Ending.READY,
+    Phase.FAILED: Ending.FAILED,
+    Phase.DELETED: Ending.DELETED,
+    Phase.REPLACED: Ending.REPLACED,
+}
+
+
+async def wait(
+    access: ClusterAccess,
+    namespace: str,
+    name: str,
+    *,
+    expected: Expectation | None = None,
+    deadline: float,
+    policy: FailurePolicy = DEFAULT_POLICY,
+    on_progress: Callable[[Verdict], None] | None = None,
+    history: History | None = None,
+    tuning: Tuning | None = None,
+) -> Outcome:
+    """
+    Wait until a deployment serves, is known not to, or the time is over.
+
+    :param access: the cluster and who we are there.
+    :param expected: the write that is waited for; None waits for whatever is deployed, and for its coming into being.
+    :param deadline: epoch seconds; one that is over means: look once, without a watch.
+    :param policy: what fails a rollout.
+    :param on_progress: called with every verdict; must not block. When nothing changes, about once a minute.
+    :param history: memory of an earlier wait for the same, to go on with.
+    :param tuning: how patient the watch is; for tests.
+    :raises SeldonError: the namespace cannot be read, now or later: rights, credentials, or a missing CRD.
+    """
+    waiter = _Waiter(name, expected, policy, on_progress, history)
+    if deadline <= time.time():
+        seen = await look(access, namespace, name)
+        return waiter.outcome(namespace, waiter.judge(seen, None), seen)
+    async with subscribe(access, namespace, name, tuning=tuning) as subscription:
+        return await waiter.run(subscription, namespace, deadline)
+
+
+class _Waiter:
+    """One wait."""
+
+    def __init__(
+        self,
+        name: str,
+        expected: Expectation | None,
+        policy: FailurePolicy,
+        on_progress: Callable[[Verdict], None] | None,
+        history: History | None,
+    ) -> None:
+        self._name = name
+        self._expected = expected or Expectation()
+        self._until_exists = expected is None
+        self._policy = policy
+        self._on_progress = on_progress
+        self._history = history
+        self._pods_at = 0.0
+
+    async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
+        """Go on until there is a final verdict, or the deadline."""
+        while True:
+            seen = subscription.snapshot()
+            if seen is None:
+                verdict = self._nothing_yet(subscription)
+            else:
+                seen, verdict = await self._judge_and_look_closer(seen, subscription)
+            if verdict.phase in (Phase.DELETED, Phase.REPLACED):
+                seen, verdict = await self._confirm(seen, subscription)
+            now = time.time()
+            if verdict.final or now >= deadline:
+                return self.outcome(namespace, verdict, seen)
+            await subscription.changed(self._pause(verdict, now, deadline, subscription.company))
+
+    def judge(self, seen: Snapshot, pods: list[Object] | None) -> Verdict:
+        """Judge, remember, and tell."""
+        if seen.deployment is None and self._until_exists:
+            verdict = _pending("NotFound", "there is no such SeldonDeployment yet")
+        else:
+            verdict = judge(
+                seen.deployment,
+                seen.children,
+                pods,
+                expected=self._expected,
+                now=time.time(),
+                history=self._history,
+                policy=self._policy,
+            )
+            self._history = verdict.history
+        if self._on_progress is not None:
+            self._on_progress(verdict)
+        return verdict
+
+    def outcome(self, namespace: str, verdict: Verdict, seen: Snapshot | None) -> Outcome:
+        """Return how the wait ended; a verdict that is not final stands for the time being over."""
+        deployment = seen.deployment if seen else None
+        state = DeploymentState.of(text_at(deployment, "status", "state")).value if deployment else ""
+        return Outcome(
+            ending=ENDINGS[verdict.phase],
+            name=self._name,
+            namespace=namespace,
+            reason=verdict.reason,
+            message=verdict.message,
+            state=state,
+        )
+
+    async def _judge_and_look_closer(
+        self, seen: Snapshot, subscription: Subscription
+    ) -> tuple[Snapshot, Verdict]:
+        verdict = self.judge(seen, None)
+        now = time.monotonic()
+        if not verdict.wants_pods or now - self._pods_at < PODS_INTERVAL:
+            return seen, verdict
+        self._pods_at = now
+        pods = await subscription.pods(seen.children or [])
+        if pods is None:
+            return seen, verdict
+        # Time has passed: old news of a child must not be put together with new ones of its pods.
+        seen = subscription.snapshot() or seen
+        return seen, self.judge(seen, pods)
+
+    async def _confirm(self, seen: Snapshot | None, subscription: Subscription) -> tuple[Snapshot, Verdict]:
+        """
+        Ask the server itself before telling anybody that the deployment is lost.
+
+        A watch lags behind: right after a write it may still show what was there before, or nothing.
+        """
+        children = seen.children if seen else None
+        stored = Snapshot(deployment=await subscription.read(), children=children)
+        verdict = self.judge(stored, None)
+        if verdict.phase is Phase.READY:  # with children that are older than the deployment
+            verdict = _pending("NotSeenYet", "waiting for the watch to catch up")
+        return stored, verdict
+
+    def _nothing_yet(self, subscription: Subscription) -> Verdict:
+        trouble = subscription.trouble
+        verdict = _pending(
+            "ServerUnavailable" if trouble else "Connecting",
+            trouble or "reading the namespace for the first time",
+        )
+        if self._on_progress is not None:
+            self._on_progress(verdict)
+        return verdict
+
+    def _pause(self, verdict: Verdict, now: float, deadline: float, company: int) -> float:
+        """
+        Return how long to wait for a change, at most.
+
+        Thousands of waits tend to have the same times in mind; each takes its own a little later.
+        """
+        due = now + REPEAT
+        if verdict.recheck_at is not None:
+            due = min(due, verdict.recheck_at)
+        if verdict.wants_pods:
+            due = min(due, now + PODS_INTERVAL)
+        spread = random.uniform(0.0, min(2.0, 0.001 * company))
+        return min(deadline, max(due, now + 0.05) + spread) - now
+
+
+def _pending(reason: str, message: str) -> Verdict:
+    return Verdict(phase=Phase.PENDING, reason=reason, message=message, progress=message)
