@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_seldon.local.apiserver import kinds, metadata, status
+from airflow_provider_seldon.local.apiserver import defaults, kinds, metadata, status
 from airflow_provider_seldon.local.apiserver.bodies import WriteOptions
 from airflow_provider_seldon.local.apiserver.managed_fields import Ownership
 from airflow_provider_seldon.local.apiserver.ownership import track_creation
@@ -77,9 +77,11 @@ class Committer:
         kinds.prepare_new(resource, manifest)
         kinds.set_defaults(resource, manifest)
         track_creation(info, options, manifest, ownership)
+        defaults.complete(resource, manifest)
         causes = kinds.validate(resource, manifest, None, info.subresource)
         causes += metadata.validate(resource, manifest["metadata"])
         _raise_invalid(info, manifest, causes)
+        info.warnings.extend(metadata.warnings(manifest["metadata"]))
         self._admission(info, manifest, None)
         self._check_absent(info, manifest["metadata"]["name"])
         if resource.plural == "services":
@@ -112,7 +114,7 @@ class Committer:
         # The server checks the metadata of an update twice and says so twice.
         causes += metadata.validate_update(old["metadata"], new["metadata"]) * 2
         _raise_invalid(info, new, causes)
-        if kinds.counts_as_new_generation(resource, new, old):
+        if kinds.counts_as_new_generation(resource, new, old, info.subresource):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._admission(info, new, old)
         if same_ignoring_times(old, new):
@@ -129,6 +131,7 @@ class Committer:
             manifest: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             metadata.fill_new(_NAMESPACES, manifest, "")
             kinds.set_defaults(_NAMESPACES, manifest)
+            defaults.complete(_NAMESPACES, manifest)
             self.store.put(_NAMESPACES, manifest)
 
     def _need_namespace(self, info: RequestInfo) -> None:

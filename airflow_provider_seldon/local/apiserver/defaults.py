@@ -26,6 +26,20 @@ def set_defaults(resource: ResourceType, manifest: Manifest) -> None:
         setter(manifest)
 
 
+def complete(resource: ResourceType, manifest: Manifest) -> None:
+    """Fill in what a new object gets from admission and the registry; nobody owns these fields."""
+    completer = _COMPLETERS.get(resource.qualified)
+    if completer is not None:
+        completer(manifest)
+
+
+def set_status_defaults(resource: ResourceType, manifest: Manifest) -> None:
+    """Fill in what a status written by a controller lacks; the status must not be shared with a stored object."""
+    setter = _STATUS_SETTERS.get(resource.qualified)
+    if setter is not None and isinstance(manifest.get("status"), dict):
+        setter(manifest["status"])
+
+
 def _fill(target: Manifest, values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         if target.get(key) is None:
@@ -68,19 +82,7 @@ def _template(spec: Manifest) -> None:
 def _pod(manifest: Manifest) -> None:
     spec = _part(manifest, "spec")
     _pod_spec(spec)
-    _fill(
-        spec,
-        {
-            "enableServiceLinks": True,
-            "priority": 0,
-            "preemptionPolicy": "PreemptLowerPriority",
-            "tolerations": [
-                {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute"}
-                | {"tolerationSeconds": 300}
-                for why in ("not-ready", "unreachable")
-            ],
-        },
-    )
+    _fill(spec, {"enableServiceLinks": True})
     for container in _objects(spec, "containers") + _objects(spec, "initContainers"):
         resources = _part(container, "resources")
         if resources.get("limits"):
@@ -170,23 +172,33 @@ def _service(manifest: Manifest) -> None:
         _fill(port, {"protocol": "TCP"})
         _fill(port, {"targetPort": port.get("port")})
     if spec["type"] != "ExternalName":
-        _fill(
-            spec,
-            {
-                "internalTrafficPolicy": "Cluster",
-                "ipFamilies": ["IPv4"],
-                "ipFamilyPolicy": "SingleStack",
-            },
-        )
-        if spec.get("clusterIP"):
-            _fill(spec, {"clusterIPs": [spec["clusterIP"]]})
+        _fill(spec, {"internalTrafficPolicy": "Cluster"})
+
+
+def _complete_pod(manifest: Manifest) -> None:
+    spec = _part(manifest, "spec")
+    tolerations = [
+        {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute"}
+        | {"tolerationSeconds": 300}
+        for why in ("not-ready", "unreachable")
+    ]
+    _fill(spec, {"priority": 0, "preemptionPolicy": "PreemptLowerPriority", "tolerations": tolerations})
+
+
+def _complete_service(manifest: Manifest) -> None:
+    spec = _part(manifest, "spec")
+    if spec.get("type") == "ExternalName":
+        return
+    _fill(spec, {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"})
+    if spec.get("clusterIP"):
+        _fill(spec, {"clusterIPs": [spec["clusterIP"]]})
 
 
 def _secret(manifest: Manifest) -> None:
     _fill(manifest, {"type": "Opaque"})
 
 
-def _event(manifest: Manifest) -> None:
+def _complete_event(manifest: Manifest) -> None:
     _fill(manifest, {"source": {}, "reportingComponent": "", "reportingInstance": ""})
     for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
         manifest.setdefault(name, None)
@@ -197,8 +209,27 @@ def _namespace(manifest: Manifest) -> None:
     labels = dict(metadata.get("labels") or {})
     labels["kubernetes.io/metadata.name"] = metadata.get("name", "")
     metadata["labels"] = labels
+
+
+def _complete_namespace(manifest: Manifest) -> None:
     _fill(_part(manifest, "spec"), {"finalizers": ["kubernetes"]})
     _fill(_part(manifest, "status"), {"phase": "Active"})
+
+
+def _pod_status(state: Manifest) -> None:
+    for condition in _objects(state, "conditions"):
+        condition.setdefault("lastProbeTime", None)
+        condition.setdefault("lastTransitionTime", None)
+    if state.get("podIP"):
+        _fill(state, {"podIPs": [{"ip": state["podIP"]}]})
+    for container in _objects(state, "containerStatuses") + _objects(state, "initContainerStatuses"):
+        _fill(container, {"lastState": {}, "state": {}})
+
+
+def _workload_status(state: Manifest) -> None:
+    for condition in _objects(state, "conditions"):
+        condition.setdefault("lastUpdateTime", None)
+        condition.setdefault("lastTransitionTime", None)
 
 
 _SETTERS: Mapping[str, Callable[[Manifest], None]] = {
@@ -207,6 +238,15 @@ _SETTERS: Mapping[str, Callable[[Manifest], None]] = {
     "pods": _pod,
     "services": _service,
     "secrets": _secret,
-    "events": _event,
     "namespaces": _namespace,
+}
+_COMPLETERS: Mapping[str, Callable[[Manifest], None]] = {
+    "pods": _complete_pod,
+    "services": _complete_service,
+    "events": _complete_event,
+    "namespaces": _complete_namespace,
+}
+_STATUS_SETTERS: Mapping[str, Callable[[Manifest], None]] = {
+    "pods": _pod_status,
+    "deployments.apps": _workload_status,
 }

@@ -20,7 +20,7 @@ from airflow_provider_seldon.local.apiserver.request import RequestInfo, invalid
 from airflow_provider_seldon.local.apiserver.resources import ResourceType
 from airflow_provider_seldon.local.apiserver.store import Manifest, Store, Stored
 
-_PROPAGATION = ("Background", "Foreground", "Orphan")
+_PROPAGATION = ("Foreground", "Background", "Orphan")
 _DEFAULT_GRACE = 30
 
 
@@ -53,7 +53,11 @@ def delete_options(info: RequestInfo, raw: bytes) -> DeleteOptions:
     """
     body: Mapping[str, Any] = {}
     if raw.strip():
-        body = bodies.decode(raw, info.content_type)
+        try:
+            body = bodies.decode(raw, info.content_type)
+        except status.StatusError as error:
+            text = f"couldn't get version/kind; json parse error: {error.message}"
+            raise status.plain_error(text) if error.code == 400 else error from None
         if not isinstance(body, Mapping):
             raise status.bad_request("the body of a delete is not a DeleteOptions object")
     propagation = body.get("propagationPolicy") or info.query.get("propagationPolicy") or None
@@ -61,7 +65,7 @@ def delete_options(info: RequestInfo, raw: bytes) -> DeleteOptions:
         raise invalid_option(
             "DeleteOptions",
             "propagationPolicy",
-            f'Unsupported value: "{propagation}": supported values: "Background", "Foreground", "Orphan", "nil"',
+            f'Unsupported value: "{propagation}": supported values: "Foreground", "Background", "Orphan", "nil"',
         )
     orphan = body.get("orphanDependents")
     if orphan is None and "orphanDependents" in info.query:
@@ -141,9 +145,9 @@ class Deleter:
             _mark(new_metadata, grace)
         elif finalizers:
             _mark(new_metadata, 0)
-        if not finalizers and not grace:
-            return self._finish(live, options)
         new = live.manifest | {"metadata": new_metadata}
+        if not finalizers and not grace:
+            return self._finish(live, new, options)
         if new_metadata == live.manifest["metadata"]:
             return Outcome(stored=live)
         if options.dry_run:
@@ -151,9 +155,12 @@ class Deleter:
         code = 202 if options.legacy_cascade else 200
         return Outcome(code=code, stored=self._store.put(resource, _own_metadata(new)))
 
-    def _finish(self, live: Stored, options: DeleteOptions) -> Outcome:
+    def _finish(self, live: Stored, new: Manifest, options: DeleteOptions) -> Outcome:
         if options.dry_run:
             return _answer(live, removed=True, options=options)
+        if new["metadata"] != live.manifest["metadata"]:
+            # A pod without grace is marked before it goes, too.
+            live = self._store.put(live.resource, _own_metadata(new))
         if live.resource.plural == "namespaces":
             return Outcome(stored=self._terminate_namespace(live))
         return _answer(self._store.remove(live), removed=True, options=options)

@@ -18,6 +18,7 @@ from airflow_provider_seldon.local.apiserver import (
     structural,
     structural_validation,
 )
+from airflow_provider_seldon.local.apiserver.builtin_types import builtin_type
 from airflow_provider_seldon.local.apiserver.fields import Path
 from airflow_provider_seldon.local.apiserver.metadata import Causes
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
@@ -50,22 +51,17 @@ _STATUS_PREFIX = len("status.")
 
 def check_fields(info: RequestInfo, manifest: Manifest, directive: str, *, as_patch: bool) -> None:
     """
-    Prune the unknown fields of a custom resource; warn about them or refuse them as ``fieldValidation`` says.
+    Prune unknown fields; warn about them or refuse them as ``fieldValidation`` says.
 
-    :raises StatusError: 400 (422 for a patch) under ``Strict``.
+    :raises StatusError: 400 (422 for a patch) under ``Strict``, and for a built-in kind's field of a wrong type.
     """
-    if not info.resource.custom:
+    schema = _schema(info.resource)
+    if schema is None:
         return
     sent = json.dumps(manifest, separators=(",", ":")) if as_patch and directive == "Strict" else ""
-    pruned = structural.prune(seldon_deployment(), manifest)
-    unknown = pruned.unknown + [
-        f"metadata.{key}" for key in manifest["metadata"] if key not in _METADATA_FIELDS
-    ]
-    if pruned.value is not manifest:
-        manifest.clear()
-        manifest.update(pruned.value)
-    if any(key not in _METADATA_FIELDS for key in manifest["metadata"]):
-        manifest["metadata"] = {k: v for k, v in manifest["metadata"].items() if k in _METADATA_FIELDS}
+    unknown = _prune(schema, manifest, nulls=info.resource.custom)
+    if not info.resource.custom:
+        _check_types(info, schema, manifest)
     if not unknown or directive == "Ignore":
         return
     problems = [f'unknown field "{path}"' for path in sorted(unknown)]
@@ -74,28 +70,48 @@ def check_fields(info: RequestInfo, manifest: Manifest, directive: str, *, as_pa
         return
     text = f"strict decoding error: {', '.join(problems)}"
     if not as_patch:
-        kind = info.resource.kind
-        raise status.bad_request(f'{kind} in version "{info.version}" cannot be handled as a {kind}: {text}')
-    shown = json.dumps(sent)
-    raise status.invalid(
-        group="",
-        kind="",
-        name="",
-        causes=[
-            status.cause(reason="FieldValueInvalid", message=f"Invalid value: {shown}: {text}", field="patch")
-        ],
-    )
+        raise _undecodable(info, text)
+    message = f"Invalid value: {json.dumps(sent)}: {text}"
+    cause = status.cause(reason="FieldValueInvalid", message=message, field="patch")
+    raise status.invalid(group="", kind="", name="", causes=[cause])
+
+
+def _schema(resource: ResourceType) -> structural.Type | None:
+    return seldon_deployment() if resource.custom else builtin_type(resource)
+
+
+def _prune(schema: structural.Type, manifest: Manifest, *, nulls: bool) -> list[str]:
+    """Take unknown fields out of the object and return their paths."""
+    pruned = structural.prune(schema, manifest, nulls=nulls)
+    unknown = list(pruned.unknown)
+    if pruned.value is not manifest:
+        manifest.clear()
+        manifest.update(pruned.value)
+    foreign = [key for key in manifest["metadata"] if key not in _METADATA_FIELDS]
+    if foreign:
+        manifest["metadata"] = {k: v for k, v in manifest["metadata"].items() if k in _METADATA_FIELDS}
+    return unknown + [f"metadata.{key}" for key in foreign]
+
+
+def _check_types(info: RequestInfo, schema: structural.Type, manifest: Manifest) -> None:
+    problem = structural_validation.typed_errors(schema, manifest)
+    if problem:
+        raise _undecodable(info, f"json: cannot unmarshal {problem}")
+
+
+def _undecodable(info: RequestInfo, why: str) -> status.StatusError:
+    kind = info.resource.kind
+    return status.bad_request(f'{kind} in version "{info.version}" cannot be handled as a {kind}: {why}')
 
 
 def check_apply(info: RequestInfo, config: Mapping[str, Any]) -> None:
     """
-    Check that an applied configuration of a custom resource fits its schema.
+    Check that an applied configuration fits the schema of its kind.
 
     :raises StatusError: 500 (yes: that is what servers answer) for an unknown field or a wrong type.
     """
-    if not info.resource.custom:
-        return
-    problems = structural_validation.typed_errors(seldon_deployment(), config)
+    schema = _schema(info.resource)
+    problems = "" if schema is None else structural_validation.typed_errors(schema, config)
     if problems:
         namespace = (config.get("metadata") or {}).get("namespace", "")
         name = (config.get("metadata") or {}).get("name", "")
@@ -150,6 +166,9 @@ def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, A
         return
     if resource.plural == "secrets":
         object_rules.move_string_data(manifest)
+    if old is not None and "status" in manifest and manifest["status"] is not old.get("status"):
+        manifest["status"] = copy.deepcopy(manifest["status"])
+        defaults.set_status_defaults(resource, manifest)
     if old is not None and manifest.get("spec") is not None and manifest["spec"] is old.get("spec"):
         return
     if "spec" in manifest:
@@ -182,9 +201,11 @@ def keep_other_parts(
     return kept
 
 
-def counts_as_new_generation(resource: ResourceType, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+def counts_as_new_generation(
+    resource: ResourceType, new: Mapping[str, Any], old: Mapping[str, Any], subresource: str
+) -> bool:
     """Return whether an update changes what the generation counts: the specification."""
-    if not resource.generation:
+    if not resource.generation or subresource == "status":
         return False
     # Deployments count annotations as well: their controller copies them to ReplicaSets.
     if resource.plural == "deployments" and _annotations(new) != _annotations(old):

@@ -7,6 +7,7 @@ Rules of single kinds are in ``kinds.py``.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import uuid
@@ -64,7 +65,7 @@ def now() -> str:
 
 def invalid(field: str, value: Any, message: str) -> dict[str, str]:
     """Return the cause of an illegal value."""
-    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return status.cause(reason="FieldValueInvalid", message=f"Invalid value: {shown}: {message}", field=field)
 
 
@@ -91,19 +92,19 @@ def not_supported(field: str, value: Any, supported: tuple[str, ...]) -> dict[st
 
 def subdomain_problems(name: str) -> list[str]:
     """Return what keeps ``name`` from being a DNS-1123 subdomain."""
-    problems = ["must be no more than 253 bytes"] if len(name) > 253 else []
+    problems = ["must be no more than 253 characters"] if len(name) > 253 else []
     return problems + ([] if _SUBDOMAIN.fullmatch(name) else [_SUBDOMAIN_TEXT])
 
 
 def label_problems(name: str) -> list[str]:
     """Return what keeps ``name`` from being a DNS-1123 label."""
-    problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
+    problems = ["must be no more than 63 characters"] if len(name) > 63 else []
     return problems + ([] if _LABEL.fullmatch(name) else [_LABEL_TEXT])
 
 
 def label_1035_problems(name: str) -> list[str]:
     """Return what keeps ``name`` from being a DNS-1035 label."""
-    problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
+    problems = ["must be no more than 63 characters"] if len(name) > 63 else []
     return problems + ([] if _LABEL_1035.fullmatch(name) else [_LABEL_1035_TEXT])
 
 
@@ -127,7 +128,7 @@ def qualified_name_problems(key: str) -> list[str]:
     if not name:
         problems.append("name part must be non-empty")
     elif len(name) > 63:
-        problems.append("name part must be no more than 63 bytes")
+        problems.append("name part must be no more than 63 characters")
     if not _QUALIFIED.fullmatch(name):
         problems.append(_QUALIFIED_TEXT)
     return problems
@@ -198,21 +199,39 @@ def validate(resource: ResourceType, metadata: Mapping[str, Any]) -> Causes:
             invalid("metadata.finalizers", finalizer, problem)
             for problem in qualified_name_problems(str(finalizer))
         ]
+    if {FOREGROUND, ORPHAN} <= set(metadata.get("finalizers") or ()):
+        causes.append(
+            invalid(
+                "metadata.finalizers",
+                list(metadata["finalizers"]),
+                f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set",
+            )
+        )
     return causes
 
 
 def label_value_problems(value: Any) -> list[str]:
     """Return what keeps ``value`` from being a label value."""
     text = str(value)
-    problems = ["must be no more than 63 bytes"] if len(text) > 63 else []
+    problems = ["must be no more than 63 characters"] if len(text) > 63 else []
     return problems + ([] if not text or _QUALIFIED.fullmatch(text) else [_VALUE_TEXT])
+
+
+def warnings(metadata: Mapping[str, Any]) -> list[str]:
+    """Return what the server advises against."""
+    return [
+        f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name to avoid accidental conflicts '
+        "with other finalizer writers"
+        for name in metadata.get("finalizers") or ()
+        if "/" not in name and name not in (FOREGROUND, ORPHAN)
+    ]
 
 
 def _validate_owners(references: Any) -> Causes:
     causes: Causes = []
     controllers: list[str] = []
-    for position, reference in enumerate(references):
-        where = f"metadata.ownerReferences[{position}]"
+    for reference in references:
+        where = "metadata.ownerReferences"
         if not reference.get("apiVersion"):
             causes.append(invalid(f"{where}.apiVersion", "", "version must not be empty"))
         causes += [

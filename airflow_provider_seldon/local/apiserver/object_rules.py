@@ -53,21 +53,20 @@ def _workload(new: Manifest, old: Manifest | None) -> Iterator[dict[str, str]]:
     spec: Manifest = new.get("spec") or {}
     yield from _not_negative("spec.replicas", spec.get("replicas"))
     selector = spec.get("selector")
-    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    wanted = (selector or {}).get("matchLabels") or {}
     if not selector:
         yield required("spec.selector")
-    else:
-        wanted = selector.get("matchLabels") or {}
-        if any(labels.get(key) != value for key, value in wanted.items()):
-            shown = "map[string]string{" + ", ".join(f'"{k}":"{v}"' for k, v in sorted(labels.items())) + "}"
-            yield invalid(
-                "spec.template.metadata.labels", shown, "`selector` does not match template `labels`"
-            ) | {"message": f"Invalid value: {shown}: `selector` does not match template `labels`"}
+    for value in wanted.values():
+        for problem in metadata.label_value_problems(value):
+            yield invalid("spec.selector.matchLabels", value, problem)
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    if not selector or any(labels.get(key) != value for key, value in wanted.items()):
+        yield invalid(
+            "spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"
+        )
     yield from _pod_spec((spec.get("template") or {}).get("spec") or {}, "spec.template.spec")
     if old is not None and selector != (old.get("spec") or {}).get("selector"):
-        yield invalid("spec.selector", _go_selector(selector), _IMMUTABLE) | {
-            "message": f"Invalid value: {_go_selector(selector)}: {_IMMUTABLE}"
-        }
+        yield invalid("spec.selector", selector, _IMMUTABLE)
     yield from _workload_status(new.get("status") or {})
 
 
@@ -86,12 +85,6 @@ def _workload_status(state: Manifest) -> Iterator[dict[str, str]]:
         yield invalid(
             "status.availableReplicas", state["availableReplicas"], "cannot be greater than readyReplicas"
         )
-
-
-def _go_selector(selector: Any) -> str:
-    labels = (selector or {}).get("matchLabels") or {}
-    inner = ",".join(f'"{key}":"{value}"' for key, value in sorted(labels.items()))
-    return f'{{"matchLabels":{{{inner}}}}}'
 
 
 def _pod(new: Manifest, old: Manifest | None) -> Iterator[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_seldon.local.apiserver import kinds, managed_fields, metadata
@@ -71,8 +72,14 @@ def track_update(info: RequestInfo, options: WriteOptions, live: Stored, new: Ma
     """
     before = live.in_version(info.version)
     ownership = sent_ownership(info, new, before)
+    write = write_of(info, options)
+    if info.subresource == "scale":
+        # A scale knows no times, and is only tracked when somebody owns the number of replicas.
+        write = replace(write, now="")
+        if not any(("f:spec", "f:replicas") in entry.paths for entry in ownership.managers.values()):
+            write = replace(write, ignored=(("f:spec",),))
     if ownership.managers:
-        ownership.updated(without_managed_fields(before), new, write_of(info, options))
+        ownership.updated(without_managed_fields(before), new, write)
         new["metadata"]["managedFields"] = ownership.encoded()
     return new
 

@@ -97,10 +97,10 @@ class Reader:
 
         :raises StatusError: 404 when it does not exist.
         """
+        self._check_not_future(info.revision() or 0)
         found = self._store.get(info.resource, info.namespace, info.name)
         if found is None:
             raise info.not_found()
-        self._check_not_future(info.revision() or 0)
         return found
 
     def list(self, info: RequestInfo) -> Page:
@@ -147,9 +147,10 @@ class Reader:
         requested = info.query.get("resourceVersion", "")
         self._check_match(match, token, requested)
         if token:
+            position = self._resume(info, token)
             if requested not in ("", "0"):
                 raise status.bad_request("specifying resource version is not allowed when using continue")
-            return self._resume(info, token)
+            return position
         revision = info.revision() or 0
         self._check_not_future(revision)
         if match == "Exact":
@@ -199,7 +200,7 @@ def _read_token(token: str) -> tuple[int, Key]:
         namespace, _, name = str(data["start"]).rstrip("\u0000").rpartition("/")
         return int(data["rv"]), (namespace, name)
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise status.bad_request(f"continue key is not valid: {error}") from None
+        raise status.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
 
 
 def list_body(info: RequestInfo, page: Page) -> bytes:

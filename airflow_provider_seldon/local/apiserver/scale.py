@@ -54,10 +54,11 @@ def _write(writer: Writer, info: RequestInfo, live: Stored, wanted: Any) -> Outc
         )
     sent = wanted.get("metadata") or {}
     bodies.check_identity(info, sent)
-    replicas = (wanted.get("spec") or {}).get("replicas", None if _replicas(live) is None else 0)
+    unset = None if _replicas(live) is None else 0
+    replicas = (wanted.get("spec") or {}).get("replicas", unset)
     if replicas is None:
         raise status.bad_request(f'the spec replicas field "{_FIELD}" cannot be empty')
-    if not isinstance(replicas, int) or replicas < 0:
+    if not isinstance(replicas, int) or (replicas < 0 and not info.resource.custom):
         raise status.invalid(
             group="autoscaling",
             kind="Scale",
@@ -97,6 +98,6 @@ def _scale(stored: Stored) -> Manifest:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: stored.metadata[name] for name in _CARRIED if name in stored.metadata},
-        "spec": {} if replicas is None else {"replicas": replicas},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": status_part,
     }

@@ -101,9 +101,7 @@ class LabelSelector:
         while position < len(text):
             match = _REQUIREMENT.match(text, position)
             if match is None or match.end() == position:
-                raise status.bad_request(
-                    f"unable to parse requirement: found '{text[position:].strip()}', expected: a label selector"
-                )
+                raise status.bad_request(_selector_problem(text[position:]))
             self.requirements.append(_label_requirement(match))
             position = match.end()
 
@@ -114,6 +112,15 @@ class LabelSelector:
 
     def __bool__(self) -> bool:
         return bool(self.requirements)
+
+
+def _selector_problem(rest: str) -> str:
+    match = re.match(r"\s*!?\s*[\w./-]+\s*(?P<next>[\w./-]*)", rest)
+    if match is None:
+        return f"found '{rest.strip()[:1]}', expected: !, identifier, or 'end of string'"
+    if match["next"] in ("in", "notin"):
+        return "unable to parse requirement: found '', expected: ',' or ')'"
+    return f"unable to parse requirement: found '{match['next']}', expected: in, notin, =, ==, !=, gt, lt"
 
 
 def _label_requirement(match: re.Match[str]) -> Requirement:

@@ -30,7 +30,7 @@ def strategic_merge_patch(schema: MergeSchema, target: Mapping[str, Any], patch:
     """
     Return ``target`` with a strategic merge patch applied.
 
-    :raises StatusError: 400 when a directive is unknown or a list item lacks its key.
+    :raises StatusError: 400 when a directive is unknown, 500 when a list item lacks its key.
     """
     if not isinstance(patch, Mapping):
         raise status.bad_request("Invalid JSON Patch")
@@ -94,7 +94,7 @@ def _merge_list(schema: MergeSchema, target: list[Any], patch: list[Any], where:
     merged = {item.get(key): item for item in target}
     for item in patch:
         if not isinstance(item, Mapping) or key not in item:
-            raise status.bad_request(f"map: {_go_map(item)} does not contain declared merge key: {key}")
+            raise status.plain_error(f"map: {_go_map(item)} does not contain declared merge key: {key}")
         if item.get(_PATCH) == "delete":
             merged.pop(item[key], None)
         else:
