@@ -109,9 +109,7 @@ class Transport:
             stop=stop_after_attempt(self._attempts),
             wait=_pause,
             before_sleep=lambda state: log.warning(
-                "%s %s: %s; try %d of %d follows",
-                method,
-                path,
+                "%s Try %d of %d follows.",
                 state.outcome and state.outcome.exception(),
                 state.attempt_number + 1,
                 self._attempts,
