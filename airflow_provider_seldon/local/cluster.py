@@ -32,6 +32,7 @@ from .faults import Faults
 from .gateway import Gateway
 from .kubelet.kubelet import Kubelet
 from .kubelet.log_source import KubeletLogs
+from .kubelet.processes import ProcessRuntime
 from .kubelet.runtime import Runtime
 from .kubelet.simulated import SimulatedRuntime
 from .lies import Lies
@@ -238,7 +239,7 @@ class LocalSeldon:
     def _runtime(self) -> Runtime:
         if self.options.kubelet == "simulated":
             return SimulatedRuntime(self.options)
-        raise NotImplementedError("process")
+        return ProcessRuntime(api=self._api, options=self.options, folder=self.workdir / "pods")
 
     def _make_folder(self) -> None:
         if self.options.workdir is None:

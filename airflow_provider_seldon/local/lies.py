@@ -52,7 +52,7 @@ class Lies:
             operator_delay=0.3,
             deployment_status_delay=0.3,
             rollout_pause=0.2,
-            transient_failed=0.3,
+            transient_failed=0.5,
             transient_failed_seconds=0.2,
             mesh_delay=0.3,
             jitter=0.9,

@@ -14,6 +14,18 @@ ENV_MLSERVER_PYTHON = "SELDON_LOCAL_MLSERVER_PYTHON"
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObjectStore:
+    """A directory that stands for an object store; its entries are the buckets.
+
+    :param folder: the directory
+    :param credentials: the access key and secret key that it accepts; None accepts all
+    """
+
+    folder: Path
+    credentials: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LocalOptions:
     """Options of :class:`~airflow_provider_seldon.local.cluster.LocalSeldon`; every time is in seconds.
 
@@ -31,6 +43,7 @@ class LocalOptions:
         environment variable ``SELDON_LOCAL_MLSERVER_PYTHON``
     :param images: commands of images that this machine can run, by image name (with or without tag)
     :param volumes: directories that stand for persistent volume claims, by claim name
+    :param object_stores: what stands for object stores, by rclone's type (``s3``, ``google cloud storage``)
     :param capacity: what the only node has, per resource; more than that is unschedulable
     :param pod_startup: shortest and longest time until a simulated container is ready
     :param backoff: first wait before a failed container is started again (10 s in a cluster), doubled each time
@@ -57,6 +70,7 @@ class LocalOptions:
     mlserver_python: str | None = field(default_factory=lambda: os.environ.get(ENV_MLSERVER_PYTHON))
     images: Mapping[str, Sequence[str]] = field(default_factory=dict)
     volumes: Mapping[str, Path] = field(default_factory=dict)
+    object_stores: Mapping[str, ObjectStore] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(
         default_factory=lambda: {
             "cpu": "1000",

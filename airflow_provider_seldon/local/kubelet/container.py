@@ -20,6 +20,8 @@ from .logs import ContainerLog
 from .runtime import Exit, Run, Sandbox, StartError
 
 _BACKOFF_RESET_SECONDS = 60.0
+_PROBES_BEFORE_WARNING = 50
+"""So many probes may fail before an event says so; stands for the initial delay, which is not waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +207,7 @@ class Container:
                 failures = 0
             else:
                 failures += 1
-                if failures == limit:
+                if failures == (limit if self.ready else _PROBES_BEFORE_WARNING):
                     self._warn("Unhealthy", f"Readiness probe failed: {problem}")
             ready = problem is None or (self.ready and failures < limit)
             if ready != self.ready:

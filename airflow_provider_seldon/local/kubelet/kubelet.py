@@ -10,9 +10,9 @@ import asyncio
 
 import aiohttp
 
-from airflow_provider_seldon.local.api import PODS, ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.api import PODS, ApiClient, ApiError, Manifest
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
-from airflow_provider_seldon.local.controllers.manifests import condition, key_of
+from airflow_provider_seldon.local.controllers.manifests import condition, dig, key_of
 from airflow_provider_seldon.local.controllers.queue import Retry, WorkQueue
 from airflow_provider_seldon.local.controllers.recorder import Recorder
 from airflow_provider_seldon.local.options import LocalOptions
@@ -24,7 +24,6 @@ from .runtime import Request, Response, Runtime
 from .scheduling import lacking, unschedulable_message
 
 NODE = "local"
-BINDINGS = Kind(api_version="v1", plural="pods/binding", kind="Binding")
 
 
 class Kubelet:
@@ -48,7 +47,6 @@ class Kubelet:
         )
         self._pods: dict[str, Pod] = {}
         self._by_key: dict[Key, str] = {}
-        self._binds: bool | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._informer = Informer(api=api, kind=PODS)
         self._recorder = Recorder(api=api, component="kubelet")
@@ -72,6 +70,7 @@ class Kubelet:
         ending = [pod.terminate(remove=False, drain=False) for pod in self._pods.values()]
         await asyncio.gather(*ending, return_exceptions=True)
         self._pods.clear()
+        await self._runtime.close()
 
     def is_ready(self, namespace: str, name: str) -> bool:
         """Whether a pod may get requests right now."""
@@ -145,15 +144,13 @@ class Kubelet:
 
     async def _bind(self, manifest: Manifest) -> Manifest:
         """Give the pod its node: from now on its deletion waits for the kubelet."""
+        if dig(manifest, "spec", "nodeName"):
+            return manifest
         namespace, name = key_of(manifest)
-        if self._binds is None:
-            self._binds = await self._api.serves(BINDINGS)
-        if not self._binds:
-            return await self._api.patch(PODS, namespace, name, {"spec": {"nodeName": NODE}})
         target = {"apiVersion": "v1", "kind": "Node", "name": NODE}
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target}
         await self._api.create_subresource(PODS, namespace, name, "binding", body)
-        return await self._api.get(PODS, namespace, name)
+        return manifest | {"spec": manifest["spec"] | {"nodeName": NODE}}
 
     async def _note_unschedulable(self, manifest: Manifest, message: str) -> None:
         known = condition(manifest.get("status"), "PodScheduled")

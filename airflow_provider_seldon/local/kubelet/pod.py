@@ -77,6 +77,8 @@ class Pod:
     def start(self) -> None:
         """Begin to run it."""
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._write_statuses())]
+        for task in self._tasks:
+            task.add_done_callback(self._report)
 
     def terminate(self, *, remove: bool = True, drain: bool = True) -> asyncio.Task[None]:
         """End it; idempotent. The task ends when nothing of it is left.
@@ -97,6 +99,11 @@ class Pod:
         async with asyncio.TaskGroup() as group:
             for one in self._containers:
                 group.create_task(one.run())
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        """A fault of the kubelet itself must not pass unnoticed: the pod would just never start."""
+        if not task.cancelled() and task.exception() is not None:
+            log.error("pod %s", name_of(self.manifest), exc_info=task.exception())
 
     async def _end(self, *, remove: bool, drain: bool) -> None:
         if drain and any(one.ready for one in self._containers):

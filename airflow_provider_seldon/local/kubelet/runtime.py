@@ -100,3 +100,6 @@ class Runtime(Protocol):
 
     def refuses(self, pod: Manifest) -> bool:
         """Whether the pod is to be treated as one for which there is no room."""
+
+    async def close(self) -> None:
+        """No pod runs any more: free what they shared."""

@@ -57,6 +57,9 @@ class SimulatedRuntime:
         """Whether the node pretends to have no room."""
         return _behaviour(pod)[0] == "unschedulable"
 
+    async def close(self) -> None:
+        """There is nothing to free."""
+
 
 class _SimulatedSandbox:
     def __init__(self, pod: Manifest, startup: float) -> None:

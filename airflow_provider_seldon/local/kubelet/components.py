@@ -1,0 +1,116 @@
+"""Calls to one graph unit: over HTTP to its process, in the dialect that the process speaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from airflow_provider_seldon.local.api import Manifest
+from airflow_provider_seldon.local.controllers.manifests import dig
+
+from .translation import BadRequestError, from_v2, to_v2
+
+_PATHS = {
+    "predict": "/predict",
+    "transform-input": "/transform-input",
+    "transform-output": "/transform-output",
+    "route": "/route",
+    "aggregate": "/aggregate",
+    "send-feedback": "/send-feedback",
+}
+_TIMEOUT = aiohttp.ClientTimeout(total=60)
+
+
+class ComponentCallError(Exception):
+    """A unit answered with an error. :param status: HTTP status; :param body: what it said"""
+
+    def __init__(self, *, unit: str, status: int, body: str) -> None:
+        super().__init__(f"{unit}: {status} {body}")
+        self.unit = unit
+        self.status = status
+        self.body = body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """Where one unit answers.
+
+    :param name: the unit
+    :param url: base URL of its process
+    :param mlserver: MLServer stands in for one of Seldon's own servers: translate
+    """
+
+    name: str
+    url: str
+    mlserver: bool = False
+
+    async def call(self, session: aiohttp.ClientSession, verb: str, body: Any, unit: Manifest) -> Manifest:
+        """One step of the graph in Seldon's protocol.
+
+        :param verb: ``predict``, ``transform-input``, ``route``, ...
+        :raises ComponentCallError: the unit refused
+        :raises aiohttp.ClientError: the unit cannot be reached
+        """
+        if self.mlserver:
+            return await self._call_mlserver(session, verb, body, unit)
+        async with session.post(self.url + _PATHS[verb], json=body, timeout=_TIMEOUT) as response:
+            return await self._message(response)
+
+    async def _call_mlserver(
+        self, session: aiohttp.ClientSession, verb: str, body: Any, unit: Manifest
+    ) -> Manifest:
+        if verb == "send-feedback":
+            return {"data": {"tensor": {"shape": [0], "values": []}}, "meta": {}}
+        try:
+            request = to_v2(body, outputs=_outputs(unit))
+        except BadRequestError as error:
+            raise ComponentCallError(unit=self.name, status=400, body=str(error)) from error
+        url = f"{self.url}/v2/models/{self.name}/infer"
+        async with session.post(url, json=request, timeout=_TIMEOUT) as response:
+            try:
+                return from_v2(await self._message(response), request=body)
+            except ComponentCallError as error:
+                raise ComponentCallError(
+                    unit=self.name, status=error.status, body=_gist(error.body)
+                ) from error
+
+    async def _message(self, response: aiohttp.ClientResponse) -> Manifest:
+        text = await response.text()
+        if response.status >= 400:
+            raise ComponentCallError(unit=self.name, status=response.status, body=text[-4000:])
+        try:
+            message = json.loads(text)
+        except ValueError as error:
+            raise ComponentCallError(unit=self.name, status=500, body="not JSON: " + text[:200]) from error
+        if not isinstance(message, dict):
+            raise ComponentCallError(unit=self.name, status=500, body="not a JSON object: " + text[:200])
+        return message
+
+
+def parameter(unit: Mapping[str, Any], name: str, default: str) -> str:
+    """A graph unit's parameter, as text."""
+    for entry in unit.get("parameters") or []:
+        if entry.get("name") == name:
+            return str(entry.get("value"))
+    return default
+
+
+def _gist(body: str) -> str:
+    """MLServer answers with a whole traceback; its last line says what is wrong."""
+    try:
+        body = str(json.loads(body).get("error", body))
+    except (ValueError, AttributeError):
+        pass
+    lines = [line for line in body.splitlines() if line.strip()]
+    return lines[-1] if lines else body
+
+
+def _outputs(unit: Mapping[str, Any]) -> tuple[str, ...]:
+    """The output that Seldon's server would give: scikit-learn's defaults to ``predict_proba``."""
+    if dig(unit, "implementation") != "SKLEARN_SERVER":
+        return ()
+    return (parameter(unit, "method", "predict_proba"),)
