@@ -12,6 +12,7 @@ import binascii
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from airflow_provider_seldon.local.apiserver import status
@@ -119,7 +120,7 @@ class Reader:
         listed_at = self._store.revision if revision == _LATEST else revision
         if limit <= 0:
             return Page(items=list(selected), revision=listed_at)
-        items = [stored for stored, _ in zip(selected, range(limit), strict=False)]
+        items = list(islice(selected, limit))
         rest = sum(1 for _ in selected) if not selection else int(next(iter(selected), None) is not None)
         if not rest:
             return Page(items=items, revision=listed_at)

@@ -90,16 +90,16 @@ class RequestInfo:
         """
         Return the ``resourceVersion`` parameter; ``None`` when it is not set.
 
-        :raises StatusError: 400 when it is not a number.
+        :raises StatusError: 400 (500 for a watch, as servers answer) when it is not a number.
         """
         value = self.query.get("resourceVersion")
         if not value:
             return None
         if not value.isdigit():
-            raise status.bad_request(
-                f'invalid resource version: resourceVersion: Invalid value: "{value}": '
-                f'strconv.ParseUint: parsing "{value}": invalid syntax'
-            )
+            problem = f'resourceVersion: Invalid value: "{value}": strconv.ParseUint: parsing "{value}": invalid syntax'
+            if self.verb == "watch":
+                raise status.plain_error(problem)
+            raise status.bad_request(f"invalid resource version: {problem}")
         return int(value)
 
 

@@ -162,6 +162,7 @@ def _involved(manifest: Mapping[str, Any]) -> str:
 
 _NAME = Column("Name", _at("metadata", "name"))
 _AGE = Column("Age", _age)
+_CUSTOM_COLUMNS = (_NAME, Column("Age", _age, type="date"))
 _IMAGES = Column("Images", lambda m: ",".join(str(c.get("image", "")) for c in _containers(m)), wide=True)
 _NAMES = Column("Containers", lambda m: ",".join(str(c.get("name", "")) for c in _containers(m)), wide=True)
 _SELECTOR = Column("Selector", _selector, wide=True)
@@ -235,15 +236,13 @@ def table(
     version: str,
     metadata: Manifest,
     include: str = "Metadata",
-    headings: bool = True,
 ) -> Manifest:
     """
     Return a ``meta.k8s.io/v1`` Table.
 
     :param include: ``Metadata``, ``Object`` or ``None``: what each row carries along.
-    :param headings: Whether to define the columns (only the first event of a watch does).
     """
-    columns = _COLUMNS.get(resource.qualified, (_NAME, _AGE))
+    columns = _COLUMNS.get(resource.qualified, _CUSTOM_COLUMNS if resource.custom else (_NAME, _AGE))
     rows = [
         {
             "cells": [column.cell(stored.manifest) for column in columns],
@@ -255,7 +254,7 @@ def table(
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": metadata,
-        "columnDefinitions": [column.definition() for column in columns] if headings else None,
+        "columnDefinitions": [column.definition() for column in columns],
         "rows": rows,
     }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from airflow_provider_seldon.local.apiserver.reading import Selection
@@ -20,8 +21,8 @@ from airflow_provider_seldon.local.apiserver.store import Event, Key, Store, Sto
 
 ADDED, MODIFIED, DELETED, BOOKMARK, ERROR = "ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"
 
-Render = Callable[[Stored, bool], bytes]
-"""Turns an object into the JSON of an event's object; the flag says whether it is the stream's first."""
+Render = Callable[[Stored], bytes]
+"""Turns an object into the JSON of an event's object."""
 
 
 def event_line(kind: str, body: bytes) -> bytes:
@@ -55,14 +56,16 @@ class Watcher:
         self.closed = True
         self._wake.set()
 
-    async def lines(self, timeout: float | None) -> bytes:
-        """Return everything queued, waiting up to ``timeout`` seconds for the first line; empty on time-out."""
-        if not self._lines and not self.closed:
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._wake.wait()
-            except TimeoutError:
-                return b""
+    async def wait(self, timeout: float) -> None:
+        """Return when there is something to take, when the watch is closed, or after ``timeout`` seconds."""
+        if self._lines or self.closed:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+
+    def take(self) -> bytes:
+        """Return everything that is queued; empty when nothing is."""
         self._wake.clear()
         data = b"".join(self._lines)
         self._lines.clear()
@@ -84,7 +87,7 @@ class Group:
         selected_after = event.after is not None and self.selection.matches(event.after)
         if selected_after and event.after is not None:
             kind = MODIFIED if selected_before else ADDED
-            return event_line(kind, self.render(event.after, False))
+            return event_line(kind, self.render(event.after))
         if not selected_before or event.before is None:
             return None
         last = event.tombstone or Stored(
@@ -93,7 +96,7 @@ class Group:
             | {"metadata": event.before.manifest["metadata"] | {"resourceVersion": str(event.revision)}},
             event.revision,
         )
-        return event_line(DELETED, self.render(last, False))
+        return event_line(DELETED, self.render(last))
 
 
 class WatchHub:
@@ -172,7 +175,7 @@ def replay(
 
 def bookmark(info: RequestInfo, revision: int, *, initial_events_end: bool = False) -> bytes:
     """Return the line that tells a client how far the stream has come."""
-    metadata: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    metadata: dict[str, object] = {"resourceVersion": str(revision)}
     if initial_events_end:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
     body = {"kind": info.resource.kind, "apiVersion": info.api_version, "metadata": metadata}
