@@ -39,7 +39,7 @@ class ChildReport:
         believed.
     :param ready: current, and completely rolled out.
     :param asleep: ready with no pods, as asked.
-    :param unavailable: its pods are fewer than wanted, or not ready.
+    :param unavailable: pods are missing or not ready, those of the new revision beside healthy old ones included.
     :param stuck: why it will not get further: its progress deadline has passed. Empty otherwise.
     :param replica_failure: why it cannot create pods. Empty otherwise.
     """
@@ -104,7 +104,7 @@ def _report(deployment: Object, expected: ExpectedChild, by_name: dict[str, Obje
         current=True,
         ready=not message,
         asleep=not message and counts.goal == 0,
-        unavailable=counts.available < counts.goal or counts.updated < counts.goal,
+        unavailable=counts.lacks_pods,
         stuck=_sentence(name, progressing, "made no progress within its deadline")
         if message and exceeded
         else "",
@@ -169,6 +169,20 @@ class _Counts:
             unavailable=count_at(status, "unavailableReplicas"),
             paused=mapping_at(child, "spec").get("paused") is True,
             line=f"{name_of(child)} {updated} updated, {available} available of {goal}{scaler}",
+        )
+
+    @property
+    def lacks_pods(self) -> bool:
+        """
+        Whether some pod is missing or not available.
+
+        During a bad update the old pods alone make ``available`` equal to what is wanted; the new one shows only in
+        the difference between all pods and the available ones.
+        """
+        return (
+            self.available < max(self.goal, self.replicas)
+            or self.updated < self.goal
+            or bool(self.unavailable)
         )
 
     def pending(self, expected: ExpectedChild) -> tuple[str, str]:

@@ -190,6 +190,14 @@ def test_pods_are_asked_for_only_after_a_child_has_lacked_them_for_a_while():
     assert look(deployment, [child], now=108.0, history=first.history).wants_pods
 
 
+def test_a_new_pod_that_fails_beside_a_healthy_old_one_is_suspect():
+    deployment = sdep(state="Creating", ready="False")
+    (child,) = complete_children(deployment)
+    child["status"] |= {"replicas": 2, "updatedReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 1}
+    first = look(deployment, [child], now=100.0)
+    assert look(deployment, [child], now=108.0, history=first.history).wants_pods
+
+
 def test_a_child_that_recovers_is_not_suspect_any_more():
     deployment = sdep(state="Creating", ready="False")
     good, bad = complete_children(deployment), complete_children(deployment)
