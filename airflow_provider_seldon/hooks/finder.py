@@ -66,6 +66,14 @@ class Finder:
         )
 
     def equivalents(self, wanted: Identity) -> list[SeldonDeployment]:
-        """Return the deployments that serve versions of the same model from the same DAG task, newest first."""
+        """
+        Return the deployments that serve versions of the same model from the same DAG task, newest first.
+
+        One that is being deleted is none any more, though it is listed until its children are gone.
+        """
         found = self._client.find(labels=wanted.selector())
-        return newest_first(deployment for deployment in found if wanted.matches(deployment))
+        return newest_first(
+            one
+            for one in found
+            if wanted.matches(one) and not (one.metadata and one.metadata.deletion_timestamp)
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,11 +120,13 @@ def test_without_replace_every_run_gets_its_own_deployment_and_a_retry_finds_it(
 def test_replacing_deletes_the_other_versions_only_after_the_new_one_serves(hook: SeldonHook) -> None:
     """The seed deleted the newest, first, and kept the others for ever."""
     old = deploy({"run_id": "a"}, replace=False)
+    time.sleep(1.1)  # Kubernetes tells creation times to the second
     newest = deploy({"run_id": "b"}, replace=False)
     with pytest.raises(RolloutFailedError):
         deploy(model_uri="s3://models/iris/broken", model_server=behaving("image-pull"))
     assert {one.name for one in hook.client.find()} == {old["name"], newest["name"]}
     result = deploy(model_uri="s3://models/iris/2")
+    hook.client.wait_until_deleted(old["name"], timeout=10)
     assert [one.name for one in hook.client.find()] == [result["name"]] == [newest["name"]]
 
 
