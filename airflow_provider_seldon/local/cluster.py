@@ -14,6 +14,8 @@ import base64
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from concurrent.futures import Future
@@ -41,6 +43,7 @@ from .options import LocalOptions
 __all__ = ["Lies", "LocalOptions", "LocalSeldon"]
 
 _USER = "local-admin"
+_JANITOR = Path(__file__).with_name("janitor.py")
 
 
 class LocalSeldon:
@@ -56,6 +59,7 @@ class LocalSeldon:
             self._certificates = make_certificates(self.options.host)
         self._folder: Path | None = None
         self._owns_folder = False
+        self._janitor: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked: asyncio.Event | None = None
@@ -183,6 +187,9 @@ class LocalSeldon:
             self.options.kubeconfig.unlink(missing_ok=True)
         if self._folder is not None and self._owns_folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self._janitor is not None and self._janitor.stdin is not None:
+            self._janitor.stdin.close()
+            await asyncio.to_thread(self._janitor.wait)
 
     def __enter__(self) -> LocalSeldon:
         started: Future[None] = Future()
@@ -249,6 +256,14 @@ class LocalSeldon:
             self._folder = self.options.workdir
             self._owns_folder = not self._folder.exists()
             self._folder.mkdir(parents=True, exist_ok=True)
+        if self._owns_folder:
+            self._janitor = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_JANITOR), str(self._folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     def _write_kubeconfig(self) -> None:
         path = self.kubeconfig_path

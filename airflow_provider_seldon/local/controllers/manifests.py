@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow_provider_seldon.local.api import Manifest
 
+from .quantities import same_quantity
+
 __all__ = [
     "canonical",
     "condition",
@@ -24,6 +26,8 @@ __all__ = [
     "owner_reference",
     "short_hash",
 ]
+
+_AMOUNTS = ("limits", "requests")
 
 # Kubernetes' own alphabet for generated names: no vowels, so that no words appear (apimachinery, util/rand).
 _SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -110,21 +114,29 @@ def condition(status: Any, kind: str) -> Manifest | None:
 def is_subset(wanted: Any, found: Any) -> bool:
     """Whether all that is ``wanted`` is in ``found`` as well; lists must have the same length.
 
-    What the API server added by defaulting does not count as a difference; unset and empty are the same.
+    What the API server added by defaulting does not count as a difference; unset and empty are the same, and
+    so are two spellings of one quantity.
     """
+    if wanted is None or wanted == "":
+        return wanted is None or not found
     if isinstance(wanted, Mapping):
         found = found or {}
         return isinstance(found, Mapping) and all(
-            is_subset(value, found.get(key)) for key, value in wanted.items()
+            _same_amounts(value, found.get(key)) if key in _AMOUNTS else is_subset(value, found.get(key))
+            for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         found = found or []
         return len(wanted) == len(found) and all(
             is_subset(one, other) for one, other in zip(wanted, found, strict=True)
         )
-    if wanted is None:
-        return True
     return bool(wanted == found)
+
+
+def _same_amounts(wanted: Any, found: Any) -> bool:
+    if not isinstance(wanted, Mapping) or not isinstance(found, Mapping):
+        return is_subset(wanted, found)
+    return all(same_quantity(value, found.get(key)) for key, value in wanted.items())
 
 
 def is_derivative(old: Any, new: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,10 +102,8 @@ def parameter(unit: Mapping[str, Any], name: str, default: str) -> str:
 
 def _gist(body: str) -> str:
     """MLServer answers with a whole traceback; its last line says what is wrong."""
-    try:
+    with contextlib.suppress(ValueError, AttributeError):
         body = str(json.loads(body).get("error", body))
-    except (ValueError, AttributeError):
-        pass
     lines = [line for line in body.splitlines() if line.strip()]
     return lines[-1] if lines else body
 
