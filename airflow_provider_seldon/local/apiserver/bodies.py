@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from airflow_provider_seldon.local.apiserver import status
+from airflow_provider_seldon.local.apiserver import protobuf, status
 from airflow_provider_seldon.local.apiserver.request import RequestInfo, invalid_option
 
 Manifest = dict[str, Any]
@@ -82,7 +82,7 @@ def write_options(info: RequestInfo) -> WriteOptions:
 
 def decode(raw: bytes, content_type: str) -> Any:
     """
-    Return the data of a JSON or YAML body.
+    Return the data of a JSON, YAML or protobuf body.
 
     :raises StatusError: 400 for text that is neither, 415 for another media type.
     """
@@ -93,7 +93,9 @@ def decode(raw: bytes, content_type: str) -> Any:
             raise status.bad_request(json_problem(raw, error)) from None
     if content_type in ("application/yaml", "application/apply-patch+yaml"):
         return _decode_yaml(raw)
-    raise status.unsupported_media_type(["application/json", "application/yaml"])
+    if content_type == protobuf.MEDIA_TYPE:
+        return protobuf.decode(raw)
+    raise status.unsupported_media_type(["application/json", "application/yaml", protobuf.MEDIA_TYPE])
 
 
 def json_problem(raw: bytes, error: ValueError) -> str:

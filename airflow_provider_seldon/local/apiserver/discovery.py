@@ -7,13 +7,18 @@ resources. Only the classic, unaggregated form; clients that prefer the aggregat
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from airflow_provider_seldon.local.apiserver.resources import RESOURCES, ResourceType, group_versions
+from airflow_provider_seldon.local.apiserver.resources import ResourceType
 from airflow_provider_seldon.local.apiserver.store import Manifest
 
 KUBERNETES_VERSION = "v1.34.0"
-_SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+_SUBRESOURCE_KINDS = {
+    "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
+    "binding": {"kind": "Binding"},
+}
+_SUBRESOURCE_VERBS = {"log": ["get"], "binding": ["create"]}
 
 
 def version() -> Manifest:
@@ -32,11 +37,17 @@ def version() -> Manifest:
     }
 
 
-def document(path: str, address: str) -> Manifest | None:
+def group_versions(served: Iterable[ResourceType]) -> list[tuple[str, str]]:
+    """Return each served (group, version) once, in the order of the resources."""
+    return list(dict.fromkeys((r.group, version) for r in served for version in r.versions))
+
+
+def document(path: str, address: str, served: Sequence[ResourceType]) -> Manifest | None:
     """
     Return the discovery document at a path, or ``None`` when there is none.
 
     :param address: ``host:port`` of the server.
+    :param served: The resources that are served.
     """
     parts = path.strip("/").split("/")
     if parts == ["api"]:
@@ -45,43 +56,41 @@ def document(path: str, address: str) -> Manifest | None:
             "versions": ["v1"],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
         }
+    groups = _groups(served)
     if parts == ["apis"]:
-        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _groups()]}
-    if parts[0] == "apis" and len(parts) == 2 and parts[1] in _groups():
-        return {"kind": "APIGroup", "apiVersion": "v1"} | _group(parts[1])
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(groups.values())}
+    if parts[0] == "apis" and len(parts) == 2 and parts[1] in groups:
+        return {"kind": "APIGroup", "apiVersion": "v1"} | groups[parts[1]]
     if parts[0] == "api" and len(parts) == 2:
-        return _resource_list("", parts[1])
+        return _resource_list("", parts[1], served)
     if parts[0] == "apis" and len(parts) == 3:
-        return _resource_list(parts[1], parts[2])
+        return _resource_list(parts[1], parts[2], served)
     return None
 
 
-def _groups() -> list[str]:
-    return list(dict.fromkeys(group for group, _ in group_versions() if group))
+def _groups(served: Iterable[ResourceType]) -> dict[str, Manifest]:
+    versions: dict[str, list[Manifest]] = {}
+    for group, version in group_versions(served):
+        if group:
+            versions.setdefault(group, []).append({"groupVersion": f"{group}/{version}", "version": version})
+    return {
+        group: {"name": group, "versions": listed, "preferredVersion": listed[0]}
+        for group, listed in versions.items()
+    }
 
 
-def _group(name: str) -> Manifest:
-    versions = [
-        {"groupVersion": f"{name}/{version}", "version": version}
-        for group, version in group_versions()
-        if group == name
-    ]
-    return {"name": name, "versions": versions, "preferredVersion": versions[0]}
-
-
-def _resource_list(group: str, version: str) -> Manifest | None:
-    if (group, version) not in set(group_versions()):
-        return None
+def _resource_list(group: str, version: str, served: Sequence[ResourceType]) -> Manifest | None:
     entries: list[Manifest] = []
-    for resource in RESOURCES:
+    for resource in served:
         if resource.group == group and version in resource.versions:
             entries.append(_resource(resource))
             entries.extend(_subresource(resource, name) for name in sorted(resource.subresources))
-    group_version = f"{group}/{version}" if group else version
+    if not entries:
+        return None
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
-        "groupVersion": group_version,
+        "groupVersion": f"{group}/{version}" if group else version,
         "resources": entries,
     }
 
@@ -109,6 +118,6 @@ def _subresource(resource: ResourceType, name: str) -> Manifest:
         "singularName": "",
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": ["get"] if name == "log" else ["get", "patch", "update"],
+        "verbs": _SUBRESOURCE_VERBS.get(name, ["get", "patch", "update"]),
     }
-    return entry | _SCALE if name == "scale" else entry
+    return entry | _SUBRESOURCE_KINDS.get(name, {})

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from airflow_provider_seldon.local.apiserver import logs, reviews, scale, status
+from airflow_provider_seldon.local.apiserver import binding, crd, logs, reviews, scale, status
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
 from airflow_provider_seldon.local.apiserver.commit import Outcome
 from airflow_provider_seldon.local.apiserver.deletion import Deleter
 from airflow_provider_seldon.local.apiserver.reading import Reader
 from airflow_provider_seldon.local.apiserver.representation import JSON, Representation
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
+from airflow_provider_seldon.local.apiserver.resources import RESOURCES, ResourceType
 from airflow_provider_seldon.local.apiserver.store import Store, encode
 from airflow_provider_seldon.local.apiserver.watch_stream import WatchServer
 from airflow_provider_seldon.local.apiserver.writing import Writer
@@ -54,6 +55,11 @@ class Dispatcher:
         """End all watches, cleanly."""
         self._watches.close_all()
 
+    def served(self) -> list[ResourceType]:
+        """Return the resources that are served now: custom ones only while their definition is there."""
+        defined = self.store.get(crd.DEFINITIONS, "", crd.NAME) is not None
+        return [resource for resource in RESOURCES if defined or not resource.custom]
+
     async def answer(
         self, request: web.Request, info: RequestInfo, user: User, *, close_watch_after: float | None = None
     ) -> web.StreamResponse:
@@ -63,6 +69,8 @@ class Dispatcher:
         :param close_watch_after: End a watch after this many seconds whatever the client asked.
         :raises StatusError: When it fails.
         """
+        if info.resource.custom and info.resource not in self.served():
+            raise status.NoSuchPathError
         _check_verb(info)
         if not info.resource.stored:
             body = reviews.review(self._authorizer, info, user, await request.read())
@@ -72,6 +80,10 @@ class Dispatcher:
         if info.subresource == "scale":
             outcome = scale.respond(self._writer, self._reader, info, await request.read())
             return self._render(Representation("", ""), info, outcome)
+        if info.subresource == "binding":
+            return self._render(
+                Representation("", ""), info, binding.bind(self.store, info, await request.read())
+            )
         form = Representation(request.headers.get("Accept", ""), info.query.get("includeObject", ""))
         if info.verb == "watch":
             return await self._watches.serve(request, info, form, close_after=close_watch_after)
@@ -102,9 +114,7 @@ def _check_verb(info: RequestInfo) -> None:
         raise refused
     if info.verb in ("update", "patch") and not info.name:
         raise status.bad_request("name must be provided") if info.resource.custom else refused
-    if info.name and (
-        info.verb == "deletecollection" or (info.verb == "create" and not info.resource.custom)
-    ):
+    if info.verb == "create" and info.name and not info.resource.custom and info.subresource != "binding":
         raise refused
 
 

@@ -6,9 +6,12 @@ of built-in kinds are not described. The older ``/openapi/v2`` is not served: cl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_seldon.local.apiserver.resources import RESOURCES, ResourceType, group_versions
+from airflow_provider_seldon.local.apiserver import crd
+from airflow_provider_seldon.local.apiserver.discovery import group_versions
+from airflow_provider_seldon.local.apiserver.resources import ResourceType
 from airflow_provider_seldon.local.apiserver.store import Manifest
 
 _ROOT = "/openapi/v3"
@@ -18,18 +21,21 @@ _ACTIONS = {"update": "put", "create": "post"}
 _WRITES = ("post", "put", "patch")
 
 
-def document(path: str) -> Manifest | None:
-    """Return the OpenAPI document at a path, or ``None``."""
+def document(path: str, served: Sequence[ResourceType]) -> Manifest | None:
+    """
+    Return the OpenAPI document at a path, or ``None``.
+
+    :param served: The resources that are served.
+    """
     path = path.rstrip("/")
+    versions = group_versions(served)
     if path == _ROOT:
         return {
-            "paths": {
-                where: {"serverRelativeURL": f"{_ROOT}/{where}"} for where in map(_where, group_versions())
-            }
+            "paths": {where: {"serverRelativeURL": f"{_ROOT}/{where}"} for where in map(_where, versions)}
         }
-    for group, version in group_versions():
+    for group, version in versions:
         if path == f"{_ROOT}/{_where((group, version))}":
-            return _document(group, version)
+            return _document(group, version, served)
     return None
 
 
@@ -38,9 +44,9 @@ def _where(group_version: tuple[str, str]) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
-def _document(group: str, version: str) -> Manifest:
+def _document(group: str, version: str, served: Sequence[ResourceType]) -> Manifest:
     paths: dict[str, Any] = {}
-    for resource in RESOURCES:
+    for resource in served:
         if resource.group == group and version in resource.versions:
             scope = "/namespaces/{namespace}" if resource.namespaced else ""
             collection = f"/{_where((group, version))}{scope}/{resource.plural}"
@@ -50,8 +56,14 @@ def _document(group: str, version: str) -> Manifest:
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": version},
         "paths": paths,
-        "components": {"schemas": {}},
+        "components": {"schemas": _schemas(group, version)},
     }
+
+
+def _schemas(group: str, version: str) -> Manifest:
+    if group != crd.CUSTOM.group:
+        return {}
+    return {f"io.seldon.machinelearning.{version}.{crd.CUSTOM.kind}": crd.kind_schema(version)}
 
 
 def _operations(resource: ResourceType, version: str, methods: dict[str, str]) -> Manifest:

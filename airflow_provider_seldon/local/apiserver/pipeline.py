@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -137,6 +138,8 @@ class Pipeline:
         self, request: web.Request, info: RequestInfo, user: User, fault: Fault | None
     ) -> web.StreamResponse:
         self._authorizer.check(info, user)
+        if fault is not None and fault.webhook:
+            info = replace(info, webhook=fault.webhook)
         return await self._dispatcher.answer(
             request, info, user, close_watch_after=fault.close_watch_after if fault else None
         )
@@ -168,9 +171,10 @@ class Pipeline:
             )
         if path.rstrip("/") == "/version":
             return json_response(discovery.version())
-        found: Any = openapi.document(path) if path.startswith("/openapi") else None
+        served = self._dispatcher.served()
+        found: Any = openapi.document(path, served) if path.startswith("/openapi") else None
         if found is None:
-            found = discovery.document(path, request.host)
+            found = discovery.document(path, request.host, served)
         if found is None:
             raise status.NoSuchPathError
         return json_response(found)

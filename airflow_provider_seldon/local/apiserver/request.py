@@ -34,6 +34,7 @@ class RequestInfo:
     :param content_type: Media type of the body, without parameters.
     :param user_agent: The client's ``User-Agent``.
     :param warnings: Texts for ``Warning`` headers of the answer, whatever it is; added to on the way.
+    :param webhook: How a fault has the admission webhook behave: ``down`` or ``off``; empty is as usual.
     """
 
     resource: ResourceType
@@ -47,6 +48,7 @@ class RequestInfo:
     content_type: str = ""
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
+    webhook: str = ""
 
     @property
     def api_version(self) -> str:

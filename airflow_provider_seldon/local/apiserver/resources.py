@@ -7,7 +7,7 @@ Rules that need code (defaults, validation) live in ``defaults.py`` and ``object
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,7 +29,7 @@ class ResourceType:
     :param categories: ``kubectl get all`` and the like.
     :param namespaced: Whether objects live in namespaces.
     :param verbs: What may be done with it.
-    :param subresources: Of ``status``, ``scale`` and ``log``.
+    :param subresources: Of ``status``, ``scale``, ``log`` and ``binding``.
     :param custom: Whether a CustomResourceDefinition declares it (no strategic merge patch, strict updates).
     :param unconditional_update: Whether a PUT without a resource version is accepted.
     :param returns_deleted: Whether a DELETE answers with the object instead of a ``Status``.
@@ -91,7 +91,7 @@ RESOURCES: tuple[ResourceType, ...] = (
         kind="Pod",
         short_names=("po",),
         categories=("all",),
-        subresources=frozenset({"status", "log"}),
+        subresources=frozenset({"status", "log", "binding"}),
         returns_deleted=True,
         generation=True,
     ),
@@ -189,12 +189,3 @@ def find_kind(api_version: str, kind: str) -> ResourceType | None:
     """Return the stored resource of an object's ``apiVersion`` and ``kind``; versions are not told apart."""
     group, _, _ = api_version.rpartition("/")
     return _BY_KIND.get((group, kind))
-
-
-def group_versions() -> Iterator[tuple[str, str]]:
-    """Yield each served (group, version) once, in the order of the table."""
-    seen: dict[tuple[str, str], None] = {}
-    for resource in RESOURCES:
-        for version in resource.versions:
-            seen.setdefault((resource.group, version))
-    yield from seen

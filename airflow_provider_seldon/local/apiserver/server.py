@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
+from airflow_provider_seldon.local.apiserver import crd, metadata
 from airflow_provider_seldon.local.apiserver.admission import AdmissionWebhook
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, Deny
 from airflow_provider_seldon.local.apiserver.commit import Committer
@@ -33,7 +34,9 @@ class ApiServer:
 
     :param tokens: Accepted bearer tokens (or a mapping to user names); none: no authentication.
     :param deny: Rules about what users may not do; ``server.authorizer.deny`` may be changed later.
-    :param admission: Whether SeldonDeployments are checked by the admission rules of Seldon Core.
+    :param admission: Whether SeldonDeployments are checked by the admission rules of Seldon Core; may be changed
+        later as ``server.admission.enabled``.
+    :param seldon: Whether the SeldonDeployment definition is installed; see also :meth:`remove_crd`.
     :param namespaces: Namespaces to make at the start.
     :param create_namespaces: Make missing namespaces on first use instead of answering 404.
     :param history_limit: Events kept per resource type, after which old watches get 410.
@@ -50,6 +53,7 @@ class ApiServer:
         tokens: Mapping[str, str] | Iterable[str] = (),
         deny: Iterable[Deny] = (),
         admission: bool = True,
+        seldon: bool = True,
         namespaces: Iterable[str] = ("default",),
         create_namespaces: bool = False,
         history_limit: int = 20_000,
@@ -84,6 +88,7 @@ class ApiServer:
         self._garbage_delay = garbage_delay
         self._garbage: GarbageCollector | None = None
         self._namespaces = tuple(namespaces)
+        self._seldon = seldon
         self._tls = tls
         self._runner: web.AppRunner | None = None
         self._address = ("", 0)
@@ -117,6 +122,8 @@ class ApiServer:
         """
         for namespace in self._namespaces:
             self._committer.ensure_namespace(namespace)
+        if self._seldon:
+            self.install_crd()
         if self._collects:
             self._garbage = GarbageCollector(store=self.store, delay=self._garbage_delay)
             self._garbage.start()
@@ -137,6 +144,29 @@ class ApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def install_crd(self) -> None:
+        """Install the SeldonDeployment definition unless it is there."""
+        if self.store.get(crd.DEFINITIONS, "", crd.NAME) is None:
+            manifest = crd.definition() | {"status": crd.established(metadata.now())}
+            metadata.fill_new(crd.DEFINITIONS, manifest, "")
+            self.store.put(crd.DEFINITIONS, manifest)
+
+    def remove_crd(self) -> None:
+        """Remove the definition and all SeldonDeployments with it; their paths answer 404 from then on."""
+        for stored in list(self.store.list(crd.CUSTOM)):
+            self.store.remove(stored)
+        found = self.store.get(crd.DEFINITIONS, "", crd.NAME)
+        if found is not None:
+            self.store.remove(found)
+
+    def pipeline(self, *, authorizer: Authorizer, faults: Faults, requests: RequestLog) -> Pipeline:
+        """
+        Return a further request handler for the same objects, with rules, faults and a log of its own.
+
+        A second port that serves it lets a cluster's own components pass while faults strike the clients.
+        """
+        return Pipeline(dispatcher=self._dispatcher, authorizer=authorizer, faults=faults, requests=requests)
 
     def compact(self) -> None:
         """Forget the history, so that running clients' next watch or page answers 410."""

@@ -1,0 +1,32 @@
+"""The binding subresource of pods: how a scheduler gives a pod its node, which no update may change."""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.local.apiserver import bodies, metadata, status
+from airflow_provider_seldon.local.apiserver.commit import Outcome
+from airflow_provider_seldon.local.apiserver.request import RequestInfo
+from airflow_provider_seldon.local.apiserver.store import Manifest, Store
+
+
+def bind(store: Store, info: RequestInfo, raw: bytes) -> Outcome:
+    """
+    Handle POST of a ``v1.Binding``.
+
+    :raises StatusError: 404 without the pod, 409 when it has a node already, 422 without a target.
+    """
+    body = bodies.decode(raw, info.content_type)
+    target = body.get("target") if isinstance(body, dict) else None
+    node = target.get("name") if isinstance(target, dict) else None
+    if not node:
+        causes = [metadata.required("target.name")]
+        raise status.invalid(group="", kind="Binding", name=info.name, causes=causes)
+    pod = store.get(info.resource, info.namespace, info.name)
+    if pod is None:
+        raise info.not_found()
+    spec = pod.manifest.get("spec") or {}
+    if spec.get("nodeName"):
+        why = f'pod {info.name} is already assigned to node "{spec["nodeName"]}"'
+        raise status.conflict(group="", resource="pods/binding", name=info.name, why=why)
+    bound: Manifest = pod.manifest | {"metadata": dict(pod.metadata), "spec": spec | {"nodeName": node}}
+    store.put(info.resource, bound)
+    return Outcome(code=201, manifest=status.success() | {"code": 201})
