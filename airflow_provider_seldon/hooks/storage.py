@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.remote import FILES
 from airflow_provider_seldon.core.storage import (
     WITHOUT_CREDENTIALS,
     StorageConnection,
-    is_credential,
+    credentials_in,
     rclone_settings,
     scheme_of,
     secret_name,
@@ -70,13 +74,13 @@ def storage_secret_for(
     if not conn_id:
         return None
     settings = rclone_settings(_storage_connection(hook, conn_id), schemes)
-    mask_values(value for key, value in settings.items() if is_credential(key))
+    mask_values(credentials_in(settings))
     return StorageSecret(name=secret_name(settings), values=settings)
 
 
 def _storage_connection(hook: SeldonHook, conn_id: str) -> StorageConnection:
     connection = hook.get_connection(conn_id)
-    return StorageConnection(
+    found = StorageConnection(
         conn_id=conn_id,
         conn_type=connection.conn_type or "",
         login=connection.login,
@@ -84,3 +88,29 @@ def _storage_connection(hook: SeldonHook, conn_id: str) -> StorageConnection:
         host=connection.host,
         extra=connection.extra_dejson or {},
     )
+    return dataclasses.replace(found, extra=_with_files_read(found))
+
+
+def _with_files_read(connection: StorageConnection) -> dict[str, Any]:
+    """Replace paths of key files by what the files say: they exist on the worker, and not in the pod."""
+    extra = dict(connection.extra)
+    if connection.option("key_path") and not connection.option("keyfile_dict"):
+        extra["keyfile_dict"] = _read(connection, "key_path")
+    for path_field, content in FILES.items():
+        if extra.get(path_field):
+            extra[content] = _read(connection, path_field)
+            del extra[path_field]
+    return extra
+
+
+def _read(connection: StorageConnection, field: str) -> str:
+    path = connection.text(field)
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not a text file"
+        raise InvalidRequestError.of(
+            "storage_conn_id",
+            f"connection {connection.conn_id!r} names the key file {path} ({field}), which cannot be read here: {why}",
+            "put the file on the workers, or its content into the connection",
+        ) from None
