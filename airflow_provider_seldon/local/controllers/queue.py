@@ -10,6 +10,7 @@ import aiohttp
 
 from airflow_provider_seldon.local.api import ApiError
 
+from .errors import ComponentError
 from .informer import Key
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class WorkQueue:
                 self._failures.pop(key, None)
             except Retry as retry:
                 self._retry(key, retry.after)
-            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            except (ApiError, ComponentError, aiohttp.ClientError, TimeoutError) as error:
                 log.debug("%s %s: %s", self._name, key, error)
                 self._retry(key, None)
             except Exception:

@@ -68,14 +68,16 @@ class _SimulatedSandbox:
         self._word, self._argument = _behaviour(pod)
 
     async def pull(self, container: Manifest) -> None:
-        if container["name"] == ENGINE:
+        inits = [one["name"] for one in dig(self._pod, "spec", "initContainers", default=[])]
+        first_to_start = inits[0] if inits else self._pod["spec"]["containers"][0]["name"]
+        if self._word == "missing-secret" and container["name"] == first_to_start:
+            raise StartError(reason="CreateContainerConfigError", message='secret "missing" not found')
+        if container["name"] in (ENGINE, *inits):
             return
         image = str(container.get("image") or "")
         if self._word == "invalid-image":
             message = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}"'
             raise StartError(reason="InvalidImageName", message=message)
-        if self._word == "missing-secret":
-            raise StartError(reason="CreateContainerConfigError", message='secret "missing" not found')
         if self._word == "image-pull":
             message = f'Failed to pull image "{image}": rpc error: code = NotFound desc = {image}: not found'
             raise StartError(reason="ErrImagePull", message=message)

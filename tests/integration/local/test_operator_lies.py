@@ -1,0 +1,153 @@
+"""The lies of Seldon's status, one by one: each must be visible when it is switched on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
+
+from .cluster_client import Cluster, Manifest, condition, seldon_deployment, state
+
+
+@contextmanager
+def lying(lies: Lies, **options: object) -> Iterator[Cluster]:
+    """A cluster of its own that tells these lies."""
+    chosen = LocalOptions(kubelet="simulated", pod_startup=(0.05, 0.1), lies=lies, **options)  # type: ignore[arg-type]
+    with LocalSeldon(chosen) as local:
+        yield Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
+
+
+def deployed(cluster: Cluster, **predictor: object) -> Manifest:
+    """A deployment that is available."""
+    cluster.create(seldon_deployment("iris", **predictor))
+    return cluster.wait_available("iris")
+
+
+def child(cluster: Cluster) -> Manifest:
+    return cluster.get("iris-default-0-classifier", "deployments")
+
+
+def test_available_of_the_previous_version_stays_visible_after_an_update() -> None:
+    with lying(Lies(operator_delay=0.5)) as cluster:
+        before = deployed(cluster)
+        cluster.set_uri("iris", "gs://models/two")
+        after = cluster.get("iris")
+        assert after["metadata"]["generation"] > before["metadata"]["generation"]
+        assert after["status"] == before["status"]
+        cluster.wait("iris", lambda one: state(one) == "Creating")
+
+
+def test_operator_that_is_down_leaves_the_old_status_for_ever(
+    cluster: Cluster, local_seldon: LocalSeldon
+) -> None:
+    before = deployed(cluster)
+    local_seldon.pause_operator()
+    try:
+        cluster.set_uri("iris", "gs://models/two")
+        assert cluster.get("iris")["status"] == before["status"]
+    finally:
+        local_seldon.resume_operator()
+    cluster.wait("iris", lambda one: state(one) == "Creating")
+
+
+def test_available_is_said_again_before_the_child_has_noticed_the_update() -> None:
+    with lying(Lies(deployment_status_delay=0.6)) as cluster:
+        deployed(cluster)
+        cluster.set_uri("iris", "gs://models/two")
+        cluster.wait("iris", lambda one: state(one) == "Creating")
+        cluster.wait("iris", lambda one: state(one) == "Available" and condition(one, "Ready") == "True")
+        stale = child(cluster)
+        assert stale["status"]["observedGeneration"] < stale["metadata"]["generation"]
+        cluster.wait_available("iris")
+
+
+def test_available_shows_up_in_the_middle_of_a_rollout_of_two_replicas() -> None:
+    with lying(Lies(rollout_pause=0.4)) as cluster:
+        deployed(cluster, replicas=2)
+        cluster.set_uri("iris", "gs://models/two")
+        cluster.wait_for(
+            lambda: (state(cluster.get("iris")), child(cluster)["status"].get("updatedReplicas", 0)),
+            lambda seen: seen == ("Available", 1),
+        )
+        cluster.wait_available("iris")
+
+
+def test_failed_flashes_and_recovers() -> None:
+    with lying(Lies(transient_failed=1.0, transient_failed_limit=1)) as cluster:
+        cluster.create(seldon_deployment("iris"))
+        seen = cluster.history("iris", cluster.is_rolled_out)
+        failed = [one for one in seen if state(one) == "Failed"]
+        assert (
+            failed[0]["status"]["description"]
+            == 'deployments.apps "iris-default-0-classifier" already exists'
+        )
+        assert state(seen[-1]) == "Available"
+        assert "description" not in seen[-1]["status"]
+
+
+def test_ready_lags_behind_available_while_routes_are_made() -> None:
+    with lying(Lies(mesh_delay=0.5)) as cluster:
+        cluster.create(seldon_deployment("iris"))
+        first = cluster.wait("iris", lambda one: state(one) == "Available")
+        assert condition(first, "Ready") == "False"
+        assert condition(first, "istioVirtualServicesReady") == "False"
+        cluster.wait("iris", lambda one: condition(one, "Ready") == "True")
+
+
+def test_bad_update_behind_healthy_pods_stays_creating(cluster: Cluster) -> None:
+    deployed(cluster, progressDeadlineSeconds=1)
+
+    def spoil(spec: Manifest) -> None:
+        spec["predictors"][0] |= {"annotations": {"local.seldon/behaviour": "image-pull"}}
+
+    cluster.update("iris", spoil)
+    progressing = cluster.wait_for(
+        lambda: next(one for one in child(cluster)["status"]["conditions"] if one["type"] == "Progressing"),
+        lambda one: one["status"] == "False",
+    )
+    assert progressing["reason"] == "ProgressDeadlineExceeded"
+    cluster.wait_for(lambda: cluster.events("Updated"), bool)
+    stuck = cluster.get("iris")
+    assert state(stuck) == "Creating"
+    assert "description" not in stuck["status"]
+
+
+def test_bad_first_version_becomes_failed_after_the_progress_deadline(cluster: Cluster) -> None:
+    cluster.create(
+        seldon_deployment(
+            "iris", progressDeadlineSeconds=1, annotations={"local.seldon/behaviour": "never-ready"}
+        )
+    )
+    failed = cluster.wait("iris", lambda one: state(one) == "Failed")
+    assert failed["status"]["description"] == "Deployment is no longer progressing and not available."
+    assert condition(failed, "DeploymentsReady") == "False"
+
+
+def test_recreated_deployment_reads_the_old_childs_health(
+    cluster: Cluster, local_seldon: LocalSeldon
+) -> None:
+    before = deployed(cluster)
+    local_seldon.pause_operator()
+    path = cluster.path("deployments", "iris-default-0-classifier")
+    cluster.call("DELETE", cluster.path("seldondeployments", "iris"), {"propagationPolicy": "Orphan"})
+    cluster.wait_for(lambda: cluster.list("seldondeployments"), lambda seen: not seen)
+    created = cluster.create(seldon_deployment("iris"))
+    local_seldon.resume_operator()
+    cluster.wait("iris", lambda one: state(one) == "Available")
+    adopted = cluster.call("GET", path)
+    assert created["metadata"]["uid"] != before["metadata"]["uid"]
+    assert adopted["metadata"].get("ownerReferences", []) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_lie_at_once_ends_in_the_truth(seed: int) -> None:
+    with lying(Lies.all(seed=seed), seed=seed) as cluster:
+        deployed(cluster, replicas=2)
+        cluster.set_uri("iris", "gs://models/two")
+        cluster.wait("iris", lambda one: state(one) == "Creating")
+        cluster.wait_available("iris")
+        answer = cluster.predict("iris", {"data": {"ndarray": [[1, 2, 3, 4]]}})
+        assert answer["meta"]["tags"]["modelUri"] == "gs://models/two"
