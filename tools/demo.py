@@ -6,7 +6,9 @@ Started by ``make demo``. Everything it makes lies in a temporary directory and 
 
 from __future__ import annotations
 
+import base64
 import json
+import logging
 import os
 import re
 import signal
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +30,9 @@ NAMESPACE = "models"
 #: A flower of each of two species, and what they are.
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
 #: Lines of the task log that tell the story; the whole log is kept until the end and shown on a surprise.
-STORY = re.compile(r"((create|update|unchanged|reuse|restart)d? models/|: state |Hint: |- pod |\| |rolled back)", re.I)
+STORY = re.compile(
+    r"(created|updated|unchanged|reused|restarted) models/|: state |Hint: |- pod | \| |oll.* back"
+)
 
 
 @dataclass
@@ -68,9 +73,9 @@ def main() -> int:
         for number, run in enumerate(RUNS, start=1):
             say(f"Run {number} of {len(RUNS)}: {run.title}  {json.dumps(run.conf)}")
             airflow.run(run, number)
-            ask(local, run)
+            ask(run)
         say(f"Done in {time.monotonic() - started:.0f} s")
-        report(local)
+        report()
     surprises = [run for run in RUNS if run.outcome != run.expected or run.prediction == "none"]
     for run in surprises:
         print(f"{run.title}: expected {run.expected}, got {run.outcome}, prediction {run.prediction}")
@@ -104,15 +109,20 @@ class Airflow:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "AIRFLOW_CONN_SELDON_DEFAULT": connection,
             "MODEL_STORE": (folder / "models").as_uri(),
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "PYTHONWARNINGS": "ignore",
         }
+        # This process asks for predictions itself, and must not make an Airflow home for that.
+        os.environ.update(self.environment)
         self._command("db", "migrate")
 
     def run(self, run: Run, number: int) -> None:
         """Run the DAG once, showing what its tasks tell, and read back what became of it."""
         logical_date = f"2026-01-{number:02d}T00:00:00+00:00"
         started = time.monotonic()
-        self._command("dags", "test", DAG_ID, logical_date, "-c", json.dumps(run.conf), check=False, show=True)
+        self._command(
+            "dags", "test", DAG_ID, logical_date, "-c", json.dumps(run.conf), check=False, show=True
+        )
         run.seconds = time.monotonic() - started
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             (run_id,) = database.execute(
@@ -128,24 +138,31 @@ class Airflow:
 
     def _command(self, *arguments: str, check: bool = True, show: bool = False) -> None:
         command = [str(Path(sys.executable).with_name("airflow")), *arguments]
-        with self.log.open("a") as log, subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
+        with (
+            self.log.open("a") as log,
+            subprocess.Popen(
+                command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ) as process,
+        ):
             assert process.stdout is not None
+            last = ""
             for line in process.stdout:
                 log.write(line)
-                if show and STORY.search(line):
-                    print("  " + tidy(line))
+                # Airflow 2 writes each line twice, once for the task's log and once for the console.
+                if show and STORY.search(line) and (text := tidy(line)) != last:
+                    print(f"  {text}", flush=True)
+                    last = text
         if check and process.returncode:
             print(self.log.read_text()[-4000:])
             sys.exit(f"airflow {' '.join(arguments)} ended with {process.returncode}")
 
 
-def ask(local: Any, run: Run) -> None:
+def ask(run: Run) -> None:
     """Ask the model that serves now, whatever the run has done."""
+    logging.disable(logging.INFO)
+    warnings.simplefilter("ignore")
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-    os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = local.airflow_connection()
     hook = SeldonHook()
     serving = hook.find_model_servers(model_name="iris")
     if not serving:
@@ -156,15 +173,19 @@ def ask(local: Any, run: Run) -> None:
     run.prediction = " ".join("/".join(f"{share:.2f}" for share in row) for row in rows)
 
 
-def report(local: Any) -> None:
+def report() -> None:
     """Print the table of runs and what to do next."""
-    print(f"\n{'run':<16}{'accuracy':<10}{'decision':<10}{'action':<10}{'task':<9}{'seconds':<9}prediction of what serves")
+    print(
+        f"\n{'run':<16}{'accuracy':<10}{'decision':<10}{'action':<10}{'task':<9}{'seconds':<9}prediction of what serves"
+    )
     for run in RUNS:
         accuracy = run.xcoms.get(("train", "accuracy"))
         decision = {True: "deploy", False: "keep"}.get(run.xcoms.get(("good_enough", "return_value")), "-")
         action, state = run.outcome
         shown = f"{accuracy:.3f}" if isinstance(accuracy, float) else "-"
-        print(f"{run.title:<16}{shown:<10}{decision:<10}{action:<10}{state:<9}{run.seconds:<9.1f}{run.prediction}")
+        print(
+            f"{run.title:<16}{shown:<10}{decision:<10}{action:<10}{state:<9}{run.seconds:<9.1f}{run.prediction}"
+        )
     urls = sorted({run.url for run in RUNS if run.url})
     print(f"\nOne URL throughout: {urls[0]}" if len(urls) == 1 else f"\nURLs: {urls}")
     print(
@@ -188,7 +209,7 @@ def decoded(value: Any) -> Any:
 def tidy(line: str) -> str:
     """Cut time, level and source off a log line of either Airflow version."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", line.rstrip())
-    line = re.sub(r"^\[?\d{4}-\d\d-\d\dT[^\s\]]+\]?\s*(\[\w+\s*\]|\{[^}]+\}\s*\w+\s*-)?\s*", "", line)
+    line = re.sub(r"^\[?\d{4}-\d\d-\d\d[T ][^\s\]]+\]?\s*(\[\w+\s*\]|\{[^}]+\}\s*\w+\s*-)?\s*", "", line)
     return re.sub(r"\s+\[[\w.]+\]\s+loc=\S+$", "", line)[:150]
 
 

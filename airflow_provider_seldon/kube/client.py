@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core.identity import MANAGER
 from airflow_provider_seldon.core.resource import GROUP, PLURAL, VERSION, SeldonDeployment
 from airflow_provider_seldon.exceptions import (
+    ConflictError,
     DeploymentNotFoundError,
     NotFoundError,
+    RejectedError,
     RolloutTimeoutError,
 )
 from airflow_provider_seldon.kube.pods import PodReader
@@ -121,6 +123,13 @@ class SeldonClient:
             )
         except NotFoundError as error:
             raise self._missing(name, error) from None
+        except RejectedError as error:
+            # The API server has no uid precondition for a patch; it refuses to change the uid.
+            if uid and "metadata.uid" in str(error):
+                raise ConflictError(
+                    f"{self.namespace}/{name} is another object by now (uid {uid} expected)"
+                ) from None
+            raise
         return SeldonDeployment.from_manifest(answer)
 
     def get(self, name: str) -> SeldonDeployment:

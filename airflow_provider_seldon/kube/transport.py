@@ -42,6 +42,10 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 
+#: A server-side apply with a field that the schema does not know is answered with 500, but trying it again is
+#: no use (kubernetes/kubernetes, structured merge).
+UNTYPED = "failed to create typed patch object"
+
 #: Seconds to connect and to wait for the next byte of an answer.
 REQUEST_TIMEOUT = 30.0
 #: Tries of one request, the first included, and the longest pause between two, in seconds.
@@ -198,6 +202,8 @@ def _error(
             return _conflict(reason, message, details, action)
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY | HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return RejectedError(f"{action}: {message}")
+    if UNTYPED in message:
+        return RejectedError(f"{action}: {message}")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return ServerUnavailableError(
             f"{action}: {message} (HTTP {status})",
