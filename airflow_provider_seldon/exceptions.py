@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 
 class SeldonError(AirflowException):
@@ -111,16 +111,30 @@ class RolloutError(SeldonError):
 
     :param reason: one CamelCase word, such as ``ProgressDeadlineExceeded``.
     :param deployment: ``namespace/name``.
+    :param rolled_back_to: revision that serves again in its place; "" when nothing was rolled back.
     """
 
-    def __init__(self, message: str, *, reason: str = "", deployment: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: str = "", deployment: str = "", rolled_back_to: str = ""
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.deployment = deployment
+        self.rolled_back_to = rolled_back_to
 
 
 class RolloutFailedError(RolloutError):
     """The applied version cannot come to serve as it is; what served before keeps serving."""
+
+
+class DeploymentFailedError(RolloutFailedError, AirflowFailException):
+    """
+    A sensor found that the deployment cannot come to serve as it is.
+
+    The sensor is not tried again: it changes nothing, so another try finds the same.
+    """
+
+    retryable = False
 
 
 class RolloutTimeoutError(RolloutError):
@@ -145,6 +159,18 @@ class DeployDecisionError(SeldonError):
     """The deploy decision is not one that the operator understands, or it asks the task to fail."""
 
     retryable = False
+
+
+class TurnedDownError(DeployDecisionError):
+    """
+    The candidate was turned down, and nothing was done, as the caller asked for.
+
+    :param skip: the caller asked to skip the task rather than to fail it.
+    """
+
+    def __init__(self, message: str, *, skip: bool = False) -> None:
+        super().__init__(message)
+        self.skip = skip
 
 
 class PredictionError(SeldonError):

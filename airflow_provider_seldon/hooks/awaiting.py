@@ -52,22 +52,30 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     from airflow_provider_seldon.kube import waiting
 
     hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
+    # The namespace may come from the connection, and reading that may read files.
+    namespace = await asyncio.to_thread(lambda: hook.namespace)
+    deadline = trigger.deadline if trigger.deadline is not None else time.time() + (trigger.timeout or 0.0)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
-    name = trigger.name or await _find(hook, dict(trigger.selectors or {}), trigger.deadline)
+    selectors = {
+        "model_name": trigger.model_name,
+        "dag_id": trigger.dag_id_of_deployer,
+        "task_id": trigger.task_id_of_deployer,
+    }
+    name = trigger.name or await _find(hook, selectors, deadline)
     if name is None:
         return Outcome(
             ending=Ending.TIMEOUT,
             name="",
-            namespace=trigger.namespace,
+            namespace=namespace,
             reason="NotFound",
-            message=f"no deployment matches {dict(trigger.selectors or {})}",
+            message=f"no deployment matches { ({key: value for key, value in selectors.items() if value}) }",
         )
     outcome = await waiting.wait(
         hook.access,
-        trigger.namespace,
+        namespace,
         name,
         expected=expected,
-        deadline=trigger.deadline,
+        deadline=deadline,
         policy=policy_of(trigger.failure_policy),
         on_progress=Progress(name, trigger.log),
     )

@@ -9,22 +9,26 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.triggers.base import StartTriggerArgs
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 #: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
 BACKSTOP = 60.0
+TRIGGER = "airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger"
 
 
 class SeldonDeploymentSensor(BaseSensorOperator):
     """
     Wait for a SeldonDeployment of whoever: succeed when it serves, fail when it cannot.
 
-    "Serves" means that every child runs the current spec and is up to date; the deployment's own ``state`` alone
-    is stale after an update and is not believed.
+    "Serves" means that every child runs the current spec and has finished rolling out; the deployment's own
+    ``state`` alone is stale after an update and is not believed. A deployment that does not exist yet is waited
+    for.
 
     Returns name, URLs, state and origin of the deployment, as ``SeldonDeployModelOperator`` does.
 
@@ -37,6 +41,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
     :param failure_policy: what counts as failed, where it should differ from the defaults: fields of
         :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
     :param deferrable: wait in the triggerer instead of on a worker.
+    :param start_from_trigger: begin in the triggerer, without a worker at all; needs ``deferrable``.
     """
 
     template_fields: Sequence[str] = (
@@ -60,6 +65,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         seldon_conn_id: str = "seldon_default",
         failure_policy: Mapping[str, Any] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         poke_interval: float = 10.0,
         **kwargs: Any,
     ) -> None:
@@ -72,6 +78,14 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         self.seldon_conn_id = seldon_conn_id
         self.failure_policy = failure_policy
         self.deferrable = deferrable
+        self.start_from_trigger = start_from_trigger and deferrable
+        if self.start_from_trigger:
+            self.start_trigger_args = StartTriggerArgs(
+                trigger_cls=TRIGGER,
+                trigger_kwargs=self._trigger_arguments() | {"timeout": self.timeout},
+                next_method="execute_complete",
+                timeout=timedelta(seconds=self.timeout + BACKSTOP),
+            )
 
     @cached_property
     def hook(self) -> SeldonHook:
@@ -84,60 +98,71 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         """Wait; see the class."""
         if not self.deferrable:
             return super().execute(context)
-        ready = self.poke(context)
-        if ready:
-            return ready.xcom_value
-        self._defer()
-        return None
+        deadline = time.time() + self.timeout
+        looked = self.poke(context)
+        if looked.is_done:
+            return looked.xcom_value
+        return self._defer(deadline)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
         Look once.
 
-        :raises RolloutFailedError: the deployment cannot come to serve as it is.
+        :raises DeploymentFailedError: the deployment cannot come to serve as it is.
         """
-        from airflow_provider_seldon.core.outcome import Ending
-
         name = self._find_name()
         if name is None:
             self.log.info("There is no such deployment yet")
             return PokeReturnValue(is_done=False)
-        outcome = self.hook.wait_for(name, deadline=time.time(), failure_policy=self.failure_policy)
-        if outcome.ending is Ending.TIMEOUT:
-            return PokeReturnValue(is_done=False)
-        self.hook.raise_for_outcome(outcome)
-        return PokeReturnValue(is_done=True, xcom_value=self._result(name))
+        return self._judge(self.hook.wait_for(name, deadline=time.time(), failure_policy=self.failure_policy))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Go on after the deferral with what the trigger reported."""
-        from airflow.providers.common.compat.sdk import AirflowException
+        from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-        from airflow_provider_seldon.core.outcome import Ending, Outcome
+        from airflow_provider_seldon.core.outcome import Outcome
 
         outcome = Outcome.from_json(event)
+        self.namespace = outcome.namespace
+        try:
+            looked = self._judge(outcome)
+        except AirflowFailException as error:
+            self._skip_if_soft(error)
+            raise
+        if looked.is_done:
+            return looked.xcom_value
+        timeout = AirflowSensorTimeout(f"Sensor has timed out: {outcome.reason}: {outcome.message}")
+        self._skip_if_soft(timeout)
+        raise timeout
+
+    def _judge(self, outcome: Outcome) -> PokeReturnValue:
+        """Turn an outcome into what a poke returns; one that is not final yet is "not done"."""
+        from airflow_provider_seldon.core.outcome import Ending
+        from airflow_provider_seldon.exceptions import DeploymentFailedError, RolloutError
+
         if outcome.ending is Ending.TIMEOUT:
-            self._time_out(outcome.message)
+            return PokeReturnValue(is_done=False)
         try:
             self.hook.raise_for_outcome(outcome)
-        except AirflowException as error:
-            self._fail(error)
-        return self._result(outcome.name)
+        except RolloutError as error:
+            raise DeploymentFailedError(
+                str(error), reason=error.reason, deployment=error.deployment
+            ) from None
+        info = self.hook.get_model_server_info(outcome.name)
+        return PokeReturnValue(is_done=True, xcom_value=info.to_dict())
 
-    def _defer(self) -> None:
+    def _defer(self, deadline: float) -> None:
         from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 
         self.defer(
-            trigger=SeldonDeploymentTrigger(
-                seldon_conn_id=self.seldon_conn_id,
-                namespace=self.hook.namespace,
-                name=self.name,
-                selectors={} if self.name else self._selectors(),
-                deadline=time.time() + self.timeout,
-                failure_policy=self.failure_policy,
-            ),
+            trigger=SeldonDeploymentTrigger(**self._trigger_arguments(), deadline=deadline),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout + BACKSTOP),
+            timeout=timedelta(seconds=max(0.0, deadline - time.time()) + BACKSTOP),
         )
+
+    def _trigger_arguments(self) -> dict[str, Any]:
+        arguments = {name: getattr(self, name) for name in (*self.template_fields, "failure_policy")}
+        return {name: value for name, value in arguments.items() if value}
 
     def _find_name(self) -> str | None:
         if self.name:
@@ -161,18 +186,8 @@ class SeldonDeploymentSensor(BaseSensorOperator):
             )
         return selectors
 
-    def _result(self, name: str) -> dict[str, Any]:
-        return self.hook.get_model_server_info(name).to_dict()
-
-    def _time_out(self, message: str) -> None:
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
-
-        text = f"Sensor has timed out: {message}"
-        raise (AirflowSkipException if self.soft_fail else AirflowSensorTimeout)(text)
-
-    def _fail(self, error: Exception) -> None:
+    def _skip_if_soft(self, error: Exception) -> None:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        if self.soft_fail:
+        if self.soft_fail or getattr(self, "never_fail", False):
             raise AirflowSkipException(str(error)) from error
-        raise error

@@ -7,6 +7,21 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+#: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
+ARGUMENTS = (
+    "seldon_conn_id",
+    "namespace",
+    "name",
+    "model_name",
+    "dag_id_of_deployer",
+    "task_id_of_deployer",
+    "deadline",
+    "timeout",
+    "expected",
+    "failure_policy",
+    "handoff",
+)
+
 
 class SeldonDeploymentTrigger(BaseTrigger):
     """
@@ -17,12 +32,15 @@ class SeldonDeploymentTrigger(BaseTrigger):
     too, and the wait goes on elsewhere.
 
     :param seldon_conn_id: Airflow connection.
-    :param namespace: namespace of the deployment.
-    :param name: name of the deployment.
+    :param namespace: namespace of the deployment; the connection's when None.
+    :param name: name of the deployment; or select the newest of this provider's by the following three.
+    :param model_name: model that it serves.
+    :param dag_id_of_deployer: DAG that deployed it.
+    :param task_id_of_deployer: task that deployed it.
     :param deadline: epoch seconds at which the wait ends; absolute, so that a restart does not lengthen it.
+    :param timeout: instead of a deadline: seconds from the start, for a trigger that no worker has started.
     :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for whatever is there,
         and for its coming into being.
-    :param selectors: instead of a name: arguments of ``SeldonHook.find_model_servers``.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
     :param handoff: JSON data for the method that the task resumes with; passed through.
     """
@@ -31,11 +49,14 @@ class SeldonDeploymentTrigger(BaseTrigger):
         self,
         *,
         seldon_conn_id: str,
-        namespace: str,
+        namespace: str | None = None,
         name: str | None = None,
-        deadline: float,
+        model_name: str | None = None,
+        dag_id_of_deployer: str | None = None,
+        task_id_of_deployer: str | None = None,
+        deadline: float | None = None,
+        timeout: float | None = None,
         expected: Mapping[str, Any] | None = None,
-        selectors: Mapping[str, str] | None = None,
         failure_policy: Mapping[str, Any] | None = None,
         handoff: Mapping[str, Any] | None = None,
     ) -> None:
@@ -43,27 +64,25 @@ class SeldonDeploymentTrigger(BaseTrigger):
         self.seldon_conn_id = seldon_conn_id
         self.namespace = namespace
         self.name = name
+        self.model_name = model_name
+        self.dag_id_of_deployer = dag_id_of_deployer
+        self.task_id_of_deployer = task_id_of_deployer
         self.deadline = deadline
+        self.timeout = timeout
         self.expected = expected
-        self.selectors = selectors
         self.failure_policy = failure_policy
         self.handoff = handoff
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments; what is not set is left out, so that releases stay compatible."""
-        arguments = {
-            "seldon_conn_id": self.seldon_conn_id,
-            "namespace": self.namespace,
-            "name": self.name,
-            "deadline": self.deadline,
-            "expected": dict(self.expected) if self.expected is not None else None,
-            "selectors": dict(self.selectors) if self.selectors else None,
-            "failure_policy": dict(self.failure_policy) if self.failure_policy else None,
-            "handoff": dict(self.handoff) if self.handoff is not None else None,
-        }
+        given = {name: getattr(self, name) for name in ARGUMENTS}
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {key: value for key, value in arguments.items() if value is not None},
+            {
+                name: dict(value) if isinstance(value, Mapping) else value
+                for name, value in given.items()
+                if value is not None
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

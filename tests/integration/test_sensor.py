@@ -1,0 +1,185 @@
+"""The sensor in all its modes, against Seldon Core on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_seldon.core.identity import Identity
+from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
+
+from .conftest import context
+
+QUICK = {"suspect_after": 0.2, "crash_loop_count": 1}
+
+
+def sensor(**arguments: Any) -> SeldonDeploymentSensor:
+    defaults: dict[str, Any] = {
+        "task_id": "serves",
+        "name": "iris",
+        "timeout": 20,
+        "poke_interval": 0.2,
+        "failure_policy": QUICK,
+        "deferrable": False,
+    }
+    return SeldonDeploymentSensor(**{**defaults, **arguments})
+
+
+def deploy(hook: SeldonHook, behaviour: str = "", **arguments: Any) -> str:
+    extra = {"extra_args": {"annotations": {"local.seldon/behaviour": behaviour}}} if behaviour else {}
+    server = ModelServer.create(
+        **{
+            "model_name": "iris",
+            "name": "iris",
+            "model_uri": "s3://models/iris",
+            "implementation": "SKLEARN_SERVER",
+            **extra,
+            **arguments,
+        }
+    )
+    identity = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="run")
+    return hook.deploy_model(server, identity=identity).name
+
+
+def run_deferred(operator: Any, deferred: TaskDeferred) -> Any:
+    """Do what a triggerer and a scheduler do: run the trigger from its serialized form, resume with its event."""
+    from importlib import import_module
+
+    path, arguments = deferred.trigger.serialize()
+    module, _, name = path.rpartition(".")
+    trigger = getattr(import_module(module), name)(**json.loads(json.dumps(arguments)))
+
+    async def first_event() -> Any:
+        events = [event async for event in trigger.run()]
+        assert len(events) == 1
+        return events[0].payload
+
+    event = json.loads(json.dumps(asyncio.run(asyncio.wait_for(first_event(), 60))))
+    assert event.get("handoff") == arguments.get("handoff")
+    resumed = operator.resume_execution(
+        deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context()
+    )
+    return resumed
+
+
+def test_it_waits_until_the_deployment_serves_and_returns_where(hook: SeldonHook) -> None:
+    deploy(hook, "slow:1")
+    found = sensor().execute(context())
+    assert (found["name"], found["state"]) == ("iris", "Available")
+    assert found["prediction_url"].endswith("/seldon/default/iris/api/v1.0/predictions")
+
+
+def test_a_deployment_of_somebody_else_is_judged_as_well(hook: SeldonHook) -> None:
+    from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.kube.client import SeldonClient
+
+    graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://theirs"}
+    foreign = {
+        "apiVersion": "machinelearning.seldon.io/v1",
+        "kind": "SeldonDeployment",
+        "metadata": {"name": "iris"},
+        "spec": {"predictors": [{"name": "main", "graph": graph}]},
+    }
+    SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="kubectl").apply(
+        SeldonDeployment.from_manifest(foreign)
+    )
+    assert sensor().execute(context())["state"] == "Available"
+
+
+def test_a_deployment_that_cannot_serve_fails_the_sensor_for_good_with_the_reason(hook: SeldonHook) -> None:
+    deploy(hook, "crash")
+    with pytest.raises(AirflowFailException, match="container classifier"):
+        sensor().execute(context())
+
+
+def test_it_waits_for_a_deployment_that_is_not_there_yet_and_times_out(hook: SeldonHook) -> None:
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(timeout=0.5).execute(context())
+
+
+def test_soft_fail_skips_instead(hook: SeldonHook) -> None:
+    with pytest.raises(AirflowSkipException):
+        sensor(timeout=0.5, soft_fail=True).execute(context())
+
+
+def test_one_poke_is_one_look(hook: SeldonHook) -> None:
+    deploy(hook, "never-ready")
+    started = time.monotonic()
+    assert sensor(mode="reschedule").poke(context()).is_done is False
+    assert time.monotonic() - started < 5
+
+
+def test_selectors_find_the_newest(hook: SeldonHook) -> None:
+    deploy(hook)
+    assert (
+        sensor(name=None, model_name="iris", dag_id_of_deployer="train").execute(context())["name"] == "iris"
+    )
+
+
+def test_nothing_to_wait_for_is_refused(hook: SeldonHook) -> None:
+    with pytest.raises(InvalidModelServerError, match="which deployment"):
+        sensor(name="").execute(context())
+
+
+def test_what_serves_already_is_not_deferred(hook: SeldonHook) -> None:
+    deploy(hook)
+    sensor().execute(context())
+    assert sensor(deferrable=True).execute(context())["state"] == "Available"
+
+
+def test_deferred_it_ends_the_same(hook: SeldonHook) -> None:
+    deploy(hook, "slow:1")
+    operator = sensor(deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context())
+    assert run_deferred(operator, deferred.value)["state"] == "Available"
+
+
+def test_deferred_it_waits_for_a_deployment_that_is_not_there_yet(hook: SeldonHook) -> None:
+    operator = sensor(deferrable=True, name=None, model_name="iris", timeout=0.3)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context())
+    with pytest.raises(AirflowSensorTimeout, match="no deployment matches"):
+        run_deferred(operator, deferred.value)
+
+
+def test_deferred_a_failure_is_explained(hook: SeldonHook) -> None:
+    deploy(hook, "crash")
+    operator = sensor(deferrable=True, failure_policy={"crash_loop_count": 2, "suspect_after": 0.5})
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context())
+    with pytest.raises(AirflowFailException, match="exit code 1"):
+        run_deferred(operator, deferred.value)
+
+
+def test_the_framework_waits_longer_than_we_do(hook: SeldonHook) -> None:
+    """Airflow's own time limit does not call the operator's code, so ours must come first."""
+    deploy(hook, "never-ready")
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(deferrable=True, timeout=20).execute(context())
+    assert deferred.value.timeout.total_seconds() > 20
+
+
+def test_it_can_start_in_the_triggerer() -> None:
+    operator = sensor(deferrable=True, start_from_trigger=True, name="{{ params.name }}", timeout=30)
+    assert operator.start_from_trigger is True
+    arguments = operator.start_trigger_args
+    assert arguments.trigger_kwargs["timeout"] == 30
+    module, _, name = arguments.trigger_cls.rpartition(".")
+    trigger = getattr(__import__(module, fromlist=[name]), name)(**arguments.trigger_kwargs)
+    assert trigger.name == "{{ params.name }}", (
+        "a template field is an attribute of the trigger, so it is rendered there"
+    )
