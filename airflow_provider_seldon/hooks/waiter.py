@@ -83,7 +83,6 @@ class Waiter:
         failure_policy: Mapping[str, Any] | None,
     ) -> Outcome:
         """See :meth:`SeldonHook.wait_for`."""
-        looks_once = deadline <= time.time()
         outcome = asyncio.run(
             waiting.wait(
                 self._hook.access,
@@ -95,7 +94,9 @@ class Waiter:
                 on_progress=Progress(name),
             )
         )
-        return outcome if looks_once else self.explain(outcome)
+        # A sensor looks again; only the end of a rollout's own time is worth a diagnosis.
+        looks_again = outcome.ending is Ending.TIMEOUT and expected is None
+        return outcome if looks_again else self.explain(outcome)
 
     def explain(self, outcome: Outcome) -> Outcome:
         """Add the diagnosis to a bad outcome, before anything is cleaned up."""

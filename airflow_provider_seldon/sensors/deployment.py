@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
 BACKSTOP = 60.0
+#: Seconds for which one poke watches while it has a worker to itself.
+WATCH = 60.0
 TRIGGER = "airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger"
 
 
@@ -99,22 +101,28 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         deadline = time.time() + self.timeout
-        looked = self.poke(context)
+        looked = self._look(for_seconds=0.0)
         if looked.is_done:
             return looked.xcom_value
         return self._defer(deadline)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
-        Look once.
+        Watch for a while: a failure shows only over time, and a change is seen at once.
 
         :raises DeploymentFailedError: the deployment cannot come to serve as it is.
         """
+        # A worker is occupied between two pokes as well, unless the task is rescheduled.
+        seconds = self.poke_interval if self.reschedule else WATCH
+        return self._look(for_seconds=min(seconds, self.timeout))
+
+    def _look(self, *, for_seconds: float) -> PokeReturnValue:
         name = self._find_name()
         if name is None:
             self.log.info("There is no such deployment yet")
             return PokeReturnValue(is_done=False)
-        return self._judge(self.hook.wait_for(name, deadline=time.time(), failure_policy=self.failure_policy))
+        deadline = time.time() + for_seconds
+        return self._judge(self.hook.wait_for(name, deadline=deadline, failure_policy=self.failure_policy))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Go on after the deferral with what the trigger reported."""

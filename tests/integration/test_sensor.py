@@ -69,10 +69,9 @@ def run_deferred(operator: Any, deferred: TaskDeferred) -> Any:
 
     event = json.loads(json.dumps(asyncio.run(asyncio.wait_for(first_event(), 60))))
     assert event.get("handoff") == arguments.get("handoff")
-    resumed = operator.resume_execution(
+    return operator.resume_execution(
         deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context()
     )
-    return resumed
 
 
 def test_it_waits_until_the_deployment_serves_and_returns_where(hook: SeldonHook) -> None:
@@ -115,11 +114,18 @@ def test_soft_fail_skips_instead(hook: SeldonHook) -> None:
         sensor(timeout=0.5, soft_fail=True).execute(context())
 
 
-def test_one_poke_is_one_look(hook: SeldonHook) -> None:
+def test_rescheduled_it_gives_the_worker_back_after_its_interval(hook: SeldonHook) -> None:
     deploy(hook, "never-ready")
     started = time.monotonic()
-    assert sensor(mode="reschedule").poke(context()).is_done is False
-    assert time.monotonic() - started < 5
+    assert sensor(mode="reschedule", poke_interval=1.0).poke(context()).is_done is False
+    assert 1 <= time.monotonic() - started < 10
+
+
+def test_rescheduled_a_failure_is_found_within_one_interval(hook: SeldonHook) -> None:
+    deploy(hook, "crash")
+    with pytest.raises(AirflowFailException, match="container classifier"):
+        for _ in range(3):
+            sensor(mode="reschedule", poke_interval=7.0).poke(context())
 
 
 def test_selectors_find_the_newest(hook: SeldonHook) -> None:
