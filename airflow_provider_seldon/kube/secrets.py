@@ -3,18 +3,25 @@ Secrets with storage credentials.
 
 A Secret that this provider made carries ``app.kubernetes.io/managed-by`` and is owned by the deployments that
 use it, so the cluster collects it with its last user. One that somebody else made is never written or
-deleted. Values are never logged or put into an exception.
+deleted. Values go one way: they are sent, and never fetched (every answer is asked for as metadata only), logged or
+put into an exception.
+
+Rights that this needs on Secrets: get, patch, create and delete, but not list.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.identity import LABEL_MANAGED_BY, MANAGER
-from airflow_provider_seldon.exceptions import NotFoundError, NotManagedError
-from airflow_provider_seldon.kube.transport import APPLY, STRATEGIC, Transport
+from airflow_provider_seldon.exceptions import ConflictError, ExistsError, NotFoundError, NotManagedError
+from airflow_provider_seldon.kube.transport import APPLY, METADATA_ONLY, STRATEGIC, Transport
+
+#: How often a Secret is looked at again when somebody else made, changed or deleted it between a look and a write.
+_ATTEMPTS = 5
 
 
 class SecretWriter:
@@ -33,45 +40,104 @@ class SecretWriter:
 
     def apply(self, name: str, values: Mapping[str, str]) -> None:
         """
-        Create the Secret or make it equal to ``values``.
+        Create the Secret or make it equal to ``values``. Its owners stay.
 
         :param values: key -> plain value; encoded here.
         :raises NotManagedError: a Secret of that name exists that this provider did not make.
         """
-        self._refuse_foreign(name)
-        self._transport.request(
+        self._refuse_foreign(name, self._metadata(name))
+        self._request(
             "PATCH",
-            self._path(name),
+            name,
             # Ours by its label, so fields that an earlier client set with another operation are ours as well.
             query={"fieldManager": self._field_manager, "force": "true"},
-            body={
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "Opaque",
-                "metadata": {
-                    "name": name,
-                    "namespace": self._namespace,
-                    "labels": {LABEL_MANAGED_BY: MANAGER},
-                },
-                "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
-            },
+            body=self._manifest(name, values),
             content_type=APPLY,
+        )
+
+    def ensure(
+        self,
+        name: str,
+        values: Mapping[str, str],
+        *,
+        owner: str,
+        uid: str,
+        api_version: str,
+        kind: str,
+        known: bool = False,
+    ) -> None:
+        """
+        See that there is a Secret of this content, owned by a deployment: one request in the usual cases.
+
+        The name stands for the content, so the Secret is made immutable, and one that is there is not written.
+
+        :param values: key -> plain value; encoded here.
+        :param owner: name of the deployment; ``uid``, ``api_version`` and ``kind`` are its as well.
+        :param known: the deployment used this Secret before, so it is probably there: look before writing.
+        :raises NotManagedError: a Secret of that name exists that this provider did not make.
+        """
+        reference = {"apiVersion": api_version, "kind": kind, "name": owner, "uid": uid}
+        for attempt in range(_ATTEMPTS):
+            if attempt or known:
+                metadata = self._metadata(name)
+                if metadata is not None:
+                    self._refuse_foreign(name, metadata)
+                    if uid in _owners(metadata):
+                        return
+                    # Its last other user may be giving it up at this moment.
+                    with contextlib.suppress(NotFoundError):
+                        self._patch_owners(name, [reference])
+                        return
+            with contextlib.suppress(ExistsError):
+                self._create(name, values, [reference])
+                return
+        raise ConflictError(
+            f"Secret {self._namespace}/{name} came and went while it was being made; try again."
         )
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a Secret of that name, whoever made it."""
-        return self._labels(name) is not None
+        return self._metadata(name) is not None
 
     def add_owner(self, name: str, *, owner: str, uid: str, api_version: str, kind: str) -> None:
-        """Let the cluster delete the Secret with the last of its owners (Kubernetes garbage collection)."""
+        """
+        Let the cluster delete the Secret with the last of its owners (Kubernetes garbage collection).
+
+        A strategic merge goes by the uid, so the owners that are there stay, and twice is once.
+
+        :raises NotFoundError: there is no such Secret.
+        """
         reference = {"apiVersion": api_version, "kind": kind, "name": owner, "uid": uid}
-        self._transport.request(
-            "PATCH",
-            self._path(name),
-            query={"fieldManager": self._field_manager},
-            body={"metadata": {"ownerReferences": [reference]}},
-            content_type=STRATEGIC,
-        )
+        self._patch_owners(name, [reference])
+
+    def release(self, name: str, *, uid: str) -> bool:
+        """
+        Stop owning a Secret that a deployment does not use any more; delete it if nobody else owns it.
+
+        Kubernetes collects an object whose owners are gone, but not one whose list of owners has become empty, so
+        that one is deleted here, on the condition that it has not changed since. A Secret that this provider
+        did not make, or that the deployment does not own, is left as it is.
+
+        :param uid: of the deployment.
+        :returns: True when the Secret is gone.
+        """
+        for _ in range(_ATTEMPTS):
+            metadata = self._metadata(name)
+            if metadata is None:
+                return True
+            owners = _owners(metadata)
+            if not _is_ours(metadata) or uid not in owners:
+                return False
+            try:
+                if owners == [uid]:
+                    return self._delete(name, metadata)
+                self._patch_owners(name, [{"$patch": "delete", "uid": uid}])
+                return False
+            except ConflictError:
+                continue  # another deployment began or ceased to use it
+            except NotFoundError:
+                return True
+        return False
 
     def delete(self, name: str) -> bool:
         """
@@ -79,30 +145,81 @@ class SecretWriter:
 
         :returns: False when there was nothing to delete.
         :raises NotManagedError: the Secret is somebody else's.
+        :raises ConflictError: it was replaced by another one meanwhile.
         """
-        self._refuse_foreign(name)
+        metadata = self._metadata(name)
+        if metadata is None:
+            return False
+        self._refuse_foreign(name, metadata)
         try:
-            self._transport.request("DELETE", self._path(name))
+            return self._delete(name, {"uid": metadata.get("uid")})
         except NotFoundError:
             return False
+
+    def _create(self, name: str, values: Mapping[str, str], owners: list[dict[str, str]]) -> None:
+        body = self._manifest(name, values)
+        body["metadata"]["ownerReferences"] = owners
+        self._request(
+            "POST", "", query={"fieldManager": self._field_manager}, body={**body, "immutable": True}
+        )
+
+    def _manifest(self, name: str, values: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "Opaque",
+            "metadata": {
+                "name": name,
+                "namespace": self._namespace,
+                "labels": {LABEL_MANAGED_BY: MANAGER},
+            },
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+        }
+
+    def _delete(self, name: str, metadata: Mapping[str, Any]) -> bool:
+        conditions = {key: metadata[key] for key in ("uid", "resourceVersion") if metadata.get(key)}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": conditions}
+        self._request("DELETE", name, body=body)
         return True
 
-    def _refuse_foreign(self, name: str) -> None:
-        labels = self._labels(name)
-        if labels is not None and labels.get(LABEL_MANAGED_BY) != MANAGER:
-            owner = labels.get(LABEL_MANAGED_BY)
-            raise NotManagedError(
-                f"Secret {self._namespace}/{name} was not made by this provider"
-                f"{f' but by {owner}' if owner else ''}; it is left as it is. Choose another name.",
-                owners=[owner] if owner else [],
-            )
+    def _patch_owners(self, name: str, references: list[dict[str, str]]) -> None:
+        self._request(
+            "PATCH",
+            name,
+            query={"fieldManager": self._field_manager},
+            body={"metadata": {"ownerReferences": references}},
+            content_type=STRATEGIC,
+        )
 
-    def _labels(self, name: str) -> dict[str, Any] | None:
+    def _refuse_foreign(self, name: str, metadata: Mapping[str, Any] | None) -> None:
+        if metadata is None or _is_ours(metadata):
+            return
+        owner = _labels(metadata).get(LABEL_MANAGED_BY)
+        raise NotManagedError(
+            f"Secret {self._namespace}/{name} was not made by this provider"
+            f"{f' but by {owner}' if owner else ''}; it is left as it is. Choose another name.",
+            owners=[owner] if owner else [],
+        )
+
+    def _metadata(self, name: str) -> dict[str, Any] | None:
         try:
-            secret = self._transport.request("GET", self._path(name))
+            return dict(self._request("GET", name).get("metadata") or {})
         except NotFoundError:
             return None
-        return dict((secret.get("metadata") or {}).get("labels") or {})
 
-    def _path(self, name: str) -> str:
-        return f"/api/v1/namespaces/{self._namespace}/secrets/{name}"
+    def _request(self, method: str, name: str, **request: Any) -> dict[str, Any]:
+        collection = f"/api/v1/namespaces/{self._namespace}/secrets"
+        path = f"{collection}/{name}" if name else collection
+        return self._transport.request(method, path, accept=METADATA_ONLY, **request)
+
+
+def _is_ours(metadata: Mapping[str, Any]) -> bool:
+    return _labels(metadata).get(LABEL_MANAGED_BY) == MANAGER
+
+
+def _labels(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metadata.get("labels") or {}
+
+
+def _owners(metadata: Mapping[str, Any]) -> list[Any]:
+    return [one.get("uid") for one in metadata.get("ownerReferences") or ()]

@@ -41,6 +41,8 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+#: Form of an answer that leaves out everything but the metadata (Kubernetes API concepts, "Resource transformation").
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 #: A server-side apply with a field that the schema does not know is answered with 500, but trying it again is
 #: no use (kubernetes/kubernetes, structured merge).
@@ -77,13 +79,15 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         content_type: str = JSON,
+        accept: str = JSON,
     ) -> dict[str, Any]:
         """
         Send one request and return the decoded JSON object.
 
+        :param accept: form of the answer, such as ``METADATA_ONLY``.
         :raises SeldonError: the subclass that the status code stands for.
         """
-        raw = self._open(method, path, query=query, body=body, content_type=content_type)
+        raw = self._open(method, path, query=query, body=body, content_type=content_type, accept=accept)
         answer = json.loads(raw.data or b"{}")
         return answer if isinstance(answer, dict) else {"items": answer}
 
