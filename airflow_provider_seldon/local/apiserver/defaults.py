@@ -19,6 +19,23 @@ _MODED_VOLUMES = ("secret", "configMap", "downwardAPI", "projected")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
+_MAPS = frozenset(("labels", "annotations", "limits", "requests", "nodeSelector", "matchLabels", "overhead"))
+
+
+def without_empty(value: Any) -> Any:
+    """Return a copy without empty lists and maps, which typed objects do not keep."""
+    if isinstance(value, dict):
+        pairs = ((key, without_empty(child)) for key, child in value.items())
+        return {
+            key: child
+            for key, child in pairs
+            if child not in (None, []) and not (child == {} and key in _MAPS)
+        }
+    if isinstance(value, list):
+        return [without_empty(item) for item in value]
+    return value
+
+
 def set_defaults(resource: ResourceType, manifest: Manifest) -> None:
     """Fill in the defaults of a built-in kind; ``manifest`` must not share its parts with a stored object."""
     setter = _SETTERS.get(resource.qualified)
@@ -226,10 +243,22 @@ def _pod_status(state: Manifest) -> None:
         _fill(container, {"lastState": {}, "state": {}})
 
 
-def _workload_status(state: Manifest) -> None:
+def _deployment_status(state: Manifest) -> None:
+    _drop_zeroes(state, keep=())
     for condition in _objects(state, "conditions"):
         condition.setdefault("lastUpdateTime", None)
         condition.setdefault("lastTransitionTime", None)
+
+
+def _replica_set_status(state: Manifest) -> None:
+    _drop_zeroes(state, keep=("replicas",))
+    _fill(state, {"replicas": 0})
+
+
+def _drop_zeroes(state: Manifest, *, keep: tuple[str, ...]) -> None:
+    """Zero counts of a typed status are not written out."""
+    for name in [name for name, value in state.items() if value == 0 and name not in keep]:
+        del state[name]
 
 
 _SETTERS: Mapping[str, Callable[[Manifest], None]] = {
@@ -248,5 +277,6 @@ _COMPLETERS: Mapping[str, Callable[[Manifest], None]] = {
 }
 _STATUS_SETTERS: Mapping[str, Callable[[Manifest], None]] = {
     "pods": _pod_status,
-    "deployments.apps": _workload_status,
+    "deployments.apps": _deployment_status,
+    "replicasets.apps": _replica_set_status,
 }

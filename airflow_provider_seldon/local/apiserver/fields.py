@@ -9,6 +9,7 @@ Who owns what is decided in ``managed_fields.py``.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -203,22 +204,45 @@ def _merge_items(
             raise DuplicateItemError(element)
         wanted[element] = item
     present = dict(items_of(relation, live))
-    pending = dict.fromkeys(wanted)
-    merged: list[Any] = []
+    return [
+        _merge(schema, present.get(element), wanted[element], where, _item_relation(relation))
+        if element in wanted
+        else present[element]
+        for element in _merged_order(list(present), list(wanted))
+    ]
 
-    def emit(element: str) -> None:
-        merged.append(_merge(schema, present.get(element), wanted[element], where, _item_relation(relation)))
-        del pending[element]
 
-    # Items that both have keep the configuration's order; live items in between keep their place.
-    for element, item in present.items():
-        if element not in wanted:
-            merged.append(item)
-        while element in pending:
-            emit(next(iter(pending)))
-    for element in list(pending):
-        emit(element)
-    return merged
+def _merged_order(live: list[str], wanted: list[str]) -> list[str]:
+    """
+    Return the order of a merged list: the configuration's for its items, live ones staying where they were.
+
+    Items that both have are met in the configuration's order; a live item is placed before the shared item that
+    followed it.
+    """
+    order: list[str] = []
+    in_live, in_wanted = set(live), set(wanted)
+    shared = deque(element for element in wanted if element in in_live)
+    next_shared = shared.popleft() if shared else None
+    left, right = deque(live), deque(wanted)
+    while left or right:
+        if left and right and left[0] == right[0]:
+            order.append(left.popleft())
+            right.popleft()
+            next_shared = shared.popleft() if shared else None
+            continue
+        if left and right and left[0] in in_wanted and next_shared not in (None, left[0]):
+            left.popleft()
+            continue
+        if left and left[0] not in in_wanted:
+            order.append(left.popleft())
+            continue
+        if left and left[0] in order:
+            left.popleft()
+        if right:
+            order.append(right.popleft())
+            if order[-1] == next_shared:
+                next_shared = shared.popleft() if shared else None
+    return order
 
 
 def remove(schema: MergeSchema, value: dict[str, Any], paths: FieldSet) -> dict[str, Any]:
@@ -244,7 +268,8 @@ def _remove(schema: MergeSchema, value: Any, tree: Mapping[str, Any], where: str
                 kept[key] = child
             elif "." not in subtree:
                 kept[key] = _remove(schema, child, subtree, below, schema.relation(below, child))
-        return kept
+        # What loses its last part becomes null; a custom resource is then invalid where null is not allowed.
+        return kept or None
     if isinstance(value, list) and relation.granular and (relation.keys or relation.is_set):
         items = []
         for element, item in items_of(relation, value):
@@ -253,7 +278,7 @@ def _remove(schema: MergeSchema, value: Any, tree: Mapping[str, Any], where: str
                 items.append(item)
             elif "." not in subtree:
                 items.append(_remove(schema, item, subtree, where, _item_relation(relation)))
-        return items
+        return items or None
     return value
 
 

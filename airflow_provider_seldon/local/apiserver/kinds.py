@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_provider_seldon.local.apiserver import (
     defaults,
+    metadata,
     object_rules,
     status,
     structural,
@@ -159,6 +160,7 @@ def _quality(spec: Mapping[str, Any]) -> str:
 
 def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, Any] | None = None) -> None:
     """Fill in defaults; parts that are the old object's own are complete already and left alone."""
+    metadata.drop_empty(manifest["metadata"])
     if resource.custom:
         filled = structural.with_defaults(seldon_deployment(), manifest)
         if filled is not manifest:
@@ -172,7 +174,7 @@ def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, A
     if old is not None and manifest.get("spec") is not None and manifest["spec"] is old.get("spec"):
         return
     if "spec" in manifest:
-        manifest["spec"] = copy.deepcopy(manifest["spec"])
+        manifest["spec"] = defaults.without_empty(manifest["spec"])
     defaults.set_defaults(resource, manifest)
 
 

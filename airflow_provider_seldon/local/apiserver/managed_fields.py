@@ -173,7 +173,9 @@ class Ownership:
         if last:
             owned = set().union(*(entry.paths for entry in self.managers.values()))
             dropped = fields.with_parents(schema, last.paths) - fields.with_parents(schema, owned)
-            merged = fields.remove(schema, merged, dropped - _NEVER_OWNED)
+            if dropped:
+                present = fields.with_parents(schema, fields.field_set(schema, merged))
+                merged = fields.remove(schema, merged, dropped & present - _NEVER_OWNED)
         difference = fields.compare(schema, live, merged)
         changed = write.visible(difference.added | difference.modified)
         conflicts = {

@@ -148,6 +148,7 @@ def fill_new(resource: ResourceType, manifest: Manifest, namespace: str) -> None
         metadata.pop(name, None)
     if resource.namespaced:
         metadata["namespace"] = namespace
+    drop_empty(metadata)
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = now()
     if resource.generation:
@@ -166,9 +167,14 @@ def keep_system_fields(old: Mapping[str, Any], new: Manifest) -> None:
         new["uid"] = old["uid"]
     if "deletionGracePeriodSeconds" in old:
         new.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
+    drop_empty(new)
+
+
+def drop_empty(metadata: Manifest) -> None:
+    """Drop what says nothing: empty labels, annotations, finalizers and owner references."""
     for name in ("finalizers", "ownerReferences", "labels", "annotations"):
-        if name in new and not new[name]:
-            del new[name]
+        if name in metadata and not metadata[name]:
+            del metadata[name]
 
 
 def validate(resource: ResourceType, metadata: Mapping[str, Any]) -> Causes:

@@ -26,6 +26,12 @@ _CONFIG_KEY_TEXT = (
 )
 _DATA_LIMIT = 1024 * 1024
 _IMMUTABLE = "field is immutable"
+_VOLUME_NAMES: Mapping[str, str] = {
+    "secret": "secretName",
+    "configMap": "name",
+    "persistentVolumeClaim": "claimName",
+    "hostPath": "path",
+}
 _FROZEN = "field is immutable when `immutable` is set"
 _POD_UPDATE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -109,6 +115,7 @@ def _fixed_parts(spec: Manifest) -> Manifest:
 
 
 def _pod_spec(spec: Manifest, path: str) -> Iterator[dict[str, str]]:
+    yield from _volumes(spec.get("volumes") or [], f"{path}.volumes")
     volumes = {str(volume.get("name")) for volume in spec.get("volumes") or []}
     if not spec.get("containers"):
         yield required(f"{path}.containers")
@@ -121,6 +128,17 @@ def _pod_spec(spec: Manifest, path: str) -> Iterator[dict[str, str]]:
             if name in names:
                 yield _duplicate(f"{where}.name", name)
             names.add(name)
+
+
+def _volumes(volumes: list[Manifest], path: str) -> Iterator[dict[str, str]]:
+    for position, volume in enumerate(volumes):
+        where = f"{path}[{position}]"
+        if not volume.get("name"):
+            yield required(f"{where}.name")
+        for kind, field in _VOLUME_NAMES.items():
+            source = volume.get(kind)
+            if isinstance(source, dict) and not source.get(field):
+                yield required(f"{where}.{kind}.{field}")
 
 
 def _container(container: Manifest, where: str, volumes: set[str]) -> Iterator[dict[str, str]]:

@@ -34,6 +34,8 @@ def apply(committer: Committer, info: RequestInfo, raw: bytes) -> Outcome:
     options = bodies.write_options(info)
     config = _configuration(info, raw)
     live = committer.store.get(info.resource, info.namespace, info.name)
+    if live is None and info.subresource:
+        raise info.not_found()
     if live is None:
         return _apply_new(committer, info, options, config)
     base = without_managed_fields(live.in_version(info.version))
