@@ -11,7 +11,7 @@ No exception text ever carries a credential: request bodies are never quoted, on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -121,6 +121,16 @@ class RolloutError(SeldonError):
         self.reason = reason
         self.deployment = deployment
         self.rolled_back_to = rolled_back_to
+
+    def amended(self, sentence: str, *, rolled_back_to: str = "") -> Self:
+        """Return this error with a further sentence, at the end of its first line."""
+        first, *rest = str(self).split("\n", 1)
+        return type(self)(
+            "\n".join([f"{first} {sentence}", *rest]),
+            reason=self.reason,
+            deployment=self.deployment,
+            rolled_back_to=rolled_back_to,
+        )
 
 
 class RolloutFailedError(RolloutError):

@@ -1,10 +1,22 @@
-"""The deploy decision: what a user may pass as ``deploy_decision``, read as yes or no."""
+"""
+The deploy decision: what a user may pass as ``deploy_decision``, read as yes or no, with the reason.
+
+A decision is a bool, its text (a rendered template), a rule of :mod:`.decision_rules`, or a function. Rules and
+functions are asked on the worker, and see the :class:`Evidence`: the candidate's metrics, and those of what serves.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.history import ProvenVersion
+from airflow_provider_seldon.core.identity import ANNOTATION_METRICS
+from airflow_provider_seldon.core.metrics import RecordedMetrics
+from airflow_provider_seldon.core.resource import SeldonDeployment
 
 _WORDS = {
     "true": True,
@@ -19,6 +31,91 @@ _WORDS = {
     "": None,
     "none": None,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """
+    What a decision is made on.
+
+    :param candidate: metrics of the candidate, as given to the task.
+    :param serving: metrics recorded on what serves; empty when there are none.
+    :param deployment: name of the deployment that serves; "" when there is none.
+    :param serving_since: when the metrics of what serves were recorded; None when that is not known.
+    :param now: the time of the decision.
+    """
+
+    candidate: Mapping[str, float] = field(default_factory=dict)
+    serving: Mapping[str, float] = field(default_factory=dict)
+    deployment: str = ""
+    serving_since: datetime | None = None
+    now: datetime
+
+    @classmethod
+    def of(
+        cls, candidate: Mapping[str, float], existing: Sequence[SeldonDeployment], *, now: float
+    ) -> Evidence:
+        """
+        Return the evidence on a candidate.
+
+        A version that is still being rolled out, or never came to serve, is no opponent: the metrics are those of
+        the version last seen serving, and the deployment's own only where nobody has looked yet.
+
+        :param existing: the equivalents, newest first.
+        :param now: epoch seconds.
+        """
+        time = datetime.fromtimestamp(now, UTC)
+        if not existing:
+            return cls(candidate=candidate, now=time)
+        newest = existing[0]
+        last = ProvenVersion.last_of(newest)
+        text = last.metrics if last else newest.annotations.get(ANNOTATION_METRICS)
+        recorded = RecordedMetrics.from_json(text)
+        return cls(
+            candidate=candidate,
+            serving=recorded.values,
+            deployment=newest.name,
+            serving_since=recorded.at,
+            now=time,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """
+    Yes or no, and why.
+
+    :param deploy: whether to deploy the candidate.
+    :param reason: names the rule that decided, with the numbers it compared.
+    """
+
+    deploy: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{'deploy' if self.deploy else 'do not deploy'}: {self.reason}"
+
+
+@runtime_checkable
+class DecisionRule(Protocol):
+    """What decides on evidence."""
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Return the decision, with its reason."""
+
+
+def decide(value: Any, evidence: Evidence) -> Decision:
+    """
+    Ask a decision of whatever form.
+
+    :param value: what the user passed, templates rendered.
+    :raises InvalidRequestError: it says neither yes nor no.
+    """
+    if isinstance(value, Decision):
+        return value
+    if isinstance(value, DecisionRule):
+        return value.decide(evidence)
+    return Decision(deploy=parse_decision(value), reason=f"deploy_decision is {value!r}")
 
 
 def parse_decision(value: Any) -> bool:

@@ -26,6 +26,7 @@ class ModelServerInfo:
     :param dag_id: DAG that deployed it; "" when not ours.
     :param task_id: task that deployed it.
     :param run_id: DAG run that deployed it.
+    :param decision: what the deploying task decided, and which rule on which numbers.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelServerInfo:
     dag_id: str = ""
     task_id: str = ""
     run_id: str = ""
+    decision: str = ""
 
     @classmethod
     def of(

@@ -9,65 +9,41 @@ in the documentation, "Continuous deployment".
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.history import ProvenVersion, json_object
 from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.manifest import canonical_json
-from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.objects import items_at, number_at
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
 
+#: What a decision not to deploy comes to where a deployment exists, and where none does.
+OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
+OnNegativeEmpty = Literal["deploy", "skip", "fail"]
+
 
 class Action(StrEnum):
-    """What a deploy does."""
+    """What a task does to a deployment."""
 
     CREATE = "created"
     UPDATE = "updated"
     UNCHANGED = "unchanged"
     REUSE = "reused"
     RESTART = "restarted"
+    KEEP = "kept"
+    SKIP = "skipped"
+    REFUSE = "refused"
+    ROLL_BACK = "rolled_back"
+    SCALE = "scaled"
 
-
-@dataclass(frozen=True, kw_only=True)
-class LastAvailable:
-    """
-    The version of a deployment that was last seen serving; what a rollback goes back to.
-
-    :param revision: of the whole deployment.
-    :param config: the ``ModelServer`` that made it, as JSON data; empty when it was not made from one.
-    """
-
-    revision: str
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, deployment: SeldonDeployment) -> Self:
-        """Return what to record about ``deployment`` once it has been seen serving."""
-        annotations = deployment.annotations
-        return cls(
-            revision=annotations.get(ids.ANNOTATION_REVISION, ""),
-            config=_json_object(annotations.get(ids.ANNOTATION_CONFIG, "")),
-        )
-
-    def to_json(self) -> str:
-        """Return the annotation's value."""
-        return canonical_json({"revision": self.revision, "config": dict(self.config)})
-
-    @classmethod
-    def from_json(cls, text: str | None) -> Self:
-        """Read an annotation's value; what cannot be read counts as never having been recorded."""
-        data = _json_object(text or "")
-        revision, config = data.get("revision"), data.get("config")
-        return cls(
-            revision=revision if isinstance(revision, str) else "",
-            config=config if isinstance(config, dict) else {},
-        )
+    @property
+    def writes(self) -> bool:
+        """Whether a new spec goes to the cluster."""
+        return self in {Action.CREATE, Action.UPDATE, Action.RESTART, Action.ROLL_BACK, Action.SCALE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +72,8 @@ def plan(
     deploy: bool = True,
     replace: bool = True,
     adopt: bool = False,
+    on_negative: OnNegative = "ensure_running",
+    on_negative_empty: OnNegativeEmpty = "deploy",
 ) -> Plan:
     """
     Decide what a deploy does.
@@ -103,9 +81,13 @@ def plan(
     :param request: what to serve.
     :param existing: the deployments that are equivalent to it, in any order, and what bears its name. Those that
         this provider did not make are left alone, whatever they are.
-    :param deploy: the decision; when it is no, a new version is deployed only if there is none at all.
+    :param deploy: the decision.
     :param replace: replace the equivalents rather than add another one.
     :param adopt: take over a deployment that this provider did not make, if it bears the request's own name.
+    :param on_negative: when the decision is no, and a deployment exists: see that it serves, leave it as it is,
+        or do nothing and say so (SKIP, REFUSE).
+    :param on_negative_empty: when the decision is no, and none exists: deploy all the same, because a model server
+        is to be available at all times, or do nothing and say so.
     :raises InvalidRequestError: the name belongs to somebody else's deployment and ``adopt`` is false.
     """
     bearer = next((one for one in existing if one.name == request.name), None)
@@ -117,13 +99,40 @@ def plan(
         )
     ours = newest_first(one for one in existing if ids.is_managed(one) or one is bearer)
     if not deploy and ours:
-        return _keep_serving(ours[0])
+        return _turned_down(ours[0], on_negative)
+    if not deploy and on_negative_empty != "deploy":
+        action = Action.SKIP if on_negative_empty == "skip" else Action.REFUSE
+        return Plan(
+            action=action,
+            deployment=request,
+            reason="the decision is not to deploy; nothing serves this model",
+        )
     if not replace:
         return _deploy_to(request, bearer, ours, replace=False, why=_why(deploy))
     target = bearer if bearer is not None and _names_itself(request) else None
     if target is None and ours and not _names_itself(request):
         target = ours[0]
     return _deploy_to(request, target, ours, replace=True, why=_why(deploy))
+
+
+def reported_action(decided: Plan, before: SeldonDeployment | None, *, run_id: str, retry: bool) -> Action:
+    """
+    Return the action that a task reports: what its run did, however many tries that took.
+
+    A run whose earlier try created the deployment, and died before it was done, has created it.
+
+    :param before: the deployment as it was found.
+    :param run_id: of the run that asks.
+    :param retry: this is not the run's first try.
+    """
+    if before is None or decided.action not in {Action.UPDATE, Action.UNCHANGED} or not run_id:
+        return decided.action
+    recorded = before.annotations.get(ids.ANNOTATION_ACTION)
+    same_run = before.annotations.get(ids.ANNOTATION_RUN_ID) == run_id
+    if not same_run or recorded != Action.CREATE:
+        return decided.action
+    never_proven = ProvenVersion.last_of(before) is None
+    return Action.CREATE if never_proven or (retry and decided.action is Action.UNCHANGED) else decided.action
 
 
 def newest_first(deployments: Any) -> list[SeldonDeployment]:
@@ -134,9 +143,9 @@ def newest_first(deployments: Any) -> list[SeldonDeployment]:
 
 def is_proved(deployment: SeldonDeployment) -> bool:
     """Return whether exactly this version was seen serving, and the operator still calls it Available."""
-    seen = LastAvailable.from_json(deployment.annotations.get(ids.ANNOTATION_LAST_AVAILABLE)).revision
+    seen = ProvenVersion.last_of(deployment)
     current = deployment.annotations.get(ids.ANNOTATION_REVISION)
-    return bool(seen) and seen == current and deployment.state is DeploymentState.AVAILABLE
+    return seen is not None and seen.revision == current and deployment.state is DeploymentState.AVAILABLE
 
 
 def is_scaled_to_zero(deployment: SeldonDeployment) -> bool:
@@ -179,6 +188,17 @@ def _deploy_to(
     )
 
 
+def _turned_down(newest: SeldonDeployment, on_negative: OnNegative) -> Plan:
+    if on_negative == "ensure_running":
+        return _keep_serving(newest)
+    actions = {"keep": Action.KEEP, "skip": Action.SKIP, "fail": Action.REFUSE}
+    return Plan(
+        action=actions[on_negative],
+        deployment=newest,
+        reason=f"the decision is not to deploy; {newest.name} ({newest.state.value}) is left as it is",
+    )
+
+
 def _keep_serving(newest: SeldonDeployment) -> Plan:
     """What a decision not to deploy comes to: a model server is available at all times."""
     sleeps = is_scaled_to_zero(newest)
@@ -198,38 +218,18 @@ def _keep_serving(newest: SeldonDeployment) -> Plan:
 
 
 def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
-    """
-    Return the deployment as it was when last seen serving; None when that is unknown, or what it is now.
-
-    A storage Secret is not part of the configuration where it came from a connection; the one in use stays.
-    """
-    seen = LastAvailable.from_json(deployment.annotations.get(ids.ANNOTATION_LAST_AVAILABLE))
-    if not seen.config or seen.revision == deployment.annotations.get(ids.ANNOTATION_REVISION):
+    """Return the deployment as it was when last seen serving; None when that is unknown, or what it is now."""
+    seen = ProvenVersion.last_of(deployment)
+    if seen is None or seen.revision == deployment.annotations.get(ids.ANNOTATION_REVISION):
         return None
-    secret = next(
-        (
-            node.env_secret_ref_name
-            for one in deployment.predictors
-            for node in one.nodes
-            if node.env_secret_ref_name
-        ),
-        None,
-    )
-    try:
-        server = ModelServer.parse(seen.config)
-        rebuilt = server.to_deployment(
-            identity=Identity.of(deployment), secret_name=secret, annotations=carried_annotations(deployment)
-        )
-    except InvalidRequestError:
-        return None
-    return _named(rebuilt, deployment.name)
+    return seen.rebuilt(deployment)
 
 
 def _awake(deployment: SeldonDeployment) -> SeldonDeployment:
     """Return the deployment as it is stored, with the configured replicas where it asks for none."""
     manifest = copy.deepcopy(deployment.to_manifest())
     manifest.pop("status", None)
-    configured = _json_object(deployment.annotations.get(ids.ANNOTATION_CONFIG, "")).get("replicas")
+    configured = json_object(deployment.annotations.get(ids.ANNOTATION_CONFIG)).get("replicas")
     spec = manifest.get("spec") or {}
     _wake(spec, configured)
     for predictor in items_at(spec, "predictors"):
@@ -238,9 +238,9 @@ def _awake(deployment: SeldonDeployment) -> SeldonDeployment:
             _wake(component, None)
     metadata = manifest.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
-    annotations = {
-        key: value for key, value in deployment.annotations.items() if key != ids.ANNOTATION_LAST_AVAILABLE
-    }
+    # Those two are written beside the spec, not with it.
+    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY)
+    annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
     manifest["metadata"] = kept | {"annotations": annotations}
     annotations[ids.ANNOTATION_REVISION] = ids.deployment_revision(manifest)
     return SeldonDeployment.from_manifest(manifest)
@@ -292,14 +292,6 @@ def _created(deployment: SeldonDeployment) -> str:
 def _resource_version(deployment: SeldonDeployment) -> str | None:
     version = deployment.metadata.resource_version if deployment.metadata else None
     return version if isinstance(version, str) and version else None
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _why(deploy: bool) -> str:

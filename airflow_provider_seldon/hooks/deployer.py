@@ -1,37 +1,56 @@
 """
-Carrying a plan out: the order of requests that is safe to interrupt anywhere.
+Carrying a deploy out: the order of requests that is safe to interrupt anywhere.
 
-    find equivalents -> plan -> ensure the storage Secret -> apply -> (the caller waits) -> complete
+    find equivalents -> decide -> plan -> apply, with the storage Secret -> (the caller waits) -> complete
 
 Killed between any two of these and started again, the same task finds what it left behind (the name is a
 function of DAG, task and model; the Secret's name one of its content) and comes to the same single deployment.
+
+Requests, besides the wait: one LIST per 500 equivalents, and where the user gave a name that none of them bears,
+one GET; then nothing where nothing changes, else one PATCH. A storage Secret that has to be made takes one POST more.
+When it serves, one GET and one PATCH record the proof, and one DELETE goes to each superseded deployment.
 """
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import logging
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.fence import OrderToken, overtaken_by
+from airflow_provider_seldon.core.history import ProvenVersion, annotations_after, secret_in_use
 from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.info import ModelServerInfo
+from airflow_provider_seldon.core.metrics import RecordedMetrics
 from airflow_provider_seldon.core.model_server import ModelServer
-from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
-from airflow_provider_seldon.core.rollout import Action, LastAvailable, Plan, carried_annotations, plan
+from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.rollout import (
+    Action,
+    OnNegative,
+    OnNegativeEmpty,
+    Plan,
+    is_proved,
+    plan,
+    reported_action,
+)
 from airflow_provider_seldon.core.validation import ensure_valid
 from airflow_provider_seldon.exceptions import (
     ConflictError,
+    DeployDecisionError,
     DeploymentNotFoundError,
     InvalidModelServerError,
+    SeldonError,
     StaleRunError,
+    TurnedDownError,
 )
 from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
 if TYPE_CHECKING:
@@ -43,60 +62,9 @@ log = logging.getLogger(__name__)
 CONFLICT_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """
-    What a deploy did, and what is left to do when it serves. JSON-able, so that it can travel with a trigger.
-
-    :param name: name of the deployment.
-    :param action: a :class:`core.rollout.Action` value.
-    :param reason: sentence for the log that says why that action.
-    :param info: what is known about the deployment right after the write.
-    :param expected: how the applied version is recognised.
-    :param superseded: name -> uid of deployments to delete once it serves.
-    :param last_available: annotation value to record once it serves.
-    """
-
-    name: str
-    action: str
-    reason: str
-    info: ModelServerInfo
-    expected: Expectation
-    superseded: Mapping[str, str]
-    last_available: str = ""
-
-    @property
-    def in_flight(self) -> bool:
-        """Whether something was written, so that there is a rollout to wait for."""
-        return self.action in {Action.CREATE, Action.UPDATE, Action.RESTART}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        return {
-            "name": self.name,
-            "action": str(self.action),
-            "reason": self.reason,
-            "info": self.info.to_dict(),
-            "expected": self.expected.to_json(),
-            "superseded": dict(self.superseded),
-            "last_available": self.last_available,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Rollout:
-        """Read what :meth:`to_json` returned."""
-        return cls(
-            **{
-                **data,
-                "info": ModelServerInfo(**data["info"]),
-                "expected": Expectation.from_json(data["expected"]),
-            }
-        )
-
-
 class Deployer:
     """
-    Deploys, completes, scales and deletes through a hook.
+    Deploys, completes and deletes through a hook.
 
     :param hook: the connection; its client's namespace applies.
     """
@@ -110,38 +78,47 @@ class Deployer:
         server: ModelServer,
         *,
         identity: Identity,
-        deploy: bool,
+        deploy: Any,
         replace: bool,
         metrics: Mapping[str, float] | None,
         force_conflicts: bool,
         adopt: bool,
         order: OrderToken | None,
         fence: bool,
+        on_negative: OnNegative,
+        on_negative_empty: OnNegativeEmpty,
+        retry: bool,
     ) -> Rollout:
         """See :meth:`SeldonHook.deploy_model`."""
+        now = time.time()
         request, secret = self._request(
-            server, identity=identity, replace=replace, annotations=_annotations(metrics, order)
+            server, identity=identity, replace=replace, annotations=_annotations(metrics, order, now)
         )
         named = request.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
             existing = self._existing(identity, request, named=named, adopt=adopt)
-            decided = plan(request, existing, deploy=deploy, replace=replace, adopt=adopt)
-            log.info(
-                "%s %s/%s: %s",
-                decided.action,
-                self._client.namespace,
-                decided.deployment.name,
-                decided.reason,
+            decision = _decide(deploy, Evidence.of(metrics or {}, existing, now=now))
+            decided = plan(
+                request,
+                existing,
+                deploy=decision.deploy,
+                replace=replace,
+                adopt=adopt,
+                on_negative=on_negative,
+                on_negative_empty=on_negative_empty,
             )
-            if decided.action in {Action.UNCHANGED, Action.REUSE}:
-                return self._rollout(decided, decided.deployment, existing)
+            self._tell(decided, decision)
+            before = next((one for one in existing if one.name == decided.deployment.name), None)
+            action = reported_action(decided, before, run_id=identity.run_id, retry=retry)
+            if not decided.action.writes:
+                return self._rollout(decided, decided.deployment, existing, action, decision)
             if fence and replace and decided.action is not Action.RESTART:
                 self._fence(order, existing)
-            if secret and decided.action is not Action.RESTART:
-                secret.ensure(self._client)
             try:
-                stored = self._client.apply(
-                    decided.deployment,
+                stored = self._write(
+                    _annotated(decided.deployment, {ids.ANNOTATION_ACTION: str(action)}),
+                    before=before,
+                    secret=None if decided.action is Action.RESTART else secret,
                     resource_version=decided.resource_version,
                     force=force_conflicts or adopt,
                 )
@@ -151,23 +128,18 @@ class Deployer:
                 log.info("%s/%s changed meanwhile; looking again", self._client.namespace, request.name)
                 conflict = error
                 continue
-            if secret and decided.action is not Action.RESTART:
-                self._own(secret, stored)
-            return self._rollout(decided, stored, existing)
+            return self._rollout(decided, stored, existing, action, decision)
         raise conflict
 
     def complete(self, rollout: Rollout) -> list[str]:
         """See :meth:`SeldonHook.complete`."""
         if rollout.in_flight and rollout.last_available:
-            self._record_last_available(rollout)
+            self._record_proof(rollout)
         deleted = []
         for name, uid in rollout.superseded.items():
-            try:
-                if self._client.delete(name, uid=uid):
-                    log.info("Deleted %s/%s, superseded by %s", self._client.namespace, name, rollout.name)
-                    deleted.append(name)
-            except ConflictError:
-                log.info("%s/%s is another object by now; left as it is", self._client.namespace, name)
+            if self._delete_superseded(name, uid):
+                log.info("Deleted %s/%s, superseded by %s", self._client.namespace, name, rollout.name)
+                deleted.append(name)
         return deleted
 
     def delete(self, name: str, *, wait: bool, timeout: float, managed_only: bool) -> bool:
@@ -183,21 +155,6 @@ class Deployer:
             self._client.wait_until_deleted(name, uid=found.uid, timeout=timeout)
         return deleted
 
-    def scale(self, name: str, *, stopped: bool) -> SeldonDeployment:
-        """See :meth:`SeldonHook.stop` and :meth:`SeldonHook.start`."""
-        found = self._client.get(name)
-        self._hook.require_managed(found)
-        server = ModelServer.from_deployment(found)
-        rebuilt = server.to_deployment(
-            identity=Identity.of(found), annotations=carried_annotations(found)
-        ).to_manifest()
-        rebuilt["metadata"]["name"] = name
-        if stopped:
-            rebuilt["spec"]["predictors"] = [{**one, "replicas": 0} for one in rebuilt["spec"]["predictors"]]
-            # What is stored is no longer what the configuration says, and must not pass for "unchanged".
-            rebuilt["metadata"]["annotations"][ids.ANNOTATION_REVISION] = ids.deployment_revision(rebuilt)
-        return self._client.apply(SeldonDeployment.from_manifest(rebuilt), force=True)
-
     def _request(
         self, server: ModelServer, *, identity: Identity, replace: bool, annotations: Mapping[str, str]
     ) -> tuple[SeldonDeployment, StorageSecret | None]:
@@ -212,8 +169,7 @@ class Deployer:
             secret = storage_secret_for(self._hook, server, request)
             if secret:
                 request = server.to_deployment(**build, secret_name=secret.name)
-            # A cluster's admin may have added servers of their own; the webhook knows them, we do not.
-            ensure_valid(request, known_servers=None)
+            ensure_valid(request)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
         return request, secret
@@ -233,6 +189,17 @@ class Deployer:
             self._hook.require_managed(bearer)
         return [bearer, *existing]
 
+    def _tell(self, decided: Plan, decision: Decision) -> None:
+        namespace, name = self._client.namespace, decided.deployment.name
+        log.info("Decision: %s", decision)
+        log.info("%s %s/%s: %s", decided.action, namespace, name, decided.reason)
+        if decided.action in {Action.SKIP, Action.REFUSE}:
+            raise TurnedDownError(
+                f"{decision.reason[:1].upper()}{decision.reason[1:]}. {decided.reason[:1].upper()}"
+                f"{decided.reason[1:]}.",
+                skip=decided.action is Action.SKIP,
+            )
+
     def _fence(self, order: OrderToken | None, existing: list[SeldonDeployment]) -> None:
         newer = overtaken_by(order, existing)
         if newer is not None:
@@ -242,44 +209,108 @@ class Deployer:
                 f"({order}); it is left as it is. To deploy the older version all the same, use on_stale='deploy'."
             )
 
-    def _own(self, secret: StorageSecret, stored: SeldonDeployment) -> None:
-        if secret.managed:
-            self._client.secrets.add_owner(
-                secret.name, owner=stored.name, uid=stored.uid, api_version=API_VERSION, kind=KIND
-            )
+    def _write(
+        self,
+        wanted: SeldonDeployment,
+        *,
+        before: SeldonDeployment | None,
+        secret: StorageSecret | None,
+        resource_version: str | None,
+        force: bool,
+    ) -> SeldonDeployment:
+        """
+        Apply, with the storage Secret that always has an owner: the old object before the new spec, else the new one.
 
-    def _rollout(self, decided: Plan, stored: SeldonDeployment, existing: list[SeldonDeployment]) -> Rollout:
+        A proven version that uses the same Secret (its name is a hash of its content) has been through this.
+        """
+        if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
+            secret = None
+        if secret and before is not None:
+            secret.ensure(self._client, before)
+        stored = self._client.apply(wanted, resource_version=resource_version, force=force)
+        if secret and before is None:
+            try:
+                secret.ensure(self._client, stored)
+            except SeldonError:
+                self._client.delete(stored.name, uid=stored.uid)
+                raise
+        return stored
+
+    def _rollout(
+        self,
+        decided: Plan,
+        stored: SeldonDeployment,
+        existing: list[SeldonDeployment],
+        action: Action,
+        decision: Decision,
+    ) -> Rollout:
         known = {one.name: one for one in existing}
+        info = self._hook.get_model_server_info(stored, action=str(action))
         return Rollout(
             name=stored.name,
-            action=str(decided.action),
+            action=str(action),
             reason=decided.reason,
-            info=self._hook.get_model_server_info(stored, action=str(decided.action)),
+            info=dataclasses.replace(info, decision=str(decision)),
             expected=Expectation.of(stored, before=known.get(stored.name)),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
-            last_available=LastAvailable.of(stored).to_json(),
+            last_available=ProvenVersion.of(stored).to_json(),
+            in_flight=decided.action.writes,
         )
 
-    def _record_last_available(self, rollout: Rollout) -> None:
+    def _record_proof(self, rollout: Rollout) -> None:
         """Record the proof, unless another deploy has written to the deployment meanwhile."""
-        try:
-            current = self._client.get(rollout.name)
-            proven = LastAvailable.from_json(rollout.last_available)
-            if current.annotations.get(ids.ANNOTATION_REVISION) != proven.revision:
-                log.info("%s was deployed again meanwhile; its proof is not recorded", rollout.name)
+        proven = ProvenVersion.from_json(rollout.last_available)
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                current = self._client.get(rollout.name)
+                if current.annotations.get(ids.ANNOTATION_REVISION) != proven.revision:
+                    log.info("%s was deployed again meanwhile; its proof is not recorded", rollout.name)
+                    return
+                record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
+                if all(current.annotations.get(key) == value for key, value in record.items()):
+                    return
+                version = current.metadata.resource_version if current.metadata else None
+                self._client.annotate(rollout.name, record, uid=current.uid, resource_version=version)
                 return
-            if current.annotations.get(ids.ANNOTATION_LAST_AVAILABLE) == rollout.last_available:
+            except ConflictError as error:
+                log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
+            except DeploymentNotFoundError as error:
+                log.info("The proof of %s is not recorded: %s", rollout.name, error)
                 return
-            self._client.annotate(
-                rollout.name, {ids.ANNOTATION_LAST_AVAILABLE: rollout.last_available}, uid=current.uid
-            )
-        except (ConflictError, DeploymentNotFoundError) as error:
-            log.info("The proof of %s is not recorded: %s", rollout.name, error)
+        log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
+
+    def _delete_superseded(self, name: str, uid: str) -> bool:
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                return self._client.delete(name, uid=uid)
+            except ConflictError:
+                try:
+                    if self._client.get(name).uid != uid:
+                        break
+                except DeploymentNotFoundError:
+                    return False
+        log.info("%s/%s is another object by now; left as it is", self._client.namespace, name)
+        return False
 
 
-def _annotations(metrics: Mapping[str, float] | None, order: OrderToken | None) -> dict[str, str]:
+def _decide(deploy: Any, evidence: Evidence) -> Decision:
+    try:
+        return decide(deploy, evidence)
+    except InvalidRequestError as error:
+        raise DeployDecisionError(str(error)) from None
+
+
+def _annotated(deployment: SeldonDeployment, annotations: Mapping[str, str]) -> SeldonDeployment:
+    manifest = deployment.to_manifest()
+    metadata = manifest["metadata"]
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+    return SeldonDeployment.from_manifest(manifest)
+
+
+def _annotations(metrics: Mapping[str, float] | None, order: OrderToken | None, now: float) -> dict[str, str]:
+    at = datetime.fromtimestamp(now, UTC)
     given = {
-        ids.ANNOTATION_METRICS: json.dumps(dict(metrics), sort_keys=True) if metrics else None,
-        ids.ANNOTATION_ORDER: str(order) if order else None,
+        ids.ANNOTATION_METRICS: RecordedMetrics(values=metrics, at=at).to_json() if metrics else "",
+        ids.ANNOTATION_ORDER: str(order) if order else "",
     }
     return {key: value for key, value in given.items() if value}

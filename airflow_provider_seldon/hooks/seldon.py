@@ -9,16 +9,17 @@ before its successor is ready.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.endpoint import parse_response, request_body
 from airflow_provider_seldon.core.info import ModelServerInfo
-from airflow_provider_seldon.exceptions import NotManagedError
 from airflow_provider_seldon.hooks import forms
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
-from airflow_provider_seldon.hooks.deployer import Deployer, Rollout
+from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.ownership import refuse_foreign
+from airflow_provider_seldon.hooks.restorer import Restorer
 from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.model_server import ModelServer
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.hooks.rollout import Rollout
 
 #: What the account of a connection must be allowed: text -> (verb, API group, resource).
 RIGHTS = {
@@ -105,30 +108,37 @@ class SeldonHook(SeldonConnectionHook):
         server: ModelServer,
         *,
         identity: Identity,
-        deploy: bool = True,
+        deploy: Any = True,
         replace: bool = True,
         metrics: Mapping[str, float] | None = None,
         force_conflicts: bool = False,
         adopt: bool = False,
         order: OrderToken | None = None,
         fence: bool = True,
+        on_negative: OnNegative = "ensure_running",
+        on_negative_empty: OnNegativeEmpty = "deploy",
+        retry: bool = False,
     ) -> Rollout:
         """
         Bring a model server onto the cluster, as ``core.rollout.plan`` decides, without waiting for it.
 
         :param server: what is asked for.
         :param identity: which DAG task asks; its earlier deployments are the equivalents.
-        :param deploy: False turns the candidate down: what serves stays, and is restarted where it is down.
+        :param deploy: the decision: a bool, or an object of :mod:`airflow_provider_seldon.decisions`.
         :param replace: update the newest equivalent in place (its URL stays) instead of adding another.
         :param metrics: metrics of the candidate, recorded on the deployment.
         :param force_conflicts: take over fields that other managers own.
         :param adopt: take over a deployment of the given name that this provider did not make.
         :param order: when, in the order of runs, this deploy belongs; recorded.
         :param fence: refuse to replace what a deploy of a higher order has deployed.
+        :param on_negative: what a negative decision does where a deployment exists, see ``core.rollout.plan``.
+        :param on_negative_empty: the same where none exists.
+        :param retry: this is not the first try of the run, so what an earlier one did counts as done by this one.
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
         :raises NotManagedError: a deployment of that name is somebody else's.
         :raises StaleRunError: a newer run has deployed already.
+        :raises TurnedDownError: the decision is negative, and nothing was to be done then.
         """
         return Deployer(hook=self).deploy(
             server,
@@ -140,6 +150,9 @@ class SeldonHook(SeldonConnectionHook):
             adopt=adopt,
             order=order,
             fence=fence,
+            on_negative=on_negative,
+            on_negative_empty=on_negative_empty,
+            retry=retry,
         )
 
     def complete(self, rollout: Rollout) -> list[str]:
@@ -244,17 +257,45 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Deployer(hook=self).delete(name, wait=wait, timeout=timeout, managed_only=managed_only)
 
-    def stop(self, name: str) -> SeldonDeployment:
+    def roll_back(
+        self, name: str, *, to: str = "previous", by: str = "", order: OrderToken | None = None
+    ) -> Rollout:
         """
-        Scale every predictor of a deployment to zero; its configuration stays.
+        Put a version back that was seen serving, without waiting for it.
 
+        :param to: ``previous``, or a revision among those kept on the deployment.
+        :param by: who asks; the same asking again means the same version, also where it says ``previous``.
+        :param order: when, in the order of runs, this belongs; deploys of older runs do not undo it.
+        :returns: what was done; pass it to :meth:`complete` when it serves.
+        :raises InvalidModelServerError: there is no such version.
+        """
+        return Restorer(hook=self).roll_back(name, to=to, by=by, order=order)
+
+    def undo(self, failed: Rollout, *, delete_created: bool = False) -> Rollout | None:
+        """
+        Put back what served before a rollout that failed, if it still is what that rollout wrote.
+
+        :param delete_created: delete the deployment where this run has created it.
+        :returns: the rollout back, to be waited for; None when there is nothing to wait for.
+        """
+        return Restorer(hook=self).undo(failed, delete_created=delete_created)
+
+    def scale(self, name: str, *, replicas: int | None) -> Rollout:
+        """
+        Set the number of pods of every predictor, without waiting; the next deploy sets the configured one again.
+
+        :param replicas: 0 stops the deployment; None is its configured number.
         :raises NotManagedError: the deployment is somebody else's.
         """
-        return Deployer(hook=self).scale(name, stopped=True)
+        return Restorer(hook=self).scale(name, replicas=replicas)
 
-    def start(self, name: str) -> SeldonDeployment:
+    def stop(self, name: str) -> Rollout:
+        """Scale every predictor of a deployment to zero; its configuration stays."""
+        return self.scale(name, replicas=0)
+
+    def start(self, name: str) -> Rollout:
         """Scale a stopped deployment to its configured replicas, without waiting."""
-        return Deployer(hook=self).scale(name, stopped=False)
+        return self.scale(name, replicas=None)
 
     def predict(
         self,
@@ -316,29 +357,4 @@ class SeldonHook(SeldonConnectionHook):
 
         :raises NotManagedError: naming who owns it.
         """
-        from airflow_provider_seldon.core.identity import is_managed
-
-        if is_managed(deployment):
-            return
-        owners = owners_of(deployment)
-        by = f" but by {', '.join(owners)}" if owners else ""
-        raise NotManagedError(
-            f"SeldonDeployment {self.namespace}/{deployment.name} was not made by this provider{by}; it is left as "
-            "it is. Use another name, or say so explicitly where the operator offers it.",
-            owners=owners,
-        )
-
-
-def owners_of(deployment: SeldonDeployment) -> list[str]:
-    """Name the controllers and field managers found on an object, without the operator's status writes."""
-    metadata = deployment.metadata
-    references: Collection[Any] = (metadata.owner_references or ()) if metadata else ()
-    entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
-    controllers = [f"{_value(one, 'kind')} {_value(one, 'name')}" for one in references]
-    managers = {_value(one, "manager") for one in entries if not _value(one, "subresource")}
-    return [*controllers, *sorted(manager for manager in managers if manager)]
-
-
-def _value(entry: Any, key: str) -> str:
-    value = entry.get(key) if isinstance(entry, Mapping) else getattr(entry, key, None)
-    return str(value or "")
+        refuse_foreign(deployment, self.namespace)

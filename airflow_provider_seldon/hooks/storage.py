@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.remote import FILES
+from airflow_provider_seldon.core.resource import API_VERSION, KIND
 from airflow_provider_seldon.core.storage import (
     WITHOUT_CREDENTIALS,
     StorageConnection,
@@ -18,6 +20,7 @@ from airflow_provider_seldon.core.storage import (
     scheme_of,
     secret_name,
 )
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError
 from airflow_provider_seldon.hooks.mask import mask_values
 
 if TYPE_CHECKING:
@@ -44,10 +47,58 @@ class StorageSecret:
         """Whether this provider makes the Secret."""
         return bool(self.values)
 
-    def ensure(self, client: SeldonClient) -> None:
-        """Write the Secret if this provider makes it."""
+    def ensure(
+        self, client: SeldonClient, owner: SeldonDeployment, *, before: SeldonDeployment | None = None
+    ) -> None:
+        """
+        Write the Secret if this provider makes it, and let it go with its last owner.
+
+        :param owner: the deployment; that it is stored suffices, it need not name the Secret yet.
+        :param before: the deployment as it was found, from which follows whether the Secret is probably there.
+        """
         if self.managed:
-            client.secrets.apply(self.name, self.values)
+            client.secrets.ensure(
+                self.name,
+                self.values,
+                owner=owner.name,
+                uid=owner.uid,
+                api_version=API_VERSION,
+                kind=KIND,
+                known=before is not None and self.name in storage_secrets_of(before),
+            )
+
+
+def storage_secrets_of(deployment: SeldonDeployment) -> frozenset[str]:
+    """Return the names of the Secrets that a deployment uses, and that its last proven version would use."""
+    holders = [
+        holder
+        for predictor in deployment.predictors
+        for holder in (*predictor.nodes, predictor.explainer)
+        if holder is not None
+    ]
+    proven = ProvenVersion.last_of(deployment)
+    named = [*(holder.env_secret_ref_name for holder in holders), proven.secret_name if proven else None]
+    return frozenset(name for name in named if name)
+
+
+def release_unused(client: SeldonClient, name: str, candidates: Collection[str]) -> list[str]:
+    """
+    Give up the Secrets that a deployment does not use any more. Call it once its new version serves.
+
+    Only then, because until then the old version, or a rollback to it, still reads the old Secret.
+
+    :param name: of the deployment; what it uses now is looked up, if there is any candidate.
+    :param candidates: names of Secrets that it used before.
+    :returns: names of the Secrets that were deleted; one with other users stays.
+    """
+    if not candidates:
+        return []
+    try:
+        deployment = client.get(name)
+    except DeploymentNotFoundError:
+        return []  # collected by the cluster, with their owner
+    unused = sorted(set(candidates) - storage_secrets_of(deployment))
+    return [secret for secret in unused if client.secrets.release(secret, uid=deployment.uid)]
 
 
 def storage_secret_for(

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow_provider_seldon.core.decision_rules import templatable
+from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.fence import OrderToken
     from airflow_provider_seldon.core.identity import Identity
-    from airflow_provider_seldon.core.info import ModelServerInfo
     from airflow_provider_seldon.core.model_server import ModelServer
-    from airflow_provider_seldon.core.outcome import Outcome
-    from airflow_provider_seldon.hooks.deployer import Rollout
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
-
-#: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
-BACKSTOP = 60.0
+    from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.hooks.rollout import Rollout
 
 
-class SeldonDeployModelOperator(BaseOperator):
+class SeldonDeployModelOperator(SeldonRolloutOperator):
     """
     Continuous deployment of one model as one task.
 
@@ -35,14 +27,16 @@ class SeldonDeployModelOperator(BaseOperator):
     - some, and ``replace``: updates the newest in place (its URL stays), and deletes the others once it serves;
     - the very same version serves already: writes nothing;
     - ``deploy_decision`` is no: keeps what serves, restarts it where it is down, and creates one only if there is
-      none at all, because a model server is to be available at all times.
+      none at all, because a model server is to be available at all times (``on_negative``, ``on_negative_empty``);
+    - the new version does not come to serve: puts back the one that was last seen serving, waits for it, and fails
+      with the diagnosis (``on_failure``).
 
     A retry finds what the earlier try made and goes on with it. What served before keeps serving until the new
     version does, and when that fails.
 
     Returns, and pushes as separate XComs: ``name``, ``namespace``, ``model_name``, ``model_uri``,
-    ``prediction_url``, ``state``, ``action`` (created, updated, unchanged, reused, restarted), ``revision``,
-    ``dag_id``, ``task_id``, ``run_id``. Name and URL are pushed before the wait begins.
+    ``prediction_url``, ``state``, ``action`` (created, updated, unchanged, reused, restarted, kept), ``revision``,
+    ``dag_id``, ``task_id``, ``run_id``, ``decision``. Name and URL are pushed before the wait begins.
 
     :param model_name: name of the model; together with DAG and task it says which deployments are equivalent.
     :param model_uri: where the model files are (``s3://``, ``gs://``, ``pvc://``, a path for ``local``).
@@ -54,20 +48,23 @@ class SeldonDeployModelOperator(BaseOperator):
     :param manifest: a whole SeldonDeployment, its spec or a graph instead: dict, YAML text, or a ``.yaml`` file
         (templated).
     :param name: name of the deployment; made from DAG, task and model when left out.
-    :param namespace: namespace; the connection's when left out.
-    :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param deploy_decision: bool, or a template or XCom that renders to one.
-    :param replace: False adds a deployment per DAG run instead of replacing.
+    :param deploy_decision: bool, a template or XCom that renders to one, an object of
+        :mod:`airflow_provider_seldon.decisions`, or a function of its ``Evidence``.
+    :param on_negative: when the decision is no and a deployment exists: ``ensure_running`` (reuse it, restart it
+        where it is down), ``keep`` it as it is, ``skip`` or ``fail`` the task.
+    :param on_negative_empty: when it is no and none exists: ``deploy`` all the same, ``skip`` or ``fail``.
     :param metrics: metrics of the candidate (name -> number), recorded on the deployment.
+    :param replace: False adds a deployment per DAG run instead of replacing.
     :param wait_for_available: wait until the applied version serves; False returns after the write.
-    :param timeout: seconds to wait.
-    :param deferrable: wait in the triggerer instead of on a worker.
-    :param failure_policy: what fails a rollout before the time is over, where it should differ from the defaults:
-        fields of :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
+    :param on_failure: when the new version does not come to serve: ``rollback`` to the one last seen serving, where
+        there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this run, else roll back. Only
+        what this task wrote is touched.
     :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
         backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
     :param force_conflicts: take over fields that other field managers own.
     :param adopt: take over a deployment called ``name`` that this provider did not make.
+    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``: see
+        :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every operator.
     """
 
     template_fields: Sequence[str] = (
@@ -99,21 +96,18 @@ class SeldonDeployModelOperator(BaseOperator):
         model_server: Mapping[str, Any] | None = None,
         manifest: Mapping[str, Any] | str | None = None,
         name: str | None = None,
-        namespace: str | None = None,
-        seldon_conn_id: str = "seldon_default",
         deploy_decision: Any = True,
-        replace: bool = True,
+        on_negative: OnNegative = "ensure_running",
+        on_negative_empty: OnNegativeEmpty = "deploy",
         metrics: Mapping[str, float] | str | None = None,
+        replace: bool = True,
         wait_for_available: bool = True,
-        timeout: float = 600.0,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        failure_policy: Mapping[str, Any] | None = None,
+        on_failure: Literal["rollback", "keep", "delete_if_created"] = "rollback",
         on_stale: Literal["skip", "fail", "deploy"] = "skip",
         force_conflicts: bool = False,
         adopt: bool = False,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
         self.model_name = model_name
         self.model_uri = model_uri
@@ -123,25 +117,16 @@ class SeldonDeployModelOperator(BaseOperator):
         self.model_server = model_server
         self.manifest = manifest
         self.name = name
-        self.namespace = namespace
-        self.seldon_conn_id = seldon_conn_id
-        self.deploy_decision = deploy_decision
-        self.replace = replace
+        self.deploy_decision = templatable(deploy_decision)
+        self.on_negative = on_negative
+        self.on_negative_empty = on_negative_empty
         self.metrics = metrics
+        self.replace = replace
         self.wait_for_available = wait_for_available
-        self.timeout = timeout
-        self.deferrable = deferrable
-        self.failure_policy = failure_policy
+        self.on_failure = on_failure
         self.on_stale = on_stale
         self.force_conflicts = force_conflicts
         self.adopt = adopt
-
-    @cached_property
-    def hook(self) -> SeldonHook:
-        """The hook of ``seldon_conn_id`` in ``namespace``."""
-        from airflow_provider_seldon.hooks.seldon import SeldonHook
-
-        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy and wait; see the class."""
@@ -149,77 +134,46 @@ class SeldonDeployModelOperator(BaseOperator):
         self.namespace = self.namespace or server.namespace
         rollout = self._deploy(context, server)
         self._announce(context, rollout)
-        if not (rollout.in_flight and self.wait_for_available):
-            return self._result(rollout, rollout.info)
-        deadline = time.time() + self.timeout
-        if self.deferrable:
-            self._defer(rollout, deadline)
-        outcome = self.hook.wait_for(
-            rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
-        )
-        return self._finish(rollout, outcome)
+        if not rollout.in_flight:
+            self.hook.complete(rollout)
+        elif self.wait_for_available:
+            return self.wait_for(rollout)
+        return self.result(rollout)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the deferral with what the trigger reported."""
-        from airflow_provider_seldon.core.outcome import Outcome
-        from airflow_provider_seldon.hooks.deployer import Rollout
-
-        outcome = Outcome.from_json(event)
-        self.namespace = outcome.namespace
-        return self._finish(Rollout.from_json(event["handoff"]), outcome)
+    def undo(self, rollout: Rollout) -> Rollout | None:
+        """Do what ``on_failure`` says."""
+        if self.on_failure == "keep":
+            return None
+        return self.hook.undo(rollout, delete_created=self.on_failure == "delete_if_created")
 
     def _deploy(self, context: Context, server: ModelServer) -> Rollout:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_provider_seldon.exceptions import StaleRunError
+        from airflow_provider_seldon.exceptions import StaleRunError, TurnedDownError
 
         try:
             return self.hook.deploy_model(
                 server,
                 identity=self._identity(context, server),
-                deploy=self._decision(),
+                deploy=self._decision(context),
                 replace=self.replace,
                 metrics=self._metrics(),
                 force_conflicts=self.force_conflicts,
                 adopt=self.adopt,
-                order=self._order(context),
+                order=self.order(context),
                 fence=self.on_stale != "deploy",
+                on_negative=self.on_negative,
+                on_negative_empty=self.on_negative_empty,
+                retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
             )
         except StaleRunError as error:
             if self.on_stale == "skip":
                 raise AirflowSkipException(str(error)) from error
             raise
-
-    def _defer(self, rollout: Rollout, deadline: float) -> None:
-        from datetime import timedelta
-
-        from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
-
-        self.defer(
-            trigger=SeldonDeploymentTrigger(
-                seldon_conn_id=self.seldon_conn_id,
-                namespace=self.hook.namespace,
-                name=rollout.name,
-                expected=rollout.expected.to_json(),
-                deadline=deadline,
-                failure_policy=self.failure_policy,
-                # dag.test() hands only the event to the resumed method, so everything travels with it.
-                handoff=rollout.to_json(),
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time()) + BACKSTOP),
-        )
-
-    def _finish(self, rollout: Rollout, outcome: Outcome) -> dict[str, Any]:
-        self.hook.raise_for_outcome(outcome)
-        self.hook.complete(rollout)
-        return self._result(rollout, dataclasses.replace(rollout.info, state=outcome.state))
-
-    def _result(self, rollout: Rollout, info: ModelServerInfo) -> dict[str, Any]:
-        self.log.info(
-            "%s %s/%s: %s", info.action, info.namespace, info.name, info.prediction_url or info.state
-        )
-        return info.to_dict()
+        except TurnedDownError as error:
+            if error.skip:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def _announce(self, context: Context, rollout: Rollout) -> None:
         """Push what identifies the deployment before waiting, so that it is known if the task dies now."""
@@ -263,25 +217,19 @@ class SeldonDeployModelOperator(BaseOperator):
             map_index=task_instance.map_index if task_instance.map_index is not None else -1,
         )
 
-    def _order(self, context: Context) -> OrderToken | None:
-        from airflow_provider_seldon.core.fence import OrderToken
+    def _decision(self, context: Context) -> Any:
+        from airflow_provider_seldon.core.decision_rules import templatable
 
-        run = context["dag_run"]
-        moment = run.logical_date or getattr(run, "run_after", None)
-        return OrderToken.of(moment, run.run_id) if moment else None
+        # Airflow 2.11 leaves an XCom as it is when what it resolves to is false.
+        resolve = getattr(self.deploy_decision, "resolve", None)
+        return templatable(resolve(context) if resolve else self.deploy_decision)
 
-    def _decision(self) -> bool:
-        from airflow_provider_seldon.core.decision import parse_decision
+    def _metrics(self) -> dict[str, float]:
         from airflow_provider_seldon.core.errors import InvalidRequestError
-        from airflow_provider_seldon.exceptions import DeployDecisionError
+        from airflow_provider_seldon.core.metrics import parse_metrics
+        from airflow_provider_seldon.exceptions import InvalidModelServerError
 
         try:
-            return parse_decision(self.deploy_decision)
+            return parse_metrics(self.metrics)
         except InvalidRequestError as error:
-            raise DeployDecisionError(str(error)) from None
-
-    def _metrics(self) -> dict[str, float] | None:
-        import json
-
-        metrics = json.loads(self.metrics) if isinstance(self.metrics, str) and self.metrics else self.metrics
-        return {key: float(value) for key, value in metrics.items()} if isinstance(metrics, Mapping) else None
+            raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None

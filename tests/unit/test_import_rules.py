@@ -29,6 +29,7 @@ LAYERS = {
     "triggers": {"core", "kube", "hooks", "triggers", "exceptions"},
     "sensors": {"core", "kube", "hooks", "triggers", "links", "sensors", "exceptions"},
     "operators": {"core", "kube", "hooks", "triggers", "links", "operators", "exceptions"},
+    "decisions.py": {"core"},
     "serving": {"core", "serving"},
     "local": {"core", "local"},
     "exceptions.py": {"core"},
@@ -65,7 +66,7 @@ PURE = {
         "textwrap",
         "types",
     ),
-    *("typing", "urllib.parse", "pydantic", "pydantic_core", "yaml", PACKAGE),
+    *("typing", "urllib.parse", "zlib", "pydantic", "pydantic_core", "yaml", PACKAGE),
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today"}
 

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 
 import pytest
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.core.rollout import Action, LastAvailable, is_scaled_to_zero, newest_first, plan
+from airflow_provider_seldon.core.rollout import Action, is_scaled_to_zero, newest_first, plan
 
 WHO = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="run-1")
 DEFAULT_NAME = WHO.deployment_name(replace=True)
@@ -46,7 +46,7 @@ def stored(
     if created:
         metadata["creationTimestamp"] = created
     if proved:
-        metadata["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = LastAvailable.of(made).to_json()
+        metadata["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(made).to_json()
     if not managed:
         metadata["labels"].pop(ids.LABEL_MANAGED_BY)
     if predictor:
@@ -97,7 +97,7 @@ class TestDeploy:
 
     def test_version_that_was_proved_before_the_present_one_is_not_the_present_one(self):
         there = stored(2, proved=False)
-        there.annotations[ids.ANNOTATION_LAST_AVAILABLE] = LastAvailable.of(request(1)).to_json()
+        there.annotations[ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         assert plan(request(2), [there]).action is Action.UPDATE
 
     def test_changed_replicas_are_a_change(self):
@@ -177,7 +177,7 @@ class TestDoNotDeploy:
 
     def test_what_failed_goes_back_to_what_was_last_seen_serving(self):
         broken = stored(2, proved=False, state="Failed", predictor={"annotations": {"x": "y"}})
-        broken.annotations[ids.ANNOTATION_LAST_AVAILABLE] = LastAvailable.of(request(1)).to_json()
+        broken.annotations[ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         decided = plan(request(3), [broken], deploy=False)
         assert decided.action is Action.RESTART
         assert uri(decided.deployment) == "gs://iris/1"
@@ -188,7 +188,7 @@ class TestDoNotDeploy:
     def test_storage_secret_that_came_from_a_connection_stays(self):
         manifest = stored(2, proved=False, state="Failed").to_manifest()
         manifest["spec"]["predictors"][0]["graph"]["envSecretRefName"] = "from-connection"
-        manifest["metadata"]["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = LastAvailable.of(
+        manifest["metadata"]["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(
             request(1)
         ).to_json()
         decided = plan(request(3), [SeldonDeployment.from_manifest(manifest)], deploy=False)
@@ -209,7 +209,7 @@ class TestDoNotDeploy:
 
     def test_what_is_on_its_way_is_waited_for_and_not_rolled_back(self):
         coming = stored(2, proved=False, state="Creating")
-        coming.annotations[ids.ANNOTATION_LAST_AVAILABLE] = LastAvailable.of(request(1)).to_json()
+        coming.annotations[ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         decided = plan(request(3), [coming], deploy=False)
         assert decided.action is Action.RESTART
         assert uri(decided.deployment) == "gs://iris/2"
@@ -264,18 +264,6 @@ def test_newest_is_by_creation_time_and_then_by_name():
 )
 def test_scaled_to_zero_is_told_from_the_spec(predictor: dict[str, Any], asleep: bool):
     assert is_scaled_to_zero(stored(predictor=predictor)) is asleep
-
-
-def test_last_available_survives_json():
-    seen = LastAvailable.of(request(1))
-    assert LastAvailable.from_json(seen.to_json()) == seen
-    assert json.loads(seen.to_json()) == {"revision": seen.revision, "config": server(1).to_config()}
-    assert seen.revision == request(1).annotations[ids.ANNOTATION_REVISION]
-
-
-@pytest.mark.parametrize("text", [None, "", "null", "[]", "{", '{"revision": 1, "config": []}'])
-def test_last_available_that_cannot_be_read_was_never_recorded(text: str | None):
-    assert LastAvailable.from_json(text) == LastAvailable(revision="")
 
 
 def test_a_plan_changes_none_of_its_arguments():

@@ -1,0 +1,24 @@
+"""
+Decision objects for ``deploy_decision``::
+
+    from airflow_provider_seldon.decisions import AllOf, BeatsServing, MetricThreshold
+
+    SeldonDeployModelOperator(
+        metrics="{{ ti.xcom_pull(task_ids='evaluate') | tojson }}",
+        deploy_decision=AllOf(MetricThreshold("auc", at_least=0.8), BeatsServing("auc", minimum_gain=0.01)),
+        ...
+    )
+
+Cheap to import at DAG parse: pure Python, neither Airflow nor Kubernetes.
+"""
+
+from airflow_provider_seldon.core.decision import Decision, Evidence
+from airflow_provider_seldon.core.decision_rules import (
+    AllOf,
+    AnyOf,
+    AskFunction,
+    BeatsServing,
+    MetricThreshold,
+)
+
+__all__ = ["AllOf", "AnyOf", "AskFunction", "BeatsServing", "Decision", "Evidence", "MetricThreshold"]

@@ -1,0 +1,222 @@
+"""
+Writing to a deployment that is there already: putting an earlier version back, and scaling.
+
+Every write here is made on what was just read (its resource version is the precondition), so nothing that another
+writer did in between is lost. What was written is waited for by the caller, and recorded as seen serving by
+``Deployer.complete``, like a deploy.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.fence import OrderToken
+from airflow_provider_seldon.core.history import (
+    ProvenVersion,
+    json_object,
+    secret_in_use,
+    version_to_restore,
+)
+from airflow_provider_seldon.core.identity import Identity
+from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.objects import items_at
+from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.rollout import Action, carried_annotations
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeploymentNotFoundError,
+    InvalidModelServerError,
+)
+from airflow_provider_seldon.hooks.deployer import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.hooks.rollout import Rollout
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+
+class Restorer:
+    """
+    Rolls back and scales through a hook.
+
+    :param hook: the connection; its client's namespace applies.
+    """
+
+    def __init__(self, *, hook: SeldonHook) -> None:
+        self._hook = hook
+        self._client = hook.client
+
+    def undo(self, failed: Rollout, *, delete_created: bool) -> Rollout | None:
+        """
+        Put back what served before a rollout that failed; touch nothing that somebody else wrote since.
+
+        :param delete_created: delete the deployment where this run created it.
+        :returns: the rollout back, to be waited for; None when there is nothing to go back to, or nothing of this
+            rollout's left.
+        """
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                current = self._client.get(failed.name)
+            except DeploymentNotFoundError:
+                return None
+            if not failed.is_still(current):
+                log.info("%s was written to by somebody else meanwhile; left as it is", failed.name)
+                return None
+            try:
+                if delete_created and failed.action == Action.CREATE:
+                    self._client.delete(
+                        failed.name, uid=current.uid, resource_version=_resource_version(current)
+                    )
+                    log.info("Deleted %s, which this run has created", failed.name)
+                    return None
+                return self._put_back(current)
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("%s changed meanwhile; looking again", failed.name)
+        return None
+
+    def roll_back(self, name: str, *, to: str, by: str, order: OrderToken | None) -> Rollout:
+        """See :meth:`SeldonHook.roll_back`."""
+        return self._retried(lambda: self._roll_back(self._client.get(name), to=to, by=by, order=order))
+
+    def scale(self, name: str, *, replicas: int | None) -> Rollout:
+        """See :meth:`SeldonHook.scale`."""
+        return self._retried(lambda: self._scale(self._client.get(name), replicas))
+
+    def _put_back(self, current: SeldonDeployment) -> Rollout | None:
+        last = ProvenVersion.last_of(current)
+        if last is None or last.revision == current.annotations.get(ids.ANNOTATION_REVISION):
+            return None
+        wanted = last.rebuilt(current)
+        if wanted is None:
+            log.warning("The version that last served cannot be built again from its annotation")
+            return None
+        log.info("Rolling %s back to revision %s, which was last seen serving", current.name, last.revision)
+        return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
+
+    def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
+        self._hook.require_managed(current)
+        done = json_object(current.annotations.get(ids.ANNOTATION_ROLLED_BACK))
+        # A retry must not take "previous" for the version that its first try has gone back from.
+        again = bool(by) and done.get("by") == by and done.get("asked") == to
+        try:
+            version = version_to_restore(current, str(done["to"]) if again else to)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        present = current.annotations.get(ids.ANNOTATION_REVISION, "")
+        left = str(done.get("from", "")) if again else present
+        record = json.dumps({"asked": to, "by": by, "from": left, "to": version.revision})
+        annotations = {ids.ANNOTATION_ROLLED_BACK: record}
+        if order:
+            # A late retry of the run that is rolled back must not undo this.
+            annotations[ids.ANNOTATION_ORDER] = str(order)
+        wanted = version.rebuilt(current, annotations=annotations)
+        if wanted is None:
+            raise InvalidModelServerError(
+                f"Nothing was rolled back: revision {version.revision} of {current.name} was not made from a "
+                "configuration that this version of the provider can read."
+            )
+        if again and present == wanted.annotations[ids.ANNOTATION_REVISION]:
+            return self._waiting(
+                current, current, Action.ROLL_BACK, "an earlier try wrote it", withdrawn=left
+            )
+        log.info("Rolling %s back from revision %s to %s", current.name, present, version.revision)
+        reason = f"back from revision {present} to {version.revision}"
+        return self._write(current, wanted, Action.ROLL_BACK, reason, withdrawn=left)
+
+    def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
+        self._hook.require_managed(current)
+        try:
+            server = ModelServer.from_deployment(current)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was scaled:\n{error}") from None
+        annotations = carried_annotations(current)
+        built = server.to_deployment(
+            identity=Identity.of(current), secret_name=secret_in_use(current), annotations=annotations
+        )
+        wanted = _scaled(built, current.name, replicas)
+        count = "its configured replicas" if replicas is None else f"{replicas} replicas"
+        if wanted.annotations[ids.ANNOTATION_REVISION] == current.annotations.get(ids.ANNOTATION_REVISION):
+            return self._waiting(current, current, Action.SCALE, f"it has {count} already")
+        log.info("Scaling %s to %s", current.name, count)
+        return self._write(current, wanted, Action.SCALE, f"scaled to {count}")
+
+    def _write(
+        self,
+        current: SeldonDeployment,
+        wanted: SeldonDeployment,
+        action: Action,
+        reason: str,
+        *,
+        withdrawn: str = "",
+    ) -> Rollout:
+        stored = self._client.apply(wanted, resource_version=_resource_version(current))
+        return self._waiting(current, stored, action, reason, withdrawn=withdrawn)
+
+    def _waiting(
+        self,
+        before: SeldonDeployment,
+        stored: SeldonDeployment,
+        action: Action,
+        reason: str,
+        *,
+        withdrawn: str = "",
+    ) -> Rollout:
+        return Rollout(
+            name=stored.name,
+            action=str(action),
+            reason=reason,
+            info=self._hook.get_model_server_info(stored, action=str(action)),
+            expected=Expectation.of(stored, before=before),
+            # Another number of pods is no other version of the model.
+            last_available="" if action is Action.SCALE else ProvenVersion.of(stored).to_json(),
+            withdrawn=withdrawn,
+        )
+
+    def _retried(self, write: Callable[[], Rollout]) -> Rollout:
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                return write()
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("Changed meanwhile; looking again (%s)", error)
+                conflict = error
+        raise conflict
+
+
+def _scaled(built: SeldonDeployment, name: str, replicas: int | None) -> SeldonDeployment:
+    """Return a deployment with so many pods of each predictor; None for as many as it is configured with."""
+    manifest = copy.deepcopy(built.to_manifest())
+    manifest["metadata"]["name"] = name
+    if replicas is not None:
+        for predictor in items_at(manifest, "spec", "predictors"):
+            _set_replicas(predictor, replicas)
+        # What is stored is no longer what the configuration says, and must not pass for "unchanged".
+        manifest["metadata"]["annotations"][ids.ANNOTATION_REVISION] = ids.deployment_revision(manifest)
+    return SeldonDeployment.from_manifest(manifest)
+
+
+def _set_replicas(predictor: Mapping[str, Any], replicas: int) -> None:
+    components = items_at(predictor, "componentSpecs")
+    if any(one.get("hpaSpec") or one.get("kedaSpec") for one in components):
+        raise InvalidModelServerError(
+            f"Nothing was scaled: an autoscaler (hpaSpec, kedaSpec) decides on the replicas of predictor "
+            f"{predictor.get('name')!r}. Change its limits with a deploy."
+        )
+    holders = [one for one in components if "replicas" in one]
+    for holder in (predictor, *holders):
+        holder["replicas"] = replicas  # type: ignore[index]
+
+
+def _resource_version(deployment: SeldonDeployment) -> str | None:
+    return deployment.metadata.resource_version if deployment.metadata else None

@@ -1,0 +1,67 @@
+"""What a write to a deployment leaves to be done, as a value that can travel with a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.info import ModelServerInfo
+from airflow_provider_seldon.core.objects import number_at
+from airflow_provider_seldon.core.resource import SeldonDeployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """
+    What was done to a deployment, and what is left to do when it serves.
+
+    :param name: name of the deployment.
+    :param action: a :class:`core.rollout.Action` value: what the task's run did, its earlier tries included.
+    :param reason: sentence for the log that says why that action.
+    :param info: what is known about the deployment right after the write.
+    :param expected: how the applied version is recognised.
+    :param superseded: name -> uid of deployments to delete once it serves.
+    :param last_available: annotation value to record once it serves; "" for nothing to record.
+    :param in_flight: whether there is a rollout to wait for.
+    :param withdrawn: revision that a rollback goes back from; "" for none.
+    """
+
+    name: str
+    action: str
+    reason: str
+    info: ModelServerInfo
+    expected: Expectation
+    superseded: Mapping[str, str] = field(default_factory=dict)
+    last_available: str = ""
+    in_flight: bool = True
+    withdrawn: str = ""
+
+    def is_still(self, current: SeldonDeployment) -> bool:
+        """Return whether ``current`` is what this rollout wrote: nobody has written another spec since."""
+        generation = number_at(current.to_manifest(), "metadata", "generation")
+        return (
+            current.uid == self.expected.uid
+            and current.annotations.get(ids.ANNOTATION_REVISION) == self.info.revision
+            and current.annotations.get(ids.ANNOTATION_RUN_ID, "") == self.info.run_id
+            and self.expected.generation in (None, generation)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {
+            **vars(self),
+            "action": str(self.action),
+            "info": self.info.to_dict(),
+            "expected": self.expected.to_json(),
+            "superseded": dict(self.superseded),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Rollout:
+        """Read what :meth:`to_json` returned; unknown keys are ignored, so that versions can differ."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        info, expected = ModelServerInfo(**data["info"]), Expectation.from_json(data["expected"])
+        return cls(**{**known, "info": info, "expected": expected})

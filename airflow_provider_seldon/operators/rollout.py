@@ -1,0 +1,152 @@
+"""What deploying, rolling back and scaling have in common: one write, and the wait until it serves."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_seldon.triggers.deferral import SeldonTask
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.core.fence import OrderToken
+    from airflow_provider_seldon.core.outcome import Outcome
+    from airflow_provider_seldon.hooks.rollout import Rollout
+
+
+class SeldonRolloutOperator(SeldonTask, BaseOperator):
+    """
+    Base of the operators that write to a deployment and wait for it, on a worker or in the triggerer.
+
+    A subclass writes in ``execute`` and hands what it did to :meth:`wait_for`. What happens when the rollout fails is
+    :meth:`undo`: whatever that does is waited for as well, before the task fails.
+
+    :param namespace: namespace; the connection's when left out.
+    :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
+    :param timeout: seconds to wait; a rollback gets as many again.
+    :param deferrable: wait in the triggerer instead of on a worker.
+    :param failure_policy: what fails a rollout before the time is over, where it should differ from the defaults:
+        fields of :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
+    """
+
+    def __init__(
+        self,
+        *,
+        namespace: str | None = None,
+        seldon_conn_id: str = "seldon_default",
+        timeout: float = 600.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        failure_policy: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("multiple_outputs", True)
+        super().__init__(**kwargs)
+        self.namespace = namespace
+        self.seldon_conn_id = seldon_conn_id
+        self.timeout = timeout
+        self.deferrable = deferrable
+        self.failure_policy = failure_policy
+
+    def wait_for(self, rollout: Rollout, failure: Outcome | None = None) -> dict[str, Any]:
+        """
+        Wait until a rollout serves, complete it, and return the task's result.
+
+        :param failure: of an earlier rollout that this one makes good; it is raised in the end.
+        """
+        deadline = time.time() + self.timeout
+        if self.deferrable:
+            self.defer_until(
+                deadline,
+                name=rollout.name,
+                expected=rollout.expected.to_json(),
+                handoff={**rollout.to_json(), "failure": failure.to_json() if failure else None},
+            )
+        outcome = self.hook.wait_for(
+            rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
+        )
+        return self._finish(rollout, outcome, failure)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the deferral with what the trigger reported."""
+        from airflow_provider_seldon.core.outcome import Outcome
+        from airflow_provider_seldon.hooks.rollout import Rollout
+
+        outcome = Outcome.from_json(event)
+        self.namespace = outcome.namespace
+        handoff = event["handoff"]
+        failure = Outcome.from_json(handoff["failure"]) if handoff.get("failure") else None
+        return self._finish(Rollout.from_json(handoff), outcome, failure)
+
+    def undo(self, rollout: Rollout) -> Rollout | None:
+        """Undo a rollout that failed; return what is to be waited for, None when there is nothing."""
+        return None
+
+    def result(self, rollout: Rollout) -> dict[str, Any]:
+        """Log and return what the task returns."""
+        info = rollout.info
+        self.log.info(
+            "%s %s/%s: %s", info.action, info.namespace, info.name, info.prediction_url or info.state
+        )
+        return info.to_dict()
+
+    def order(self, context: Context) -> OrderToken | None:
+        """Return when, in the order of runs, this task's run belongs."""
+        from airflow_provider_seldon.core.fence import OrderToken
+
+        run = context["dag_run"]
+        moment = run.logical_date or getattr(run, "run_after", None)
+        return OrderToken.of(moment, run.run_id) if moment else None
+
+    def _finish(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
+        from airflow_provider_seldon.core.outcome import Ending
+
+        if failure is not None:
+            self._fail_rolled_back(rollout, outcome, failure)
+        if outcome.ending in {Ending.FAILED, Ending.TIMEOUT}:
+            self._undo(rollout, outcome)
+        self.hook.raise_for_outcome(outcome)
+        self.hook.complete(rollout)
+        return self.result(
+            dataclasses.replace(rollout, info=dataclasses.replace(rollout.info, state=outcome.state))
+        )
+
+    def _undo(self, rollout: Rollout, outcome: Outcome) -> None:
+        """Undo and wait for it; an undo that does not work must not hide why it was needed."""
+        from airflow_provider_seldon.exceptions import RolloutError, SeldonError
+
+        try:
+            back = self.undo(rollout)
+        except SeldonError as error:
+            try:
+                self.hook.raise_for_outcome(outcome)
+            except RolloutError as failed:
+                raise failed.amended(f"Rolling back was not possible: {error}") from None
+            raise
+        if back is not None:
+            self.log.error("%s: %s", outcome.reason, outcome.message)
+            self.wait_for(back, outcome)
+
+    def _fail_rolled_back(self, back: Rollout, outcome: Outcome, failure: Outcome) -> None:
+        from airflow_provider_seldon.core.outcome import Ending
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        revision = back.info.revision
+        serves = outcome.ending is Ending.READY
+        if serves:
+            self.hook.complete(back)
+        try:
+            self.hook.raise_for_outcome(failure)
+        except RolloutError as error:
+            if serves:
+                raise error.amended(
+                    f"Rolled back to revision {revision}, which serves.", rolled_back_to=revision
+                ) from None
+            raise error.amended(
+                f"Rolled back to revision {revision}, but that does not serve either: {outcome.reason}: "
+                f"{outcome.message}."
+            ) from None

@@ -1,0 +1,56 @@
+"""What operators and the sensor share: the hook of their arguments, and handing the wait over to the triggerer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+#: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
+BACKSTOP = 60.0
+
+
+class SeldonTask:
+    """
+    Mixin for tasks with ``seldon_conn_id``, ``namespace``, ``failure_policy`` and a method ``execute_complete``.
+
+    It has no constructor; the attributes are those of the class that it is mixed into.
+    """
+
+    seldon_conn_id: str
+    namespace: str | None
+    failure_policy: Mapping[str, Any] | None
+
+    @cached_property
+    def hook(self) -> SeldonHook:
+        """The hook of ``seldon_conn_id`` in ``namespace``."""
+        from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
+
+    def defer_until(self, deadline: float, **wait: Any) -> None:
+        """
+        Leave the worker; the task goes on in ``execute_complete``.
+
+        :param deadline: epoch seconds at which the wait ends.
+        :param wait: further arguments of ``SeldonDeploymentTrigger``. What the resumed method needs goes into
+            ``handoff``: ``dag.test()`` hands only the event to it.
+        """
+        from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
+
+        self.defer(  # type: ignore[attr-defined]
+            trigger=SeldonDeploymentTrigger(
+                seldon_conn_id=self.seldon_conn_id,
+                namespace=self.hook.namespace,
+                deadline=deadline,
+                failure_policy=self.failure_policy,
+                **wait,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(0.0, deadline - time.time()) + BACKSTOP),
+        )
