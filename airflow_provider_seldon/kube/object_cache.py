@@ -29,6 +29,10 @@ _METADATA = (
 _CONTAINER = ("name", "image", "command", "args", "env")
 
 
+#: Resource version, and compressed JSON. A tuple of these two is nothing that the garbage collector has to visit.
+Packed = tuple[str, bytes]
+
+
 class Entry:
     """One deployment's part of the cache, and who wants to know of changes to it."""
 
@@ -36,18 +40,18 @@ class Entry:
 
     def __init__(self) -> None:
         self.listeners: set[Callable[[], None]] = set()
-        self._deployment: _Packed | None = None
-        self._children: dict[str, _Packed] = {}
+        self._deployment: Packed | None = None
+        self._children: dict[str, Packed] = {}
 
     @property
     def deployment(self) -> Object | None:
         """The SeldonDeployment; None when there is none."""
-        return self._deployment.unpack() if self._deployment else None
+        return _unpack(self._deployment) if self._deployment else None
 
     @property
     def children(self) -> list[Object]:
         """The Kubernetes Deployments that belong to a SeldonDeployment of this name."""
-        return [packed.unpack() for packed in self._children.values()]
+        return [_unpack(packed) for packed in self._children.values()]
 
     @property
     def empty(self) -> bool:
@@ -80,9 +84,8 @@ class ObjectCache:
     def put_deployment(self, manifest: Object) -> None:
         """Take note of a SeldonDeployment; one that is known already, or older, changes nothing."""
         entry = self.entry(name_of(manifest))
-        packed = _Packed(manifest, _trimmed_deployment)
-        if packed.is_newer_than(entry._deployment):
-            entry._deployment = packed
+        if _is_newer(manifest, entry._deployment):
+            entry._deployment = _pack(manifest, _trimmed_deployment(manifest))
             entry._wake()
 
     def drop_deployment(self, name: str) -> None:
@@ -103,9 +106,8 @@ class ObjectCache:
             return
         self._owners[name] = owner
         entry = self.entry(owner)
-        packed = _Packed(manifest, _trimmed_child)
-        if packed.is_newer_than(entry._children.get(name)):
-            entry._children[name] = packed
+        if _is_newer(manifest, entry._children.get(name)):
+            entry._children[name] = _pack(manifest, _trimmed_child(manifest))
             entry._wake()
 
     def drop_child(self, name: str) -> None:
@@ -129,29 +131,14 @@ class ObjectCache:
             self._entries.pop(name, None)
 
 
-class _Packed:
-    """An object as compressed JSON, with its version."""
+def _pack(manifest: Object, trimmed: Object) -> Packed:
+    text = json.dumps(trimmed, separators=(",", ":"))
+    return text_at(manifest, "metadata", "resourceVersion"), zlib.compress(text.encode(), 1)
 
-    __slots__ = ("_data", "_manifest", "_trim", "version")
 
-    def __init__(self, manifest: Object, trim: Callable[[Object], dict[str, Any]]) -> None:
-        self.version = text_at(manifest, "metadata", "resourceVersion")
-        self._data = b""
-        self._manifest: Object | None = manifest
-        self._trim = trim
-
-    def is_newer_than(self, other: _Packed | None) -> bool:
-        """Whether this replaces ``other``; packs it if so."""
-        if other is not None and not _is_newer(self.version, other.version):
-            return False
-        text = json.dumps(self._trim(self._manifest or {}), separators=(",", ":"))
-        self._data = zlib.compress(text.encode(), 1)
-        self._manifest = None
-        return True
-
-    def unpack(self) -> Object:
-        data: dict[str, Any] = json.loads(zlib.decompress(self._data))
-        return data
+def _unpack(packed: Packed) -> Object:
+    data: dict[str, Any] = json.loads(zlib.decompress(packed[1]))
+    return data
 
 
 def owner_of(child: Object) -> str:
@@ -165,15 +152,19 @@ def owner_of(child: Object) -> str:
     return named or text_at(child, "metadata", "labels", ID_LABEL)
 
 
-def _is_newer(version: str, known: str) -> bool:
+def _is_newer(manifest: Object, known: Packed | None) -> bool:
     """
-    Resource versions are opaque but for equality; where both are numbers, as with etcd, the order is used as well.
+    Whether an object is another version than the one that is known, and not an older one.
 
+    Resource versions are opaque but for equality; where both are numbers, as with etcd, their order is used as well.
     It keeps a watch that begins a little in the past from showing what was seen already.
     """
-    if version.isdigit() and known.isdigit():
-        return int(version) > int(known)
-    return version != known or not version
+    if known is None:
+        return True
+    version, before = text_at(manifest, "metadata", "resourceVersion"), known[0]
+    if version.isdigit() and before.isdigit():
+        return int(version) > int(before)
+    return version != before or not version
 
 
 def _trimmed_deployment(manifest: Object) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -55,10 +54,13 @@ class Snapshot:
 class Subscription:
     """One waiter's view of the namespace."""
 
+    __slots__ = ("_changed", "_sleeping", "_watch", "name")
+
     def __init__(self, watch: NamespaceWatch, name: str) -> None:
         self.name = name
         self._watch = watch
-        self._changed = asyncio.Event()
+        self._changed = True
+        self._sleeping: asyncio.Future[None] | None = None
 
     @property
     def trouble(self) -> str:
@@ -72,7 +74,11 @@ class Subscription:
 
     def wake(self) -> None:
         """Note that something changed."""
-        self._changed.set()
+        if not self._watch.readable:  # still being read for the first time
+            return
+        self._changed = True
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
 
     def snapshot(self) -> Snapshot | None:
         """
@@ -80,16 +86,22 @@ class Subscription:
 
         :raises SeldonError: the namespace cannot be watched, now or later.
         """
-        self._changed.clear()
+        self._changed = False
         return self._watch.snapshot(self.name)
 
     async def changed(self, timeout: float) -> None:
         """Return when something has changed since the last snapshot, or after that many seconds."""
-        try:
-            async with asyncio.timeout(max(0.0, timeout)):
-                await self._changed.wait()
-        except TimeoutError:
+        if self._changed:
             return
+        loop = asyncio.get_running_loop()
+        # A future and a timer, and not an Event in a timeout: thousands sleep here, and each counts.
+        self._sleeping = sleeping = loop.create_future()
+        timer = loop.call_later(max(0.0, timeout), _end, sleeping)
+        try:
+            await sleeping
+        finally:
+            timer.cancel()
+            self._sleeping = None
 
     async def read(self) -> Object | None:
         """Return the SeldonDeployment as it is stored this moment; None when there is none."""
@@ -138,6 +150,11 @@ class NamespaceWatch:
     def size(self) -> int:
         """How many subscriptions there are."""
         return len(self._subscriptions)
+
+    @property
+    def readable(self) -> bool:
+        """Whether a snapshot can be had, or the reason why it never will."""
+        return self._error is not None or all(self._synced.values())
 
     @property
     def trouble(self) -> str:
@@ -277,25 +294,41 @@ class _Shared:
 _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def subscribe(
-    access: ClusterAccess, namespace: str, name: str, *, tuning: Tuning | None = None
-) -> AsyncIterator[Subscription]:
+class subscribe:  # noqa: N801 - used as a function
     """
     Watch one deployment, together with all others who watch one in that namespace.
+
+    An asynchronous context manager that gives a ``Subscription``.
 
     :param access: the cluster and who we are there.
     :param name: of the deployment; it need not exist.
     :param tuning: how patient the watch is; counts for whoever opens it.
     """
-    shared = _BY_LOOP.setdefault(asyncio.get_running_loop(), _Shared())
-    watch = shared.join(access, namespace, tuning or Tuning())
-    subscription = watch.add(name)
-    try:
-        yield subscription
-    finally:
-        watch.remove(subscription)
-        await shared.leave(access, namespace, watch)
+
+    __slots__ = ("_access", "_name", "_namespace", "_subscription", "_tuning", "_watch")
+
+    def __init__(
+        self, access: ClusterAccess, namespace: str, name: str, *, tuning: Tuning | None = None
+    ) -> None:
+        self._access = access
+        self._namespace = namespace
+        self._name = name
+        self._tuning = tuning
+
+    async def __aenter__(self) -> Subscription:
+        shared = _BY_LOOP.setdefault(asyncio.get_running_loop(), _Shared())
+        self._watch = shared.join(self._access, self._namespace, self._tuning or Tuning())
+        self._subscription = self._watch.add(self._name)
+        return self._subscription
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watch.remove(self._subscription)
+        await _BY_LOOP[asyncio.get_running_loop()].leave(self._access, self._namespace, self._watch)
+
+
+def _end(sleeping: asyncio.Future[None]) -> None:
+    if not sleeping.done():
+        sleeping.set_result(None)
 
 
 def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

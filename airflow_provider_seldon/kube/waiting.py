@@ -90,18 +90,24 @@ class _Waiter:
 
     async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
         """Go on until there is a final verdict, or the deadline."""
-        while True:
-            seen = subscription.snapshot()
-            if seen is None:
-                verdict = self._nothing_yet(subscription)
-            else:
-                seen, verdict = await self._judge_and_look_closer(seen, subscription)
-            if verdict.phase in (Phase.DELETED, Phase.REPLACED):
-                seen, verdict = await self._confirm(seen, subscription)
-            now = time.time()
-            if verdict.final or now >= deadline:
-                return self.outcome(namespace, verdict, seen)
-            await subscription.changed(self._pause(verdict, now, deadline, subscription.company))
+        # While it sleeps, a wait holds nothing of what it saw: there may be thousands.
+        while not isinstance(step := await self._step(subscription, namespace, deadline), Outcome):
+            await subscription.changed(step)
+        return step
+
+    async def _step(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome | float:
+        """Return how the wait ended, or for how many seconds to wait for a change."""
+        seen = subscription.snapshot()
+        if seen is None:
+            verdict = self._nothing_yet(subscription)
+        else:
+            seen, verdict = await self._judge_and_look_closer(seen, subscription)
+        if verdict.phase in (Phase.DELETED, Phase.REPLACED):
+            seen, verdict = await self._confirm(seen, subscription)
+        now = time.time()
+        if verdict.final or now >= deadline:
+            return self.outcome(namespace, verdict, seen)
+        return self._pause(verdict, now, deadline, subscription.company)
 
     def judge(self, seen: Snapshot, pods: list[Object] | None) -> Verdict:
         """Judge, remember, and tell."""
