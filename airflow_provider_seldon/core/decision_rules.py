@@ -162,6 +162,10 @@ class AllOf(tuple[Any, ...]):
         """Make it of its parts, as Airflow does again when it has rendered them."""
         return super().__new__(cls, _parts(cls.__name__, parts))
 
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what a copy is made of; Airflow copies operators with all that they hold."""
+        return tuple(self)
+
     def decide(self, evidence: Evidence) -> Decision:
         """Ask the parts."""
         yes = []
