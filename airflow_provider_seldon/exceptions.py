@@ -193,3 +193,13 @@ class PredictionError(SeldonError):
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ModelFilesError(SeldonError):
+    """A trained model's files are missing, or are not what its server reads; nothing was copied."""
+
+    retryable = False
+
+
+class ModelChangedError(SeldonError):
+    """A file of a trained model changed while it was copied; the copy is not complete and is not served."""

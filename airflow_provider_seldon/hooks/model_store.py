@@ -1,0 +1,243 @@
+"""
+Where copies of trained models are kept for serving: one folder per content, and a marker beside each.
+
+    <target>/3f2a9c01d7be/model.joblib     the copy; its name is a hash of what is in it
+    <target>/3f2a9c01d7be.json             the marker; written last, so a copy without one is not complete
+
+Works through Airflow's ``ObjectStoragePath``, so on any storage that Airflow knows, also on object stores, which
+cannot rename: there a single object appears as a whole or not at all. Elsewhere a file is written under another
+name first. So whatever has its name is whole, and an interrupted copy is continued, not begun again.
+
+What this does *not* do: decide what a copy looks like (``core.layout``) or which ones may go (``staging``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.exceptions import ModelChangedError, ModelFilesError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+#: Hexadecimal digits of the content's SHA-256 that name a copy.
+DIGITS = 12
+#: Bytes that are read and written at once.
+CHUNK = 4 * 1024 * 1024
+
+#: Storage in which an object appears as a whole, and which knows no folders.
+_OBJECT_STORES = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "oss", "memory"}
+)
+_COPYING, _COMPLETE, _DELETING = "copying", "complete", "deleting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A file of a trained model: where it is, and what is in it."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedCopy:
+    """
+    What the marker of a copy says.
+
+    :param digest: name of the copy.
+    :param files: path below the copy -> size in bytes.
+    :param version: number of the version directory that was made for it, if one was.
+    :param source: where it was copied from.
+    :param used_at: epoch seconds of the last staging that came to this copy.
+    :param state: ``complete``, or ``deleting`` while it is being removed.
+    """
+
+    digest: str
+    files: Mapping[str, int] = field(default_factory=dict)
+    version: int | None = None
+    source: str = ""
+    used_at: float = 0.0
+    state: str = _COMPLETE
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was copied and nothing is being deleted."""
+        return self.state == _COMPLETE
+
+
+class ModelSource:
+    """
+    The file or folder that a training wrote.
+
+    :param path: its place.
+    :raises ModelFilesError: there is nothing.
+    """
+
+    def __init__(self, path: ObjectStoragePath) -> None:
+        self._path = path
+        self._fs = path.fs
+        self._root = str(path.path).rstrip("/")
+        if self._fs.isfile(self._root):
+            self._root, _, name = self._root.rpartition("/")
+            self.files: list[str] = [name]
+        else:
+            found = self._fs.find(self._root) if self._fs.exists(self._root) else []
+            self.files = [file.removeprefix(self._root).lstrip("/") for file in found]
+        if not self.files:
+            raise ModelFilesError(f"There is no model at {path}: neither a file nor a folder with files.")
+
+    def read(self, file: str) -> Iterator[bytes]:
+        """Yield the content of a file."""
+        with self._fs.open(f"{self._root}/{file}", "rb") as stream:
+            while chunk := stream.read(CHUNK):
+                yield chunk
+
+    def described(self, file: str) -> SourceFile:
+        """Read a file once to learn what is in it."""
+        digest, size = hashlib.sha256(), 0
+        for chunk in self.read(file):
+            digest.update(chunk)
+            size += len(chunk)
+        return SourceFile(path=file, size=size, sha256=digest.hexdigest())
+
+
+class ModelStore:
+    """
+    The copies below one place.
+
+    :param path: the place; it need not exist.
+    """
+
+    def __init__(self, path: ObjectStoragePath) -> None:
+        self._fs = path.fs
+        self._root = str(path.path).rstrip("/")
+        self._protocol = str(path.protocol or "file")
+        self._whole_objects = self._protocol in _OBJECT_STORES
+
+    @property
+    def uri(self) -> str:
+        """The place as a model URI: without the Airflow connection's id, which rclone would take for a bucket."""
+        return f"{self._protocol}://{self._root if self._protocol == 'file' else self._root.lstrip('/')}"
+
+    def find(self, digest: str) -> StagedCopy | None:
+        """Return a copy that is complete and whose files are all there."""
+        found = self._marker(digest)
+        if found is None or not found.complete:
+            return None
+        there = self._sizes(digest)
+        return found if all(there.get(path) == size for path, size in found.files.items()) else None
+
+    def copies(self) -> list[StagedCopy]:
+        """Return the copies that have a marker, the last used one first."""
+        self._fs.invalidate_cache()
+        if not self._fs.exists(self._root):
+            return []
+        names = (str(entry).rstrip("/").rpartition("/")[2] for entry in self._fs.ls(self._root, detail=False))
+        digests = [
+            match[1] for name in names if (match := re.fullmatch(rf"([0-9a-f]{{{DIGITS}}})\.json", name))
+        ]
+        found = [copy for digest in digests if (copy := self._marker(digest)) is not None]
+        return sorted(found, key=lambda copy: (copy.used_at, copy.digest), reverse=True)
+
+    def version_begun(self, digest: str) -> int | None:
+        """Return the version directory that an interrupted copy has made already."""
+        numbers = [first for path in self._sizes(digest) if (first := path.partition("/")[0]).isdecimal()]
+        return int(numbers[0]) if numbers else None
+
+    def copy(self, source: ModelSource, files: Mapping[str, SourceFile], copy: StagedCopy) -> StagedCopy:
+        """
+        Copy files to where they will be served from, and mark the copy as complete.
+
+        A file that is there already was copied by an earlier try.
+
+        :param files: path below the copy -> file of the source.
+        :raises ModelChangedError: a file of the source has changed since it was looked at.
+        """
+        there = self._sizes(copy.digest)
+        for path, file in files.items():
+            if there.get(path) != file.size:
+                self._write(f"{self._root}/{copy.digest}/{path}", source, file)
+        return self._mark(replace(copy, files={path: file.size for path, file in files.items()}))
+
+    def touch(self, copy: StagedCopy) -> StagedCopy:
+        """Note that a copy has been asked for again, so that it is not among the oldest."""
+        return self._mark(copy)
+
+    def delete(self, copy: StagedCopy) -> bool:
+        """
+        Delete a copy, unless it has been asked for since it was listed.
+
+        The marker says so first: a copy whose deletion is interrupted is not complete any more.
+        """
+        current = self._marker(copy.digest)
+        if current is None or current.used_at != copy.used_at:
+            return False
+        self._mark(replace(copy, state=_DELETING), used_at=copy.used_at)
+        folder = f"{self._root}/{copy.digest}"
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm(folder, recursive=True)
+        self._fs.rm(f"{folder}.json")
+        return True
+
+    def _write(self, path: str, source: ModelSource, file: SourceFile) -> None:
+        if not self._whole_objects:
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        first = path if self._whole_objects else f"{path}.{_COPYING}-{uuid.uuid4().hex[:8]}"
+        digest = hashlib.sha256()
+        # What goes wrong inside leaves the block with an exception, so an object store discards what it was sent.
+        with self._fs.open(first, "wb") as stream:
+            for chunk in source.read(file.path):
+                digest.update(chunk)
+                stream.write(chunk)
+            if digest.hexdigest() != file.sha256:
+                self._discard(stream)
+                raise ModelChangedError(
+                    f"{file.path} changed while it was copied; nothing serves the copy. Let the training write each "
+                    "model to a place of its own, and stage it when it is done."
+                )
+        if first != path:
+            self._fs.mv(first, path)
+
+    @staticmethod
+    def _discard(stream: Any) -> None:
+        """Keep an object store from making an object of what was written."""
+        if callable(discard := getattr(stream, "discard", None)):
+            with contextlib.suppress(Exception):
+                discard()
+
+    def _sizes(self, digest: str) -> dict[str, int]:
+        folder = f"{self._root}/{digest}"
+        self._fs.invalidate_cache()
+        found = self._fs.find(folder, detail=True) if self._fs.exists(folder) else {}
+        plain = {
+            str(path).partition(f"{digest}/")[2]: int(info.get("size") or 0) for path, info in found.items()
+        }
+        return {path: size for path, size in plain.items() if f".{_COPYING}-" not in path}
+
+    def _marker(self, digest: str) -> StagedCopy | None:
+        try:
+            with self._fs.open(f"{self._root}/{digest}.json", "rb") as stream:
+                data = json.loads(stream.read())
+        except (FileNotFoundError, ValueError):
+            return None
+        if not isinstance(data, dict) or data.get("digest") != digest:
+            return None
+        return StagedCopy(
+            **{key: value for key, value in data.items() if key in StagedCopy.__dataclass_fields__}
+        )
+
+    def _mark(self, copy: StagedCopy, *, used_at: float | None = None) -> StagedCopy:
+        marked = replace(copy, used_at=time.time() if used_at is None else used_at)
+        with self._fs.open(f"{self._root}/{copy.digest}.json", "wb") as stream:
+            stream.write(json.dumps(asdict(marked), sort_keys=True).encode())
+        return marked
