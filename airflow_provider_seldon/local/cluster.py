@@ -189,7 +189,10 @@ class LocalSeldon:
             shutil.rmtree(self._folder, ignore_errors=True)
         if self._janitor is not None and self._janitor.stdin is not None:
             self._janitor.stdin.close()
-            await asyncio.to_thread(self._janitor.wait)
+            for _ in range(100):  # it has nothing left to do
+                if self._janitor.poll() is not None:
+                    break
+                await asyncio.sleep(0.02)
 
     def __enter__(self) -> LocalSeldon:
         started: Future[None] = Future()

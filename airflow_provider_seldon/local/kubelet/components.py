@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 
 from airflow_provider_seldon.local.api import Manifest
-from airflow_provider_seldon.local.controllers.manifests import dig
 
 from .translation import BadRequestError, from_v2, to_v2
 
@@ -66,18 +65,24 @@ class Component:
     ) -> Manifest:
         if verb == "send-feedback":
             return {"data": {"tensor": {"shape": [0], "values": []}}, "meta": {}}
-        try:
-            request = to_v2(body, outputs=_outputs(unit))
-        except BadRequestError as error:
-            raise ComponentCallError(unit=self.name, status=400, body=str(error)) from error
-        url = f"{self.url}/v2/models/{self.name}/infer"
-        async with session.post(url, json=request, timeout=_TIMEOUT) as response:
+        wanted = _outputs(unit)
+        for outputs in wanted:
             try:
-                return from_v2(await self._message(response), request=body)
+                request = to_v2(body, outputs=outputs)
+            except BadRequestError as error:
+                raise ComponentCallError(unit=self.name, status=400, body=str(error)) from error
+            url = f"{self.url}/v2/models/{self.name}/infer"
+            try:
+                async with session.post(url, json=request, timeout=_TIMEOUT) as response:
+                    answer = await self._message(response)
             except ComponentCallError as error:
+                if outputs is not wanted[-1]:
+                    continue
                 raise ComponentCallError(
                     unit=self.name, status=error.status, body=_gist(error.body)
                 ) from error
+            return from_v2(answer, request=body, booster=unit.get("implementation") == "XGBOOST_SERVER")
+        raise AssertionError("there is always an output to ask for")
 
     async def _message(self, response: aiohttp.ClientResponse) -> Manifest:
         text = await response.text()
@@ -108,8 +113,14 @@ def _gist(body: str) -> str:
     return lines[-1] if lines else body
 
 
-def _outputs(unit: Mapping[str, Any]) -> tuple[str, ...]:
-    """The output that Seldon's server would give: scikit-learn's defaults to ``predict_proba``."""
-    if dig(unit, "implementation") != "SKLEARN_SERVER":
-        return ()
-    return (parameter(unit, "method", "predict_proba"),)
+def _outputs(unit: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The outputs to ask for, one try after the other: what Seldon's own server would answer.
+
+    scikit-learn's defaults to ``predict_proba``; XGBoost's answers with the booster's raw prediction, which are
+    probabilities for a classifier and values for a regressor.
+    """
+    if unit.get("implementation") == "SKLEARN_SERVER":
+        return [(parameter(unit, "method", "predict_proba"),)]
+    if unit.get("implementation") == "XGBOOST_SERVER":
+        return [("predict_proba",), ("predict",)]
+    return [()]

@@ -267,6 +267,9 @@ class Container:
         if error.reason == "CreateContainerConfigError":
             self._warn("Failed", f"Error: {error.message}")
             return
+        if error.reason == "ContainerCreating":
+            self._warn("FailedMount", error.message)
+            return
         self._warn("InspectFailed" if error.reason == "InvalidImageName" else "Failed", error.message)
         self._warn("Failed", f"Error: {error.reason}")
 

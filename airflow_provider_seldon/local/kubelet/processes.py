@@ -12,6 +12,7 @@ import asyncio
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -173,9 +174,17 @@ class ProcessSandbox:
 
     def _start_initializer(self, container: Manifest, env: Mapping[str, str], log: ContainerLog) -> Run:
         source, target = (self._volumes.substitute(container, str(word)) for word in container["args"][:2])
-        stores = self._runtime.options.object_stores
-        work = asyncio.to_thread(copy_model, source, Path(target), env=env, stores=stores, log=log)
-        return TaskRun(asyncio.ensure_future(work))
+        stopped = threading.Event()
+        work = asyncio.to_thread(
+            copy_model,
+            source,
+            Path(target),
+            env=env,
+            stores=self._runtime.options.object_stores,
+            log=log,
+            stopped=stopped,
+        )
+        return TaskRun(asyncio.ensure_future(work), stopped)
 
     async def _start_mlserver(
         self, container: Manifest, program: Program, env: dict[str, str], log: ContainerLog
@@ -250,8 +259,9 @@ class InProcessRun:
 class TaskRun:
     """A container that is played by a piece of work with an exit code."""
 
-    def __init__(self, work: asyncio.Future[int]) -> None:
+    def __init__(self, work: asyncio.Future[int], stopped: threading.Event) -> None:
         self._work = work
+        self._stopped = stopped
 
     async def wait(self) -> Exit:
         """Until the work is done."""
@@ -262,5 +272,6 @@ class TaskRun:
         return None
 
     async def stop(self, grace: float) -> None:
-        """Give up on it; a thread cannot be ended, but it only copies files."""
-        self._work.cancel()
+        """Ask the work to give up, and wait until it has."""
+        self._stopped.set()
+        await asyncio.wait([self._work], timeout=grace)

@@ -9,6 +9,7 @@ object stores for which a directory stands in (``LocalOptions.object_stores``). 
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ def copy_model(
     env: Mapping[str, str],
     stores: Mapping[str, ObjectStore],
     log: ContainerLog,
+    stopped: threading.Event,
 ) -> int:
     """Copy a model; returns the exit code.
 
@@ -44,6 +46,7 @@ def copy_model(
     :param env: variables of the initializer
     :param stores: directories that stand for object stores, by rclone's type
     :param log: where its output goes
+    :param stopped: set by another thread to give up between two files
     """
     try:
         path = _resolve(source, _IMAGE_ENV | dict(env), stores)
@@ -63,7 +66,7 @@ def copy_model(
         _print(log, "CRITICAL", f"Failed to copy: directory not found: {source}")
         return _NO_SUCH_DIRECTORY
     try:
-        count = _copy(path, target)
+        count = _copy(path, target, stopped)
     except OSError as error:
         _print(log, "ERROR", f"Attempt 1/3 failed with 1 errors and: {error}")
         _print(log, "CRITICAL", f"Failed to copy: {error}")
@@ -72,13 +75,17 @@ def copy_model(
     return 0
 
 
-def _copy(path: Path, target: Path) -> int:
-    target.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        shutil.copy2(path, target / path.name)
-        return 1
-    shutil.copytree(path, target, dirs_exist_ok=True)
-    return sum(1 for entry in target.rglob("*") if entry.is_file())
+def _copy(path: Path, target: Path, stopped: threading.Event) -> int:
+    """Copy a file or a directory; the number of files."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    root = path.parent if path.is_file() else path
+    for file in files:
+        if stopped.is_set():
+            raise InterruptedError("context canceled")
+        copied = target / file.relative_to(root)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copied)
+    return len(files)
 
 
 def _resolve(source: str, env: Mapping[str, str], stores: Mapping[str, ObjectStore]) -> Path:

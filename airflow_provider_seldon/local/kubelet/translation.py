@@ -43,21 +43,20 @@ def to_v2(body: Mapping[str, Any], *, outputs: Sequence[str] = ()) -> Manifest:
     return request
 
 
-def from_v2(
-    answer: Mapping[str, Any], *, request: Mapping[str, Any], class_names: Sequence[str] = ()
-) -> Manifest:
+def from_v2(answer: Mapping[str, Any], *, request: Mapping[str, Any], booster: bool = False) -> Manifest:
     """The Seldon message for an inference response, in the form of the request (ndarray or tensor).
 
     :param request: the Seldon message that was answered
-    :param class_names: names of the columns; default ``t:0``, ``t:1``...
+    :param booster: answer as an XGBoost booster does: of two classes only the probability of the second
     """
     output = dig(answer, "outputs", 0, default={})
     shape = [int(size) for size in output.get("shape") or []]
     flat = _flatten(output.get("data") or [])[1]
+    if booster and len(shape) == 2 and shape[1] == 2:
+        shape, flat = shape[:1], flat[1::2]
     if len(shape) == 2 and shape[1] == 1 and output.get("name") == "predict":
         shape = shape[:1]  # MLServer makes a column of what Seldon's servers answer as a list
-    names = list(class_names) or ([f"t:{index}" for index in range(shape[1])] if len(shape) > 1 else [])
-    data: Manifest = {"names": names}
+    data: Manifest = {"names": [f"t:{index}" for index in range(shape[1])] if len(shape) > 1 else []}
     if dig(request, "data", "tensor"):
         data["tensor"] = {"shape": shape, "values": flat}
     else:

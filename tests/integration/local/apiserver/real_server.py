@@ -1,0 +1,122 @@
+"""A kube-apiserver that nobody here wrote, started from ``KUBEBUILDER_ASSETS`` (the envtest convention).
+
+The directory holds the executables ``etcd`` and ``kube-apiserver``. No controllers run: nothing is collected.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import requests
+import urllib3
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from airflow_provider_seldon.local.apiserver import crd
+
+ASSETS = "KUBEBUILDER_ASSETS"
+TOKEN = "real-server-token"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RealServer:
+    """etcd and kube-apiserver with the SeldonDeployment definition installed."""
+
+    def __init__(self, assets: str) -> None:
+        self._assets = Path(assets)
+        self._folder = Path(tempfile.mkdtemp(prefix="real-apiserver-"))
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.url = ""
+
+    def start(self) -> None:
+        """Start both and wait until the definition is served."""
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        etcd, peer, port = _free_port(), _free_port(), _free_port()
+        self._write_files()
+        self._run(
+            "etcd",
+            f"--data-dir={self._folder / 'etcd'}",
+            f"--listen-client-urls=http://127.0.0.1:{etcd}",
+            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            "--unsafe-no-fsync",
+        )
+        self._run(
+            "kube-apiserver",
+            f"--etcd-servers=http://127.0.0.1:{etcd}",
+            f"--cert-dir={self._folder / 'certificates'}",
+            f"--secure-port={port}",
+            "--bind-address=127.0.0.1",
+            "--service-cluster-ip-range=10.0.0.0/16",
+            "--service-account-issuer=https://localhost",
+            f"--service-account-key-file={self._folder / 'key.pub'}",
+            f"--service-account-signing-key-file={self._folder / 'key.pem'}",
+            "--disable-admission-plugins=ServiceAccount",
+            "--authorization-mode=RBAC",
+            f"--token-auth-file={self._folder / 'tokens.csv'}",
+        )
+        self.url = f"https://127.0.0.1:{port}"
+        self._wait("/readyz")
+        definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        self._request("POST", definitions, crd.definition())
+        self._wait("/apis/machinelearning.seldon.io/v1/seldondeployments")
+
+    def stop(self) -> None:
+        """Stop both and remove what they wrote."""
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=20)
+            process.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write_files(self) -> None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = serialization.Encoding.PEM
+        (self._folder / "key.pem").write_bytes(
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        (self._folder / "key.pub").write_bytes(
+            key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+        (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+
+    def _run(self, name: str, *arguments: str) -> None:
+        log = (self._folder / f"{name}.log").open("wb")
+        self._processes.append(
+            subprocess.Popen([self._assets / name, *arguments], stdout=log, stderr=log, cwd=self._folder)
+        )
+
+    def _request(self, method: str, path: str, body: object = None) -> int:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        answer = requests.request(
+            method, self.url + path, json=body, headers=headers, verify=False, timeout=10
+        )
+        return answer.status_code
+
+    def _wait(self, path: str) -> None:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            with suppress(requests.RequestException):
+                if self._request("GET", path) == 200:
+                    return
+            time.sleep(0.2)
+        raise TimeoutError(f"{self.url}{path} is not served; see the logs in {self._folder}")
+
+
+def assets() -> str | None:
+    """Return the directory of the executables, when there is one."""
+    return os.environ.get(ASSETS)
