@@ -7,7 +7,8 @@ failed (``readiness``) nor reads anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("object not found", "there is nothing at the model URI: check it, and that the model was stored there"),
     ("No such file or directory", "a file is missing at the model URI: check the layout that the server expects "
      "(SKLEARN_SERVER: model.joblib)"),
+    ("Is a directory", "the file that the server expects is not at the model URI: check its name and layout "
+     "(SKLEARN_SERVER: model.joblib)"),
     ("ImagePullBackOff", "the image cannot be pulled: check its name, tag and pull secret"),
     ("ErrImagePull", "the image cannot be pulled: check its name, tag and pull secret"),
     ("InvalidImageName", "the image's name is not a valid reference"),
@@ -41,6 +44,9 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("ModuleNotFoundError", "the image lacks a Python package that the model needs"),
     ("CrashLoopBackOff", "the container ends as soon as it has started: see its log"),
 )  # fmt: skip
+
+
+_ERROR = re.compile(r"\b(ERROR|FATAL|CRITICAL|Error:|Exception:|panic:|Failed to|No such file)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +83,34 @@ def findings(pods: Sequence[Object]) -> list[Finding]:
     return sorted(found, key=lambda one: (one.exit_code is None, one.reason == "NotReady"))
 
 
+def telling_lines(log: Sequence[str], most: int) -> list[str]:
+    """
+    Return the lines of a log that tell why it ended: the last traceback or error, else the last lines.
+
+    Many servers (MLServer among them) go on to log an orderly shutdown after the error that ended them.
+
+    :param most: how many lines at the most.
+    """
+    start = _last(log, lambda line: line.startswith("Traceback (most recent call last)"))
+    if start is not None:
+        end = next(
+            (at for at in range(start + 1, len(log)) if log[at] and not log[at][0].isspace()), len(log) - 1
+        )
+        return list(log[max(start, end - most + 1) : end + 1])
+    error = _last(log, lambda line: bool(_ERROR.search(line)))
+    if error is None:
+        return list(log[-most:])
+    return list(log[max(0, error - most // 2) : error + most // 2])
+
+
 def hint(*texts: str) -> str:
     """Return what to do about the first known cause named in the texts, "" when none is known."""
     whole = "\n".join(texts)
     return next((advice for pattern, advice in HINTS if pattern in whole), "")
+
+
+def _last(log: Sequence[str], matches: Callable[[str], bool]) -> int | None:
+    return next((at for at in range(len(log) - 1, -1, -1) if matches(log[at])), None)
 
 
 def _of_pod(pod: Object) -> Iterator[Finding]:

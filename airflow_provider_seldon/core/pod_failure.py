@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from airflow_provider_seldon.core.child_revision import template_stamp
 from airflow_provider_seldon.core.failure import FailurePolicy
+from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.core.objects import (
     Object,
     condition,
@@ -59,20 +61,26 @@ def pod_problems(child: Object, pods: Sequence[Object], policy: FailurePolicy) -
 
 
 def newest_pods(child: Object, pods: Sequence[Object]) -> list[Object]:
-    """Return the living pods of a Deployment's newest ReplicaSet."""
+    """
+    Return the living pods of a Deployment's newest ReplicaSet; none when it has none yet.
+
+    A stamp in the Deployment's template is found again in the pods made from it. Without one, the Deployment's own
+    condition names the ReplicaSet, and failing that the latest pod tells which it is.
+    """
+    stamp = template_stamp(child)
     by_set: dict[str, list[Object]] = {}
     for pod in pods:
         replica_set = text_at(controller(pod), "name")
         dead = text_at(pod, "metadata", "deletionTimestamp") or text_at(pod, "status", "phase") == "Failed"
-        if not dead and replica_set.rpartition("-")[0] == name_of(child):
+        other = stamp and text_at(pod, "metadata", "annotations", ANNOTATION_REVISION) != stamp
+        if not dead and not other and replica_set.rpartition("-")[0] == name_of(child):
             by_set.setdefault(replica_set, []).append(pod)
-    if not by_set:
-        return []
-    told = text_at(condition(child, "Progressing"), "message")  # ReplicaSet "iris-6d4b" is progressing.
-    for replica_set in by_set:
-        if f'"{replica_set}"' in told:
-            return by_set[replica_set]
-    return max(by_set.values(), key=lambda group: max(_created(pod) for pod in group))
+    # ReplicaSet "iris-6d4b" is progressing.
+    _, _, told = text_at(condition(child, "Progressing"), "message").partition('"')
+    named = told.partition('"')[0]
+    if named in by_set or (named and not stamp):
+        return by_set.get(named, [])
+    return max(by_set.values(), key=lambda group: max(_created(pod) for pod in group), default=[])
 
 
 def _problems_of(pod: Object, key: str, policy: FailurePolicy) -> Iterator[PodProblem]:
@@ -102,8 +110,8 @@ def _container_problems(
     if grace is not None:
         said = f"{where} cannot start: {reason}" + (f": {message}" if message else "")
         yield PodProblem(reason=reason, message=said, key=f"{key}:{name}:waiting", grace=grace)
-    ended = _last_end(container)
-    if not ended or container.get("ready") is True or _ended_well(container):
+    ended = _last_end(container, initial=initial)
+    if not ended or container.get("ready") is True or (initial and _ended_well(container)):
         return
     failures = count_at(container, "restartCount") + bool(mapping_at(container, "state", "terminated"))
     initializer = initial and name.endswith(INITIALIZER_SUFFIX)
@@ -120,11 +128,15 @@ def _container_problems(
     )
 
 
-def _last_end(container: Object) -> Object:
-    """Return the latest failed end of a container; empty when it never failed."""
+def _last_end(container: Object, *, initial: bool) -> Object:
+    """
+    Return the latest bad end of a container; empty when there was none.
+
+    A server is not to end at all: MLServer ends with 0 when its model cannot be loaded.
+    """
     for state in ("state", "lastState"):
         ended = mapping_at(container, state, "terminated")
-        if ended and number_at(ended, "exitCode") != 0:
+        if ended and not (initial and number_at(ended, "exitCode") == 0):
             return ended
     return {}
 

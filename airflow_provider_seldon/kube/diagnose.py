@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from airflow_provider_seldon.core.diagnosis import Finding, findings, hint
+from airflow_provider_seldon.core.diagnosis import Finding, findings, hint, telling_lines
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.kube.client import SeldonClient
 
-#: Lines of a container's log that are shown.
-LOG_LINES = 15
+#: Lines of a container's log that are read, and that are shown.
+LOG_READ = 300
+LOG_SHOWN = 15
 #: Findings and events that are shown.
 MOST_FINDINGS = 3
 MOST_EVENTS = 5
@@ -50,9 +51,9 @@ def _lines(client: SeldonClient, name: str) -> Iterator[str]:
 def _log(client: SeldonClient, finding: Finding) -> list[str]:
     try:
         lines = client.pods.logs(
-            finding.pod, container=finding.container, tail=LOG_LINES, previous=finding.previous_log
+            finding.pod, container=finding.container, tail=LOG_READ, previous=finding.previous_log
         )
-        return list(lines)
+        return telling_lines(list(lines), LOG_SHOWN)
     except SeldonError as error:
         return [f"(no log: {error})"]
 

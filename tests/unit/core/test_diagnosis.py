@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_seldon.core.diagnosis import findings, hint
+from airflow_provider_seldon.core.diagnosis import findings, hint, telling_lines
 
 
 def pod(name: str = "iris-0", **status: Any) -> dict[str, Any]:
@@ -107,3 +107,27 @@ def test_what_ended_comes_before_what_waits() -> None:
 
 def test_no_known_cause_gives_no_hint() -> None:
     assert hint("all is well") == ""
+
+
+def test_the_error_is_shown_even_when_an_orderly_shutdown_follows_it() -> None:
+    log = [
+        "INFO - starting",
+        "ERROR - Some of the models failed to load during startup!",
+        "Traceback (most recent call last):",
+        '  File "server.py", line 1, in start',
+        "    await load()",
+        "IsADirectoryError: [Errno 21] Is a directory: '/mnt/models'",
+        *["INFO - shutting down"] * 20,
+    ]
+    assert telling_lines(log, 10) == log[2:6]
+    assert telling_lines(log, 2) == log[4:6]
+
+
+def test_without_a_traceback_the_last_error_and_what_is_around_it_is_shown() -> None:
+    log = [*["INFO - before"] * 5, "ERROR : iris: Failed to copy: NoSuchKey", *["INFO - after"] * 30]
+    assert log[5] in telling_lines(log, 6)
+    assert len(telling_lines(log, 6)) == 6
+
+
+def test_without_any_error_the_last_lines_are_shown() -> None:
+    assert telling_lines(["a", "b", "c"], 2) == ["b", "c"]
