@@ -111,6 +111,8 @@ def get_provider_info() -> dict[str, object]:
                     package + ".operators.deploy",
                     package + ".operators.delete",
                     package + ".operators.predict",
+                    package + ".operators.rollback",
+                    package + ".operators.scale",
                 ],
             }
         ],

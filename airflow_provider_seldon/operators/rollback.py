@@ -1,0 +1,50 @@
+"""Put an earlier version of a model server back, and wait until it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class SeldonRollbackOperator(SeldonRolloutOperator):
+    """
+    Go back to a version that was seen serving; the URL stays.
+
+    The last ten versions that were seen serving are kept on the deployment. The present version keeps serving until the
+    earlier one does, and when that fails. A retry goes back to the same version, also where it says ``previous``.
+    Deploys of runs older than this task's run count as stale afterwards; newer ones deploy as ever.
+
+    Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``rolled_back``.
+
+    :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
+    :param to: ``previous``: what served before the present version, passing over versions that a rollback has gone
+        back from; or the revision of one of the versions that are kept.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`.
+    """
+
+    template_fields: Sequence[str] = ("name", "to", "namespace", "seldon_conn_id")
+    ui_color = "#f5ead9"
+
+    def __init__(self, *, name: str, to: str = "previous", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.to = to
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Roll back and wait; see the class."""
+        task_instance = context["ti"]
+        by = "/".join(
+            str(part)
+            for part in (
+                task_instance.dag_id,
+                task_instance.task_id,
+                task_instance.run_id,
+                task_instance.map_index,
+            )
+        )
+        return self.wait_for(self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context)))

@@ -1,0 +1,52 @@
+"""Stop and start a model server, or give it another number of pods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class SeldonScaleModelOperator(SeldonRolloutOperator):
+    """
+    Set the number of pods of every predictor of a model server, and wait until they serve, or are gone.
+
+    The configuration stays: the next deploy sets its number of pods again. Where an autoscaler (HPA, KEDA) decides, the
+    task fails and nothing is written.
+
+    Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``scaled``.
+
+    :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
+    :param replicas: pods of each predictor; 0 stops the model server, ``configured`` starts it with as many as it
+        was deployed with.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`.
+    """
+
+    template_fields: Sequence[str] = ("name", "replicas", "namespace", "seldon_conn_id")
+    ui_color = "#e6e9f4"
+
+    def __init__(self, *, name: str, replicas: int | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.replicas = replicas
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Scale and wait; see the class."""
+        return self.wait_for(self.hook.scale(self.name, replicas=self._replicas()))
+
+    def _replicas(self) -> int | None:
+        from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+        if self.replicas == "configured":
+            return None
+        text = str(self.replicas).strip()
+        if not text.isdecimal():
+            raise InvalidModelServerError(
+                f"Nothing was scaled: replicas is {self.replicas!r}; give a whole number of 0 or more, or "
+                "'configured'."
+            )
+        return int(text)
