@@ -96,12 +96,14 @@ class Authorizer:
 
     def authenticate(self, header: str) -> User:
         """
-        Return the user of an ``Authorization`` header.
+        Return the user of an ``Authorization`` header; without one, an anonymous user who may do nothing.
 
         :raises StatusError: 401 when tokens are demanded and this is none of them.
         """
         if not self.tokens:
             return User()
+        if not header:
+            return User(name=ANONYMOUS, groups=("system:unauthenticated",))
         scheme, _, token = header.partition(" ")
         name = self.tokens.get(token.strip()) if scheme.lower() == "bearer" else None
         if name is None:
@@ -110,7 +112,21 @@ class Authorizer:
 
     def is_allowed(self, attributes: Attributes, user: User) -> bool:
         """Return whether a user may do something."""
-        return not any(rule.forbids(attributes, user) for rule in tuple(self.deny))
+        return user.name != ANONYMOUS and not any(rule.forbids(attributes, user) for rule in tuple(self.deny))
+
+    def check_path(self, path: str, user: User) -> None:
+        """
+        Check the reading of a path that is no resource.
+
+        :raises StatusError: 403 for an anonymous user, unless it is the version.
+        """
+        if user.name == ANONYMOUS and path.rstrip("/") != "/version":
+            raise status.StatusError(
+                code=403,
+                reason="Forbidden",
+                message=f'forbidden: User "{user.name}" cannot get path "{path}"',
+                details={},
+            )
 
     def check(self, info: RequestInfo, user: User) -> None:
         """

@@ -119,6 +119,7 @@ class Pipeline:
             user_agent=entry.user_agent,
         )
         if info is None:
+            self._authorizer.check_path(request.path, user)
             return self._document(request)
         request[_WARNINGS] = info.warnings
         entry.verb = "apply" if info.is_apply else info.verb

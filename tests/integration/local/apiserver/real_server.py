@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import requests
-import urllib3
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -42,7 +41,6 @@ class RealServer:
 
     def start(self) -> None:
         """Start both and wait until the definition is served."""
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         etcd, peer, port = _free_port(), _free_port(), _free_port()
         self._write_files()
         self._run(
@@ -78,9 +76,11 @@ class RealServer:
         for process in reversed(self._processes):
             process.terminate()
         for process in self._processes:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=20)
-            process.kill()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write_files(self) -> None:
@@ -95,10 +95,10 @@ class RealServer:
         (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
 
     def _run(self, name: str, *arguments: str) -> None:
-        log = (self._folder / f"{name}.log").open("wb")
-        self._processes.append(
-            subprocess.Popen([self._assets / name, *arguments], stdout=log, stderr=log, cwd=self._folder)
-        )
+        with (self._folder / f"{name}.log").open("wb") as log:
+            self._processes.append(
+                subprocess.Popen([self._assets / name, *arguments], stdout=log, stderr=log, cwd=self._folder)
+            )
 
     def _request(self, method: str, path: str, body: object = None) -> int:
         headers = {"Authorization": f"Bearer {TOKEN}"}
