@@ -471,7 +471,13 @@ async def make_pod(here: Cluster, stored: dict[str, object], reason: str) -> Non
         "uid": "rs",
         "controller": True,
     }
-    metadata = {"name": f"{child}-1-a", "labels": {"seldon-deployment-id": name}, "ownerReferences": [owner]}
+    annotations = stored["spec"]["predictors"][0]["annotations"]  # type: ignore[index]
+    metadata = {
+        "name": f"{child}-1-a",
+        "labels": {"seldon-deployment-id": name},
+        "annotations": annotations,
+        "ownerReferences": [owner],
+    }
     path = "/api/v1/namespaces/default/pods"
     container = {"name": "classifier", "image": "x"}
     await here.send(

@@ -256,11 +256,17 @@ class Scenario:
         }
 
     def _pods(self, step: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+        """A pod is of the new template unless it says ``"set": "old"``."""
         pods = step.get("pods")
         if pods is None:
             return None
         names = [one["name"] for one in step.get("deployments") or []] or ["model"]
-        return [_pod(one, self._renamed(str(one.get("deployment", names[0])))) for one in pods]
+        built = []
+        for pod in pods:
+            child = {"name": pod.get("deployment", names[0]), "template_is_for": pod.get("set", "new")}
+            template = self._child(child, "", step)["spec"]["template"]
+            built.append(_pod(pod, self._renamed(str(child["name"])), template["metadata"]["annotations"]))
+        return built
 
     def _renamed(self, name: str) -> str:
         return self._renames.get(name, name)
@@ -270,15 +276,16 @@ def _is_new(child: Mapping[str, Any]) -> bool:
     return str(child.get("template_is_for", "new")).lower() == "new"
 
 
-def _pod(pod: Mapping[str, Any], child: str) -> dict[str, Any]:
+def _pod(pod: Mapping[str, Any], child: str, annotations: Mapping[str, str]) -> dict[str, Any]:
     """A pod is given as Kubernetes has it, or as ``name``, ``set`` (of its ReplicaSet), ``status``."""
-    if "metadata" in pod:
-        return dict(pod)
+    given = pod.get("metadata") or {}
     owner = {"kind": "ReplicaSet", "name": f"{child}-{pod.get('set', 'new')}", "controller": True}
     metadata: dict[str, Any] = {
         "name": pod.get("name", f"{child}-pod"),
         "creationTimestamp": pod.get("created", "2025-01-01T00:00:00Z"),
         "ownerReferences": [owner],
+        "annotations": dict(annotations),
+        **given,
     }
     if pod.get("deletionTimestamp"):
         metadata["deletionTimestamp"] = pod["deletionTimestamp"]

@@ -172,6 +172,15 @@ SCENARIOS = [
         step(30, available(2), [child(generation=2)], "ready"),
     ),
     scenario(
+        "fix-that-has-no-pods-yet",
+        "The fix is being rolled out; all pods that exist so far are those of the broken version.",
+        step(0, creating(3), [rolling(generation=3, replicas=1, updated=0, available=0)], "wait", pods=[
+            {"set": "old", "status": crashed(9)},
+        ]),
+        step(1, creating(3), [rolling(generation=3, replicas=1, updated=0, available=0)], "wait", pods=[]),
+        step(30, available(3), [child(generation=3)], "ready"),
+    ),
+    scenario(
         "pods-before-the-update",
         "The operator has not updated the child yet: what its pods say is about the old version.",
         step(0, available(2), [child(template="old", available=0)], "wait", pods=[{"status": crashed(9)}]),

@@ -219,12 +219,20 @@ def test_pods_that_were_not_read_do_not_reset_what_was_seen_in_them():
         "name": "classifier",
         "state": {"waiting": {"reason": "ErrImagePull", "message": "i/o timeout"}},
     }
-    pod = {"metadata": {"name": "p", "ownerReferences": [owner]}, "status": {"containerStatuses": [waiting]}}
+    pod = {
+        "metadata": {"name": "p", "ownerReferences": [owner], **annotations_of(child)},
+        "status": {"containerStatuses": [waiting]},
+    }
     history = look(deployment, [child], pods=[pod], now=0.0).history
     history = look(deployment, [child], now=30.0, history=history).history
     assert look(deployment, [child], pods=[pod], now=60.0, history=history).phase is Phase.FAILED
     history = look(deployment, [child], pods=[], now=30.0, history=history).history
     assert look(deployment, [child], pods=[pod], now=60.0, history=history).phase is Phase.PENDING
+
+
+def annotations_of(child: dict[str, Any]) -> dict[str, Any]:
+    """What the pods of a child inherit."""
+    return {"annotations": child["spec"]["template"]["metadata"]["annotations"]}
 
 
 def test_failed_names_child_and_pod():
@@ -234,7 +242,7 @@ def test_failed_names_child_and_pod():
     owner = {"kind": "ReplicaSet", "name": "iris-default-0-classifier-1", "controller": True}
     waiting = {"name": "classifier", "state": {"waiting": {"reason": "InvalidImageName", "message": "bad"}}}
     pod = {
-        "metadata": {"name": "pod-7", "ownerReferences": [owner]},
+        "metadata": {"name": "pod-7", "ownerReferences": [owner], **annotations_of(child)},
         "status": {"containerStatuses": [waiting]},
     }
     verdict = look(deployment, [child], pods=[pod])

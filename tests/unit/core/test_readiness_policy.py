@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailureKind, FailurePolicy
+from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.core.pod_failure import newest_pods, pod_problems
 
 CHILD = {"metadata": {"name": "iris"}}
@@ -129,6 +130,23 @@ def test_pods_of_the_replica_set_that_the_deployment_names_are_the_newest():
     pods = [pod("a"), pod("b", replica_set="iris-2", created="2025-02-01T00:00:00Z")]
     assert [one["metadata"]["name"] for one in newest_pods(child, pods)] == ["a"]
     assert [one["metadata"]["name"] for one in newest_pods(CHILD, pods)] == ["b"]
+
+
+def test_replica_set_that_the_deployment_names_may_have_no_pods_yet():
+    message = 'Created new replica set "iris-3"'
+    child = CHILD | {
+        "status": {"conditions": [{"type": "Progressing", "status": "True", "message": message}]}
+    }
+    assert newest_pods(child, [pod("a")]) == []
+
+
+def test_stamp_tells_the_pods_of_a_fix_from_those_of_what_it_fixes():
+    stamp = {"annotations": {ANNOTATION_REVISION: "new"}}
+    child = CHILD | {"spec": {"template": {"metadata": stamp}}}
+    broken, fixed = pod("broken", created="2025-02-01T00:00:00Z"), pod("fixed", replica_set="iris-0")
+    assert newest_pods(child, [broken]) == []
+    fixed["metadata"] |= stamp
+    assert [one["metadata"]["name"] for one in newest_pods(child, [broken, fixed])] == ["fixed"]
 
 
 def test_pods_of_others_and_dead_ones_are_not_looked_at():
