@@ -8,7 +8,8 @@ function of DAG, task and model; the Secret's name one of its content) and comes
 
 Requests, besides the wait: one LIST per 500 equivalents, and where the user gave a name that none of them bears,
 one GET; then nothing where nothing changes, else one PATCH. A storage Secret that has to be made takes one POST more.
-When it serves, one GET and one PATCH record the proof, and one DELETE goes to each superseded deployment.
+When it serves, one GET and one PATCH record the proof, and one DELETE goes to each superseded deployment; a Secret
+that it has ceased to use takes two GETs and a DELETE.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.finder import Finder
 from airflow_provider_seldon.hooks.rollout import Rollout
-from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
+from airflow_provider_seldon.hooks.storage import (
+    StorageSecret,
+    former_secrets,
+    release_unused,
+    storage_secret_for,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -135,6 +141,8 @@ class Deployer:
         """See :meth:`SeldonHook.complete`."""
         if rollout.in_flight and rollout.last_available:
             self._record_proof(rollout)
+        for secret in release_unused(self._client, rollout.name, rollout.former_secrets):
+            log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)
         deleted = []
         for name, uid in rollout.superseded.items():
             if self._delete_superseded(name, uid):
@@ -255,6 +263,7 @@ class Deployer:
             superseded={name: known[name].uid for name in decided.superseded if name in known},
             last_available=ProvenVersion.of(stored).to_json(),
             in_flight=decided.action.writes,
+            former_secrets=former_secrets(known.get(stored.name), stored),
         )
 
     def _record_proof(self, rollout: Rollout) -> None:
@@ -269,8 +278,8 @@ class Deployer:
                 record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
                 if all(current.annotations.get(key) == value for key, value in record.items()):
                     return
-                version = current.metadata.resource_version if current.metadata else None
-                self._client.annotate(rollout.name, record, uid=current.uid, resource_version=version)
+                # Not the resource version: the operator writes the status just now, and what was seen stays true.
+                self._client.annotate(rollout.name, record, uid=current.uid)
                 return
             except ConflictError as error:
                 log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)

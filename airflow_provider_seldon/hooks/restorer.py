@@ -9,6 +9,7 @@ writer did in between is lost. What was written is waited for by the caller, and
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.deployer import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.hooks.rollout import Rollout
+from airflow_provider_seldon.hooks.storage import former_secrets, usable_secret
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -112,6 +114,9 @@ class Restorer:
             version = version_to_restore(current, str(done["to"]) if again else to)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        version = dataclasses.replace(
+            version, secret_name=usable_secret(self._client, version.secret_name, secret_in_use(current))
+        )
         present = current.annotations.get(ids.ANNOTATION_REVISION, "")
         left = str(done.get("from", "")) if again else present
         record = json.dumps({"asked": to, "by": by, "from": left, "to": version.revision})
@@ -180,6 +185,7 @@ class Restorer:
             # Another number of pods is no other version of the model.
             last_available="" if action is Action.SCALE else ProvenVersion.of(stored).to_json(),
             withdrawn=withdrawn,
+            former_secrets=former_secrets(before, stored),
         )
 
     def _retried(self, write: Callable[[], Rollout]) -> Rollout:

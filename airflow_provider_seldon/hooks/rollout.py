@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ class Rollout:
     :param last_available: annotation value to record once it serves; "" for nothing to record.
     :param in_flight: whether there is a rollout to wait for.
     :param withdrawn: revision that a rollback goes back from; "" for none.
+    :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Rollout:
     last_available: str = ""
     in_flight: bool = True
     withdrawn: str = ""
+    former_secrets: Sequence[str] = ()
 
     def is_still(self, current: SeldonDeployment) -> bool:
         """Return whether ``current`` is what this rollout wrote: nobody has written another spec since."""
@@ -57,6 +59,7 @@ class Rollout:
             "info": self.info.to_dict(),
             "expected": self.expected.to_json(),
             "superseded": dict(self.superseded),
+            "former_secrets": list(self.former_secrets),
         }
 
     @classmethod
