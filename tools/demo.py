@@ -1,5 +1,5 @@
 """
-The demo: one DAG, run four times with real Airflow against Seldon Core on this machine.
+The demo: one DAG, run five times with real Airflow against Seldon Core on this machine.
 
 Started by ``make demo``. Everything it makes lies in a temporary directory and is gone when it ends.
 """
@@ -42,6 +42,7 @@ class Run:
     title: str
     conf: Mapping[str, Any]
     expected: tuple[str, str]
+    day: int
     seconds: float = 0.0
     states: dict[str, str] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -55,10 +56,11 @@ class Run:
 
 
 RUNS = (
-    Run("a first model", {"max_depth": 2}, ("created", "success")),
-    Run("a better one", {"max_depth": 3}, ("updated", "success")),
-    Run("a worse one", {"max_depth": 1}, ("reused", "success")),
-    Run("a broken one", {"max_depth": 4, "model_file": "model.bin"}, ("-", "failed")),
+    Run("a first model", {"max_depth": 2}, ("created", "success"), day=2),
+    Run("a better one", {"max_depth": 3}, ("updated", "success"), day=3),
+    Run("a worse one", {"max_depth": 1}, ("reused", "success"), day=4),
+    Run("a broken one", {"max_depth": 4, "model_file": "model.bin"}, ("-", "failed"), day=5),
+    Run("an old run", {"max_depth": 2}, ("-", "skipped"), day=1),
 )
 
 
@@ -72,7 +74,7 @@ def main() -> int:
         airflow = Airflow(Path(folder), connection=local.airflow_connection())
         for number, run in enumerate(RUNS, start=1):
             say(f"Run {number} of {len(RUNS)}: {run.title}  {json.dumps(run.conf)}")
-            airflow.run(run, number)
+            airflow.run(run)
             ask(run)
         say(f"Done in {time.monotonic() - started:.0f} s")
         report()
@@ -116,9 +118,9 @@ class Airflow:
         os.environ.update(self.environment)
         self._command("db", "migrate")
 
-    def run(self, run: Run, number: int) -> None:
+    def run(self, run: Run) -> None:
         """Run the DAG once, showing what its tasks tell, and read back what became of it."""
-        logical_date = f"2026-01-{number:02d}T00:00:00+00:00"
+        logical_date = f"2026-01-{run.day:02d}T00:00:00+00:00"
         started = time.monotonic()
         self._command(
             "dags", "test", DAG_ID, logical_date, "-c", json.dumps(run.conf), check=False, show=True

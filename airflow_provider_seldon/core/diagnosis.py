@@ -29,6 +29,8 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("object not found", "there is nothing at the model URI: check it, and that the model was stored there"),
     ("No such file or directory", "a file is missing at the model URI: check the layout that the server expects "
      "(SKLEARN_SERVER: model.joblib)"),
+    ("Invalid URI specified for model", "the file that the server expects is not at the model URI: check its name "
+     "and layout (SKLEARN_SERVER: model.joblib)"),
     ("Is a directory", "the file that the server expects is not at the model URI: check its name and layout "
      "(SKLEARN_SERVER: model.joblib)"),
     ("ImagePullBackOff", "the image cannot be pulled: check its name, tag and pull secret"),
@@ -80,7 +82,9 @@ class Finding:
 def findings(pods: Sequence[Object]) -> list[Finding]:
     """Return what is wrong with the pods; containers that ended badly before those that merely wait."""
     found = [finding for pod in pods for finding in _of_pod(pod)]
-    return sorted(found, key=lambda one: (one.exit_code is None, one.reason == "NotReady"))
+    # What is merely not ready yet, such as the engine beside a crashing model, tells nothing beside a real cause.
+    causes = [finding for finding in found if finding.reason != "NotReady"]
+    return sorted(causes or found, key=lambda one: one.exit_code is None)
 
 
 def telling_lines(log: Sequence[str], most: int) -> list[str]:
