@@ -30,6 +30,7 @@ class TaskInstance:
     task_id: str = "deploy"
     run_id: str = "run-1"
     map_index: int = -1
+    try_number: int = 1
     pushed: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, *, key: str, value: Any) -> None:

@@ -1,0 +1,98 @@
+"""Stopping, starting and scaling model servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_seldon.exceptions import (
+    DeploymentNotFoundError,
+    InvalidModelServerError,
+    NotManagedError,
+)
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
+
+from .conftest import context
+from .test_deploy_operator import deploy, requests_of_ours
+
+
+def scale(name: str, replicas: int | str, **arguments: Any) -> dict[str, Any]:
+    task = SeldonScaleModelOperator(
+        task_id="scale", name=name, replicas=replicas, timeout=30, deferrable=False, **arguments
+    )
+    return task.execute(context(task_id="scale"))
+
+
+def pods(hook: SeldonHook, name: str) -> int:
+    return sum((child["status"] or {}).get("availableReplicas", 0) for child in hook.client.children(name))
+
+
+def test_a_model_server_is_stopped_and_started_again(hook: SeldonHook) -> None:
+    first = deploy(replicas=2)
+    name = first["name"]
+    stopped = scale(name, 0)
+    assert stopped["action"] == "scaled"
+    assert pods(hook, name) == 0
+    started = scale(name, "configured")
+    assert (started["state"], started["revision"]) == ("Available", first["revision"])
+    assert pods(hook, name) == 2
+    assert hook.predict(name, [[1.0]])
+
+
+def test_it_is_scaled_to_a_number_that_a_template_gives(hook: SeldonHook) -> None:
+    name = deploy()["name"]
+    assert scale(name, "3")["state"] == "Available"
+    assert pods(hook, name) == 3
+    assert deploy()["action"] == "updated"
+    assert pods(hook, name) == 1
+
+
+def test_scaling_to_what_it_has_writes_nothing(hook: SeldonHook, local_seldon: Any) -> None:
+    name = deploy()["name"]
+    scale(name, 2)
+    local_seldon.requests.clear()
+    scale(name, 2)
+    assert [one for one in requests_of_ours(local_seldon) if one.split()[0] in {"apply", "patch"}] == []
+
+
+def test_replicas_are_sent_only_when_they_were_given(hook: SeldonHook) -> None:
+    name = deploy()["name"]
+    scale(name, 0)
+    scale(name, "configured")
+    stored = hook.client.get(name).to_manifest()
+    ours = [one for one in stored["metadata"]["managedFields"] if one["manager"] == "airflow-provider-seldon"]
+    assert ours
+    assert all("f:replicas" not in str(one["fieldsV1"]) for one in ours)
+
+
+def test_what_an_autoscaler_decides_is_left_to_it(hook: SeldonHook) -> None:
+    autoscaled = {"extra_args": {"hpaSpec": {"minReplicas": 1, "maxReplicas": 3}}}
+    name = deploy(model_server=autoscaled)["name"]
+    before = hook.client.get(name).to_manifest()["spec"]
+    with pytest.raises(InvalidModelServerError, match="autoscaler"):
+        scale(name, 2)
+    assert hook.client.get(name).to_manifest()["spec"] == before
+
+
+@pytest.mark.parametrize("replicas", [-1, "", "many", "1.5", None])
+def test_what_is_no_number_of_pods_is_refused(hook: SeldonHook, local_seldon: Any, replicas: Any) -> None:
+    local_seldon.requests.clear()
+    with pytest.raises(InvalidModelServerError, match="whole number"):
+        scale("iris", replicas)
+    assert requests_of_ours(local_seldon) == []
+
+
+def test_what_is_not_there_or_not_ours_is_not_scaled(hook: SeldonHook) -> None:
+    with pytest.raises(DeploymentNotFoundError):
+        scale("nothing", 1)
+    name = deploy()["name"]
+    hook.client._transport.request(
+        "PATCH",
+        hook.client._path(name),
+        body={"metadata": {"labels": {"app.kubernetes.io/managed-by": "someone"}}},
+        content_type="application/merge-patch+json",
+    )
+    with pytest.raises(NotManagedError):
+        scale(name, 0)
