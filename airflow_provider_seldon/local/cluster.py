@@ -28,6 +28,7 @@ import yaml
 from .api import ApiClient
 from .apiserver import ApiServer, RequestLog
 from .certificates import Certificates, make_certificates
+from .controllers.caches import Caches
 from .controllers.manager import Controllers
 from .entrance import Entrance
 from .faults import Faults
@@ -69,6 +70,7 @@ class LocalSeldon:
         self.gateway: Gateway
         self._entrance: Entrance
         self._api: ApiClient
+        self._caches: Caches
 
     # -- What others need to know ------------------------------------------------------------------------
 
@@ -165,10 +167,11 @@ class LocalSeldon:
             await self.server.start(options.host, options.port)
             await self._entrance.start()
             self._api = ApiClient(url=self._entrance.url)
-            self.kubelet = Kubelet(api=self._api, options=options, runtime=self._runtime())
+            self._caches = caches = Caches(self._api)
+            self.kubelet = Kubelet(api=self._api, caches=caches, options=options, runtime=self._runtime())
             self.server.log_source = KubeletLogs(self.kubelet)
-            self.controllers = Controllers(api=self._api, lies=options.lies)
-            self.gateway = Gateway(api=self._api, kubelet=self.kubelet, options=options)
+            self.controllers = Controllers(api=self._api, caches=caches, lies=options.lies)
+            self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
             await self.controllers.start()
             await self.gateway.start()
@@ -179,10 +182,10 @@ class LocalSeldon:
 
     async def stop(self) -> None:
         """Stop everything and remove what was written; processes of pods have ended afterwards."""
-        for part in ("gateway", "controllers", "kubelet", "_api", "_entrance", "server"):
+        for part in ("gateway", "controllers", "kubelet", "_caches", "_api", "_entrance", "server"):
             running = getattr(self, part, None)
             if running is not None:
-                await (running.close() if part == "_api" else running.stop())
+                await (running.close() if part in ("_caches", "_api") else running.stop())
         if self.options.kubeconfig is not None:
             self.options.kubeconfig.unlink(missing_ok=True)
         if self._folder is not None and self._owns_folder:

@@ -20,8 +20,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from .api import PODS, SELDON_DEPLOYMENTS, ApiClient, Manifest
+from .api import PODS, SELDON_DEPLOYMENTS, Manifest
 from .controllers import naming
+from .controllers.caches import Caches
 from .controllers.components import LABEL_APP
 from .controllers.informer import Informer
 from .controllers.manifests import dig, key_of, name_of, namespace_of
@@ -49,17 +50,17 @@ class Target:
 class Gateway:
     """Serves the ingress.
 
-    :param api: the client to watch SeldonDeployments and pods with
+    :param caches: where SeldonDeployments and pods are read from
     :param kubelet: knows where pods answer
     :param options: address, credentials and the mesh's delay
     """
 
-    def __init__(self, *, api: ApiClient, kubelet: Kubelet, options: LocalOptions) -> None:
+    def __init__(self, *, caches: Caches, kubelet: Kubelet, options: LocalOptions) -> None:
         self._kubelet = kubelet
         self._options = options
         self._random = random.Random(options.seed)
-        self._deployments = Informer(api=api, kind=SELDON_DEPLOYMENTS)
-        self._pods = Informer(api=api, kind=PODS)
+        self._caches = caches
+        self._deployments: Informer
         self._routes: dict[tuple[str, str], list[Target]] = {}
         self._by_service: dict[tuple[str, str], dict[str, Manifest]] = {}
         self._unrouted: set[tuple[str, str]] = set()
@@ -69,11 +70,9 @@ class Gateway:
 
     async def start(self) -> None:
         """Listen; :attr:`url` is known afterwards."""
-        self._pods.subscribe(self._on_pod)
+        self._deployments = await self._caches.of(SELDON_DEPLOYMENTS)
+        (await self._caches.of(PODS)).subscribe(self._on_pod)
         self._deployments.subscribe(self._on_deployment)
-        self._tasks = {asyncio.create_task(one.run()) for one in (self._deployments, self._pods)}
-        async with asyncio.timeout(30):
-            await asyncio.gather(self._deployments.synced.wait(), self._pods.synced.wait())
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_route("*", "/seldon/{namespace}/{name}{path:(?:/.*)?}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

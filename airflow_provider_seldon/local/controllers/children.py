@@ -5,13 +5,11 @@ Source: Seldon Core reference, sections 2.4 (strategy), 3.2 (defaults) and 7.1 (
 
 from __future__ import annotations
 
-import copy
-
 from airflow_provider_seldon.local.api import Manifest
 
 from . import naming
 from .defaults import PODINFO_VOLUME
-from .manifests import dig, namespace_of
+from .manifests import clone, dig, namespace_of
 
 LABEL_ID = "seldon-deployment-id"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "seldon-core"}
@@ -40,7 +38,7 @@ def child_deployment(deployment: Manifest, predictor: Manifest, name: str, compo
         "labels": dict(labels) | ({"seldon.io/shadow": "true"} if predictor.get("shadow") else {}),
         "annotations": {"prometheus.io/path": "/prometheus", "prometheus.io/scrape": "true"} | annotations,
     }
-    template["spec"] = copy.deepcopy(component.get("spec") or {})
+    template["spec"] = clone(component.get("spec") or {})
     complete_pod(template["spec"])
     child["spec"]["selector"]["matchLabels"] = {LABEL_ID: naming.deployment_id(deployment)}
     deadline = predictor.get("progressDeadlineSeconds")

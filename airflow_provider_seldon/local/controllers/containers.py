@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
 from typing import Any
 
@@ -11,7 +10,7 @@ from airflow_provider_seldon.local.api import Manifest
 
 from .defaults import PODINFO_VOLUME
 from .errors import ComponentError
-from .manifests import canonical, dig, name_of, namespace_of
+from .manifests import canonical, clone, dig, name_of, namespace_of
 from .servers import ENGINE_IMAGE, MODELS_PATH, SERVERS, STORAGE_INITIALIZER_IMAGE, protocol_key
 
 ENGINE = "seldon-container-engine"
@@ -25,7 +24,7 @@ _PROBE = {"periodSeconds": 5, "successThreshold": 1, "failureThreshold": 3}
 
 def engine_predictor(predictor: Manifest) -> str:
     """Value of ``ENGINE_PREDICTOR``: the predictor without what must not roll its pods."""
-    predictor = copy.deepcopy(predictor)
+    predictor = clone(predictor)
     predictor.pop("explainer", None)
     predictor.pop("traffic", None)  # zero, and zero is left out
     predictor["replicas"] = 0
@@ -69,7 +68,7 @@ def engine_container(deployment: Manifest, predictor: Manifest) -> Manifest:
         ],
         "readinessProbe": {"httpGet": _http("/ready", ENGINE_HTTP_PORT)} | probe,
         "livenessProbe": {"httpGet": _http("/live", ENGINE_HTTP_PORT)} | probe,
-        "lifecycle": copy.deepcopy(_PRE_STOP),
+        "lifecycle": clone(_PRE_STOP),
         "resources": orchestrator.get("resources")
         or {
             "requests": {"cpu": "500m", "memory": "512Mi"},
@@ -96,7 +95,7 @@ def complete_unit_container(
         live = ready = {"tcpSocket": {"port": port}}
     container.setdefault("livenessProbe", live | _PROBE | {"initialDelaySeconds": 60, "timeoutSeconds": 1})
     container.setdefault("readinessProbe", ready | _PROBE | {"initialDelaySeconds": 20, "timeoutSeconds": 1})
-    container.setdefault("lifecycle", copy.deepcopy(_PRE_STOP))
+    container.setdefault("lifecycle", clone(_PRE_STOP))
     values: dict[str, Any] = {
         "PREDICTIVE_UNIT_SERVICE_PORT": port,
         "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": endpoint["httpPort"],

@@ -5,13 +5,12 @@ Nothing of this is ever written back into the stored resource: Seldon Core has n
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 from airflow_provider_seldon.local.api import Manifest
 
 from . import naming
-from .manifests import dig, namespace_of
+from .manifests import clone, dig, namespace_of
 from .servers import SERVERS, is_hardcoded, is_prepackaged, protocol_key
 
 ANNOTATION_SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
@@ -47,7 +46,7 @@ def has_no_engine(predictor: Manifest) -> bool:
 
 def with_defaults(deployment: Manifest) -> Manifest:
     """A copy of the SeldonDeployment with everything filled in that the operator needs."""
-    deployment = copy.deepcopy(deployment)
+    deployment = clone(deployment)
     for predictor in dig(deployment, "spec", "predictors", default=[]):
         predictor["labels"] = {"version": predictor["name"]} | (predictor.get("labels") or {})
         for unit in walk(predictor["graph"]):

@@ -8,7 +8,6 @@ pausing and rolling back.
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 from datetime import UTC, datetime
 
@@ -19,6 +18,7 @@ from . import rolling
 from .deployment_status import NEW_CREATED, next_status, seconds_to_deadline, set_condition
 from .informer import Informer, Key
 from .manifests import (
+    clone,
     controller_of,
     dig,
     key_of,
@@ -132,9 +132,9 @@ class DeploymentController:
 
     async def _create(self, deployment: Manifest, every: list[Manifest]) -> Manifest:
         suffix = _template_hash(deployment)
-        template = copy.deepcopy(deployment["spec"]["template"])
+        template = clone(deployment["spec"]["template"])
         template["metadata"]["labels"] |= {LABEL_HASH: suffix}
-        selector = copy.deepcopy(deployment["spec"]["selector"])
+        selector = clone(deployment["spec"]["selector"])
         selector["matchLabels"] = selector.get("matchLabels", {}) | {LABEL_HASH: suffix}
         name = f"{name_of(deployment)}-{suffix}"
         revision = 1 + max((_revision(one) for one in every), default=0)
@@ -157,7 +157,7 @@ class DeploymentController:
         return created
 
     async def _scale(self, deployment: Manifest, replica_set: Manifest, size: int) -> Manifest:
-        updated = copy.deepcopy(replica_set)
+        updated = clone(replica_set)
         updated["spec"]["replicas"] = size
         updated["metadata"].setdefault("annotations", {}).update(_replica_annotations(deployment))
         updated = await self._api.update(REPLICA_SETS, updated)
@@ -177,7 +177,7 @@ class DeploymentController:
             self._replica_sets.observe(new)
         if _revision(deployment) == _revision(new):
             return deployment
-        updated = copy.deepcopy(deployment)
+        updated = clone(deployment)
         updated["metadata"].setdefault("annotations", {})[ANNOTATION_REVISION] = str(_revision(new))
         self._started[key_of(deployment)] = f'Created new replica set "{name_of(new)}"'
         updated = await self._api.update(DEPLOYMENTS, updated)
@@ -189,7 +189,7 @@ class DeploymentController:
         message = self._started.get(key_of(deployment))
         if message is None:
             return deployment
-        deployment = copy.deepcopy(deployment)
+        deployment = clone(deployment)
         status = deployment["status"] = deployment.get("status") or {}
         status["conditions"] = [one for one in status.get("conditions") or [] if one["type"] != "Progressing"]
         set_condition(status, "Progressing", "True", NEW_CREATED, message)

@@ -6,12 +6,11 @@ from what the ReplicaSets *should* have, floored at zero: in the middle of a rol
 
 from __future__ import annotations
 
-import copy
 from datetime import UTC, datetime
 
 from airflow_provider_seldon.local.api import Manifest
 
-from .manifests import condition, dig, name_of, now
+from .manifests import clone, condition, dig, name_of, now
 from .rolling import available_replicas, limits, spec_replicas, wanted_replicas
 
 NEW_AVAILABLE = "NewReplicaSetAvailable"
@@ -33,7 +32,7 @@ def next_status(
     counts = _counts(deployment, new, every)
     status: Manifest = {key: value for key, value in counts.items() if value}
     status["observedGeneration"] = int(deployment["metadata"].get("generation", 0))
-    status["conditions"] = copy.deepcopy(old.get("conditions") or [])
+    status["conditions"] = clone(old.get("conditions") or [])
     _, unavailable = limits(deployment)
     if counts["availableReplicas"] >= wanted_replicas(deployment) - unavailable:
         text = "Deployment has minimum availability."

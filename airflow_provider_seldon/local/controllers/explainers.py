@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 
 from airflow_provider_seldon.local.api import Manifest
@@ -11,7 +10,7 @@ from . import naming
 from .children import child_deployment
 from .containers import add_initializer
 from .errors import ComponentError
-from .manifests import dig, namespace_of
+from .manifests import clone, dig, namespace_of
 from .servers import EXPLAINER_IMAGES, protocol_key
 
 EXPLAINER_PORT = 9000
@@ -43,7 +42,7 @@ def explainer_deployment(deployment: Manifest, predictor: Manifest) -> Manifest 
         raise ComponentError(f"{kind} not supported")
     name = naming.explainer(deployment, predictor)
     protocol = protocol_key(dig(deployment, "spec", "protocol"))
-    container: Manifest = copy.deepcopy(explainer.get("containerSpec") or {})
+    container: Manifest = clone(explainer.get("containerSpec") or {})
     container.setdefault("name", name)
     container.setdefault("image", EXPLAINER_IMAGES.get(protocol, EXPLAINER_IMAGES["seldon"]))
     container.setdefault("imagePullPolicy", "IfNotPresent")

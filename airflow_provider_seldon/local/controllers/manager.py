@@ -17,12 +17,11 @@ from airflow_provider_seldon.local.api import (
     SELDON_DEPLOYMENTS,
     SERVICES,
     ApiClient,
-    Kind,
 )
 from airflow_provider_seldon.local.lies import Lies
 
+from .caches import Caches
 from .deployment import DeploymentController
-from .informer import Informer
 from .queue import WorkQueue
 from .recorder import Recorder
 from .replica_set import ReplicaSetController
@@ -35,13 +34,17 @@ _OPTIONAL = (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SCALED_OBJECTS)
 class Controllers:
     """Runs the controllers against one API server, over HTTP.
 
-    :param api: the client to read and write with
+    :param api: the client to write with
+    :param caches: what to read from
     :param lies: what to be slow or wrong about
     :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
     """
 
-    def __init__(self, *, api: ApiClient, lies: Lies | None = None, seldon_only: bool = False) -> None:
+    def __init__(
+        self, *, api: ApiClient, caches: Caches, lies: Lies | None = None, seldon_only: bool = False
+    ) -> None:
         self._api = api
+        self._caches = caches
         self._lies = lies or Lies()
         self._seldon_only = seldon_only
         self._tasks: list[asyncio.Task[None]] = []
@@ -50,42 +53,35 @@ class Controllers:
 
     async def start(self) -> None:
         """Fill the caches, then work until :meth:`stop`."""
-        kinds = [SELDON_DEPLOYMENTS, DEPLOYMENTS, SERVICES, NAMESPACES]
-        kinds += [] if self._seldon_only else [REPLICA_SETS, PODS]
-        informers = {kind: Informer(api=self._api, kind=kind) for kind in kinds}
-        for kind, informer in informers.items():
-            self._spawn(informer.run(), f"informer {kind.plural}")
-        async with asyncio.timeout(30):
-            await asyncio.gather(*(informer.synced.wait() for informer in informers.values()))
         recorder = self._recorder("seldon-controller-manager")
         self.operator = SeldonController(
             cluster=Cluster(
                 api=self._api,
-                deployments=informers[DEPLOYMENTS],
-                services=informers[SERVICES],
+                deployments=await self._caches.of(DEPLOYMENTS),
+                services=await self._caches.of(SERVICES),
                 recorder=recorder,
                 served=frozenset([kind for kind in _OPTIONAL if await self._api.serves(kind)]),
             ),
-            seldon_deployments=informers[SELDON_DEPLOYMENTS],
-            namespaces=informers[NAMESPACES],
+            seldon_deployments=await self._caches.of(SELDON_DEPLOYMENTS),
+            namespaces=await self._caches.of(NAMESPACES),
             lies=self._lies,
         )
         self._work(self.operator.queue)
         if not self._seldon_only:
-            self._start_kubernetes(informers)
+            await self._start_kubernetes()
 
-    def _start_kubernetes(self, informers: dict[Kind, Informer]) -> None:
+    async def _start_kubernetes(self) -> None:
         deployments = DeploymentController(
             api=self._api,
-            deployments=informers[DEPLOYMENTS],
-            replica_sets=informers[REPLICA_SETS],
+            deployments=await self._caches.of(DEPLOYMENTS),
+            replica_sets=await self._caches.of(REPLICA_SETS),
             recorder=self._recorder("deployment-controller"),
             lies=self._lies,
         )
         replica_sets = ReplicaSetController(
             api=self._api,
-            replica_sets=informers[REPLICA_SETS],
-            pods=informers[PODS],
+            replica_sets=await self._caches.of(REPLICA_SETS),
+            pods=await self._caches.of(PODS),
             recorder=self._recorder("replicaset-controller"),
         )
         self._work(deployments.queue)

@@ -14,6 +14,7 @@ from .quantities import same_quantity
 
 __all__ = [
     "canonical",
+    "clone",
     "condition",
     "controller_of",
     "dig",
@@ -44,6 +45,15 @@ def dig(value: Any, *path: str | int, default: Any = None) -> Any:
             return default
         if value is None:
             return default
+    return value
+
+
+def clone(value: Any) -> Any:
+    """A deep copy of plain data; several times as fast as ``copy.deepcopy``, which looks for cycles."""
+    if isinstance(value, dict):
+        return {key: clone(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [clone(entry) for entry in value]
     return value
 
 

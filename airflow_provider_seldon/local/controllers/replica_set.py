@@ -6,12 +6,20 @@ up as ``FailedCreate`` events and as the condition ``ReplicaFailure``.
 
 from __future__ import annotations
 
-import copy
-
 from airflow_provider_seldon.local.api import PODS, REPLICA_SETS, ApiClient, ApiError, Manifest
 
 from .informer import Informer, Key
-from .manifests import condition, controller_of, dig, key_of, name_of, namespace_of, now, owner_reference
+from .manifests import (
+    clone,
+    condition,
+    controller_of,
+    dig,
+    key_of,
+    name_of,
+    namespace_of,
+    now,
+    owner_reference,
+)
 from .queue import Retry, WorkQueue
 from .recorder import Recorder
 
@@ -103,7 +111,7 @@ class ReplicaSetController:
             status["conditions"] = [entry]
         if status != (replica_set.get("status") or {}):
             updated = await self._api.update(
-                REPLICA_SETS, copy.deepcopy(replica_set) | {"status": status}, subresource="status"
+                REPLICA_SETS, clone(replica_set) | {"status": status}, subresource="status"
             )
             self._replica_sets.observe(updated)
 
@@ -115,7 +123,7 @@ def is_ready(pod: Manifest) -> bool:
 
 
 def _pod(replica_set: Manifest) -> Manifest:
-    template = copy.deepcopy(replica_set["spec"]["template"])
+    template = clone(replica_set["spec"]["template"])
     metadata = template.get("metadata") or {}
     return {
         "apiVersion": "v1",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from airflow_provider_seldon.local.api import (
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
@@ -13,6 +11,7 @@ from airflow_provider_seldon.local.api import (
 )
 
 from .children import LABEL_ID
+from .manifests import clone
 
 
 def horizontal_pod_autoscaler(
@@ -26,7 +25,7 @@ def horizontal_pod_autoscaler(
     if given.get("minReplicas") is not None:
         spec["minReplicas"] = given["minReplicas"]
     if given.get("metricsv2"):
-        spec["metrics"] = copy.deepcopy(given["metricsv2"])
+        spec["metrics"] = clone(given["metricsv2"])
     return _object(HORIZONTAL_POD_AUTOSCALERS, name, namespace, seldon_id, spec)
 
 
@@ -34,7 +33,7 @@ def scaled_object(component: Manifest, name: str, namespace: str, seldon_id: str
     """KEDA's object."""
     if not component.get("kedaSpec"):
         return None
-    spec = copy.deepcopy(component["kedaSpec"]) | {"scaleTargetRef": _target(name)}
+    spec = clone(component["kedaSpec"]) | {"scaleTargetRef": _target(name)}
     return _object(SCALED_OBJECTS, name, namespace, seldon_id, spec)
 
 
@@ -42,7 +41,7 @@ def pod_disruption_budget(component: Manifest, name: str, namespace: str, seldon
     """The budget; it selects by the id label alone, so it spans all predictors (section 7.1)."""
     if not component.get("pdbSpec"):
         return None
-    spec = copy.deepcopy(component["pdbSpec"]) | {"selector": {"matchLabels": {LABEL_ID: seldon_id}}}
+    spec = clone(component["pdbSpec"]) | {"selector": {"matchLabels": {LABEL_ID: seldon_id}}}
     return _object(POD_DISRUPTION_BUDGETS, name, namespace, seldon_id, spec)
 
 

@@ -9,7 +9,6 @@ error flashes as ``Failed`` and is retried. When and how long the natural lies c
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import random
 
@@ -20,7 +19,7 @@ from . import status as conditions
 from .components import Components, build
 from .errors import ComponentError
 from .informer import Informer, Key
-from .manifests import canonical, controller_of, dig, key_of, name_of, namespace_of
+from .manifests import canonical, clone, controller_of, dig, key_of, name_of, namespace_of
 from .queue import Retry, WorkQueue
 from .seldon_pass import Cluster, Pass
 
@@ -104,7 +103,7 @@ class SeldonController:
         found = self._seldon_deployments.get(*key)
         if found is None or not self._is_mine(found):
             return
-        instance = copy.deepcopy(found)
+        instance = clone(found)
         instance["status"] = instance.get("status") or {}
         try:
             components = build(instance)

@@ -6,7 +6,6 @@ reference, sections 2.1 and 2.2. The faults that clients trip over are in here o
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from . import status as conditions
 from .components import LABEL_ENGINE, Components
 from .informer import Informer
 from .manifests import (
+    clone,
     condition,
     dig,
     is_derivative,
@@ -103,7 +103,7 @@ class Pass:
                 details = self.status.setdefault("serviceStatus", {})
                 details.setdefault(name, self._components.service_details[name])
                 continue
-            updated = copy.deepcopy(found)
+            updated = clone(found)
             updated["metadata"]["annotations"] = wanted
             updated["spec"] |= service["spec"]
             self._cluster.services.observe(await self._api.update(SERVICES, updated))
@@ -187,7 +187,7 @@ class Pass:
             return None
         if _same_deployment(wanted, found):
             return found
-        updated = copy.deepcopy(found)
+        updated = clone(found)
         kept = found["metadata"].get("annotations") or {}
         updated["metadata"]["annotations"] = wanted["metadata"]["annotations"] | {
             key: value for key, value in kept.items() if key.startswith(_KEPT_ANNOTATIONS)

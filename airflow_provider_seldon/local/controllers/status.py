@@ -6,12 +6,11 @@ Source: Seldon Core reference, sections 1.6 and 2.1. Nothing here (nor anywhere 
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from airflow_provider_seldon.local.api import Manifest
 
-from .manifests import condition, dig, now
+from .manifests import clone, condition, dig, now
 
 READY = "Ready"
 DEPLOYMENTS_READY = "DeploymentsReady"
@@ -94,7 +93,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _without_times(status: Any) -> Manifest:
-    status = copy.deepcopy(status or {})
+    status = clone(status or {})
     for entry in status.get("conditions") or []:
         entry.pop("lastTransitionTime", None)
     return {key: value for key, value in status.items() if value not in (None, "", {}, [], 0)}

@@ -7,13 +7,12 @@ its children answer, their answers are combined and transformed; ``meta`` collec
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from airflow_provider_seldon.local.api import Manifest
-from airflow_provider_seldon.local.controllers.manifests import dig
+from airflow_provider_seldon.local.controllers.manifests import clone, dig
 from airflow_provider_seldon.local.controllers.servers import is_hardcoded
 
 from .components import ComponentCallError, parameter
@@ -83,7 +82,7 @@ class GraphRun:
                     text = f"router chose branch {branch} of {len(children)}"
                     raise ComponentCallError(unit=unit["name"], status=500, body=text)
                 children = [children[branch]]
-        work = [self.predict(child, copy.deepcopy(message)) for child in children]
+        work = [self.predict(child, clone(message)) for child in children]
         return list(await asyncio.gather(*work))
 
     async def _branch(self, unit: Manifest, methods: set[str], message: Manifest) -> int | None:
@@ -138,7 +137,7 @@ def _average(unit: Manifest, answers: list[Manifest]) -> Manifest:
         mean = _mean(rows)
     except (TypeError, ValueError) as error:
         raise ComponentCallError(unit=unit["name"], status=500, body=f"cannot average: {error}") from error
-    answer = copy.deepcopy(answers[0])
+    answer: Manifest = clone(answers[0])
     if "tensor" in answer["data"]:
         answer["data"]["tensor"]["values"] = mean
     else:

@@ -11,6 +11,7 @@ import asyncio
 import aiohttp
 
 from airflow_provider_seldon.local.api import PODS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
 from airflow_provider_seldon.local.controllers.manifests import condition, dig, key_of
 from airflow_provider_seldon.local.controllers.queue import Retry, WorkQueue
@@ -30,12 +31,14 @@ class Kubelet:
     """Runs the pods of a cluster.
 
     :param api: the client to read and write with
+    :param caches: where pods are read from
     :param options: capacity, back-off and the like
     :param runtime: what runs the containers
     """
 
-    def __init__(self, *, api: ApiClient, options: LocalOptions, runtime: Runtime) -> None:
+    def __init__(self, *, api: ApiClient, caches: Caches, options: LocalOptions, runtime: Runtime) -> None:
         self._api = api
+        self._caches = caches
         self._options = options
         self._runtime = runtime
         self._timing = Timing(
@@ -48,18 +51,17 @@ class Kubelet:
         self._pods: dict[str, Pod] = {}
         self._by_key: dict[Key, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._informer = Informer(api=api, kind=PODS)
+        self._informer: Informer
         self._recorder = Recorder(api=api, component="kubelet")
         self._scheduler_recorder = Recorder(api=api, component="default-scheduler")
         self._queue = WorkQueue(name="scheduler", work=self._schedule)
 
     async def start(self) -> None:
         """Take pods until :meth:`stop`."""
-        self._informer.subscribe(self._on_pod)
-        work = (self._informer.run, self._recorder.run, self._scheduler_recorder.run, self._queue.run)
+        self._informer = await self._caches.of(PODS)
+        work = (self._recorder.run, self._scheduler_recorder.run, self._queue.run)
         self._tasks = [asyncio.create_task(run()) for run in work]
-        async with asyncio.timeout(30):
-            await self._informer.synced.wait()
+        self._informer.subscribe(self._on_pod)
 
     async def stop(self) -> None:
         """End everything that runs; the API is not told, it goes away as well."""
