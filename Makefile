@@ -6,6 +6,8 @@ UV := $(VENVS)/tools/bin/uv
 MLSERVER_PYTHON := $(VENVS)/mlserver/bin/python
 export SELDON_LOCAL_MLSERVER_PYTHON := $(MLSERVER_PYTHON)
 export UV_LINK_MODE := copy
+# A company mirror is signed by what the system trusts, not by what is built into uv.
+export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
 .PHONY: help demo test test-unit lint format bench clean
