@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
 
@@ -85,14 +84,12 @@ def _one_file(files: list[str], names: tuple[str, ...], server: str, fix: str) -
     """Take the folder where it holds the file by its right name; else rename the only file with a right ending."""
     if any(name in files for name in names):
         return _as_it_is(files)
-    endings = {PurePosixPath(name).suffix: name for name in names}
-    candidates = [file for file in files if PurePosixPath(file).suffix in endings and "/" not in file]
+    endings = {_suffix(name): name for name in names}
+    candidates = [file for file in files if _suffix(file) in endings and "/" not in file]
     if len(candidates) != 1:
         raise _refused(server, files, f"a file {' or '.join(names)}", fix)
     (model,) = candidates
-    return Arrangement(
-        files={endings[PurePosixPath(file).suffix] if file == model else file: file for file in files}
-    )
+    return Arrangement(files={endings[_suffix(file)] if file == model else file: file for file in files})
 
 
 def _tensorflow(files: list[str], v2: bool, model_name: str) -> Arrangement:
@@ -117,9 +114,9 @@ def _has_saved_model(files: list[str], folder: str) -> bool:
 def _mlflow(files: list[str], v2: bool, model_name: str) -> Arrangement:
     if "MLmodel" in files:
         return _as_it_is(files)
-    below = [file for file in files if PurePosixPath(file).name == "MLmodel"]
+    below = [file for file in files if _name(file) == "MLmodel"]
     fix = (
-        f"give its folder {PurePosixPath(below[0]).parent}"
+        f"give its folder {below[0].rpartition('/')[0]}"
         if below
         else "give the folder of mlflow.*.save_model"
     )
@@ -159,9 +156,18 @@ def _as_it_is(files: list[str]) -> Arrangement:
     return Arrangement(files={file: file for file in files})
 
 
+def _name(file: str) -> str:
+    return file.rpartition("/")[2]
+
+
+def _suffix(file: str) -> str:
+    stem, dot, ending = _name(file).rpartition(".")
+    return dot + ending if stem else ""
+
+
 def _is_hidden(file: str) -> bool:
     """Whether a file is none of the model's: an editor's, or one that marks a folder of an object store."""
-    return not file or file.endswith("/") or PurePosixPath(file).name in {".DS_Store", ".gitkeep"}
+    return not file or file.endswith("/") or _name(file) in {".DS_Store", ".gitkeep"}
 
 
 def _refused(server: str, files: list[str], expected: str, fix: str) -> InvalidRequestError:

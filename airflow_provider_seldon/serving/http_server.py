@@ -1,0 +1,134 @@
+"""
+A model container's HTTP server, as Seldon's engine calls it; standard library only.
+
+``POST /predict`` takes a Seldon message, as JSON or as the form field ``json``; ``/api/v1.0/predictions`` and
+``/api/v0.1/predictions`` are the same. ``GET /live``, ``/ready``, ``/health/ping`` and ``/health/status`` tell about
+health, ``/metadata`` says what the variable ``MODEL_METADATA`` holds, and feedback is accepted and ignored.
+
+It listens only once the model is loaded, so that a TCP probe, and the engine's own check, which is one
+(SeldonIO/seldon-core #5150), tell the truth. No gRPC, no TLS.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from airflow_provider_seldon.serving.function_model import FunctionModel
+from airflow_provider_seldon.serving.message import BadMessageError, answer_of, rows_of
+
+log = logging.getLogger(__name__)
+
+_PREDICT = frozenset({"/predict", "/api/v1.0/predictions", "/api/v0.1/predictions"})
+_FEEDBACK = frozenset({"/send-feedback", "/api/v1.0/feedback", "/api/v0.1/feedback"})
+_HEALTH = frozenset({"/live", "/ready", "/ping", "/health/ping", "/health/status"})
+_METADATA = frozenset({"/metadata", "/api/v1.0/metadata"})
+
+
+class ModelServer(ThreadingHTTPServer):
+    """
+    Serves a model that is loaded.
+
+    :param model: the model.
+    :param host: address to listen on.
+    :param port: TCP port; 0 for any free one.
+    """
+
+    daemon_threads = False  # requests under way are answered before the process ends
+    request_queue_size = 128
+
+    def __init__(self, *, model: FunctionModel, host: str = "0.0.0.0", port: int = 9000) -> None:
+        self.model = model
+        super().__init__((host, port), _Handler)
+
+    def serve(self) -> None:
+        """Answer requests until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: threading.Thread(target=self.shutdown).start())
+        log.info("Serving on %s:%d", *self.server_address[:2])
+        with self:
+            self.serve_forever(poll_interval=0.1)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ModelServer
+    protocol_version = "HTTP/1.1"
+    #: Seconds after which an idle connection is closed.
+    timeout = 60
+
+    def do_GET(self) -> None:
+        """Health and metadata, and predictions with the message in the query."""
+        url = urlsplit(self.path)
+        if url.path in _HEALTH:
+            ready = self.server.model.ready
+            self._answer(200 if ready else 503, {"status": "ok" if ready else "loading"})
+        elif url.path in _METADATA:
+            self._answer(200, _metadata())
+        elif url.path in _PREDICT:
+            self._predict(_form(url.query))
+        else:
+            self._fail(404, "MICROSERVICE_NOT_FOUND", f"no such path: {url.path}")
+
+    def do_POST(self) -> None:
+        """Predictions and feedback."""
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length).decode("utf-8", "replace")
+        path = urlsplit(self.path).path
+        is_form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
+        if path in _PREDICT:
+            self._predict(_form(body) if is_form else body)
+        elif path in _FEEDBACK:
+            self._answer(200, {"data": {"names": [], "ndarray": []}, "meta": {}})
+        else:
+            self._fail(404, "MICROSERVICE_NOT_FOUND", f"no such path: {path}")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Note requests in the log, probes only when asked for."""
+        log.debug(format, *arguments)
+
+    def _predict(self, body: str) -> None:
+        try:
+            message = json.loads(body)
+            rows = rows_of(message)
+        except BadMessageError as error:
+            return self._fail(400, "MICROSERVICE_BAD_DATA", str(error))
+        except ValueError:
+            return self._fail(400, "MICROSERVICE_BAD_DATA", "the request is not JSON")
+        try:
+            answer = json.dumps(answer_of(self.server.model.predict(rows), message))
+        except Exception as error:
+            log.exception("The prediction failed")
+            return self._fail(500, "MICROSERVICE_INTERNAL_ERROR", f"{type(error).__name__}: {error}")
+        return self._send(200, answer.encode())
+
+    def _fail(self, status: int, reason: str, info: str) -> None:
+        self._answer(
+            status, {"status": {"status": "FAILURE", "code": status, "reason": reason, "info": info}}
+        )
+
+    def _answer(self, status: int, value: Any) -> None:
+        self._send(status, json.dumps(value).encode())
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _form(text: str) -> str:
+    return (parse_qs(text).get("json") or [""])[0]
+
+
+def _metadata() -> Any:
+    try:
+        return json.loads(os.environ.get("MODEL_METADATA") or "{}")
+    except ValueError:
+        return {}
