@@ -73,7 +73,7 @@ class Container:
         self._timing = timing
         self._changed = changed
         self._run: Run | None = None
-        self._restarts = 0
+        self._runs = 0
         self._failures = 0
         self._waiting: Manifest | None = {"reason": "PodInitializing"}
         self._running: Manifest | None = None
@@ -98,7 +98,7 @@ class Container:
             "image": self._spec.get("image", ""),
             "imageID": "",
             "ready": self.ready,
-            "restartCount": self._restarts,
+            "restartCount": max(0, self._runs - 1),
             "state": state,
             "lastState": {"terminated": self._last} if self._last else {},
         }
@@ -129,7 +129,6 @@ class Container:
             self._failures += 1
             if self._failures > 1:  # the first restart is immediate
                 await self._back_off()
-            self._restarts += 1
 
     async def stop(self) -> None:
         """End what runs; used when the pod goes away."""
@@ -148,10 +147,11 @@ class Container:
         self.log = ContainerLog()
         try:
             self._run = await self._sandbox.start(
-                self._spec, env, self.log, init=self._init, attempt=self._restarts
+                self._spec, env, self.log, init=self._init, attempt=self._runs
             )
         except StartError as error:
             return self._failed_to_start(error)
+        self._runs += 1
         self._event("Created", f"Created container: {self.name}")
         self._event("Started", f"Started container {self.name}")
         self._set(running={"startedAt": now()})
@@ -228,6 +228,7 @@ class Container:
     def _failed_to_start(self, error: StartError) -> Exit:
         """The command does not exist or may not be run: the container ends before it began."""
         self._warn("Failed", f"Error: {error.message}")
+        self._runs += 1
         ended = Exit(code=128, reason=error.reason)
         if self.log is not None:
             self.log.write(error.message)
@@ -241,7 +242,7 @@ class Container:
             "reason": ended.reason,
             "startedAt": started,
             "finishedAt": now(),
-            "containerID": f"local://{self._pod['metadata']['uid']}/{self.name}/{self._restarts}",
+            "containerID": f"local://{self._pod['metadata']['uid']}/{self.name}/{self._runs}",
         }
         terminated |= {"message": message} if message else {}
         if self.log is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,12 +87,19 @@ class Cluster:
         return self.wait(name, lambda one: self.is_rolled_out(one), timeout)
 
     def is_rolled_out(self, deployment: Manifest) -> bool:
-        """Whether state and children agree that nothing is going on any more."""
+        """Whether state and children agree that this version, and nothing else, is there."""
         if state(deployment) != "Available":
             return False
         name = deployment["metadata"]["name"]
         children = self.list("deployments", seldon_deployment_id=name)
-        return bool(children) and all(_is_settled(child) for child in children)
+        uris = {one["graph"].get("modelUri") for one in deployment["spec"]["predictors"]} - {None}
+        copied = {
+            init["args"][0]
+            for child in children
+            for init in child["spec"]["template"]["spec"].get("initContainers", [])
+        }
+        is_current = all(uri in copied or uri.startswith("pvc:") for uri in uris)
+        return bool(children) and is_current and all(_is_settled(child) for child in children)
 
     def wait_for(
         self, read: Callable[[], Any], condition: Callable[[Any], Any], timeout: float = 20.0
@@ -105,18 +114,20 @@ class Cluster:
                 raise AssertionError(f"not within {timeout} s: {json.dumps(seen, indent=1)[:4000]}")
             time.sleep(0.02)
 
-    def history(self, name: str, until: Callable[[Manifest], Any], timeout: float = 20.0) -> list[Manifest]:
-        """Every status that a fast poller sees until the condition holds."""
-        seen: list[Manifest] = []
-
-        def read() -> Manifest:
-            found = self.get(name)
-            if not seen or seen[-1].get("status") != found.get("status"):
-                seen.append(copy.deepcopy(found))
-            return found
-
-        self.wait_for(read, until, timeout)
-        return seen
+    @contextmanager
+    def recorded(self, plural: str) -> Iterator[list[Manifest]]:
+        """Every version of the objects of one type from now on, as a watch tells."""
+        listed = self.call("GET", self.path(plural))
+        seen: list[Manifest] = list(listed["items"])
+        version = listed["metadata"]["resourceVersion"]
+        url = f"{self.api_url}{self.path(plural)}?watch=true&resourceVersion={version}"
+        with urllib.request.urlopen(url, timeout=60) as stream:
+            thread = threading.Thread(target=_collect, args=(stream, seen), daemon=True)
+            thread.start()
+            yield seen
+            with suppress(OSError):
+                stream.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+            thread.join(timeout=10)
 
     def events(self, reason: str = "") -> list[Manifest]:
         """The events of the namespace."""
@@ -158,6 +169,25 @@ def condition(deployment: Manifest, kind: str) -> str | None:
         if entry["type"] == kind:
             return str(entry["status"])
     return None
+
+
+def version_of(manifest: Manifest) -> int:
+    """When this version of an object was written."""
+    return int(manifest["metadata"]["resourceVersion"])
+
+
+def as_of(versions: list[Manifest], moment: Manifest) -> Manifest:
+    """The version of an object that was current when another one was written; empty if there was none."""
+    before = [one for one in versions if version_of(one) < version_of(moment)]
+    return before[-1] if before else {}
+
+
+def _collect(stream: Any, seen: list[Manifest]) -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        for line in stream:
+            event = json.loads(line)
+            if event["type"] in ("ADDED", "MODIFIED"):
+                seen.append(event["object"])
 
 
 def _is_settled(child: Manifest) -> bool:

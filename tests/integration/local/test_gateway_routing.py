@@ -60,7 +60,7 @@ def test_new_predictor_gets_no_requests_before_it_is_ready(cluster: Cluster) -> 
         spec["predictors"].append(spec["predictors"][0] | {"name": "canary"} | slow)
 
     cluster.update("split", add)
-    cluster.wait("split", lambda one: state(one) == "Creating")
+    cluster.wait_for(lambda: cluster.list("deployments", version="canary"), bool)
     assert set(answered_by(cluster, 20)) == {"default"}
     cluster.wait_available("split")
     cluster.wait_for(lambda: dict(answered_by(cluster, 20)), lambda seen: len(seen) == 2)
@@ -81,7 +81,6 @@ def test_no_request_fails_while_versions_are_exchanged(cluster: Cluster) -> None
     seen = []
     for number in range(3):
         cluster.set_uri("iris", f"gs://models/{number}")
-        cluster.wait("iris", lambda one: state(one) == "Creating")
         while not cluster.is_rolled_out(cluster.get("iris")):
             seen.append(cluster.predict("iris", ROW)["meta"]["tags"]["modelUri"])
         seen.append(cluster.predict("iris", ROW)["meta"]["tags"]["modelUri"])

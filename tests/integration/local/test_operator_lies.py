@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
 
-from .cluster_client import Cluster, Manifest, condition, seldon_deployment, state
+from .cluster_client import Cluster, Manifest, as_of, condition, seldon_deployment, state
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def test_available_of_the_previous_version_stays_visible_after_an_update() -> No
         after = cluster.get("iris")
         assert after["metadata"]["generation"] > before["metadata"]["generation"]
         assert after["status"] == before["status"]
-        cluster.wait("iris", lambda one: state(one) == "Creating")
+        cluster.wait_available("iris")
 
 
 def test_operator_that_is_down_leaves_the_old_status_for_ever(
@@ -50,35 +50,42 @@ def test_operator_that_is_down_leaves_the_old_status_for_ever(
         assert cluster.get("iris")["status"] == before["status"]
     finally:
         local_seldon.resume_operator()
-    cluster.wait("iris", lambda one: state(one) == "Creating")
+    cluster.wait_available("iris")
 
 
 def test_available_is_said_again_before_the_child_has_noticed_the_update() -> None:
-    with lying(Lies(deployment_status_delay=0.6)) as cluster:
+    with lying(Lies(deployment_status_delay=0.3)) as cluster:
         deployed(cluster)
-        cluster.set_uri("iris", "gs://models/two")
-        cluster.wait("iris", lambda one: state(one) == "Creating")
-        cluster.wait("iris", lambda one: state(one) == "Available" and condition(one, "Ready") == "True")
-        stale = child(cluster)
+        with cluster.recorded("seldondeployments") as seen, cluster.recorded("deployments") as children:
+            cluster.set_uri("iris", "gs://models/two")
+            cluster.wait_available("iris")
+        states = [state(one) for one in seen]
+        assert states[:4] == ["Available", "Available", "Creating", "Available"]
+        stale = as_of(children, seen[3])
+        assert condition(seen[3], "Ready") == "True"
         assert stale["status"]["observedGeneration"] < stale["metadata"]["generation"]
-        cluster.wait_available("iris")
+        assert states[4] == "Creating"
 
 
 def test_available_shows_up_in_the_middle_of_a_rollout_of_two_replicas() -> None:
-    with lying(Lies(rollout_pause=0.4)) as cluster:
+    with lying(Lies(rollout_pause=0.1)) as cluster:
         deployed(cluster, replicas=2)
-        cluster.set_uri("iris", "gs://models/two")
-        cluster.wait_for(
-            lambda: (state(cluster.get("iris")), child(cluster)["status"].get("updatedReplicas", 0)),
-            lambda seen: seen == ("Available", 1),
-        )
-        cluster.wait_available("iris")
+        with cluster.recorded("seldondeployments") as seen, cluster.recorded("deployments") as children:
+            cluster.set_uri("iris", "gs://models/two")
+            cluster.wait_available("iris")
+        half_done = [
+            one
+            for one in seen
+            if state(one) == "Available" and as_of(children, one)["status"].get("updatedReplicas") == 1
+        ]
+        assert half_done
 
 
 def test_failed_flashes_and_recovers() -> None:
     with lying(Lies(transient_failed=1.0, transient_failed_limit=1)) as cluster:
-        cluster.create(seldon_deployment("iris"))
-        seen = cluster.history("iris", cluster.is_rolled_out)
+        with cluster.recorded("seldondeployments") as seen:
+            cluster.create(seldon_deployment("iris"))
+            cluster.wait_available("iris")
         failed = [one for one in seen if state(one) == "Failed"]
         assert (
             failed[0]["status"]["description"]
@@ -147,7 +154,6 @@ def test_every_lie_at_once_ends_in_the_truth(seed: int) -> None:
     with lying(Lies.all(seed=seed), seed=seed) as cluster:
         deployed(cluster, replicas=2)
         cluster.set_uri("iris", "gs://models/two")
-        cluster.wait("iris", lambda one: state(one) == "Creating")
         cluster.wait_available("iris")
         answer = cluster.predict("iris", {"data": {"ndarray": [[1, 2, 3, 4]]}})
         assert answer["meta"]["tags"]["modelUri"] == "gs://models/two"

@@ -43,8 +43,9 @@ def test_a_new_deployment_gets_children_with_names_labels_and_owner(cluster: Clu
 
 
 def test_status_of_a_new_deployment_goes_from_creating_to_available(cluster: Cluster) -> None:
-    cluster.create(seldon_deployment("iris", replicas=2))
-    seen = cluster.history("iris", lambda one: state(one) == "Available")
+    with cluster.recorded("seldondeployments") as seen:
+        cluster.create(seldon_deployment("iris", replicas=2))
+        cluster.wait("iris", lambda one: state(one) == "Available")
     states = [state(one) for one in seen]
     assert states[-2:] == ["Creating", "Available"]
     assert set(states) <= {None, "Creating", "Available"}
