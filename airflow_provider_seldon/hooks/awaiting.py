@@ -92,3 +92,13 @@ async def _find(hook: SeldonHook, selectors: dict[str, Any], deadline: float) ->
         if time.time() >= deadline:
             return None
         await asyncio.sleep(FIND_INTERVAL)
+
+
+async def undo_in_triggerer(trigger: SeldonDeploymentTrigger) -> None:
+    """Undo the rollout that a trigger has waited for, if it still is what its task wrote."""
+    from airflow_provider_seldon.hooks.rollout import Rollout
+
+    hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
+    rollout = Rollout.from_json(trigger.handoff or {})
+    trigger.log.info("The task was ended by a user; %s of %s", trigger.kill_action, rollout.name)
+    await asyncio.to_thread(hook.undo, rollout, delete_created=trigger.kill_action == "delete")

@@ -63,7 +63,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
     :param force_conflicts: take over fields that other field managers own.
     :param adopt: take over a deployment called ``name`` that this provider did not make.
-    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``: see
+    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``: see
         :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every operator.
     """
 

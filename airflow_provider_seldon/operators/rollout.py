@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -28,10 +28,14 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
 
     :param namespace: namespace; the connection's when left out.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param timeout: seconds to wait; a rollback gets as many again.
+    :param timeout: seconds to wait; a rollback gets as many again. ``execution_timeout`` holds too, also while the
+        task is deferred, where Airflow itself does not enforce it.
     :param deferrable: wait in the triggerer instead of on a worker.
     :param failure_policy: what fails a rollout before the time is over, where it should differ from the defaults:
         fields of :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
+    :param on_kill: what happens to a rollout when a user ends its task: ``keep`` it going; ``rollback`` to the
+        version last seen serving; or ``delete`` the deployment where this run has created it, else roll back. Only
+        what this very task wrote is touched. While the task is deferred this needs Airflow 3.3.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         timeout: float = 600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         failure_policy: Mapping[str, Any] | None = None,
+        on_kill: Literal["keep", "rollback", "delete"] = "keep",
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)
@@ -51,6 +56,9 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         self.timeout = timeout
         self.deferrable = deferrable
         self.failure_policy = failure_policy
+        # ``on_kill`` itself is the method that Airflow calls.
+        self.kill_action = None if on_kill == "keep" else on_kill
+        self._waited_for: Rollout | None = None
 
     def wait_for(self, rollout: Rollout, failure: Outcome | None = None) -> dict[str, Any]:
         """
@@ -59,13 +67,17 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         :param failure: of an earlier rollout that this one makes good; it is raised in the end.
         """
         deadline = time.time() + self.timeout
+        if self.execution_timeout and failure is None:
+            deadline = min(deadline, time.time() + self.execution_timeout.total_seconds())
         if self.deferrable:
             self.defer_until(
                 deadline,
                 name=rollout.name,
                 expected=rollout.expected.to_json(),
                 handoff={**rollout.to_json(), "failure": failure.to_json() if failure else None},
+                kill_action=None if failure else self.kill_action,
             )
+        self._waited_for = None if failure else rollout
         outcome = self.hook.wait_for(
             rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
         )
@@ -81,6 +93,11 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         handoff = event["handoff"]
         failure = Outcome.from_json(handoff["failure"]) if handoff.get("failure") else None
         return self._finish(Rollout.from_json(handoff), outcome, failure)
+
+    def on_kill(self) -> None:
+        """Do what the argument ``on_kill`` says; Airflow calls this on the worker."""
+        if self.kill_action and self._waited_for:
+            self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
 
     def undo(self, rollout: Rollout) -> Rollout | None:
         """Undo a rollout that failed; return what is to be waited for, None when there is nothing."""

@@ -20,6 +20,7 @@ ARGUMENTS = (
     "expected",
     "failure_policy",
     "handoff",
+    "kill_action",
 )
 
 
@@ -28,8 +29,9 @@ class SeldonDeploymentTrigger(BaseTrigger):
     Ends with one event: how the wait for a deployment ended.
 
     The event is an :class:`~airflow_provider_seldon.core.outcome.Outcome` as JSON, with ``handoff`` beside it.
-    Nothing here changes the cluster, neither on a kill nor on a clean-up: a triggerer that restarts cleans up
-    too, and the wait goes on elsewhere.
+    ``cleanup`` is left as it is: a triggerer that restarts cleans up too, and the wait goes on elsewhere. Only a
+    user who ends the task (marks it or clears it) may change the cluster, and only if ``kill_action`` says so;
+    Airflow tells triggers of that from 3.3 on.
 
     :param seldon_conn_id: Airflow connection.
     :param namespace: namespace of the deployment; the connection's when None.
@@ -42,7 +44,10 @@ class SeldonDeploymentTrigger(BaseTrigger):
     :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for whatever is there,
         and for its coming into being.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
-    :param handoff: JSON data for the method that the task resumes with; passed through.
+    :param handoff: JSON data for the method that the task resumes with; passed through. For a ``kill_action`` it is
+        a rollout's.
+    :param kill_action: ``rollback`` or ``delete``: what to do with that rollout when a user ends the task; None
+        leaves everything as it is.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
         expected: Mapping[str, Any] | None = None,
         failure_policy: Mapping[str, Any] | None = None,
         handoff: Mapping[str, Any] | None = None,
+        kill_action: str | None = None,
     ) -> None:
         super().__init__()
         self.seldon_conn_id = seldon_conn_id
@@ -72,6 +78,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
         self.expected = expected
         self.failure_policy = failure_policy
         self.handoff = handoff
+        self.kill_action = kill_action
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments; what is not set is left out, so that releases stay compatible."""
@@ -91,3 +98,10 @@ class SeldonDeploymentTrigger(BaseTrigger):
 
         outcome = await wait_in_triggerer(self)
         yield TriggerEvent({**outcome.to_json(), "handoff": self.handoff})
+
+    async def on_kill(self) -> None:
+        """Do what ``kill_action`` says; Airflow calls this when a user ends the task while it is deferred."""
+        from airflow_provider_seldon.hooks.awaiting import undo_in_triggerer
+
+        if self.kill_action and self.handoff:
+            await undo_in_triggerer(self)
