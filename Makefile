@@ -10,7 +10,7 @@ export UV_LINK_MODE := copy
 export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
-.PHONY: help demo test test-unit lint format bench clean
+.PHONY: help demo test lint format soak bench clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -33,8 +33,12 @@ format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
 	$(VENVS)/airflow-3.3/bin/ruff check --fix .
 	$(VENVS)/airflow-3.3/bin/ruff format .
 
+soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator that lies, every verdict checked
+	$(VENVS)/airflow-3.3/bin/python -m tests.soak
+
 bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
 	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py
+	$(VENVS)/airflow-3.3/bin/python benchmarks/waits.py
 
 $(UV):
 	$(PYTHON) -m venv $(VENVS)/tools
