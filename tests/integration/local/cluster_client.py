@@ -22,6 +22,15 @@ _PATHS = {
 }
 
 
+class RefusedError(Exception):
+    """An HTTP error: its code and the body."""
+
+    def __init__(self, code: int, body: str) -> None:
+        super().__init__(f"{code}: {body[:500]}")
+        self.code = code
+        self.body = body
+
+
 def seldon_deployment(name: str, *, uri: str = "gs://models/one", **predictor: Any) -> Manifest:
     """A SeldonDeployment with one predictor ``default`` and one scikit-learn model ``classifier``."""
     graph = {"name": "classifier", "implementation": "SKLEARN_SERVER", "modelUri": uri}
@@ -61,7 +70,7 @@ class Cluster:
             change(manifest["spec"])
             try:
                 return self.call("PUT", self.path("seldondeployments", name), manifest)
-            except urllib.error.HTTPError as error:
+            except RefusedError as error:
                 if error.code != 409:
                     raise
         raise AssertionError("20 conflicts in a row")
@@ -202,5 +211,9 @@ def _call(method: str, url: str, body: Manifest | None, headers: dict[str, str])
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"} | headers
     request = urllib.request.Request(url, method=method, data=data, headers=headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read() or b"null")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            raise RefusedError(error.code, error.read().decode(errors="replace")) from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import urllib.error
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
 
-from .cluster_client import Cluster, Manifest, seldon_deployment, state
+from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
 from .process_cluster import ask, box, custom
 
 ROW = {"data": {"ndarray": [[1, 2, 3, 4]]}}
@@ -70,7 +68,7 @@ def test_new_predictor_gets_no_requests_before_it_is_ready(cluster: Cluster) -> 
 def test_unknown_and_unready_deployments_are_told_apart(cluster: Cluster, name: str, code: int) -> None:
     cluster.create(seldon_deployment("broken", annotations={"local.seldon/behaviour": "crash"}))
     cluster.wait("broken", state)
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(RefusedError) as refused:
         cluster.predict(name, ROW)
     assert refused.value.code == code
 
@@ -150,13 +148,13 @@ def test_gateway_asks_for_credentials() -> None:
         cluster = Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
         cluster.create(seldon_deployment("iris"))
         cluster.wait_available("iris")
-        with pytest.raises(urllib.error.HTTPError) as refused:
+        with pytest.raises(RefusedError) as refused:
             cluster.predict("iris", ROW)
         assert refused.value.code == 401
         basic = "Basic " + base64.b64encode(b"ada:pass").decode()
         for header in (basic, "Bearer token"):
             assert cluster.predict("iris", ROW, Authorization=header)["data"]
-        with pytest.raises(urllib.error.HTTPError):
+        with pytest.raises(RefusedError):
             cluster.predict("iris", ROW, Authorization="Bearer other")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON
 
-from .cluster_client import Cluster, Manifest, seldon_deployment, state
+from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
 from .process_cluster import waiting_of
 
 pytestmark = pytest.mark.mlserver
@@ -87,9 +86,9 @@ def test_scikit_learn_model_answers_in_seldons_protocol(cluster: Cluster, models
     assert answer["meta"]["requestPath"] == {"classifier": "seldonio/sklearnserver:1.17.1"}
     tensor = cluster.predict("iris", {"data": {"tensor": {"shape": [1, 4], "values": FLOWER}}})
     assert tensor["data"]["tensor"]["shape"] == [1, 3]
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(RefusedError) as refused:
         cluster.predict("iris", {"data": {"ndarray": [[1, 2]]}})
-    assert "expecting 4 features" in json.loads(refused.value.read())["status"]["info"]
+    assert "expecting 4 features" in json.loads(refused.value.body)["status"]["info"]
 
 
 def test_method_parameter_chooses_the_output(cluster: Cluster, models: Path) -> None:
