@@ -24,12 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         its traceback and exit code 1.
     """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     sys.path.insert(0, os.getcwd())
     if options.protocol == "v2":
         return _serve_v2(options)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     from airflow_provider_seldon.serving.http_server import ModelServer
 
     model = FunctionModel.from_environment(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import logging
 import os
 import sys
 from typing import Any
@@ -26,8 +25,6 @@ from mlserver.types import InferenceRequest, InferenceResponse
 from airflow_provider_seldon.serving.function_model import FunctionModel
 from airflow_provider_seldon.serving.message import as_plain
 
-log = logging.getLogger(__name__)
-
 
 class FunctionRuntime(MLModel):
     """Serves a user's function; made by MLServer."""
@@ -36,7 +33,7 @@ class FunctionRuntime(MLModel):
         """
         Load the model.
 
-        MLServer takes an exception for a reason to end in good order, with exit code 0, and Kubernetes would call
+        MLServer logs an exception and ends in good order, with exit code 0, and Kubernetes would call
         that "Completed". So the exit code is set here.
 
         :raises Exception: whatever the user's code raises.
@@ -45,7 +42,6 @@ class FunctionRuntime(MLModel):
             self._function = FunctionModel.from_environment(**_arguments(self._settings))
             await asyncio.to_thread(self._function.load)
         except Exception:
-            log.exception("The model could not be loaded")
             atexit.register(_exit_with_failure)
             raise
         return True
