@@ -18,6 +18,7 @@ from .containers import (
     ENGINE_GRPC_PORT,
     ENGINE_HTTP_PORT,
     add_initializer,
+    add_tensorflow_serving,
     complete_unit_container,
     engine_container,
 )
@@ -133,6 +134,8 @@ class _Builder:
         complete_unit_container(container, unit=unit, deployment=self.deployment, predictor=self.predictor)
         if ANNOTATION_NO_STORAGE_INITIALIZER not in dig(self.deployment, "spec", "annotations", default={}):
             add_initializer(pod, container, unit)
+        if unit["implementation"] == "TENSORFLOW_SERVER" and self.protocol == "seldon":
+            add_tensorflow_serving(pod, container, unit)
         if unit.get("serviceAccountName"):
             pod["serviceAccountName"] = unit["serviceAccountName"]
         service = naming.container_service(self.deployment, self.predictor, container["name"])

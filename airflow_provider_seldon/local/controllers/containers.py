@@ -165,6 +165,35 @@ def add_initializer(pod: Manifest, container: Manifest, unit: Manifest) -> None:
         mounts.append({"name": volume, "mountPath": MODELS_PATH, "readOnly": True})
 
 
+def add_tensorflow_serving(pod: Manifest, proxy: Manifest, unit: Manifest) -> None:
+    """In Seldon's protocol a proxy answers for TensorFlow Serving, which runs beside it."""
+    if any(entry["name"] == "tfserving" for entry in pod["containers"]):
+        return
+    pod["containers"].append(
+        {
+            "name": "tfserving",
+            "image": SERVERS["TENSORFLOW_SERVER"].images["tensorflow"],
+            "imagePullPolicy": "IfNotPresent",
+            "args": [
+                "/usr/bin/tensorflow_model_server",
+                "--port=2000",
+                "--rest_api_port=2001",
+                f"--model_name={unit['name']}",
+                f"--model_base_path={MODELS_PATH}",
+            ],
+            "ports": [
+                {"name": "tf-grpc", "containerPort": 2000, "protocol": "TCP"},
+                {"name": "tf-rest", "containerPort": 2001, "protocol": "TCP"},
+            ],
+            "volumeMounts": [
+                mount for mount in proxy["volumeMounts"] if mount.get("mountPath") == MODELS_PATH
+            ],
+            "terminationMessagePath": "/dev/termination-log",
+            "terminationMessagePolicy": "File",
+        }
+    )
+
+
 def _source(uri: str) -> tuple[str, str | None]:
     """What the initializer copies, and the volume claim that holds it, if it is one."""
     if not uri.startswith("pvc://"):

@@ -11,7 +11,7 @@ from airflow_provider_seldon.local.api import Manifest
 
 from . import naming
 from .manifests import clone, dig, namespace_of
-from .servers import SERVERS, is_hardcoded, is_prepackaged, protocol_key
+from .servers import SERVERS, is_prepackaged, protocol_key
 
 ANNOTATION_SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
 ANNOTATION_NO_ENGINE = "seldon.io/no-engine"
@@ -93,7 +93,7 @@ def _add_server_containers(predictor: Manifest, protocol: str) -> None:
             spec = components[0].setdefault("spec", {})
             spec["containers"] = [*(spec.get("containers") or []), container]
         image = SERVERS[server].images.get(protocol) if server in SERVERS else None
-        if not container.get("image") and image and protocol != "tensorflow":
+        if not container.get("image") and image:
             container["image"] = image
 
 
@@ -107,7 +107,7 @@ def _assign_ports(deployment: Manifest, predictor: Manifest) -> None:
         container.setdefault("terminationMessagePolicy", "File")
         _mount(container, PODINFO_VOLUME, "/etc/podinfo")
         unit = unit_of(predictor["graph"], container["name"])
-        if unit is None or is_hardcoded(unit["implementation"]):
+        if unit is None:
             continue
         _port(container, "metrics", FIRST_METRICS_PORT + count)
         endpoint = unit["endpoint"]
