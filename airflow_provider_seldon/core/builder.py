@@ -35,6 +35,21 @@ _PREDICTOR_FIELDS = frozenset(
     }
 )
 _COMPONENT_FIELDS = frozenset({"hpaSpec", "kedaSpec", "pdbSpec"})
+#: Fields of the model's container (Kubernetes, Container v1 core) that have no argument of their own.
+_CONTAINER_FIELDS = frozenset(
+    {
+        "envFrom",
+        "imagePullPolicy",
+        "lifecycle",
+        "livenessProbe",
+        "ports",
+        "readinessProbe",
+        "securityContext",
+        "startupProbe",
+        "volumeMounts",
+        "workingDir",
+    }
+)
 #: Names that exist in the CRD, but have a place of their own here.
 _ELSEWHERE = {
     "name": "use the argument predictor_name",
@@ -112,6 +127,7 @@ def _component(server: ModelServer) -> dict[str, Any]:
         args=server.args,
         env=_container_env(server),
         resources=server.resources,
+        **server.extra_args.get("container", {}),
     )
     extra = {key: value for key, value in server.extra_args.items() if key in _COMPONENT_FIELDS}
     pull_secrets = [{"name": name} for name in server.image_pull_secrets]
@@ -170,8 +186,24 @@ def _extra_problems(server: ModelServer) -> Iterator[Problem]:
         field = f"extra_args.{key}"
         if key in _ELSEWHERE:
             yield Problem(field, "is not an extra argument", _ELSEWHERE[key])
+        elif key == "container":
+            yield from _container_problems(server.extra_args[key])
         elif key not in _PREDICTOR_FIELDS | _COMPONENT_FIELDS:
-            yield unknown(field, key, _PREDICTOR_FIELDS | _COMPONENT_FIELDS, noun="predictor field")
+            known = _PREDICTOR_FIELDS | _COMPONENT_FIELDS | {"container"}
+            yield unknown(field, key, known, noun="predictor field")
     scalers = sorted({"hpaSpec", "kedaSpec"} & server.extra_args.keys())
     if scalers and server.replicas is not None:
         yield Problem("replicas", f"has no effect beside {scalers[0]}", "give only one of the two")
+
+
+def _container_problems(container: Any) -> Iterator[Problem]:
+    field = "extra_args.container"
+    if not isinstance(container, Mapping):
+        yield Problem(field, "is not a dict", "give fields of a Kubernetes container, such as readinessProbe")
+        return
+    for key in container:
+        if key in {"name", "image", "command", "args", "env", "resources"}:
+            fix = f"use the argument {'node_name' if key == 'name' else key}"
+            yield Problem(f"{field}.{key}", "is not an extra field of the container", fix)
+        elif key not in _CONTAINER_FIELDS:
+            yield unknown(f"{field}.{key}", key, _CONTAINER_FIELDS, noun="container field")

@@ -74,8 +74,9 @@ class ModelServer(BaseModel):
     :param parameters: parameters of the server; the CRD's type follows from the Python type.
     :param model_metadata: reaches the model's container as JSON in the variable ``MODEL_METADATA``.
     :param extra_args: further predictor fields by the CRD's names: ``annotations``, ``explainer``,
-        ``labels``, ``progressDeadlineSeconds``, ``shadow``, ``ssl``, ``svcOrchSpec``, ``traffic``, and of its
-        pods ``hpaSpec``, ``kedaSpec``, ``pdbSpec``.
+        ``labels``, ``progressDeadlineSeconds``, ``shadow``, ``ssl``, ``svcOrchSpec``, ``traffic``, of its
+        pods ``hpaSpec``, ``kedaSpec``, ``pdbSpec``, and in ``container`` further fields of the model's
+        container, such as ``ports``, ``readinessProbe``, ``startupProbe``, ``volumeMounts``.
     :param resources: ``requests`` and ``limits`` of the model's container.
     :param env: environment of the model's container. Literals that look like credentials are refused.
     :param image: container image.

@@ -1,0 +1,131 @@
+"""Deploy a Python function of one's own as a model server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.model_server import ModelServer
+
+
+class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
+    """
+    Continuous deployment of a model that no prepackaged server serves.
+
+    The image holds Python, the package ``airflow-provider-seldon`` (its ``serving`` part needs no Airflow) and the
+    user's code; with ``protocol="v2"`` also MLServer. It runs ``python -m airflow_provider_seldon.serving``, which
+    loads the model once, is ready only then, and ends with the traceback if it cannot be loaded. Files of
+    ``model_uri`` are put into the container by Seldon's own initializer.
+
+    Everything else is as in :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`.
+
+    :param image: container image.
+    :param predict_function: ``package.module:function`` in the image, called as ``function(model, rows)``. Where the
+        module can be imported on the worker it is checked there; where it is only in the image, a warning is logged.
+    :param load_function: function that is called once with the folder of the model's files (a ``pathlib.Path``) and
+        returns the model; without it, the folder itself is the model.
+    :param env: environment of the container: name -> value, or Kubernetes EnvVar dicts for Secrets.
+    :param resources: ``requests`` and ``limits`` of the container.
+    :param image_pull_secrets: names of Secrets for the image registry.
+    :param ports: ports of the container; Seldon's operator adds ``http`` and ``grpc`` where they are not given.
+    :param probes: probes that replace the ones made here: ``startupProbe``, ``readinessProbe``, ``livenessProbe``.
+    :param startup_timeout: seconds that loading the model may take.
+    :param python: interpreter in the image.
+    """
+
+    template_fields: Sequence[str] = (
+        *SeldonDeployModelOperator.template_fields,
+        "image",
+        "predict_function",
+        "load_function",
+        "env",
+        "resources",
+    )
+    template_fields_renderers = {  # noqa: RUF012
+        **SeldonDeployModelOperator.template_fields_renderers,
+        "env": "json",
+        "resources": "json",
+    }
+
+    def __init__(
+        self,
+        *,
+        image: str,
+        predict_function: str,
+        load_function: str | None = None,
+        env: Mapping[str, str] | Sequence[Mapping[str, Any]] | None = None,
+        resources: Mapping[str, Any] | None = None,
+        image_pull_secrets: Sequence[str] = (),
+        ports: Sequence[Mapping[str, Any]] = (),
+        probes: Mapping[str, Mapping[str, Any]] | None = None,
+        startup_timeout: float = 600.0,
+        python: str = "python",
+        **kwargs: Any,
+    ) -> None:
+        for name in ("implementation", "manifest"):
+            if kwargs.get(name) is not None:
+                raise TypeError(f"{type(self).__name__} takes no {name}: the image serves the model")
+        super().__init__(**kwargs)
+        self.image = image
+        self.predict_function = predict_function
+        self.load_function = load_function
+        self.env = env
+        self.resources = resources
+        self.image_pull_secrets = image_pull_secrets
+        self.ports = ports
+        self.probes = probes
+        self.startup_timeout = startup_timeout
+        self.python = python
+
+    def _server(self) -> ModelServer:
+        from airflow_provider_seldon.core.custom_model import custom_container
+        from airflow_provider_seldon.core.errors import InvalidRequestError
+        from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+        given = dict(self.model_server or {})
+        extra_args = dict(given.pop("extra_args", None) or {})
+        fields = {**(extra_args.pop("container", None) or {}), **(self.probes or {})}
+        if self.ports:
+            fields["ports"] = [dict(port) for port in self.ports]
+        try:
+            made = custom_container(
+                predict_function=self.predict_function,
+                load_function=self.load_function or None,
+                model_uri=self.model_uri or given.get("model_uri"),
+                protocol=self.protocol or given.get("protocol"),
+                startup_timeout=self.startup_timeout,
+                python=self.python,
+                container=fields,
+            )
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
+        self._check(self.predict_function, "predict_function", arguments=2)
+        if self.load_function:
+            self._check(self.load_function, "load_function", arguments=1)
+        own = {
+            "image": self.image,
+            "env": self.env,
+            "resources": self.resources,
+            "image_pull_secrets": list(self.image_pull_secrets),
+        }
+        self.model_server = {
+            "command": made["command"],
+            **given,
+            **{key: value for key, value in own.items() if value},
+            "extra_args": {**extra_args, **made["extra_args"]},
+        }
+        return super()._server()
+
+    def _check(self, path: str, field: str, *, arguments: int) -> None:
+        """Look at the function where it can be imported; what is only in the image cannot be."""
+        from airflow_provider_seldon.exceptions import InvalidModelServerError
+        from airflow_provider_seldon.hooks.function_check import function_problem
+
+        unknown, problem = function_problem(path, arguments=arguments)
+        if problem:
+            raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{field}: {problem}")
+        if unknown:
+            self.log.warning("%s %s is not checked: %s", field, path, unknown)
