@@ -104,8 +104,8 @@ def test_stopped_and_started_again_it_serves_with_its_own_configuration(hook: Se
     name = deploy(replicas=2)
     hook.stop(name)
     assert hook.client.get(name).to_manifest()["spec"]["predictors"][0]["replicas"] == 0
-    started = hook.start(name)
-    assert started.to_manifest()["spec"]["predictors"][0]["replicas"] == 2
+    hook.start(name)
+    assert hook.client.get(name).to_manifest()["spec"]["predictors"][0]["replicas"] == 2
 
 
 def test_logs_of_every_container_that_has_something_to_say(hook: SeldonHook) -> None:
