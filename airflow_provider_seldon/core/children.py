@@ -48,7 +48,8 @@ class ExpectedChild:
     :param replicas: the number of pods that the spec asks for; None when the spec does not say, or leaves
         it to an autoscaler.
     :param autoscaled: whether an HPA or KEDA decides the number of pods.
-    :param may_sleep: whether KEDA may scale it to zero pods.
+    :param may_sleep: whether it may have no pods without the spec's asking for that: KEDA scales it, or it is the
+        engine of a predictor that has none.
     """
 
     names: tuple[str, ...]
@@ -124,9 +125,9 @@ def _predictor_children(deployment: str, spec: Object, predictor: Object) -> Ite
             names=_names(deployment, f"{prefix}-svc-orch"),
             predictor=predictor,
             role=Role.ENGINE,
-            replicas=_first(
-                number_at(predictor, "svcOrchSpec", "replicas"), *_general_replicas(spec, predictor)
-            ),
+            # Some releases of the operator fall back to the predictor's replicas, others to one.
+            replicas=number_at(predictor, "svcOrchSpec", "replicas"),
+            may_sleep=_first(*_general_replicas(spec, predictor)) == 0,
         )
     for index, (component, containers) in enumerate(_components(predictor)):
         if not containers:

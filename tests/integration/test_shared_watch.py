@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 
 import pytest
+from kubernetes.client import Configuration
 
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.failure import FailurePolicy
@@ -11,8 +13,11 @@ from airflow_provider_seldon.core.outcome import Ending
 from airflow_provider_seldon.core.readiness import Verdict
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError, UnauthorizedError
 from airflow_provider_seldon.kube import shared_watch
+from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.shared_watch import subscribe
+from airflow_provider_seldon.kube.waiting import wait
 from airflow_provider_seldon.local.apiserver.authorization import Deny
+from airflow_provider_seldon.local.certificates import make_certificates
 from airflow_provider_seldon.local.faults import Fault
 from tests.integration.api_server import QUICK, Cluster, all_of, cluster, in_loop, until
 
@@ -459,6 +464,31 @@ async def test_subscription_shows_nothing_before_everything_has_been_read():
             assert seen is not None
             assert seen.deployment is not None
             assert seen.children == []
+
+
+@in_loop
+async def test_tls_is_checked_against_the_clusters_own_authority():
+    certificates = make_certificates("127.0.0.1")
+    async with cluster(tls=certificates.server) as here:
+        with tempfile.NamedTemporaryFile("wb", suffix=".crt") as authority:
+            authority.write(certificates.authority_pem)
+            authority.flush()
+            trusting = access_to(here, ssl_ca_cert=authority.name)
+            outcome = await wait(trusting, "default", "absent", deadline=0.0)
+            assert outcome.reason == "NotFound"
+        doubting = await wait(access_to(here), "default", "absent", deadline=time.time() + 0.5, tuning=QUICK)
+        assert doubting.reason == "ServerUnavailable"
+        assert "certificate verify failed" in doubting.message.lower()
+        careless = await wait(access_to(here, verify_ssl=False), "default", "absent", deadline=0.0)
+        assert careless.reason == "NotFound"
+
+
+def access_to(here: Cluster, **fields: object) -> ClusterAccess:
+    configuration = Configuration(host=here.server.url)
+    configuration.proxy = None
+    for name, value in fields.items():
+        setattr(configuration, name, value)
+    return ClusterAccess.of_configuration(configuration, key=f"{here.server.url} {fields}")
 
 
 async def make_pod(here: Cluster, stored: dict[str, object], reason: str) -> None:

@@ -100,7 +100,7 @@ def test_changed_protocol_is_waited_for_although_the_predictor_is_the_same():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"type": "KernelShap"}, "KernelShap"),
+        ({"type": "KernelShap"}, "explains with AnchorTabular, not KernelShap"),
         ({"containerSpec": {"image": "explainer:2"}}, "explainer:2"),
     ],
 )

@@ -140,11 +140,14 @@ def test_explainer_has_its_own_replicas_unless_the_predictor_sleeps(
     assert children[1].replicas == wanted
 
 
-def test_engine_has_its_own_replicas_or_the_predictors():
+def test_engine_has_its_own_replicas_or_as_many_as_the_operator_likes():
     content = spec(replicas=3) | {"annotations": {"seldon.io/engine-separate-pod": "true"}}
-    assert expected_children(sdep(content))[0].replicas == 3
+    engine = expected_children(sdep(content))[0]
+    assert (engine.replicas, engine.may_sleep) == (None, False)
     content["predictors"][0]["svcOrchSpec"] = {"replicas": 2}
     assert expected_children(sdep(content))[0].replicas == 2
+    content = spec(replicas=0) | {"annotations": {"seldon.io/engine-separate-pod": "true"}}
+    assert expected_children(sdep(content))[0].may_sleep
 
 
 @pytest.mark.skipif(corpus.directory() is None, reason="no corpus on this machine")
