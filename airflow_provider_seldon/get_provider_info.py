@@ -113,6 +113,8 @@ def get_provider_info() -> dict[str, object]:
                     package + ".operators.predict",
                     package + ".operators.rollback",
                     package + ".operators.scale",
+                    package + ".operators.stage",
+                    package + ".operators.custom",
                 ],
             }
         ],

@@ -28,7 +28,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
     :param load_function: function that is called once with the folder of the model's files (a ``pathlib.Path``) and
         returns the model; without it, the folder itself is the model.
     :param env: environment of the container: name -> value, or Kubernetes EnvVar dicts for Secrets.
-    :param resources: ``requests`` and ``limits`` of the container.
+    :param container_resources: ``requests`` and ``limits`` of the container.
     :param image_pull_secrets: names of Secrets for the image registry.
     :param ports: ports of the container; Seldon's operator adds ``http`` and ``grpc`` where they are not given.
     :param probes: probes that replace the ones made here: ``startupProbe``, ``readinessProbe``, ``livenessProbe``.
@@ -42,12 +42,12 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         "predict_function",
         "load_function",
         "env",
-        "resources",
+        "container_resources",
     )
     template_fields_renderers = {  # noqa: RUF012
         **SeldonDeployModelOperator.template_fields_renderers,
         "env": "json",
-        "resources": "json",
+        "container_resources": "json",
     }
 
     def __init__(
@@ -57,7 +57,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         predict_function: str,
         load_function: str | None = None,
         env: Mapping[str, str] | Sequence[Mapping[str, Any]] | None = None,
-        resources: Mapping[str, Any] | None = None,
+        container_resources: Mapping[str, Any] | None = None,
         image_pull_secrets: Sequence[str] = (),
         ports: Sequence[Mapping[str, Any]] = (),
         probes: Mapping[str, Mapping[str, Any]] | None = None,
@@ -73,7 +73,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         self.predict_function = predict_function
         self.load_function = load_function
         self.env = env
-        self.resources = resources
+        self.container_resources = container_resources
         self.image_pull_secrets = image_pull_secrets
         self.ports = ports
         self.probes = probes
@@ -108,7 +108,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         own = {
             "image": self.image,
             "env": self.env,
-            "resources": self.resources,
+            "resources": self.container_resources,
             "image_pull_secrets": list(self.image_pull_secrets),
         }
         self.model_server = {
