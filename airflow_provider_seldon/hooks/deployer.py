@@ -50,7 +50,7 @@ from airflow_provider_seldon.exceptions import (
     StaleRunError,
     TurnedDownError,
 )
-from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.storage import (
     StorageSecret,
@@ -66,6 +66,8 @@ log = logging.getLogger(__name__)
 
 #: How often a deploy looks again when somebody else changed the deployment between its read and its write.
 CONFLICT_ATTEMPTS = 5
+#: Seconds to wait for the end of a deployment that is being deleted and has the name that is asked for.
+DELETION_TIMEOUT = 300.0
 
 
 class Deployer:
@@ -177,7 +179,8 @@ class Deployer:
             secret = storage_secret_for(self._hook, server, request)
             if secret:
                 request = server.to_deployment(**build, secret_name=secret.name)
-            ensure_valid(request)
+            # A cluster's admin may have added servers of their own; the webhook knows them, we do not.
+            ensure_valid(request, known_servers=None)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
         return request, secret
@@ -185,8 +188,18 @@ class Deployer:
     def _existing(
         self, identity: Identity, request: SeldonDeployment, *, named: bool, adopt: bool
     ) -> list[SeldonDeployment]:
-        """List the equivalents and, where the user gave a name, what bears it now, whoever made that."""
-        existing = Finder(self._client).equivalents(identity)
+        """
+        List the equivalents and, where the user gave a name, what bears it now, whoever made that.
+
+        One that is being deleted is none any more. Where it bears the name that is asked for, its end is waited for:
+        what is made anew before its children are gone takes them for its own, and loses them.
+        """
+        found = Finder(self._client).equivalents(identity)
+        for one in found:
+            if is_being_deleted(one) and one.name == request.name:
+                log.info("%s/%s is being deleted; waiting for its end", self._client.namespace, one.name)
+                self._client.wait_until_deleted(one.name, uid=one.uid, timeout=DELETION_TIMEOUT)
+        existing = [one for one in found if not is_being_deleted(one)]
         if not named or any(one.name == request.name for one in existing):
             return existing
         try:

@@ -69,11 +69,12 @@ class Finder:
         """
         Return the deployments that serve versions of the same model from the same DAG task, newest first.
 
-        One that is being deleted is none any more, though it is listed until its children are gone.
+        One that is being deleted is listed until its children are gone; see :func:`is_being_deleted`.
         """
         found = self._client.find(labels=wanted.selector())
-        return newest_first(
-            one
-            for one in found
-            if wanted.matches(one) and not (one.metadata and one.metadata.deletion_timestamp)
-        )
+        return newest_first(one for one in found if wanted.matches(one))
+
+
+def is_being_deleted(deployment: SeldonDeployment) -> bool:
+    """Tell whether somebody has asked for the deployment's deletion."""
+    return bool(deployment.metadata and deployment.metadata.deletion_timestamp)

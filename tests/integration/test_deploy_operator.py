@@ -240,3 +240,20 @@ def test_a_decision_that_says_neither_yes_nor_no_deploys_nothing(hook: SeldonHoo
     with pytest.raises(DeployDecisionError, match="deploy_decision"):
         deploy(deploy_decision="None")
     assert hook.client.find() == []
+
+
+def test_a_deploy_over_a_deployment_that_is_being_deleted_waits_for_its_end(hook: SeldonHook) -> None:
+    """Made anew too early, it would take the old children for its own, and lose them."""
+    first = deploy()
+    before = hook.client.get(first["name"]).uid
+    hook.client.delete(first["name"])
+    again = deploy()
+    assert (again["action"], again["state"]) == ("created", "Available")
+    assert hook.client.get(again["name"]).uid != before
+
+
+def test_a_server_that_only_this_cluster_knows_is_for_the_webhook_to_judge(hook: SeldonHook) -> None:
+    from airflow_provider_seldon.exceptions import RejectedError
+
+    with pytest.raises(RejectedError, match="No entry in predictors map for LIGHTGBM_SERVER"):
+        deploy(implementation="LIGHTGBM_SERVER")
