@@ -30,20 +30,8 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
-    from airflow_provider_seldon.hooks.rollout import Rollout
-
-#: What the account of a connection must be allowed: text -> (verb, API group, resource).
-RIGHTS = {
-    f"{verb} {resource}{f'.{group}' if group else ''}": (verb, group, resource)
-    for group, resource, verbs in (
-        ("machinelearning.seldon.io", "seldondeployments", "get list watch create patch delete"),
-        ("apps", "deployments", "list watch"),
-        ("", "pods", "list"),
-        ("", "pods/log", "get"),
-        ("", "events", "list"),
-    )
-    for verb in verbs.split()
-}
+    from airflow_provider_seldon.hooks.rights import check
+from airflow_provider_seldon.hooks.rollout import Rollout
 
 
 class SeldonHook(SeldonConnectionHook):
@@ -87,21 +75,7 @@ class SeldonHook(SeldonConnectionHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the cluster answers, knows SeldonDeployments, and grants the rights that are needed."""
-        try:
-            if not self.client.crd_served():
-                return False, (
-                    f"The cluster at {self.cluster.configuration.host} answers, but does not know "
-                    "SeldonDeployments (machinelearning.seldon.io/v1). Install Seldon Core there, or check the host."
-                )
-            missing = self.client.missing_rights(RIGHTS)
-        except Exception as error:
-            return False, str(error)
-        if missing:
-            return False, (
-                f"The connection's account lacks, in namespace {self.namespace}: {', '.join(missing)}. "
-                "Bind a role that grants them."
-            )
-        return True, f"Seldon Core answers in namespace {self.namespace}, and all rights needed are there."
+        return check(self)
 
     def deploy_model(
         self,

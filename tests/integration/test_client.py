@@ -217,7 +217,7 @@ def test_a_secret_of_ours_is_written_and_one_of_somebody_elses_left_alone(
 
 
 def test_missing_rights_are_named(client: SeldonClient, local_api: Any) -> None:
-    from airflow_provider_seldon.hooks.seldon import RIGHTS
+    from airflow_provider_seldon.hooks.rights import RIGHTS
     from airflow_provider_seldon.local.apiserver.authorization import Deny
 
     assert client.missing_rights(RIGHTS) == []
