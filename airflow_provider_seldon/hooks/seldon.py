@@ -20,6 +20,7 @@ from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
 from airflow_provider_seldon.hooks.ownership import refuse_foreign
 from airflow_provider_seldon.hooks.restorer import Restorer
+from airflow_provider_seldon.hooks.rights import check
 from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
-    from airflow_provider_seldon.hooks.rights import check
 from airflow_provider_seldon.hooks.rollout import Rollout
 
 

@@ -149,7 +149,7 @@ def test_a_deletion_with_another_uid_touches_nothing(client: SeldonClient) -> No
 def test_a_passing_failure_is_asked_again(client: SeldonClient, local_api: Any, status: int) -> None:
     local_api.faults.add(Fault(verb="apply", status=status, count=2))
     assert client.apply(manifest()).uid
-    assert [one for one in sent(local_api)] == [("apply", status), ("apply", status), ("apply", 201)]
+    assert sent(local_api) == [("apply", status), ("apply", status), ("apply", 201)]
 
 
 def test_retry_after_is_heeded(client: SeldonClient, local_api: Any) -> None:
