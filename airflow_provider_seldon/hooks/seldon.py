@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
-from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.hooks.rollout import Rollout
 
 
 class SeldonHook(SeldonConnectionHook):
