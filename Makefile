@@ -1,4 +1,6 @@
 # Everything a fresh machine needs is made here: `python3` (3.11 or 3.12, with venv), `make` and a package index.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 AIRFLOW ?= 3.3
 VENVS := $(CURDIR)/.venvs
@@ -19,10 +21,11 @@ help: ## show this list
 demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
 
-test: test-3.3 test-2.11 ## run the tests on both Airflow versions
+test: ## run the tests on both Airflow versions, side by side
+	@$(MAKE) --no-print-directory --jobs=2 test-3.3 test-2.11
 
-test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready
-	$(VENVS)/airflow-$*/bin/python -m pytest $(PYTEST_ARGS)
+test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
+	$(VENVS)/airflow-$*/bin/python -m pytest $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
 
 lint: $(VENVS)/airflow-3.3/.ready ## check style and types
 	$(VENVS)/airflow-3.3/bin/ruff check .
