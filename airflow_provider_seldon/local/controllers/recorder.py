@@ -24,10 +24,12 @@ class Recorder:
 
     :param api: the client to write with
     :param component: ``source.component`` of the events
+    :param only_warnings: write no events about what went well
     """
 
-    def __init__(self, *, api: ApiClient, component: str) -> None:
+    def __init__(self, *, api: ApiClient, component: str, only_warnings: bool = False) -> None:
         self._api = api
+        self._only_warnings = only_warnings
         self._component = component
         self._queue: asyncio.Queue[tuple[Manifest, str, str, str]] = asyncio.Queue()
         self._written: dict[tuple[str, str, str], Manifest] = {}
@@ -35,7 +37,8 @@ class Recorder:
 
     def normal(self, about: Manifest, reason: str, message: str) -> None:
         """Something happened as it should."""
-        self._queue.put_nowait((about, "Normal", reason, message))
+        if not self._only_warnings:
+            self._queue.put_nowait((about, "Normal", reason, message))
 
     def warning(self, about: Manifest, reason: str, message: str) -> None:
         """Something went wrong."""

@@ -20,6 +20,7 @@ from .logs import ContainerLog
 from .runtime import Exit, Run, Sandbox, StartError
 
 _BACKOFF_RESET_SECONDS = 60.0
+_READY_PROBE_SECONDS = 1.0
 _PROBES_BEFORE_WARNING = 50
 """So many probes may fail before an event says so; stands for the initial delay, which is not waited for."""
 
@@ -213,7 +214,8 @@ class Container:
             if ready != self.ready:
                 self.ready = ready
                 self._changed()
-            await asyncio.sleep(self._timing.probe_period)
+            period = self._timing.probe_period
+            await asyncio.sleep(max(period, _READY_PROBE_SECONDS) if self.ready else period)
 
     async def _back_off(self) -> None:
         delay = min(self._timing.backoff * 2 ** (self._failures - 2), self._timing.backoff_limit)

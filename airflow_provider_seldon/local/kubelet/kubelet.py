@@ -52,8 +52,9 @@ class Kubelet:
         self._by_key: dict[Key, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._informer: Informer
-        self._recorder = Recorder(api=api, component="kubelet")
-        self._scheduler_recorder = Recorder(api=api, component="default-scheduler")
+        quiet = options.kubelet == "simulated"  # nobody asks how a pretended image was pulled
+        self._recorder = Recorder(api=api, component="kubelet", only_warnings=quiet)
+        self._scheduler_recorder = Recorder(api=api, component="default-scheduler", only_warnings=quiet)
         self._queue = WorkQueue(name="scheduler", work=self._schedule)
 
     async def start(self) -> None:
