@@ -1,7 +1,7 @@
 """Hooks for tests in other processes: faults, the request log, compaction, and an end to all watches.
 
 Purpose: ``/_faults`` (GET, POST one or a list, DELETE), ``/_requests`` (GET, DELETE), ``/_compact`` (POST) and
-``/_watches`` (DELETE). They need no token: the server is meant to listen on this machine only.
+``/_watches`` (DELETE). They need no token, but are only there for clients on this machine.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from airflow_provider_seldon.local.apiserver.requestlog import RequestLog
 from airflow_provider_seldon.local.apiserver.store import encode
 from airflow_provider_seldon.local.faults import Fault, Faults
 
+_LOOPBACK = ("127.0.0.1", "::1")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -38,7 +39,9 @@ class Hooks:
         }
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Carry out a hook."""
+        """Carry out a hook, for somebody on this machine."""
+        if request.remote not in _LOOPBACK:
+            return web.Response(status=403, text="hooks are for this machine only\n")
         handler = self._handlers.get((request.method, request.path))
         return await handler(request) if handler else web.Response(status=404, text="no such hook\n")
 

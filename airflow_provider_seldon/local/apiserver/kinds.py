@@ -50,17 +50,21 @@ _METADATA_FIELDS = frozenset(
 _STATUS_PREFIX = len("status.")
 
 
-def check_fields(info: RequestInfo, manifest: Manifest, directive: str, *, as_patch: bool) -> None:
+def check_fields(
+    info: RequestInfo, manifest: Manifest, directive: str, *, old: Mapping[str, Any] | None = None
+) -> None:
     """
     Prune unknown fields; warn about them or refuse them as ``fieldValidation`` says.
 
+    :param old: The stored object that was patched; ``None`` for a whole new one. What both share was checked before.
     :raises StatusError: 400 (422 for a patch) under ``Strict``, and for a built-in kind's field of a wrong type.
     """
     schema = _schema(info.resource)
     if schema is None:
         return
+    as_patch = old is not None
     sent = json.dumps(manifest, separators=(",", ":")) if as_patch and directive == "Strict" else ""
-    unknown = _prune(schema, manifest, nulls=info.resource.custom)
+    unknown = _prune(schema, manifest, old, nulls=info.resource.custom)
     if not info.resource.custom:
         _check_types(info, schema, manifest)
     if not unknown or directive == "Ignore":
@@ -81,13 +85,16 @@ def _schema(resource: ResourceType) -> structural.Type | None:
     return seldon_deployment() if resource.custom else builtin_type(resource)
 
 
-def _prune(schema: structural.Type, manifest: Manifest, *, nulls: bool) -> list[str]:
+def _prune(
+    schema: structural.Type, manifest: Manifest, old: Mapping[str, Any] | None, *, nulls: bool
+) -> list[str]:
     """Take unknown fields out of the object and return their paths."""
-    pruned = structural.prune(schema, manifest, nulls=nulls)
+    changed = structural.changed_parts(manifest, old)
+    pruned = structural.prune(schema, changed, nulls=nulls)
     unknown = list(pruned.unknown)
-    if pruned.value is not manifest:
-        manifest.clear()
-        manifest.update(pruned.value)
+    for key in changed.keys() - pruned.value.keys():
+        del manifest[key]
+    manifest.update(pruned.value)
     foreign = [key for key in manifest["metadata"] if key not in _METADATA_FIELDS]
     if foreign:
         manifest["metadata"] = {k: v for k, v in manifest["metadata"].items() if k in _METADATA_FIELDS}
@@ -162,9 +169,8 @@ def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, A
     """Fill in defaults; parts that are the old object's own are complete already and left alone."""
     metadata.drop_empty(manifest["metadata"])
     if resource.custom:
-        filled = structural.with_defaults(seldon_deployment(), manifest)
-        if filled is not manifest:
-            manifest.update(filled)
+        changed = structural.changed_parts(manifest, old)
+        manifest.update(structural.with_defaults(seldon_deployment(), changed))
         return
     if resource.plural == "secrets":
         object_rules.move_string_data(manifest)

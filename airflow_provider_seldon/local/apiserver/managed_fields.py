@@ -8,7 +8,7 @@ Merging and comparing are in ``fields.py``; reading a request is not done here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,13 +154,22 @@ class Ownership:
             self._cap_updates()
         self._drop_empty()
 
-    def applied(self, live: Manifest, config: Mapping[str, Any], write: Write, *, force: bool) -> Manifest:
+    def applied(
+        self,
+        live: Manifest,
+        config: Mapping[str, Any],
+        write: Write,
+        *,
+        force: bool,
+        allowed: Set[Path] = frozenset(),
+    ) -> Manifest:
         """
         Merge an applied configuration into the live object and record its ownership.
 
         :param live: The object before, without ``managedFields``.
         :param config: The applied configuration.
         :param force: Take over fields that other managers own.
+        :param allowed: Fields that may be taken over even without force.
         :return: The merged object.
         :raises StatusError: 409 with a cause for each field that another manager owns.
         """
@@ -178,10 +187,11 @@ class Ownership:
                 merged = fields.remove(schema, merged, dropped & present - _NEVER_OWNED)
         difference = fields.compare(schema, live, merged)
         changed = write.visible(difference.added | difference.modified)
+        contested = changed - allowed
         conflicts = {
-            other: entry.paths & changed
+            other: entry.paths & contested
             for other, entry in self.managers.items()
-            if other != key and entry.paths & changed
+            if other != key and not entry.paths.isdisjoint(contested)
         }
         if conflicts and not force:
             raise conflict_error(conflicts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_seldon.local.apiserver import bodies, kinds, status
+from airflow_provider_seldon.local.apiserver import bodies, kinds, last_applied, status
 from airflow_provider_seldon.local.apiserver.bodies import WriteOptions
 from airflow_provider_seldon.local.apiserver.commit import Committer, Outcome
 from airflow_provider_seldon.local.apiserver.fields import DuplicateItemError
@@ -82,12 +82,17 @@ def _apply_new(committer: Committer, info: RequestInfo, options: WriteOptions, c
 def _merge(
     info: RequestInfo, options: WriteOptions, ownership: Ownership, base: Manifest, config: Manifest
 ) -> Manifest:
+    from_kubectl = options.manager == last_applied.MANAGER and not info.subresource
+    allowed = last_applied.allowed_conflicts(ownership.schema, base) if from_kubectl else set()
+    write = write_of(info, options)
     try:
-        new = ownership.applied(base, config, write_of(info, options), force=options.force)
+        new = ownership.applied(base, config, write, force=options.force, allowed=allowed)
     except DuplicateItemError as error:
         raise status.plain_error(
             f"failed to create typed patch object ({info.namespace}/{info.name}; {info.api_version}, "
             f"Kind={info.resource.kind}): duplicate entries for key [{error}]"
         ) from None
+    if from_kubectl:
+        last_applied.synchronise(new, config)
     new["metadata"] = dict(new.get("metadata") or {})
     return new

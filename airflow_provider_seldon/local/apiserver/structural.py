@@ -133,6 +133,13 @@ def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return len(old) == len(new) and all(old[key] is child for key, child in new.items())
 
 
+def changed_parts(manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the top-level parts of an object that are not the very ones of its stored predecessor."""
+    if old is None:
+        return dict(manifest)
+    return {key: part for key, part in manifest.items() if part is not old.get(key)}
+
+
 def with_defaults(schema: Type, value: Any) -> Any:
     """Return the value with the schema's defaults filled in; shares unchanged parts with the original."""
     if schema.kind == "struct" and isinstance(value, dict):

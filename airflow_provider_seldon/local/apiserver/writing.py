@@ -39,7 +39,7 @@ class Writer:
         options = bodies.write_options(info)
         manifest = bodies.decode_object(info, raw)
         bodies.check_identity(info, manifest["metadata"])
-        kinds.check_fields(info, manifest, options.field_validation, as_patch=False)
+        kinds.check_fields(info, manifest, options.field_validation)
         ownership = sent_ownership(info, manifest, None)
         return self._committer.create(info, options, manifest, ownership=ownership)
 
@@ -48,7 +48,7 @@ class Writer:
         options = bodies.write_options(info)
         new = bodies.decode_object(info, raw)
         bodies.check_identity(info, new["metadata"])
-        kinds.check_fields(info, new, options.field_validation, as_patch=False)
+        kinds.check_fields(info, new, options.field_validation)
         live = self._live(info)
         uid = new["metadata"].get("uid")
         if uid and uid != live.uid:
@@ -74,7 +74,7 @@ class Writer:
         live = self._live(info)
         new = self._patched(info, live, raw)
         bodies.check_identity(info, new["metadata"])
-        kinds.check_fields(info, new, options.field_validation, as_patch=True)
+        kinds.check_fields(info, new, options.field_validation, old=live.manifest)
         return self.update_as(info, options, live, new)
 
     def update_as(

@@ -122,6 +122,16 @@ def test_client_side_apply_updates_and_prunes(kubectl: Kubectl, local: Rest) -> 
     assert read.body["spec"]["replicas"] == 3
 
 
+def test_client_side_appliers_can_go_over_to_the_server(kubectl: Kubectl, local: Rest) -> None:
+    kubectl("apply", "-f", "-", stdin=seldon_deployment("model", replicas=1))
+    kubectl("apply", "--server-side", "-f", "-", stdin=seldon_deployment("model", replicas=2))
+    read = local.get(local.sdep("model")).ok()
+    assert read.body["spec"]["replicas"] == 2
+    noted = json.loads(read.metadata["annotations"]["kubectl.kubernetes.io/last-applied-configuration"])
+    assert noted["spec"]["replicas"] == 2
+    assert "configured" in kubectl("apply", "-f", "-", stdin=seldon_deployment("model", replicas=3)).stdout
+
+
 def test_built_in_kinds_are_applied_too(kubectl: Kubectl, local: Rest) -> None:
     assert "created" in kubectl("apply", "-f", "-", stdin=deployment("d")).stdout
     assert "unchanged" in kubectl("apply", "-f", "-", stdin=deployment("d")).stdout
