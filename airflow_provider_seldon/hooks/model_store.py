@@ -6,7 +6,8 @@ Where copies of trained models are kept for serving: one folder per content, and
 
 Works through Airflow's ``ObjectStoragePath``, so on any storage that Airflow knows, also on object stores, which
 cannot rename: there a single object appears as a whole or not at all. Elsewhere a file is written under another
-name first. So whatever has its name is whole, and an interrupted copy is continued, not begun again.
+name first, outside of the copy. So whatever has its name is whole, and an interrupted copy is continued, not begun
+again.
 
 What this does *not* do: decide what a copy looks like (``core.layout``) or which ones may go (``staging``).
 """
@@ -17,6 +18,7 @@ import contextlib
 import hashlib
 import json
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -37,7 +39,7 @@ CHUNK = 4 * 1024 * 1024
 _OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "oss", "memory"}
 )
-_COPYING, _COMPLETE, _DELETING = "copying", "complete", "deleting"
+_COMPLETE, _DELETING = "complete", "deleting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,7 @@ class ModelStore:
         there = self._sizes(copy.digest)
         for path, file in files.items():
             if there.get(path) != file.size:
-                self._write(f"{self._root}/{copy.digest}/{path}", source, file)
+                self._write(copy.digest, path, source, file)
         return self._mark(replace(copy, files={path: file.size for path, file in files.items()}))
 
     def touch(self, copy: StagedCopy) -> StagedCopy:
@@ -189,40 +191,33 @@ class ModelStore:
         self._fs.rm(f"{folder}.json")
         return True
 
-    def _write(self, path: str, source: ModelSource, file: SourceFile) -> None:
-        if not self._whole_objects:
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        first = path if self._whole_objects else f"{path}.{_COPYING}-{uuid.uuid4().hex[:8]}"
-        digest = hashlib.sha256()
-        # What goes wrong inside leaves the block with an exception, so an object store discards what it was sent.
-        with self._fs.open(first, "wb") as stream:
-            for chunk in source.read(file.path):
-                digest.update(chunk)
-                stream.write(chunk)
-            if digest.hexdigest() != file.sha256:
-                self._discard(stream)
-                raise ModelChangedError(
-                    f"{file.path} changed while it was copied; nothing serves the copy. Let the training write each "
-                    "model to a place of its own, and stage it when it is done."
-                )
-        if first != path:
-            self._fs.mv(first, path)
-
-    @staticmethod
-    def _discard(stream: Any) -> None:
-        """Keep an object store from making an object of what was written."""
-        if callable(discard := getattr(stream, "discard", None)):
-            with contextlib.suppress(Exception):
-                discard()
+    def _write(self, digest: str, path: str, source: ModelSource, file: SourceFile) -> None:
+        """Let a file appear under its name, whole or not at all."""
+        target = f"{self._root}/{digest}/{path}"
+        if self._whole_objects:
+            # By way of this machine: a stream to an object store makes an object also of what an error cut short.
+            with tempfile.NamedTemporaryFile(prefix="seldon-stage-") as local:
+                _fetch(source, file, local)
+                self._fs.put_file(local.name, target)
+            return
+        part = f"{self._root}/.{digest}-{uuid.uuid4().hex[:8]}.part"
+        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+        try:
+            with self._fs.open(part, "wb") as stream:
+                _fetch(source, file, stream)
+            self._fs.mv(part, target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.rm_file(part)
+            raise
 
     def _sizes(self, digest: str) -> dict[str, int]:
         folder = f"{self._root}/{digest}"
         self._fs.invalidate_cache()
         found = self._fs.find(folder, detail=True) if self._fs.exists(folder) else {}
-        plain = {
+        return {
             str(path).partition(f"{digest}/")[2]: int(info.get("size") or 0) for path, info in found.items()
         }
-        return {path: size for path, size in plain.items() if f".{_COPYING}-" not in path}
 
     def _marker(self, digest: str) -> StagedCopy | None:
         try:
@@ -241,3 +236,21 @@ class ModelStore:
         with self._fs.open(f"{self._root}/{copy.digest}.json", "wb") as stream:
             stream.write(json.dumps(asdict(marked), sort_keys=True).encode())
         return marked
+
+
+def _fetch(source: ModelSource, file: SourceFile, stream: Any) -> None:
+    """
+    Write a file of the source to a stream.
+
+    :raises ModelChangedError: it is not what it was when it was looked at.
+    """
+    digest = hashlib.sha256()
+    for chunk in source.read(file.path):
+        digest.update(chunk)
+        stream.write(chunk)
+    stream.flush()
+    if digest.hexdigest() != file.sha256:
+        raise ModelChangedError(
+            f"{file.path} changed while it was copied; nothing serves the copy. Let the training write each model to a "
+            "place of its own, and stage it when it is done."
+        )
