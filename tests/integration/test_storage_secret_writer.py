@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from airflow_provider_seldon.core.identity import LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.exceptions import ConflictError, NotFoundError, NotManagedError
 from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.local.faults import Fault
 
 VALUES = {"RCLONE_CONFIG_S3_TYPE": "s3", "RCLONE_CONFIG_S3_SECRET_ACCESS_KEY": "shh"}
 SECRETS = "/api/v1/namespaces/default/secrets"
@@ -80,6 +81,16 @@ def test_a_new_secret_takes_one_request_and_has_its_owner_from_the_start(
     assert secret["metadata"]["labels"] == {LABEL_MANAGED_BY: MANAGER}
     assert secret["immutable"] is True
     assert base64.b64decode(secret["data"]["RCLONE_CONFIG_S3_SECRET_ACCESS_KEY"]) == b"shh"
+    assert owners(client) == ["a"]
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_a_connection_that_breaks_while_it_is_made_leaves_one_secret(
+    client: SeldonClient, local_api: Any, drop: Literal["before", "after"]
+) -> None:
+    user(client, "a")
+    local_api.faults.add(Fault(verb="create", resource="secrets", drop=drop))
+    ensure(client, "a")
     assert owners(client) == ["a"]
 
 
