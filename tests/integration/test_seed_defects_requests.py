@@ -1,5 +1,5 @@
 """
-One request each, where ZenML's Seldon integration went wrong: logs, time limits, credentials. See ``docs/seed-checklist.md``.
+One request each, where ZenML's Seldon integration went wrong: logs, time limits, credentials.
 """
 
 from __future__ import annotations
