@@ -17,6 +17,7 @@ from airflow_provider_seldon.core.storage import (
     WITHOUT_CREDENTIALS,
     StorageConnection,
     credentials_in,
+    is_credential,
     rclone_settings,
     scheme_of,
     secret_name,
@@ -132,23 +133,26 @@ def storage_secret_for(
     Choose the Secret of a request.
 
     The model server's own choice (a Secret or a service account) wins, then the connection's
-    ``storage_env_from``, then credentials made from its ``storage_conn_id``. A request whose model URIs need no
-    credentials gets none.
+    ``storage_env_from``, then what is made from its ``storage_conn_id``. A request whose model URIs need no
+    credentials gets none. A service account only says who the pods are; rclone has to be told as well to go by
+    that, which a storage connection without credentials of its own does.
 
     :raises InvalidRequestError: the storage connection cannot serve the model URIs.
     """
-    if server.secret_name or server.service_account:
+    if server.secret_name:
         return None
     nodes = [node for predictor in request.predictors if predictor.graph for node in predictor.graph.walk()]
     schemes = {scheme_of(node.model_uri) for node in nodes if node.model_uri and not node.env_secret_ref_name}
     if not schemes - WITHOUT_CREDENTIALS:
         return None
-    if existing := hook.default_storage_secret():
+    if not server.service_account and (existing := hook.default_storage_secret()):
         return StorageSecret(name=existing)
     conn_id = hook.storage_connection_id()
     if not conn_id:
         return None
     settings = rclone_settings(_storage_connection(hook, conn_id), schemes)
+    if server.service_account and any(is_credential(variable) for variable in settings):
+        return None
     mask_values(credentials_in(settings))
     return StorageSecret(name=secret_name(settings), values=settings)
 

@@ -124,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _form(text: str) -> str:
-    return (parse_qs(text).get("json") or [""])[0]
+    """Return the field ``json``; a body that says it is a form and is not (curl's default) counts as it is."""
+    return (parse_qs(text).get("json") or [text])[0]
 
 
 def _metadata() -> Any:

@@ -75,6 +75,12 @@ def test_a_message_may_come_as_a_form_or_in_the_query(served: Served) -> None:
     assert served.request("GET", f"/predict?{form}")[1]["data"]["ndarray"] == [[2.0, 4.0]]
 
 
+def test_json_that_says_it_is_a_form_is_taken_for_json(served: Served) -> None:
+    """It is what ``curl -d`` sends."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert served.request("POST", "/predict", json.dumps(ROWS), **headers)[0] == 200
+
+
 def test_a_tensor_is_answered_with_a_tensor(served: Served) -> None:
     body = {"data": {"tensor": {"shape": [2, 1], "values": [1, 2]}}}
     answer = served.request("POST", "/predict", body)[1]

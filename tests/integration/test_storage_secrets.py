@@ -180,6 +180,31 @@ def test_a_key_file_on_the_worker_goes_into_the_secret_by_content(
         deploy(model_uri="gs://models/iris/2")
 
 
+def test_a_role_of_the_pods_service_account_needs_settings_but_no_keys(
+    hook: SeldonHook, rotate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them rclone does not know the remote at all (SeldonIO/seldon-core #4192)."""
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_STORE", json.dumps({"conn_type": "aws", "extra": {"region_name": "eu-west-1"}})
+    )
+    result = deploy(model_server={"service_account": "models"})
+    (secret,) = secrets(hook)
+    values = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+    assert values == {
+        "RCLONE_CONFIG_S3_TYPE": "s3",
+        "RCLONE_CONFIG_S3_PROVIDER": "AWS",
+        "RCLONE_CONFIG_S3_ENV_AUTH": "true",
+        "RCLONE_CONFIG_S3_REGION": "eu-west-1",
+    }
+    assert used(hook, result["name"]) == secret["metadata"]["name"]
+
+
+def test_a_service_account_wins_over_the_keys_of_the_connection(hook: SeldonHook, rotate: Any) -> None:
+    result = deploy(model_server={"service_account": "models"})
+    assert secrets(hook) == []
+    assert used(hook, result["name"]) is None
+
+
 def everything(hook: SeldonHook, result: Any, task: Any, caplog: pytest.LogCaptureFixture) -> dict[str, str]:
     """All places in which a credential must not be, as text."""
     deployments = [one.to_manifest() for one in hook.client.find()]
