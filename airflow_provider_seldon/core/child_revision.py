@@ -130,7 +130,9 @@ def _explainer_difference(child: Object, explainer: Object) -> str:
     arguments = value_at(container, "args")
     kind = text_at(explainer, "type")
     # Some explainers are told their type otherwise; then the arguments name none.
-    told = [argument for argument in arguments if argument in EXPLAINERS] if isinstance(arguments, list) else []
+    told = (
+        [argument for argument in arguments if argument in EXPLAINERS] if isinstance(arguments, list) else []
+    )
     if told and kind not in told:
         return f"it explains with {told[0]}, not {kind}"
     return _loads_other(

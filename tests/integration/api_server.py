@@ -178,6 +178,14 @@ async def cluster(**options: Any) -> AsyncIterator[Cluster]:
             await server.stop()
 
 
+SDEPS, CHILDREN = "seldondeployments", "deployments"
+
+
+async def watching(here: Cluster, times: int = 1) -> None:
+    """Return when both kinds have been watched so often."""
+    await until(lambda: here.count("watch", SDEPS) >= times and here.count("watch", CHILDREN) >= times)
+
+
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> None:
     """Return as soon as a condition holds."""
     async with asyncio.timeout(timeout):
