@@ -77,7 +77,7 @@ class Informer:
             try:
                 version = await self._relist()
                 await self._follow(version)
-            except (ApiError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+            except (ApiError, aiohttp.ClientError, OSError, ValueError) as error:
                 if not (isinstance(error, ApiError) and error.gone):
                     log.debug("watch of %s broke: %s", self._kind.plural, error)
                     await asyncio.sleep(_RETRY_SECONDS)
@@ -131,7 +131,10 @@ class Informer:
 
     def _tell(self, old: Manifest | None, new: Manifest | None) -> None:
         for handler in self._handlers:
-            handler(old, new)
+            try:
+                handler(old, new)
+            except Exception:  # one reader's fault must not end the cache of all
+                log.exception("a reader of %s failed", self._kind.plural)
 
 
 def _is_newer(manifest: Manifest, old: Manifest) -> bool:

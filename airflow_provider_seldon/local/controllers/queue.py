@@ -96,7 +96,7 @@ class WorkQueue:
                 self._failures.pop(key, None)
             except Retry as retry:
                 self._retry(key, retry.after)
-            except (ApiError, ComponentError, aiohttp.ClientError, TimeoutError) as error:
+            except (ApiError, ComponentError, aiohttp.ClientError, OSError) as error:
                 log.debug("%s %s: %s", self._name, key, error)
                 self._retry(key, None)
             except Exception:

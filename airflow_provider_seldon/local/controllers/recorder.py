@@ -50,7 +50,7 @@ class Recorder:
             about, kind, reason, message = await self._queue.get()
             try:
                 await self._write(about, kind, reason, message)
-            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            except (ApiError, aiohttp.ClientError, OSError) as error:
                 log.debug("event %s lost: %s", reason, error)
 
     async def _write(self, about: Manifest, kind: str, reason: str, message: str) -> None:

@@ -211,7 +211,7 @@ async def accepts_connections(url: str) -> bool:
     try:
         async with asyncio.timeout(1.0):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    except (OSError, TimeoutError):
+    except (OSError, ValueError):  # nobody there, or a port that is none
         return False
     writer.close()
     return True

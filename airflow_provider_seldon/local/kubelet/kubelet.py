@@ -144,6 +144,11 @@ class Kubelet:
         self._pods[uid] = pod
         self._by_key[key] = uid
         pod.start()
+        latest = self._informer.get(*key)  # it may have been deleted while it was bound
+        if latest is None or latest["metadata"]["uid"] != uid:
+            self._drop(manifest, remove=False)
+        elif "deletionTimestamp" in latest["metadata"]:
+            self._drop(latest, remove=True)
 
     async def _bind(self, manifest: Manifest) -> Manifest:
         """Give the pod its node: from now on its deletion waits for the kubelet."""

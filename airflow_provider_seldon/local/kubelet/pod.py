@@ -133,7 +133,7 @@ class Pod:
                 if error.conflict:  # another pod has the name now
                     return
                 log.debug("pod %s not removed: %s", name, error)
-            except (aiohttp.ClientError, TimeoutError) as error:
+            except (aiohttp.ClientError, OSError) as error:
                 log.debug("pod %s not removed: %s", name, error)
             await asyncio.sleep(_RETRY_SECONDS)
 
@@ -152,7 +152,7 @@ class Pod:
                 continue
             try:
                 await self._write(status)
-            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            except (ApiError, aiohttp.ClientError, OSError) as error:
                 if isinstance(error, ApiError) and error.not_found:
                     return
                 log.debug("status of pod %s not written: %s", name_of(self.manifest), error)

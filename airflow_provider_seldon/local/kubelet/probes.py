@@ -30,10 +30,11 @@ def readiness_probe(
     timeout = max(1.0, float(spec.get("timeoutSeconds") or 1))
     if "httpGet" in spec:
         action = spec["httpGet"]
-        port = ports.local(action["port"])
+        port = ports.local(action["port"]) or action["port"]
         return http_probe(session, f"{_HOST}:{port}{action.get('path') or '/'}", timeout)
     if "tcpSocket" in spec or "grpc" in spec:
-        port = ports.local((spec.get("tcpSocket") or spec["grpc"])["port"])
+        named = (spec.get("tcpSocket") or spec["grpc"])["port"]
+        port = ports.local(named) or named
         return _tcp_probe(f"{_HOST}:{port}")
     if "exec" in spec:
         return _command_probe([str(word) for word in spec["exec"]["command"]], env, folder, timeout)

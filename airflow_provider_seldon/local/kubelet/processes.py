@@ -9,6 +9,7 @@ done: liveness probes, resource limits, other users.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sys
@@ -132,17 +133,25 @@ class ProcessSandbox:
         for box in self.pod["spec"]["containers"]:
             component = self.component(box["name"])
             if component is not None and component.mlserver:
-                unit = {"name": box["name"], "type": "MODEL", "implementation": "SKLEARN_SERVER"}
-                alone = Engine(
-                    predictor={"graph": unit},
-                    locate=lambda _, found=component: found,  # type: ignore[misc]
-                    session=self._runtime.session,
-                    log=ContainerLog(),
-                )
-                return await alone.handle(request)
+                return await self._without_engine(box, component).handle(request)
             if component is not None:
                 return await proxy(self._runtime.session, component.url, request)
         raise ConnectionError("no container of the pod listens")
+
+    def _without_engine(self, box: Manifest, component: Component) -> Engine:
+        """MLServer needs a translator in front of it even where Seldon's own server would need no engine."""
+        server = (
+            "XGBOOST_SERVER" if "xgboost" in self._programs[box["name"]].implementation else "SKLEARN_SERVER"
+        )
+        values = {entry["name"]: entry.get("value") for entry in box.get("env") or []}
+        parameters = json.loads(values.get("PREDICTIVE_UNIT_PARAMETERS") or "[]")
+        unit = {"name": box["name"], "type": "MODEL", "implementation": server, "parameters": parameters}
+        return Engine(
+            predictor={"graph": unit},
+            locate=lambda _: component,
+            session=self._runtime.session,
+            log=ContainerLog(),
+        )
 
     async def close(self) -> None:
         """Remove the pod's files."""
