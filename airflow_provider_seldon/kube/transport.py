@@ -87,7 +87,9 @@ class Transport:
         :param accept: form of the answer, such as ``METADATA_ONLY``.
         :raises SeldonError: the subclass that the status code stands for.
         """
-        raw = self._open(method, path, query=query, body=body, content_type=content_type, accept=accept)
+        raw = self._open(
+            method, path, query=query, body=body, content_type=content_type, accept=accept, whole=True
+        )
         answer = json.loads(raw.data or b"{}")
         return answer if isinstance(answer, dict) else {"items": answer}
 
@@ -136,6 +138,7 @@ class Transport:
         content_type: str = JSON,
         accept: str = JSON,
         timeout: tuple[float, float | None] | None = None,
+        whole: bool = False,
     ) -> Any:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -143,7 +146,7 @@ class Transport:
         try:
             # Without preloading, the client neither copies the answer into its debug log (a Secret's answer
             # holds its data) nor decodes it into classes.
-            return self._api_client.call_api(
+            raw = self._api_client.call_api(
                 path,
                 method,
                 query_params=[(key, value) for key, value in (query or {}).items() if value is not None],
@@ -154,6 +157,9 @@ class Transport:
                 _return_http_data_only=True,
                 _request_timeout=timeout or (self._timeout, self._timeout),
             )
+            if whole:
+                _ = raw.data  # read here, because an answer may also stall or break off after its head
+            return raw
         except ApiException as error:
             if not error.status:
                 raise ServerUnavailableError(f"{method} {path}: {_first_line(error.reason)}") from None
