@@ -25,7 +25,6 @@ from airflow_provider_seldon.local.apiserver.requestlog import LoggedRequest, Re
 from airflow_provider_seldon.local.faults import DROP_AFTER, DROP_BEFORE, Fault, Faults
 
 _LOGGER = logging.getLogger(__name__)
-_WARNINGS = web.RequestKey("warnings", list[str])
 _HEALTH = ("/healthz", "/readyz", "/livez")
 _REASONS = {
     400: "BadRequest",
@@ -80,7 +79,7 @@ class Pipeline:
             entry.seconds = time.monotonic() - begun
         entry.status = response.status
         if not response.prepared:
-            for warning in request.get(_WARNINGS, ()):
+            for warning in entry.warnings:
                 text = warning.replace("\\", "\\\\").replace('"', '\\"')
                 response.headers.add("Warning", f'299 - "{text}"')
         return response
@@ -121,7 +120,7 @@ class Pipeline:
         if info is None:
             self._authorizer.check_path(request.path, user)
             return self._document(request)
-        request[_WARNINGS] = info.warnings
+        entry.warnings = info.warnings
         entry.verb = "apply" if info.is_apply else info.verb
         entry.resource, entry.namespace, entry.name = info.permission, info.namespace, info.name
         fault = self._faults.take(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -29,6 +29,7 @@ class LoggedRequest:
     :param status: HTTP code of the answer; 0 while it is open or when the connection was dropped.
     :param started: Unix time in seconds.
     :param seconds: Duration; ``None`` while it is open (a watch).
+    :param warnings: Texts of the answer's ``Warning`` headers.
     """
 
     method: str
@@ -42,6 +43,7 @@ class LoggedRequest:
     status: int = 0
     started: float = 0.0
     seconds: float | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON data."""
