@@ -185,7 +185,9 @@ class ManifestModel(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_alias=True,
-        validate_by_name=True,
+        # An unknown key may be spelt like a Python name (``http_port``); it is data, and stays what it is. Passing
+        # ``by_name=False`` for each reading does not reach nested models before pydantic 2.14.
+        validate_by_name=False,
         # Tens of models: built when a manifest is read for the first time, not when a DAG file is parsed.
         defer_build=True,
     )

@@ -16,7 +16,6 @@ from airflow_provider_seldon.core.resource import (
     KIND,
     SERVED_VERSIONS,
     DeploymentState,
-    Endpoint,
     ObjectMeta,
     PredictiveUnit,
     SeldonDeployment,
@@ -185,11 +184,13 @@ def test_an_unknown_key_that_is_a_python_name_stays_what_it_is() -> None:
     assert node_of(deployment).model_uri is None
 
 
-def test_models_can_be_built_with_python_names() -> None:
-    node = PredictiveUnit(name="a", model_uri="s3://b", endpoint=Endpoint(http_port=1), children=[])
+def test_models_speak_the_crds_own_names() -> None:
+    node = PredictiveUnit.model_validate(
+        {"name": "a", "modelUri": "s3://b", "endpoint": {"httpPort": 1}, "children": []}
+    )
     expected = {"name": "a", "modelUri": "s3://b", "endpoint": {"httpPort": 1}, "children": []}
     assert node.to_manifest() == expected
-    assert ObjectMeta(resource_version="1").to_manifest() == {"resourceVersion": "1"}
+    assert ObjectMeta.model_validate({"resourceVersion": "1"}).to_manifest() == {"resourceVersion": "1"}
 
 
 def test_what_goes_in_and_comes_out_is_not_shared() -> None:
