@@ -29,12 +29,18 @@ def rows(text: str) -> Iterator[list[str]]:
 
 @cache
 def functions_of(path: Path) -> frozenset[str]:
-    """Return the names of the test functions of a file, those in classes included."""
+    """Return the test functions of a file, as pytest names them: those of a class after its name."""
     if not path.is_file():
         return frozenset()
-    tree = ast.walk(ast.parse(path.read_text()))
-    functions = (node.name for node in tree if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return frozenset(name for name in functions if name.startswith("test_"))
+    return frozenset(_functions(ast.parse(path.read_text()).body, ""))
+
+
+def _functions(body: list[ast.stmt], prefix: str) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{prefix}{node.name}::")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield prefix + node.name
 
 
 def numbered(title: str, end: str | None) -> list[list[str]]:
