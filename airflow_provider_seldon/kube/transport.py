@@ -100,7 +100,10 @@ class Transport:
         Yield the lines of a plain-text answer (a pod's log) as they come; empty lines are kept.
 
         :param follow: wait for further lines without a read limit, until the server ends the stream.
+        :raises ServerUnavailableError: the answer stalls or breaks off; what came until then has been yielded.
         """
+        from urllib3.exceptions import HTTPError
+
         timeout = (self._timeout, None) if follow else (self._timeout, self._timeout)
         raw = self._open("GET", path, query=query, accept="text/plain, */*", timeout=timeout)
         rest = b""
@@ -110,6 +113,8 @@ class Transport:
                 yield from (line.decode("utf-8", "replace") for line in complete)
             if rest:
                 yield rest.decode("utf-8", "replace")
+        except (HTTPError, OSError) as error:
+            raise ServerUnavailableError(f"GET {path}: the answer broke off ({_cause(error)}).") from None
         finally:
             raw.close()
 
