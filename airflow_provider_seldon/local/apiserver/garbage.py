@@ -17,7 +17,7 @@ from typing import Any
 from airflow_provider_seldon.local.apiserver.commit import is_finalized
 from airflow_provider_seldon.local.apiserver.deletion import DeleteOptions, Deleter
 from airflow_provider_seldon.local.apiserver.metadata import FOREGROUND, ORPHAN
-from airflow_provider_seldon.local.apiserver.resources import RESOURCES
+from airflow_provider_seldon.local.apiserver.resources import RESOURCES, find_kind
 from airflow_provider_seldon.local.apiserver.store import Event, Manifest, Store, Stored
 
 Reference = Mapping[str, Any]
@@ -121,6 +121,10 @@ class GarbageCollector:
         """Delete an object without a living owner; take dangling references off one that has another owner."""
         solid, waiting, dangling = [], [], []
         for reference in _owners(stored):
+            if find_kind(str(reference.get("apiVersion")), str(reference.get("kind"))) is None:
+                # Nobody can look whether an owner of an unserved kind is alive.
+                solid.append(reference)
+                continue
             owner = self._owner(stored, reference)
             if owner is None:
                 dangling.append(reference)

@@ -110,6 +110,18 @@ def test_an_owner_of_the_same_name_but_another_uid_is_no_owner(local: Rest, fami
     assert local.get(local.path(APPS, "deployments", "child")).code == 200
 
 
+def test_an_owner_of_a_kind_that_is_not_served_counts_as_alive(local: Rest) -> None:
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "some-uid"}
+    body = secret("s") | {"metadata": {"name": "s", "ownerReferences": [owner]}}
+    local.post(local.path(CORE, "secrets"), body).ok()
+    marker = local.post(local.sdep(), seldon_deployment("marker")).ok()
+    dependent = secret("d") | {"metadata": {"name": "d"} | owned_by(marker)}
+    local.post(local.path(CORE, "secrets"), dependent).ok()
+    local.delete(local.sdep("marker")).ok()
+    assert local.gone(local.path(CORE, "secrets", "d"))
+    assert local.get(local.path(CORE, "secrets", "s")).code == 200
+
+
 def test_a_namespace_is_emptied_before_it_goes(local: Rest) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "short-lived"}}
     local.post(f"{CORE}/namespaces", namespace).ok()
