@@ -190,13 +190,15 @@ class Container:
 
     async def _environment(self) -> dict[str, str]:
         """Until everything that the variables refer to is there."""
+        delay = self._timing.backoff
         while True:
             try:
                 return await environment.resolve(self._api, self._pod, self._spec)
             except StartError as error:
                 self._warn_unstartable(error)
                 self._set(waiting={"reason": error.reason, "message": error.message})
-                await asyncio.sleep(self._timing.backoff * 2)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, self._timing.backoff_limit)
 
     async def _probe(self, run: Run) -> None:
         """Readiness of a running container, as often as asked for."""

@@ -25,6 +25,7 @@ from airflow_provider_seldon.local.controllers.servers import is_hardcoded
 from .components import Component, ComponentCallError
 from .graph import GraphRun
 from .logs import ContainerLog
+from .page import docs_page
 from .routes import Operation, Route, route
 from .runtime import Request, Response
 
@@ -53,6 +54,7 @@ class Engine:
         log: ContainerLog,
     ) -> None:
         self._graph: Manifest = predictor.get("graph") or {}
+        self._predictor = predictor
         self._name = str(predictor.get("name", ""))
         self._locate = locate
         self._session = session
@@ -96,7 +98,9 @@ class Engine:
         if operation is Operation.METADATA:
             return await self._metadata(target.unit)
         if operation is Operation.DOCS:
-            return Response(status=200, body=self._page().encode(), headers={"Content-Type": "text/html"})
+            return Response(
+                status=200, body=docs_page(self._predictor).encode(), headers={"Content-Type": "text/html"}
+            )
         if operation in (Operation.STATUS, Operation.HEALTH, Operation.LIVE):
             problem = await self.probe()
             return _json({"status": "ok"}) if problem is None else _failure(503, problem)
@@ -185,13 +189,6 @@ class Engine:
         if unit is None:
             raise ComponentCallError(unit=name, status=404, body="no such unit in the graph")
         return unit
-
-    def _page(self) -> str:
-        units = "".join(f"<li>{unit['name']}</li>" for unit in walk(self._graph) if unit.get("name"))
-        return (
-            f"<!doctype html><title>{self._name}</title><h1>Predictor {self._name}</h1><ul>{units}</ul>"
-            "<p>POST <code>api/v1.0/predictions</code> or <code>v2/models/&lt;unit&gt;/infer</code></p>"
-        )
 
 
 async def proxy(

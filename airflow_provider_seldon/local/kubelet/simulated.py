@@ -33,8 +33,10 @@ from airflow_provider_seldon.local.controllers.manifests import dig, name_of
 from airflow_provider_seldon.local.options import LocalOptions
 
 from .logs import ContainerLog
+from .page import docs_page
+from .routes import Operation, route
 from .runtime import Exit, Request, Response, Run, Sandbox, StartError
-from .simulated_answers import answer
+from .simulated_answers import answer, predictor_of
 
 ANNOTATION_BEHAVIOUR = "local.seldon/behaviour"
 
@@ -110,6 +112,9 @@ class _SimulatedSandbox:
         return _SimulatedRun(log, lifetime=0.0, end=Exit.of(0))
 
     async def handle(self, request: Request) -> Response:
+        if route(request.method, request.path).operation is Operation.DOCS:
+            page = docs_page(predictor_of(self._pod))
+            return Response(status=200, body=page.encode(), headers={"Content-Type": "text/html"})
         status, body = answer(self._pod, request)
         headers = {"Content-Type": "application/json"}
         return Response(status=status, body=json.dumps(body).encode(), headers=headers)

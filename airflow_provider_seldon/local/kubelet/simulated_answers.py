@@ -33,7 +33,6 @@ def answer(pod: Manifest, request: Request) -> tuple[int, Any]:
         Operation.METADATA: _metadata(predictor, tags),
         Operation.STATUS: {"data": {"names": [], "tensor": {"shape": [0], "values": []}}, "meta": {}},
         Operation.HEALTH: {"data": {"names": [], "tensor": {"shape": [0], "values": []}}, "meta": {}},
-        Operation.DOCS: {"openapi": "3.0.0", "info": {"title": f"Seldon Deployment {predictor.get('name')}"}},
         Operation.MODEL: {
             "name": unit,
             "versions": [tags["revision"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -92,7 +93,6 @@ def test_no_request_fails_while_versions_are_exchanged(cluster: Cluster) -> None
         ("/api/v1.0/metadata/classifier", "models"),
         ("/api/v1.0/health/status", "data"),
         ("/api/v1.0/status", "data"),
-        ("/api/v1.0/doc/", "info"),
         ("/v2/models/classifier", "versions"),
         ("/v2/models/classifier/ready", "ready"),
         ("/ready", "live"),
@@ -103,6 +103,15 @@ def test_paths_beside_predictions(cluster: Cluster, path: str, key: str) -> None
     cluster.wait_available("iris")
     answer = Cluster.call(cluster_at(cluster), "GET", f"/seldon/{cluster.namespace}/iris{path}")
     assert key in answer
+
+
+def test_docs_page_names_the_units(cluster: Cluster) -> None:
+    cluster.create(seldon_deployment("iris"))
+    cluster.wait_available("iris")
+    url = f"{cluster.gateway_url}/seldon/{cluster.namespace}/iris/api/v1.0/doc/"
+    with urllib.request.urlopen(url, timeout=10) as page:
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert b"classifier" in page.read()
 
 
 def test_open_inference_answer_carries_the_version_marker(cluster: Cluster) -> None:
