@@ -282,7 +282,7 @@ def killed_at(cluster: Cluster, scenario: Scenario, k: int, *, moment: str, ende
                 return Fault(drop="before")
             # The request is on its way; it is handled although nobody waits for the answer any more.
             threading.Timer(0.02, os.kill, (known[0], signal.SIGKILL)).start()
-            return Fault(delay=0.06, drop="after")
+            return Fault(delay=0.4, drop="after")
 
         strike = cluster.strikes[case.namespace] = Strike(k, kill)
         process = case.start()
