@@ -99,7 +99,7 @@ def plan(
         )
     ours = newest_first(one for one in existing if ids.is_managed(one) or one is bearer)
     if not deploy and ours:
-        return _turned_down(ours[0], on_negative)
+        return _turned_down(ours, on_negative)
     if not deploy and on_negative_empty != "deploy":
         action = Action.SKIP if on_negative_empty == "skip" else Action.REFUSE
         return Plan(
@@ -188,9 +188,10 @@ def _deploy_to(
     )
 
 
-def _turned_down(newest: SeldonDeployment, on_negative: OnNegative) -> Plan:
+def _turned_down(ours: Sequence[SeldonDeployment], on_negative: OnNegative) -> Plan:
+    newest, *older = ours
     if on_negative == "ensure_running":
-        return _keep_serving(newest)
+        return _keep_serving(newest, older)
     actions = {"keep": Action.KEEP, "skip": Action.SKIP, "fail": Action.REFUSE}
     return Plan(
         action=actions[on_negative],
@@ -199,15 +200,19 @@ def _turned_down(newest: SeldonDeployment, on_negative: OnNegative) -> Plan:
     )
 
 
-def _keep_serving(newest: SeldonDeployment) -> Plan:
+def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -> Plan:
     """What a decision not to deploy comes to: a model server is available at all times."""
     sleeps = is_scaled_to_zero(newest)
-    if newest.state is DeploymentState.AVAILABLE and not sleeps:
+    if _serves(newest):
         reason = f"the decision is not to deploy, and {newest.name} serves"
         return Plan(action=Action.REUSE, deployment=newest, reason=reason)
     failed = newest.state is DeploymentState.FAILED
     what = "is scaled to zero" if sleeps else "has failed" if failed else "does not serve yet"
     restored = _last_seen_serving(newest) if failed and not sleeps else None
+    serving = next((one for one in older if _serves(one)), None)
+    if failed and not sleeps and restored is None and serving is not None:
+        reason = f"the decision is not to deploy; {newest.name} has failed, and {serving.name} serves"
+        return Plan(action=Action.REUSE, deployment=serving, reason=reason)
     how = "with the configuration that was last seen serving" if restored else "with its own configuration"
     return Plan(
         action=Action.RESTART,
@@ -215,6 +220,10 @@ def _keep_serving(newest: SeldonDeployment) -> Plan:
         reason=f"the decision is not to deploy; {newest.name} {what}, so it is started again {how}",
         resource_version=_resource_version(newest),
     )
+
+
+def _serves(deployment: SeldonDeployment) -> bool:
+    return deployment.state is DeploymentState.AVAILABLE and not is_scaled_to_zero(deployment)
 
 
 def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:

@@ -60,6 +60,13 @@ def secrets(hook: SeldonHook) -> list[str]:
     return [one["metadata"]["name"] for one in hook.client._transport.request("GET", path)["items"]]
 
 
+def wait_until_failed(hook: SeldonHook, name: str) -> None:
+    deadline = time.monotonic() + 20
+    while hook.client.get(name).state.value != "Failed":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def storage(local_seldon: Any, hook: SeldonHook, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A storage connection, whose credentials become a Secret."""
@@ -106,10 +113,7 @@ def test_a_fix_of_a_failed_deployment_is_not_failed_by_the_old_status(hook: Seld
     with pytest.raises(RolloutFailedError):
         deploy(model_server=broken, on_failure="keep")
     (deployment,) = hook.client.find()
-    deadline = time.monotonic() + 20
-    while hook.client.get(deployment.name).state.value != "Failed":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until_failed(hook, deployment.name)
     fixed = deploy(failure_policy={"failed_grace": 5})
     assert (fixed["name"], fixed["state"]) == (deployment.name, "Available")
 
@@ -247,3 +251,17 @@ def test_a_restart_keeps_what_somebody_has_changed_by_hand(hook: SeldonHook) -> 
     assert (again["action"], again["state"]) == ("restarted", "Available")
     graph = hook.client.get(name).to_manifest()["spec"]["predictors"][0]["graph"]
     assert graph["modelUri"] == "s3://models/iris/by-hand"
+
+
+def test_where_the_newest_has_failed_for_good_the_second_newest_is_kept(hook: SeldonHook) -> None:
+    """The seed started the broken one again."""
+    good = deploy({"run_id": "a"}, replace=False)
+    broken = behaving("crash")
+    broken["extra_args"]["progressDeadlineSeconds"] = 1
+    time.sleep(1.1)  # Kubernetes tells creation times to the second
+    with pytest.raises(RolloutFailedError):
+        deploy({"run_id": "b"}, replace=False, model_server=broken, on_failure="keep")
+    (newest,) = [one.name for one in hook.client.find() if one.name != good["name"]]
+    wait_until_failed(hook, newest)
+    kept = deploy({"run_id": "c"}, replace=False, deploy_decision=False)
+    assert (kept["action"], kept["name"]) == ("reused", good["name"])
