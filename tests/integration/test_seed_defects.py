@@ -5,6 +5,8 @@ better place among the tests of the parts.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -265,3 +267,17 @@ def test_where_the_newest_has_failed_for_good_the_second_newest_is_kept(hook: Se
     wait_until_failed(hook, newest)
     kept = deploy({"run_id": "c"}, replace=False, deploy_decision=False)
     assert (kept["action"], kept["name"]) == ("reused", good["name"])
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
+def test_kubectl_wait_believes_the_status_of_the_version_before(hook: SeldonHook, local_seldon: Any) -> None:
+    name = deploy()["name"]
+    with operator_paused(local_seldon):
+        assert deploy(model_uri="s3://models/iris/2", wait_for_available=False)["action"] == "updated"
+        where = ["--kubeconfig", str(local_seldon.kubeconfig_path), "--namespace", hook.namespace]
+        command = ["kubectl", *where, "wait", "--for=condition=ready", f"sdep/{name}", "--timeout=20s"]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (told.returncode, "condition met" in told.stdout) == (0, True), told
+        with pytest.raises(RolloutTimeoutError, match="has not updated it"):
+            deploy(model_uri="s3://models/iris/2", timeout=0.5, on_failure="keep")
+    assert deploy(model_uri="s3://models/iris/2")["state"] == "Available"
