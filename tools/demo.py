@@ -31,7 +31,7 @@ NAMESPACE = "models"
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
 #: Lines of the task log that tell the story; the whole log is kept until the end and shown on a surprise.
 STORY = re.compile(
-    r"(created|updated|unchanged|reused|restarted) models/|: state |Hint: |- pod | \| |oll.* back"
+    r"(created|updated|unchanged|reused|restarted) models/|: state |Hint: |- pod | \| |Rolling .* back|by a newer run"
 )
 
 

@@ -115,13 +115,13 @@ class Deployer:
                 on_negative=on_negative,
                 on_negative_empty=on_negative_empty,
             )
+            if fence and replace and decided.action.writes and decided.action is not Action.RESTART:
+                self._fence(order, existing)
             self._tell(decided, decision)
             before = next((one for one in existing if one.name == decided.deployment.name), None)
             action = reported_action(decided, before, run_id=identity.run_id, retry=retry)
             if not decided.action.writes:
                 return self._rollout(decided, decided.deployment, existing, action, decision)
-            if fence and replace and decided.action is not Action.RESTART:
-                self._fence(order, existing)
             try:
                 stored = self._write(
                     _annotated(decided.deployment, {ids.ANNOTATION_ACTION: str(action)}),
