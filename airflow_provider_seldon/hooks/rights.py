@@ -20,6 +20,9 @@ RIGHTS = {
     for verb in verbs.split()
 }
 
+#: And where its storage credentials become a Secret.
+SECRET_RIGHTS = {f"{verb} secrets": (verb, "", "secrets") for verb in ("get", "create", "patch", "delete")}
+
 
 def check(hook: SeldonHook) -> tuple[bool, str]:
     """See :meth:`SeldonHook.test_connection`; the message says what to do."""
@@ -29,7 +32,9 @@ def check(hook: SeldonHook) -> tuple[bool, str]:
                 f"The cluster at {hook.cluster.configuration.host} answers, but does not know "
                 "SeldonDeployments (machinelearning.seldon.io/v1). Install Seldon Core there, or check the host."
             )
-        missing = hook.client.missing_rights(RIGHTS)
+        missing = hook.client.missing_rights(
+            RIGHTS | SECRET_RIGHTS if hook.storage_connection_id() else RIGHTS
+        )
     except Exception as error:  # whatever it is, the form shows it instead of a stack trace
         return False, str(error)
     if missing:

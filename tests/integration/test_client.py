@@ -223,3 +223,19 @@ def test_missing_rights_are_named(client: SeldonClient, local_api: Any) -> None:
     assert client.missing_rights(RIGHTS) == []
     local_api.authorizer.deny = (Deny(verb="watch", resource="seldondeployments"),)
     assert client.missing_rights(RIGHTS) == ["watch seldondeployments.machinelearning.seldon.io"]
+
+
+def test_a_storage_connection_needs_rights_on_secrets(
+    local_seldon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+    local_seldon.requests.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_PLAIN", local_seldon.airflow_connection())
+    monkeypatch.setenv("AIRFLOW_CONN_STORING", local_seldon.airflow_connection(storage_conn_id="aws_default"))
+    asked = {}
+    for conn_id in ("plain", "storing"):
+        local_seldon.requests.clear()
+        assert SeldonHook(conn_id).test_connection()[0] is True
+        asked[conn_id] = len(local_seldon.requests.entries(resource="selfsubjectaccessreviews"))
+    assert asked["storing"] == asked["plain"] + 4
