@@ -30,6 +30,8 @@ pytestmark = pytest.mark.timeout(900)
 NAMESPACE = "models"
 DEPLOYMENTS = f"/apis/machinelearning.seldon.io/v1/namespaces/{NAMESPACE}/seldondeployments"
 NEVER_READY = {"behaviour": "never-ready"}
+#: Pods need some seconds: Airflow 3.3 may fail a task that goes on before its scheduler has heard of the deferral
+#: (apache/airflow #71580).
 DAGS = """
 from datetime import datetime
 
@@ -48,7 +50,7 @@ for name in ("update", "kept", "put-back", "resumed", "fenced", "crash"):
             replicas=2,
             model_server={
                 "extra_args": {
-                    "annotations": {"local.seldon/behaviour": "{{ dag_run.conf.get('behaviour', 'healthy') }}"}
+                    "annotations": {"local.seldon/behaviour": "{{ dag_run.conf.get('behaviour', 'slow:6') }}"}
                 }
             },
             deferrable=True,
