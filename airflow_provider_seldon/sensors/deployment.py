@@ -5,26 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.triggers.base import StartTriggerArgs
 
+from airflow_provider_seldon.triggers.deferral import BACKSTOP, SeldonTask
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_seldon.core.outcome import Outcome
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-#: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
-BACKSTOP = 60.0
 #: Seconds for which one poke watches while it has a worker to itself.
 WATCH = 60.0
+#: Arguments that say which deployment is meant.
+SELECTORS = ("name", "model_name", "dag_id_of_deployer", "task_id_of_deployer")
 TRIGGER = "airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger"
 
 
-class SeldonDeploymentSensor(BaseSensorOperator):
+class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     """
     Wait for a SeldonDeployment of whoever: succeed when it serves, fail when it cannot.
 
@@ -46,14 +46,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
     :param start_from_trigger: begin in the triggerer, without a worker at all; needs ``deferrable``.
     """
 
-    template_fields: Sequence[str] = (
-        "name",
-        "model_name",
-        "dag_id_of_deployer",
-        "task_id_of_deployer",
-        "namespace",
-        "seldon_conn_id",
-    )
+    template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
     ui_color = "#fdf6e0"
 
     def __init__(
@@ -84,17 +77,10 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         if self.start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(
                 trigger_cls=TRIGGER,
-                trigger_kwargs=self._trigger_arguments() | {"timeout": self.timeout},
+                trigger_kwargs=self._trigger_arguments(),
                 next_method="execute_complete",
                 timeout=timedelta(seconds=self.timeout + BACKSTOP),
             )
-
-    @cached_property
-    def hook(self) -> SeldonHook:
-        """The hook of ``seldon_conn_id`` in ``namespace``."""
-        from airflow_provider_seldon.hooks.seldon import SeldonHook
-
-        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
 
     def execute(self, context: Context) -> Any:
         """Wait; see the class."""
@@ -104,7 +90,7 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         looked = self._look(for_seconds=0.0)
         if looked.is_done:
             return looked.xcom_value
-        return self._defer(deadline)
+        return self.defer_until(deadline, **self._selected())
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
@@ -159,18 +145,14 @@ class SeldonDeploymentSensor(BaseSensorOperator):
         info = self.hook.get_model_server_info(outcome.name)
         return PokeReturnValue(is_done=True, xcom_value=info.to_dict())
 
-    def _defer(self, deadline: float) -> None:
-        from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
-
-        self.defer(
-            trigger=SeldonDeploymentTrigger(**self._trigger_arguments(), deadline=deadline),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time()) + BACKSTOP),
-        )
-
     def _trigger_arguments(self) -> dict[str, Any]:
-        arguments = {name: getattr(self, name) for name in (*self.template_fields, "failure_policy")}
-        return {name: value for name, value in arguments.items() if value}
+        common = {name: getattr(self, name) for name in ("seldon_conn_id", "namespace", "failure_policy")}
+        given = {name: value for name, value in common.items() if value}
+        return {**given, **self._selected(), "timeout": self.timeout}
+
+    def _selected(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in SELECTORS}
+        return {name: value for name, value in given.items() if value}
 
     def _find_name(self) -> str | None:
         if self.name:
