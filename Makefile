@@ -21,11 +21,16 @@ help: ## show this list
 demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
 
+# These import no Airflow (the pure core, the local server), or take long and do not depend on its version.
+ONCE := tests/unit/core tests/unit/local tests/integration/local tests/integration/test_shared_watch.py \
+  tests/integration/test_crash_safety.py
+ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
+
 test: ## run the tests on both Airflow versions, side by side
 	@$(MAKE) --no-print-directory --jobs=2 test-3.3 test-2.11
 
 test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
-	$(VENVS)/airflow-$*/bin/python -m pytest $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
+	$(VENVS)/airflow-$*/bin/python -m pytest $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
 
 lint: $(VENVS)/airflow-3.3/.ready ## check style and types
 	$(VENVS)/airflow-3.3/bin/ruff check .
