@@ -46,6 +46,7 @@ class Tuning:
     :param refused: how long a refusal (403, 404) must last to be believed.
     :param unauthorized: the same for credentials (401), which are read anew with each attempt.
     :param slice: how long the event loop is held at a time.
+    :param burst: how many objects are passed on at a time, for each may set off more work elsewhere.
     :param page: objects in one LIST.
     """
 
@@ -58,6 +59,7 @@ class Tuning:
     refused: float = 5.0
     unauthorized: float = 30.0
     slice: float = 0.005
+    burst: int = 10
     page: int = 5000
 
 
@@ -110,6 +112,7 @@ class Feed:
         self._failures = 0
         self._refused_since: float | None = None
         self._slice_end = 0.0
+        self._burst = 0
 
     async def run(self) -> None:
         """
@@ -243,7 +246,9 @@ class Feed:
 
     async def _breathe(self) -> None:
         """Let others run when the time slice is used up."""
-        now = time.perf_counter()
-        if now >= self._slice_end:
-            await asyncio.sleep(0)
-            self._slice_end = time.perf_counter() + self._tuning.slice
+        self._burst += 1
+        if self._burst < self._tuning.burst and time.perf_counter() < self._slice_end:
+            return
+        await asyncio.sleep(0)
+        self._burst = 0
+        self._slice_end = time.perf_counter() + self._tuning.slice

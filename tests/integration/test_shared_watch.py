@@ -156,7 +156,6 @@ async def test_expired_versions_are_listed_again_once_and_nothing_is_lost():
         here.server.close_watches()
         for one in stored:
             await here.finish(one)
-        here.server.compact()
         assert set(await all_of(*waits)) == {"ready"}
         assert (here.count("list", SDEPS), here.count("list", CHILDREN)) == (2, 2)
 
