@@ -12,7 +12,7 @@ export UV_LINK_MODE := copy
 export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
-.PHONY: help demo test lint format soak bench clean
+.PHONY: help demo test lint format soak crash bench clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -43,6 +43,9 @@ format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
 
 soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator that lies, every verdict checked
 	$(VENVS)/airflow-3.3/bin/python -m tests.soak
+
+crash: $(VENVS)/airflow-3.3/.ready ## kill every operator at every request, and answer every request wrongly
+	SELDON_CRASH_EVERYTHING=1 $(VENVS)/airflow-3.3/bin/python -m pytest tests/integration/test_crash_safety.py --timeout 1200
 
 bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
 	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py
