@@ -13,6 +13,7 @@ class Ending(StrEnum):
 
     READY = "ready"
     FAILED = "failed"
+    WRONG = "wrong"
     DELETED = "deleted"
     REPLACED = "replaced"
     TIMEOUT = "timeout"
@@ -43,6 +44,10 @@ class Outcome:
     def explained(self, diagnosis: str) -> Outcome:
         """Return this outcome with a diagnosis."""
         return replace(self, diagnosis=diagnosis)
+
+    def turned_down(self, ending: Ending, *, reason: str, message: str) -> Outcome:
+        """Return this outcome with another ending."""
+        return replace(self, ending=ending, reason=reason, message=message)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""

@@ -36,6 +36,7 @@ REPEAT = 60.0
 #: Ending -> exception, and what the user is told to do.
 ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
     Ending.FAILED: (RolloutFailedError, "What served before keeps serving."),
+    Ending.WRONG: (RolloutFailedError, "A version counts as bad when it answers its smoke test wrongly."),
     Ending.TIMEOUT: (
         RolloutTimeoutError,
         "What served before keeps serving, and the rollout goes on; a retry waits for it. Raise timeout if it "
@@ -131,6 +132,7 @@ def raise_for(outcome: Outcome) -> None:
 
 _ENDED = {
     Ending.FAILED: "does not come to serve",
+    Ending.WRONG: "serves, but does not answer as it should",
     Ending.TIMEOUT: "did not serve in time",
     Ending.DELETED: "was deleted while it was waited for",
     Ending.REPLACED: "was replaced while it was waited for",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow_provider_seldon.core.decision_rules import templatable
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
@@ -11,10 +11,14 @@ from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_seldon.core.expected_answer import SampleRequest
     from airflow_provider_seldon.core.identity import Identity
     from airflow_provider_seldon.core.model_server import ModelServer
+    from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
     from airflow_provider_seldon.hooks.rollout import Rollout
+
+Parsed = TypeVar("Parsed")
 
 
 class SeldonDeployModelOperator(SeldonRolloutOperator):
@@ -28,8 +32,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     - the very same version serves already: writes nothing;
     - ``deploy_decision`` is no: keeps what serves, restarts it where it is down, and creates one only if there is
       none at all, because a model server is to be available at all times (``on_negative``, ``on_negative_empty``);
-    - the new version does not come to serve: puts back the one that was last seen serving, waits for it, and fails
-      with the diagnosis (``on_failure``).
+    - the new version does not come to serve, or answers its ``smoke_test`` wrongly: puts back the one that was last
+      seen serving, waits for it, and fails with the diagnosis (``on_failure``).
 
     A retry finds what the earlier try made and goes on with it. What served before keeps serving until the new
     version does, and when that fails.
@@ -56,9 +60,13 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     :param metrics: metrics of the candidate (name -> number), recorded on the deployment.
     :param replace: False adds a deployment per DAG run instead of replacing.
     :param wait_for_available: wait until the applied version serves; False returns after the write.
-    :param on_failure: when the new version does not come to serve: ``rollback`` to the one last seen serving, where
-        there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this run, else roll back. Only
-        what this task wrote is touched.
+    :param smoke_test: sample requests to the new version once it serves, before anything older is deleted and before
+        it counts as proven: ``{"data": rows, "expected": rows, "tolerance": 1e-6}``, a list of such, or JSON text.
+        Without ``expected`` any prediction will do. No answer is a wrong answer. Needs ``ingress_url``. A version
+        that serves already, or is only started again, is not asked.
+    :param on_failure: when the new version does not come to serve, or answers its smoke test wrongly: ``rollback`` to
+        the one last seen serving, where there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this
+        run, else roll back. Only what this task wrote is touched.
     :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
         backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
     :param force_conflicts: take over fields that other field managers own.
@@ -80,9 +88,15 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         "seldon_conn_id",
         "deploy_decision",
         "metrics",
+        "smoke_test",
     )
     template_ext: Sequence[str] = (".yaml", ".yml")
-    template_fields_renderers = {"manifest": "yaml", "model_server": "json", "metrics": "json"}  # noqa: RUF012
+    template_fields_renderers = {  # noqa: RUF012
+        "manifest": "yaml",
+        "model_server": "json",
+        "metrics": "json",
+        "smoke_test": "json",
+    }
     ui_color = "#e8f4ea"
 
     def __init__(
@@ -102,12 +116,15 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         metrics: Mapping[str, float] | str | None = None,
         replace: bool = True,
         wait_for_available: bool = True,
+        smoke_test: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
         on_failure: Literal["rollback", "keep", "delete_if_created"] = "rollback",
         on_stale: Literal["skip", "fail", "deploy"] = "skip",
         force_conflicts: bool = False,
         adopt: bool = False,
         **kwargs: Any,
     ) -> None:
+        if smoke_test and not wait_for_available:
+            raise ValueError("smoke_test needs wait_for_available: only what serves can be asked")
         super().__init__(**kwargs)
         self.model_name = model_name
         self.model_uri = model_uri
@@ -123,6 +140,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         self.metrics = metrics
         self.replace = replace
         self.wait_for_available = wait_for_available
+        self.smoke_test = smoke_test
         self.on_failure = on_failure
         self.on_stale = on_stale
         self.force_conflicts = force_conflicts
@@ -132,6 +150,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         """Deploy and wait; see the class."""
         server = self._server()
         self.namespace = self.namespace or server.namespace
+        if self._samples():
+            self.hook.ingress.require_url()
         rollout = self._deploy(context, server)
         self._announce(context, rollout)
         if not rollout.in_flight:
@@ -139,6 +159,16 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         elif self.wait_for_available:
             return self.wait_for(rollout)
         return self.result(rollout)
+
+    def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
+        """Send the smoke test; what was only started again is not the version that it was written for."""
+        from airflow_provider_seldon.core.rollout import Action
+        from airflow_provider_seldon.hooks.smoke_test import SmokeTest
+
+        samples = self._samples()
+        if not samples or rollout.action == Action.RESTART:
+            return outcome
+        return SmokeTest(self.hook, samples).judge(outcome)
 
     def undo(self, rollout: Rollout) -> Rollout | None:
         """Do what ``on_failure`` says."""
@@ -225,11 +255,20 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         return templatable(resolve(context) if resolve else self.deploy_decision)
 
     def _metrics(self) -> dict[str, float]:
-        from airflow_provider_seldon.core.errors import InvalidRequestError
         from airflow_provider_seldon.core.metrics import parse_metrics
+
+        return self._read(parse_metrics, self.metrics)
+
+    def _samples(self) -> list[SampleRequest]:
+        from airflow_provider_seldon.core.expected_answer import sample_requests
+
+        return self._read(sample_requests, self.smoke_test)
+
+    def _read(self, parse: Callable[[Any], Parsed], given: Any) -> Parsed:
+        from airflow_provider_seldon.core.errors import InvalidRequestError
         from airflow_provider_seldon.exceptions import InvalidModelServerError
 
         try:
-            return parse_metrics(self.metrics)
+            return parse(given)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None

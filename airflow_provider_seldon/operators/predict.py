@@ -71,10 +71,12 @@ class SeldonPredictOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Predict and compare; see the class."""
+        from airflow_provider_seldon.core.expected_answer import from_text
+
         deployment = self.hook.client.get(self.name)
         answer = self.hook.predict(
             self.name,
-            _from_text(self.data),
+            from_text(self.data),
             deployment=deployment,
             path=self.path,
             timeout=self.request_timeout,
@@ -87,6 +89,7 @@ class SeldonPredictOperator(BaseOperator):
 
     def _compare(self, answer: Any, deployment: Any) -> None:
         from airflow_provider_seldon.core.endpoint import parse_response
+        from airflow_provider_seldon.core.expected_answer import equal, from_text
         from airflow_provider_seldon.exceptions import PredictionError
 
         if isinstance(self.expected, Callable):  # type: ignore[arg-type]
@@ -97,26 +100,6 @@ class SeldonPredictOperator(BaseOperator):
             return
         protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
         rows = parse_response(protocol, answer)
-        expected = _from_text(self.expected)
-        if not _equal(rows, expected, self.tolerance):
+        expected = from_text(self.expected)
+        if not equal(rows, expected, self.tolerance):
             raise PredictionError(f"{self.name} predicted {rows}, expected {expected}", status=200)
-
-
-def _from_text(value: Any) -> Any:
-    """Decode JSON text: what a template renders to."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _equal(actual: Any, expected: Any, tolerance: float) -> bool:
-    if isinstance(actual, Sequence) and isinstance(expected, Sequence) and not isinstance(actual, str):
-        return len(actual) == len(expected) and all(
-            _equal(one, other, tolerance) for one, other in zip(actual, expected, strict=True)
-        )
-    if isinstance(actual, int | float) and isinstance(expected, int | float):
-        return abs(actual - expected) <= tolerance
-    return bool(actual == expected)

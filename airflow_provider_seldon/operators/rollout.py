@@ -99,6 +99,10 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         if self.kill_action and self._waited_for:
             self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
 
+    def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
+        """Look at a rollout that has come to serve, before anything older is given up; return how it ends."""
+        return outcome
+
     def undo(self, rollout: Rollout) -> Rollout | None:
         """Undo a rollout that failed; return what is to be waited for, None when there is nothing."""
         return None
@@ -124,7 +128,11 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
 
         if failure is not None:
             self._fail_rolled_back(rollout, outcome, failure)
-        if outcome.ending in {Ending.FAILED, Ending.TIMEOUT}:
+        if outcome.ending is Ending.READY:
+            # From here on it is this worker's, also after a deferral.
+            self._waited_for = rollout
+            outcome = self.verify(rollout, outcome)
+        if outcome.ending in {Ending.FAILED, Ending.WRONG, Ending.TIMEOUT}:
             self._undo(rollout, outcome)
         self.hook.raise_for_outcome(outcome)
         self.hook.complete(rollout)

@@ -1,0 +1,165 @@
+"""``smoke_test=``: a version that answers wrongly is a failed rollout, and nothing older has been given up for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.history import ProvenVersion
+from airflow_provider_seldon.exceptions import (
+    ConnectionConfigError,
+    InvalidModelServerError,
+    RolloutFailedError,
+)
+from airflow_provider_seldon.hooks import smoke_test
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+from .conftest import context
+from .test_deploy_operator import deploy, operator, requests_of_ours
+from .test_rollback import _event, uri
+
+ROWS = [[5.1, 3.5, 1.4, 0.2]]
+RIGHT = {"data": ROWS, "expected": [[0.25, 0.75]]}
+WRONG = {"data": ROWS, "expected": [[1.0, 0.0]]}
+SECOND = "s3://models/iris/2"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoke_test, "SETTLE", 0.6)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        RIGHT,
+        [RIGHT, {"data": [*ROWS, *ROWS]}],
+        json.dumps(RIGHT),
+        {"data": json.dumps(ROWS), "expected": "[[0.3, 0.7]]", "tolerance": "0.06"},
+        {"data": {"data": {"ndarray": ROWS}}, "expected": [[0.25, 0.75]]},
+    ],
+    ids=["dict", "list", "text", "rendered templates", "raw body"],
+)
+def test_a_version_that_answers_as_expected_is_deployed(hook: SeldonHook, given: Any) -> None:
+    result = deploy(smoke_test=given)
+    assert (result["action"], result["state"]) == ("created", "Available")
+    assert ProvenVersion.last_of(hook.client.get(result["name"])) is not None
+
+
+def test_a_wrong_answer_is_rolled_back_and_told_with_request_and_both_answers(hook: SeldonHook) -> None:
+    first = deploy(smoke_test=RIGHT)
+    with pytest.raises(RolloutFailedError) as caught:
+        deploy(model_uri=SECOND, smoke_test=[RIGHT, WRONG])
+    text = str(caught.value)
+    assert "SmokeTestFailed: request 2 of 2, [[5.1, 3.5, 1.4, 0.2]]" in text
+    assert "answered with [[0.25, 0.75]], expected was [[1.0, 0.0]]" in text
+    assert f"Rolled back to revision {first['revision']}, which serves." in text
+    assert (caught.value.reason, caught.value.rolled_back_to) == ("SmokeTestFailed", first["revision"])
+    assert uri(hook, first["name"]) == "s3://models/iris/1"
+
+
+def test_a_wrong_answer_is_found_after_a_deferral_as_well(hook: SeldonHook) -> None:
+    first = deploy()
+    arguments: dict[str, Any] = {"model_uri": SECOND, "smoke_test": WRONG, "deferrable": True}
+    with pytest.raises(TaskDeferred) as deployed:
+        operator(**arguments).execute(context())
+    event = asyncio.run(_event(deployed.value.trigger))
+    with pytest.raises(TaskDeferred) as rolled_back:
+        operator(**arguments).execute_complete(context(), event)
+    event = asyncio.run(_event(rolled_back.value.trigger))
+    with pytest.raises(RolloutFailedError, match=r"answered with .* which serves"):
+        operator(**arguments).execute_complete(context(), event)
+    assert uri(hook, first["name"]) == "s3://models/iris/1"
+
+
+def test_nothing_older_is_deleted_and_nothing_is_proven_by_a_version_that_answers_wrongly(
+    hook: SeldonHook,
+) -> None:
+    older = deploy({"run_id": "a"}, replace=False)
+    newer = deploy({"run_id": "b"}, replace=False)
+    with pytest.raises(RolloutFailedError):
+        deploy(model_uri=SECOND, smoke_test=WRONG, on_failure="keep")
+    assert {one.name for one in hook.client.find()} == {older["name"], newer["name"]}
+    for one in hook.client.find():
+        proven = ProvenVersion.last_of(one)
+        assert proven is not None
+        assert proven.config["model_uri"] == "s3://models/iris/1"
+
+
+def test_a_retry_after_a_wrong_answer_asks_again(hook: SeldonHook) -> None:
+    for _ in range(2):
+        with pytest.raises(RolloutFailedError, match="SmokeTestFailed"):
+            deploy(smoke_test=WRONG)
+    assert deploy(smoke_test=RIGHT)["action"] == "created"
+
+
+def test_what_this_run_created_can_be_deleted_when_it_answers_wrongly(hook: SeldonHook) -> None:
+    with pytest.raises(RolloutFailedError, match="SmokeTestFailed"):
+        deploy(smoke_test=WRONG, on_failure="delete_if_created")
+    assert [
+        one for one in hook.client.find() if not one.to_manifest()["metadata"].get("deletionTimestamp")
+    ] == []
+
+
+def test_a_version_that_serves_already_or_is_only_started_again_is_not_asked(hook: SeldonHook) -> None:
+    first = deploy()
+    assert deploy(smoke_test=WRONG)["action"] == "unchanged"
+    hook.stop(first["name"])
+    assert deploy(smoke_test=WRONG, deploy_decision=False)["action"] == "restarted"
+
+
+def test_no_answer_is_a_wrong_answer(
+    hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoke_test, "RETRY_FOR", 0.2)
+    connection = json.loads(local_seldon.airflow_connection(ingress_url="http://127.0.0.1:9"))
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", json.dumps(connection))
+    with pytest.raises(RolloutFailedError, match="got no prediction"):
+        deploy(smoke_test=RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"rows": ROWS}, "data"),
+        ([], "empty list"),
+        ("five", "smoke_test"),
+        ([RIGHT, 5], r"smoke_test\[1\]"),
+        ({**RIGHT, "tolerance": "small"}, "tolerance"),
+    ],
+)
+def test_a_smoke_test_that_is_none_is_refused_before_anything_is_sent(
+    hook: SeldonHook, local_seldon: Any, given: Any, told: str
+) -> None:
+    local_seldon.requests.clear()
+    with pytest.raises(InvalidModelServerError, match=told):
+        deploy(smoke_test=given)
+    assert requests_of_ours(local_seldon) == []
+
+
+def test_without_an_ingress_nothing_is_deployed(
+    hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = json.loads(local_seldon.airflow_connection())
+    del connection["extra"]["ingress_url"]
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", json.dumps(connection))
+    with pytest.raises(ConnectionConfigError, match="ingress_url"):
+        deploy(smoke_test=RIGHT)
+    assert hook.client.find() == []
+
+
+def test_a_smoke_test_needs_the_wait() -> None:
+    with pytest.raises(ValueError, match="wait_for_available"):
+        operator(smoke_test=RIGHT, wait_for_available=False)
+
+
+def test_the_proof_is_recorded_only_after_the_answers(hook: SeldonHook) -> None:
+    with pytest.raises(RolloutFailedError):
+        deploy(smoke_test=WRONG)
+    (kept,) = hook.client.find()
+    assert ids.ANNOTATION_LAST_AVAILABLE not in kept.annotations
