@@ -52,8 +52,9 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     from airflow_provider_seldon.kube import waiting
 
     hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
-    # The namespace may come from the connection, and reading that may read files.
-    namespace = await asyncio.to_thread(lambda: hook.namespace)
+    # Reading a connection's extra asks Airflow's supervisor to mask it, which must not happen on the event loop.
+    access = await asyncio.to_thread(lambda: hook.access)
+    namespace = trigger.namespace or await asyncio.to_thread(lambda: hook.namespace)
     deadline = trigger.deadline if trigger.deadline is not None else time.time() + (trigger.timeout or 0.0)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
     selectors = {
@@ -71,7 +72,7 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
             message=f"no deployment matches { ({key: value for key, value in selectors.items() if value}) }",
         )
     outcome = await waiting.wait(
-        hook.access,
+        access,
         namespace,
         name,
         expected=expected,
@@ -79,6 +80,8 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
         policy=policy_of(trigger.failure_policy),
         on_progress=Progress(name, trigger.log),
     )
+    if outcome.ending is Ending.READY:
+        return outcome
     # The diagnosis is read here, at once: when the task resumes, pods and events may be gone.
     return await asyncio.to_thread(Waiter(hook).explain, outcome)
 
