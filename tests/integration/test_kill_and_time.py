@@ -90,16 +90,17 @@ def test_on_a_worker_the_same_holds(hook: SeldonHook) -> None:
     operator().execute(context())
     task = operator(model_uri="s3://models/iris/2", model_server=NEVER, on_kill="rollback", timeout=8)
 
-    def run() -> None:
-        with contextlib.suppress(RolloutError):
-            task.execute(context())
+    def kill_when_it_waits() -> None:
+        deadline = time.monotonic() + 30
+        while task._waited_for is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        task.on_kill()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    while task._waited_for is None:
-        time.sleep(0.05)
-    task.on_kill()
-    thread.join(20)
+    killer = threading.Thread(target=kill_when_it_waits)
+    killer.start()
+    with contextlib.suppress(RolloutError):
+        task.execute(context())
+    killer.join(20)
     assert served_uri(hook) == "s3://models/iris/1"
 
 
