@@ -3,8 +3,7 @@ A real Airflow of whichever version runs the tests, of which each part is a proc
 
 ``airflow standalone`` takes all its parts down when one ends; here the triggerer can be killed and started again alone.
 Home, database, DAG folder and port are its own, and nothing of it is left after :meth:`Airflow.stop`. It is driven
-through its REST API only, of which :class:`Rest` knows both versions. It does not install anything, and there is only
-one user, who may do everything.
+through its REST API only, see ``rest``. It installs nothing, and there is only one user, who may do everything.
 """
 
 from __future__ import annotations
@@ -12,38 +11,19 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psutil
-import requests
 
-AIRFLOW_3 = not version("apache-airflow").startswith("2.")
-AIRFLOW_3_3 = AIRFLOW_3 and tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3)
-#: Seconds that Airflow may need for anything on a busy machine.
-PATIENCE = 150.0
-TASK = "deploy"
-
-
-def eventually(what: str, look: Callable[[], Any], *, timeout: float = PATIENCE, every: float = 0.25) -> Any:
-    """Return the first true thing that ``look`` returns."""
-    until = time.monotonic() + timeout
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {timeout:.0f} s: {what}")
-        time.sleep(every)
+from .rest import AIRFLOW_3, PATIENCE, Rest, eventually
 
 
 class Airflow:
@@ -60,6 +40,7 @@ class Airflow:
         self.port = _free_port()
         self.rest = Rest(f"http://127.0.0.1:{self.port}", guard=self._all_run)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._inline = folder / "inline"
         (folder / "dags").mkdir()
         (folder / "dags" / "deployments.py").write_text(dags)
         self.environment = {
@@ -111,6 +92,9 @@ class Airflow:
         with closing(sqlite3.connect(self.folder / "airflow.db")) as database:
             # Several processes write; without this, readers and writers lock each other out.
             database.execute("PRAGMA journal_mode=WAL")
+        # Runs of `dag.test()` are kept from the scheduler, who would run their tasks as well.
+        self._inline.mkdir()
+        shutil.copy(self.folder / "airflow.db", self._inline)
         if AIRFLOW_3:
             self._spawn("dag-processor")
             self._spawn("api-server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1")
@@ -123,14 +107,15 @@ class Airflow:
         eventually("Airflow is healthy", self.rest.healthy, every=0.5)
 
     def stop(self) -> None:
-        """End everything that was started; what does not end by itself is killed."""
+        """End everything that was started, what does not end by itself forcibly, and remove the folder."""
+        family = [one for process in self._processes.values() for one in _family(process.pid)]
         for process in self._processes.values():
             process.terminate()
-        until = time.monotonic() + 5
-        for name, process in list(self._processes.items()):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, until - time.monotonic()))
+        psutil.wait_procs(family, timeout=5)
+        for name in list(self._processes):
             self._kill(name)
+        _kill(family)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_triggerer(self) -> None:
         """Start a triggerer."""
@@ -139,6 +124,12 @@ class Airflow:
     def kill_triggerer(self) -> None:
         """Kill the triggerer as the kernel or a failing node would: it can do nothing about it."""
         self._kill("triggerer")
+
+    def dag_test(self, dag_id: str, *, day: int, **conf: Any) -> str:
+        """Run a DAG as its author does: in one process, triggers included; return what that printed."""
+        date = f"2026-01-{day:02d}T00:00:00+00:00"
+        environment = self.environment | {"AIRFLOW_HOME": str(self._inline)}
+        return self._command("dags", "test", dag_id, date, "-c", json.dumps(conf), environment=environment)
 
     def output(self) -> str:
         """Return the end of what each part has written."""
@@ -150,10 +141,10 @@ class Airflow:
             if process.poll() is not None:
                 raise AssertionError(f"{name} ended with {process.returncode}:\n{self.output()}")
 
-    def _command(self, *arguments: str) -> None:
+    def _command(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(
             [*_airflow(), *arguments],
-            env=self.environment,
+            env=environment or self.environment,
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -161,6 +152,7 @@ class Airflow:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     def _spawn(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as output:
@@ -178,126 +170,9 @@ class Airflow:
         """Kill a part with all its processes, those that have groups of their own too."""
         process = self._processes.pop(name)
         family = _family(process.pid)
-        for one in family:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
+        process.kill()
         process.wait(timeout=30)
-        psutil.wait_procs(family, timeout=10)
-
-
-class Rest:
-    """
-    The REST API, ``/api/v1`` of Airflow 2 or ``/api/v2`` of Airflow 3.
-
-    :param url: of the server.
-    :param guard: called before each request; raises when there is no point in going on.
-    """
-
-    def __init__(self, url: str, *, guard: Callable[[], None]) -> None:
-        self._url = url
-        self._guard = guard
-        self._base = f"{url}/api/v2" if AIRFLOW_3 else f"{url}/api/v1"
-        self._session = requests.Session()
-        self._session.trust_env = False
-
-    def healthy(self) -> bool:
-        """Whether scheduler, triggerer and the server are there, and the DAGs have been read."""
-        try:
-            health = self.call("GET", "/monitor/health" if AIRFLOW_3 else "/health")
-            parts = {name: part.get("status") for name, part in health.items()}
-            up = all(parts.get(name) == "healthy" for name in ("metadatabase", "scheduler", "triggerer"))
-            return up and self.call("GET", "/dags")["total_entries"] > 0
-        except requests.RequestException:
-            return False
-
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send a request and return the body of the answer."""
-        self._guard()
-        if AIRFLOW_3 and "Authorization" not in self._session.headers:
-            answer = self._session.get(f"{self._url}/auth/token", timeout=30)
-            answer.raise_for_status()
-            self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        headers = {"Accept": "application/json"}
-        answer = self._session.request(method, self._base + path, json=body, headers=headers, timeout=60)
-        if not answer.ok:
-            raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
-        return answer.json()
-
-    def run(self, dag_id: str, *, day: int, **conf: Any) -> TaskInstance:
-        """Start a run of a DAG and return its one task."""
-        body = {"logical_date": f"2026-01-{day:02d}T00:00:00+00:00", "conf": conf, "dag_run_id": f"run-{day}"}
-        self.call("POST", f"/dags/{dag_id}/dagRuns", body)
-        return TaskInstance(self, dag_id, f"run-{day}")
-
-
-class TaskInstance:
-    """The task ``deploy`` of a run."""
-
-    def __init__(self, rest: Rest, dag_id: str, run_id: str) -> None:
-        self._rest = rest
-        self._dag = f"/dags/{dag_id}"
-        self._run_id = run_id
-        self._path = f"{self._dag}/dagRuns/{quote(run_id)}/taskInstances/{TASK}"
-
-    def read(self) -> dict[str, Any]:
-        """Return the task instance as the API shows it."""
-        found: dict[str, Any] = self._rest.call("GET", self._path)
-        return found
-
-    def wait_for(self, *states: str, timeout: float = PATIENCE) -> dict[str, Any]:
-        """Return the task instance when it is in one of these states; another final state is an error."""
-
-        def look() -> dict[str, Any] | None:
-            found = self.read()
-            if found["state"] in states:
-                return found
-            if found["state"] in {"success", "failed", "skipped", "upstream_failed"}:
-                raise AssertionError(f"{self._path} is {found['state']}, not {states}:\n{self.log()}")
-            return None
-
-        try:
-            return eventually(f"{self._path} is {' or '.join(states)}", look, timeout=timeout)  # type: ignore[no-any-return]
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it is {self.read()['state']}\n{self.log()}") from None
-
-    def log(self) -> str:
-        """Return the log of the last try, as the UI would show it."""
-        try:
-            number = self.read()["try_number"] or 1
-            content = self._rest.call("GET", f"{self._path}/logs/{number}?full_content=true")["content"]
-        except requests.RequestException as error:
-            return f"no log: {error}"
-        if isinstance(content, str):  # Airflow 2: the text of a list of pairs
-            return content.replace("\\n", "\n")
-        return "\n".join(_line(entry) for entry in content)
-
-    def xcom(self, key: str) -> Any:
-        """Return what the task has pushed."""
-        value = self._rest.call("GET", f"{self._path}/xcomEntries/{key}")["value"]
-        try:
-            return json.loads(value)
-        except (TypeError, ValueError):
-            return value
-
-    def mark_failed(self) -> None:
-        """What a user does with the button."""
-        body = {"new_state": "failed"} if AIRFLOW_3 else {"new_state": "failed", "dry_run": False}
-        self._rest.call("PATCH", self._path, body)
-
-    def clear(self) -> None:
-        """What a user does to run a task again."""
-        body: dict[str, Any] = {"dry_run": False, "only_failed": False, "reset_dag_runs": True}
-        chosen = {"dag_run_id": self._run_id, "task_ids": [TASK]}
-        self._rest.call("POST", f"{self._dag}/clearTaskInstances", body | chosen)
-
-
-def _line(entry: Any) -> str:
-    """A line of a structured log."""
-    if not isinstance(entry, Mapping):
-        return str(entry)
-    errors: Collection[Any] = entry.get("error_detail") or ()
-    details = [f"{one.get('exc_type')}: {one.get('exc_value')}" for one in errors]
-    return "\n".join([str(entry.get("event", "")), *details])
+        _kill(family)
 
 
 def _airflow() -> list[str]:
@@ -308,6 +183,14 @@ def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def _kill(processes: Collection[psutil.Process]) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    _, alive = psutil.wait_procs(processes, timeout=15)
+    assert not alive, f"cannot be killed: {alive}"
 
 
 def _family(leader: int) -> list[psutil.Process]:
