@@ -11,10 +11,11 @@ from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon import __version__
 from airflow_provider_seldon.hooks.ingress import Ingress
-from airflow_provider_seldon.hooks.mask import mask_configuration
+from airflow_provider_seldon.hooks.mask import mask_configuration, redact
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.kube.configuration import Cluster, ClusterSettings, load
+from airflow_provider_seldon.kube.rehearsal import RehearsingClient
 
 #: What the API server's audit log shows.
 USER_AGENT = f"airflow-provider-seldon/{__version__}"
@@ -32,6 +33,7 @@ class SeldonConnectionHook(KubernetesHook):
     :param namespace: overrides the connection's namespace.
     :param connection: the connection itself, where it has been fetched already (in a triggerer, where fetching
         it must not block the event loop).
+    :param dry_run: let the API server check every write, webhooks included, and store none.
     :param kubernetes_options: overrides of ``KubernetesHook``: ``in_cluster``, ``config_file``, ``config_dict``,
         ``cluster_context``, ``disable_verify_ssl``, ``disable_tcp_keepalive``.
     """
@@ -44,10 +46,12 @@ class SeldonConnectionHook(KubernetesHook):
         *,
         namespace: str | None = None,
         connection: Connection | None = None,
+        dry_run: bool = False,
         **kubernetes_options: Any,
     ) -> None:
         super().__init__(conn_id=seldon_conn_id, kubernetes_conn_id=None, **kubernetes_options)
         self._namespace = namespace
+        self._dry_run = dry_run
         if connection is not None:
             self.__dict__["connection"] = connection
 
@@ -94,7 +98,14 @@ class SeldonConnectionHook(KubernetesHook):
     @cached_property
     def client(self) -> SeldonClient:
         """Kubernetes API for the SeldonDeployments of the namespace."""
-        return SeldonClient(self.api_client, namespace=self.namespace)
+        if self._dry_run:
+            self.log.info("Dry run: the API server checks every write, and stores none")
+        kind = RehearsingClient if self._dry_run else SeldonClient
+        return kind(self.api_client, namespace=self.namespace)
+
+    def dry_run_changes(self) -> str:
+        """Return what a hook with ``dry_run`` would have changed so far: unified diffs, credentials masked."""
+        return redact(self.client.changes) if isinstance(self.client, RehearsingClient) else ""
 
     @property
     def namespace(self) -> str:

@@ -50,6 +50,7 @@ from airflow_provider_seldon.exceptions import (
     StaleRunError,
     TurnedDownError,
 )
+from airflow_provider_seldon.hooks.adoption import tell_adoption
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.storage import (
@@ -244,6 +245,7 @@ class Deployer:
 
         A proven version that uses the same Secret (its name is a hash of its content) has been through this.
         """
+        tell_adoption(self._client, before, wanted, resource_version=resource_version)
         if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
             secret = None
         if secret and before is not None:

@@ -54,6 +54,7 @@ class SeldonHook(SeldonConnectionHook):
         account or the default kubeconfig is used.
     :param namespace: overrides the connection's namespace.
     :param connection: the connection itself, where it has been fetched already.
+    :param dry_run: let the API server check every write, and store none; see :meth:`dry_run_changes`.
     :param kubernetes_options: overrides of ``KubernetesHook``, such as ``config_file`` or ``cluster_context``.
     """
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_seldon.core.identity import MANAGER
 from airflow_provider_seldon.core.resource import GROUP, PLURAL, VERSION, SeldonDeployment
@@ -48,10 +48,13 @@ class SeldonClient:
     :param field_manager: owner recorded for the fields that this client sets.
     """
 
+    #: How requests are sent.
+    transport_class: ClassVar[type[Transport]] = Transport
+
     def __init__(self, api_client: ApiClient, *, namespace: str, field_manager: str = MANAGER) -> None:
         self.namespace = namespace
         self.field_manager = field_manager
-        self._transport = Transport(api_client)
+        self._transport = self.transport_class(api_client)
         #: Pods, their logs and events.
         self.pods = PodReader(self._transport, namespace=namespace)
         #: Secrets with storage credentials.

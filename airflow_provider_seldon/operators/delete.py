@@ -45,6 +45,8 @@ class SeldonDeleteModelOperator(BaseOperator):
         match one.
     :param wait_for_deletion: wait until the last pod is gone.
     :param timeout: seconds to wait, for each deployment.
+    :param dry_run: delete nothing: the API server checks the deletions, and the task logs and returns the names of the
+        deployments that would be deleted.
     """
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
@@ -64,6 +66,7 @@ class SeldonDeleteModelOperator(BaseOperator):
         managed_only: bool = True,
         wait_for_deletion: bool = True,
         timeout: float = 300.0,
+        dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,18 +81,24 @@ class SeldonDeleteModelOperator(BaseOperator):
         self.managed_only = managed_only
         self.wait_for_deletion = wait_for_deletion
         self.timeout = timeout
+        # ``dry_run`` itself is a method of every operator.
+        self.is_dry_run = dry_run
 
     @cached_property
     def hook(self) -> SeldonHook:
         """The hook of ``seldon_conn_id`` in ``namespace``."""
         from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
+        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None, dry_run=self.is_dry_run)
 
     def execute(self, context: Context) -> list[str]:
         """Delete; see the class."""
         names = self._names()
         deleted = [name for name in names if self._delete(name)]
+        if self.is_dry_run:
+            self.log.info("Dry run: %s would be deleted. Nothing was.", ", ".join(deleted) or "nothing")
+            self.log.info("%s", self.hook.dry_run_changes())
+            return deleted
         self.log.info("Deleted %s", ", ".join(deleted) or "nothing: there was no such deployment")
         return deleted
 

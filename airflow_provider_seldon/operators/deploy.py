@@ -70,9 +70,11 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
         backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
     :param force_conflicts: take over fields that other field managers own.
-    :param adopt: take over a deployment called ``name`` that this provider did not make.
-    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``: see
-        :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every operator.
+    :param adopt: take over a deployment called ``name`` that this provider did not make; what that changes is logged
+        first.
+    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,
+        ``dry_run``: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every
+        operator.
     """
 
     template_fields: Sequence[str] = (
@@ -153,6 +155,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         if self._samples():
             self.hook.ingress.require_url()
         rollout = self._deploy(context, server)
+        if self.is_dry_run:
+            return self.rehearsed(rollout)
         self._announce(context, rollout)
         if not rollout.in_flight:
             self.hook.complete(rollout)

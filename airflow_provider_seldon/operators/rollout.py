@@ -36,6 +36,9 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
     :param on_kill: what happens to a rollout when a user ends its task: ``keep`` it going; ``rollback`` to the
         version last seen serving; or ``delete`` the deployment where this run has created it, else roll back. Only
         what this very task wrote is touched. While the task is deferred this needs Airflow 3.3.
+    :param dry_run: write nothing and wait for nothing: the API server checks what would be written, webhooks included,
+        and the task logs and returns what that would change, as ``diff``; ``action`` is then, for one, ``dry-run
+        (updated)``, and ``dry_run`` is true.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         failure_policy: Mapping[str, Any] | None = None,
         on_kill: Literal["keep", "rollback", "delete"] = "keep",
+        dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)
@@ -58,6 +62,7 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         self.failure_policy = failure_policy
         # ``on_kill`` itself is the method that Airflow calls.
         self.kill_action = None if on_kill == "keep" else on_kill
+        self.is_dry_run = dry_run
         self._waited_for: Rollout | None = None
 
     def wait_for(self, rollout: Rollout, failure: Outcome | None = None) -> dict[str, Any]:
@@ -66,6 +71,8 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
 
         :param failure: of an earlier rollout that this one makes good; it is raised in the end.
         """
+        if self.is_dry_run:
+            return self.rehearsed(rollout)
         deadline = time.time() + self.timeout
         if self.execution_timeout and failure is None:
             deadline = min(deadline, time.time() + self.execution_timeout.total_seconds())
@@ -114,6 +121,18 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
             "%s %s/%s: %s", info.action, info.namespace, info.name, info.prediction_url or info.state
         )
         return info.to_dict()
+
+    def rehearsed(self, rollout: Rollout) -> dict[str, Any]:
+        """Log and return what a dry run would have done."""
+        info, diff, superseded = rollout.info, self.hook.dry_run_changes(), sorted(rollout.superseded)
+        self.log.info(
+            "Dry run: %s/%s would be %s. Nothing was written.", info.namespace, info.name, info.action
+        )
+        if superseded:
+            self.log.info("Once it serves, %s would be deleted.", ", ".join(superseded))
+        self.log.info("%s", diff or "There is no difference that a user would see.")
+        action = f"dry-run ({info.action})"
+        return {**info.to_dict(), "action": action, "dry_run": True, "diff": diff, "superseded": superseded}
 
     def order(self, context: Context) -> OrderToken | None:
         """Return when, in the order of runs, this task's run belongs."""

@@ -25,13 +25,15 @@ class SeldonTask:
     seldon_conn_id: str
     namespace: str | None
     failure_policy: Mapping[str, Any] | None
+    #: Not ``dry_run``: every operator has a method of that name.
+    is_dry_run: bool = False
 
     @cached_property
     def hook(self) -> SeldonHook:
         """The hook of ``seldon_conn_id`` in ``namespace``."""
         from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
+        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None, dry_run=self.is_dry_run)
 
     def defer_until(self, deadline: float, **wait: Any) -> None:
         """
