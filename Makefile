@@ -1,4 +1,4 @@
-# Everything a fresh machine needs is made here: `python3` (3.11 or 3.12, with venv), `make` and a package index.
+# Everything a fresh machine needs is made here: `python3` (3.11, with venv), `make` and a package index.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
