@@ -109,6 +109,7 @@ def get_provider_info() -> dict[str, object]:
                 "integration-name": name,
                 "python-modules": [
                     package + ".operators.deploy",
+                    package + ".operators.apply",
                     package + ".operators.delete",
                     package + ".operators.predict",
                     package + ".operators.rollback",

@@ -217,11 +217,13 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             context["ti"].xcom_push(key=key, value=getattr(rollout.info, key))
 
     def _server(self) -> ModelServer:
-        from airflow_provider_seldon.core.errors import InvalidRequestError
         from airflow_provider_seldon.core.model_server import ModelServer
-        from airflow_provider_seldon.exceptions import InvalidModelServerError
 
-        given = {
+        return self._read(ModelServer.parse, {**(self.model_server or {}), **self._given()})
+
+    def _given(self) -> dict[str, Any]:
+        """Return the arguments of a ModelServer that were given as arguments of the operator."""
+        return {
             field: getattr(self, field)
             for field in (
                 "model_name",
@@ -234,10 +236,6 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             )
             if getattr(self, field) not in (None, "")
         }
-        try:
-            return ModelServer.create(**{**(self.model_server or {}), **given})
-        except InvalidRequestError as error:
-            raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
 
     def _identity(self, context: Context, server: ModelServer) -> Identity:
         from airflow_provider_seldon.core.identity import Identity

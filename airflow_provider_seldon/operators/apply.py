@@ -1,0 +1,55 @@
+"""Apply any SeldonDeployment: inference graphs, A/B tests, shadows, explainers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+
+#: What a manifest says itself.
+_IN_THE_MANIFEST = ("model_uri", "implementation")
+
+
+class SeldonApplyOperator(SeldonDeployModelOperator):
+    """
+    Bring a SeldonDeployment that the user wrote onto the cluster, and wait until all of it serves.
+
+    Like ``kubectl apply``, but done with everything that
+    :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator` does: an unchanged manifest writes
+    nothing, a retry goes on where the earlier try ended, a version that does not come to serve is diagnosed and
+    rolled back, and an older run does not undo a newer one.
+
+    :param manifest: a whole SeldonDeployment, its spec, a predictor or a graph: dict, YAML text, or the path of a
+        ``.yaml`` file, relative to the DAG's. Templated, the file too.
+    :param name: name of the deployment; the manifest's ``metadata.name`` when left out.
+    :param model_name: what the deployment is a version of; its name when left out. Where neither is said, the task
+        fails and nothing is sent.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`, such as
+        ``smoke_test``, ``dry_run``, ``adopt``, ``on_failure``, ``deferrable``.
+    """
+
+    ui_color = "#e4eef4"
+
+    def __init__(
+        self,
+        *,
+        manifest: Mapping[str, Any] | str,
+        name: str | None = None,
+        model_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for field in _IN_THE_MANIFEST:
+            if kwargs.get(field) is not None:
+                raise TypeError(f"{type(self).__name__} takes no {field}: the manifest says it")
+        super().__init__(manifest=manifest, name=name, model_name=model_name, **kwargs)
+
+    def _given(self) -> dict[str, Any]:
+        from airflow_provider_seldon.core.user_manifest import read
+
+        given = super()._given()
+        if "manifest" in given:
+            given["manifest"] = self._read(read, given["manifest"])
+        own_name = given.get("manifest", {}).get("metadata", {}).get("name")
+        default = given.get("name") or own_name
+        return {"model_name": default, **given} if default else given

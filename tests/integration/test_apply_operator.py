@@ -1,0 +1,126 @@
+"""``SeldonApplyOperator``: a manifest of the user's own, with all that a deploy does."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.exceptions import InvalidModelServerError, RolloutFailedError
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.operators.apply import SeldonApplyOperator
+
+from .conftest import context
+from .test_deploy_operator import requests_of_ours
+
+EXAMPLE = Path(__file__).parents[2] / "example_dags" / "inference_graph.py"
+FAST = {"suspect_after": 0.2, "crash_loop_count": 1}
+CHAIN = """
+metadata:
+  name: pipeline
+spec:
+  predictors:
+    - name: default
+      annotations: {local.seldon/behaviour: BEHAVIOUR}
+      graph:
+        name: scaler
+        type: TRANSFORMER
+        implementation: SKLEARN_SERVER
+        modelUri: s3://models/scaler/1
+        children:
+          - name: classifier
+            implementation: SKLEARN_SERVER
+            modelUri: s3://models/classifier/1
+"""
+
+
+def chain(behaviour: str = "healthy") -> str:
+    return CHAIN.replace("BEHAVIOUR", behaviour)
+
+
+def operator(manifest: Any, **arguments: Any) -> SeldonApplyOperator:
+    defaults: dict[str, Any] = {"timeout": 30, "deferrable": False, "failure_policy": FAST}
+    return SeldonApplyOperator(task_id="apply", manifest=manifest, **{**defaults, **arguments})
+
+
+def apply(manifest: Any, **arguments: Any) -> dict[str, Any]:
+    return operator(manifest, **arguments).execute(context(task_id="apply"))
+
+
+def example(**params: Any) -> SeldonApplyOperator:
+    """The example DAG's task, rendered as Airflow does before it runs."""
+    spec = importlib.util.spec_from_file_location("inference_graph_example", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    task: SeldonApplyOperator = module.apply
+    task.resolve_template_files()
+    task.render_template_fields({"params": {**task.dag.params.dump(), **params}})
+    return task
+
+
+def test_a_graph_is_applied_waited_for_and_named_as_its_manifest_says(hook: SeldonHook) -> None:
+    result = apply(chain())
+    assert (result["action"], result["state"]) == ("created", "Available")
+    assert (result["name"], result["model_name"]) == ("pipeline", "pipeline")
+    (stored,) = hook.client.find()
+    assert [node.name for node in stored.predictors[0].nodes] == ["scaler", "classifier"]
+
+
+def test_the_same_manifest_again_writes_nothing(hook: SeldonHook, local_seldon: Any) -> None:
+    apply(chain())
+    local_seldon.requests.clear()
+    assert apply(chain())["action"] == "unchanged"
+    assert requests_of_ours(local_seldon) == ["list seldondeployments"]
+
+
+def test_another_version_is_updated_in_place_and_a_bad_one_is_rolled_back(hook: SeldonHook) -> None:
+    first = apply(chain())
+    second = apply(chain().replace("classifier/1", "classifier/2"))
+    assert (second["action"], second["prediction_url"]) == ("updated", first["prediction_url"])
+    with pytest.raises(RolloutFailedError, match="which serves") as caught:
+        apply(chain("crash"))
+    assert caught.value.rolled_back_to == second["revision"]
+    assert hook.client.get("pipeline").annotations[ids.ANNOTATION_REVISION] == second["revision"]
+
+
+def test_a_dry_run_shows_the_change_of_the_graph(hook: SeldonHook) -> None:
+    apply(chain())
+    shown = apply(chain().replace("classifier/1", "classifier/2"), dry_run=True)
+    assert "modelUri: s3://models/classifier/2" in shown["diff"]
+    assert "s3://models/classifier/1" in json.dumps(hook.client.get("pipeline").to_manifest()["spec"])
+
+
+def test_a_graph_alone_needs_a_name(hook: SeldonHook) -> None:
+    graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "s3://models/iris/1"}
+    with pytest.raises(InvalidModelServerError, match="model_name"):
+        apply(graph)
+    assert apply(graph, name="iris")["model_name"] == "iris"
+
+
+def test_what_is_no_manifest_is_refused(hook: SeldonHook) -> None:
+    with pytest.raises(InvalidModelServerError, match="manifest"):
+        apply("kind: [")
+    with pytest.raises(TypeError, match="model_uri"):
+        operator(chain(), model_uri="s3://models/iris/1")
+
+
+def test_the_example_serves_both_versions_and_a_change_of_traffic_restarts_no_pod(hook: SeldonHook) -> None:
+    def run(**params: Any) -> dict[str, Any]:
+        task = example(**params)
+        task.deferrable = False
+        return task.execute(context(dag_id="inference_graph", task_id="apply"))
+
+    first = run()
+    assert (first["name"], first["action"], first["state"]) == ("iris-ab", "created", "Available")
+    assert hook.predict("iris-ab", [[5.1, 3.5, 1.4, 0.2]])
+    pods = {pod["metadata"]["name"] for pod in hook.client.pods.of_deployment("iris-ab")}
+    assert run(challenger_traffic=50)["action"] == "updated"
+    stored = hook.client.get("iris-ab").to_manifest()["spec"]["predictors"]
+    assert {one["name"]: one["traffic"] for one in stored} == {"champion": 50, "challenger": 50}
+    assert {pod["metadata"]["name"] for pod in hook.client.pods.of_deployment("iris-ab")} == pods
