@@ -21,9 +21,7 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["seldon"],
 ):
-    serves = SeldonDeploymentSensor(
-        task_id="serves", name="{{ params.name }}", timeout=600, deferrable=True
-    )
+    serves = SeldonDeploymentSensor(task_id="serves", name="{{ params.name }}", timeout=600, deferrable=True)
     serves >> SeldonPredictOperator(
         task_id="smoke_test",
         name="{{ params.name }}",
