@@ -36,7 +36,7 @@ REPEAT = 60.0
 #: Ending -> exception, and what the user is told to do.
 ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
     Ending.FAILED: (RolloutFailedError, "What served before keeps serving."),
-    Ending.WRONG: (RolloutFailedError, "A version counts as bad when it answers its smoke test wrongly."),
+    Ending.WRONG: (RolloutFailedError, ""),
     Ending.TIMEOUT: (
         RolloutTimeoutError,
         "What served before keeps serving, and the rollout goes on; a retry waits for it. Raise timeout if it "
@@ -124,7 +124,7 @@ def raise_for(outcome: Outcome) -> None:
         return
     kind, advice = ERRORS[outcome.ending]
     where = f"{outcome.namespace}/{outcome.name}"
-    text = f"{where} {_ENDED[outcome.ending]}: {outcome.reason}: {outcome.message}. {advice}"
+    text = f"{where} {_ENDED[outcome.ending]}: {outcome.reason}: {outcome.message}. {advice}".rstrip()
     raise kind(
         f"{text}\n{outcome.diagnosis}" if outcome.diagnosis else text, reason=outcome.reason, deployment=where
     )
