@@ -54,7 +54,9 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
     # Reading a connection's extra asks Airflow's supervisor to mask it, which must not happen on the event loop.
     access = await asyncio.to_thread(lambda: hook.access)
-    namespace = trigger.namespace or await asyncio.to_thread(lambda: hook.namespace)
+    namespace = trigger.namespace
+    if namespace is None:
+        namespace = await asyncio.to_thread(lambda: hook.namespace)
     deadline = trigger.deadline if trigger.deadline is not None else time.time() + (trigger.timeout or 0.0)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
     selectors = {

@@ -54,7 +54,10 @@ def test_aws_without_keys_uses_the_pods_own_role() -> None:
 
 @pytest.mark.parametrize(
     "extra",
-    [{"endpoint_url": "http://minio:9000"}, {"service_config": {"s3": {"endpoint_url": "http://minio:9000"}}}],
+    [
+        {"endpoint_url": "http://minio:9000"},
+        {"service_config": {"s3": {"endpoint_url": "http://minio:9000"}}},
+    ],
 )
 def test_an_endpoint_of_ones_own_means_minio(extra: dict[str, object]) -> None:
     settings = rclone_settings(connection("aws", login="a", password="b", extra=extra), {"s3"})

@@ -46,7 +46,11 @@ def in_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Kubernetes gives to every pod: two variables and three files."""
     from kubernetes.config import incluster_config
 
-    for name, content in {"token": "pod-token", "ca.crt": "certificate", "namespace": "pod-namespace"}.items():
+    for name, content in {
+        "token": "pod-token",
+        "ca.crt": "certificate",
+        "namespace": "pod-namespace",
+    }.items():
         (tmp_path / name).write_text(content)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
