@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.history import ProvenVersion
-from airflow_provider_seldon.core.identity import ANNOTATION_METRICS
 from airflow_provider_seldon.core.metrics import RecordedMetrics
-from airflow_provider_seldon.core.resource import SeldonDeployment
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource import SeldonDeployment
 
 _WORDS = {
     "true": True,
@@ -64,6 +64,10 @@ class Evidence:
         :param existing: the equivalents, newest first.
         :param now: epoch seconds.
         """
+        # A DAG file imports decisions; what reads deployments is needed on the worker only, and takes 30 ms.
+        from airflow_provider_seldon.core.history import ProvenVersion
+        from airflow_provider_seldon.core.identity import ANNOTATION_METRICS
+
         time = datetime.fromtimestamp(now, UTC)
         if not existing:
             return cls(candidate=candidate, now=time)
