@@ -17,9 +17,15 @@ import sys
 
 SUBJECTS = {
     "airflow-provider-seldon: operators, sensors, triggers": (
-        "airflow_provider_seldon.operators.deploy",
+        "airflow_provider_seldon.decisions",
+        "airflow_provider_seldon.operators.apply",
+        "airflow_provider_seldon.operators.custom",
         "airflow_provider_seldon.operators.delete",
+        "airflow_provider_seldon.operators.deploy",
         "airflow_provider_seldon.operators.predict",
+        "airflow_provider_seldon.operators.rollback",
+        "airflow_provider_seldon.operators.scale",
+        "airflow_provider_seldon.operators.stage",
         "airflow_provider_seldon.sensors.deployment",
         "airflow_provider_seldon.triggers.deployment",
     ),
