@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import gc
 import json
+import logging
 import os
 import sys
 import time
@@ -218,5 +219,7 @@ if __name__ == "__main__":
     # Task logs go to the standard output, which nobody reads here.
     _RESULTS = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # The peers leave their clients open; that is told at length when the process ends.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     tell(asyncio.run(run(given.subject, given.url, given.number)))
     os._exit(0)
