@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_seldon.triggers.deferral import SeldonTask
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 #: Arguments that select deployments; at least one must be given.
 SELECTORS = (
@@ -24,7 +24,7 @@ SELECTORS = (
 )
 
 
-class SeldonDeleteModelOperator(BaseOperator):
+class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
     """
     Delete model servers with their children; absent is success, so a retry is.
 
@@ -83,13 +83,6 @@ class SeldonDeleteModelOperator(BaseOperator):
         self.timeout = timeout
         # ``dry_run`` itself is a method of every operator.
         self.is_dry_run = dry_run
-
-    @cached_property
-    def hook(self) -> SeldonHook:
-        """The hook of ``seldon_conn_id`` in ``namespace``."""
-        from airflow_provider_seldon.hooks.seldon import SeldonHook
-
-        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None, dry_run=self.is_dry_run)
 
     def execute(self, context: Context) -> list[str]:
         """Delete; see the class."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_seldon.triggers.deferral import SeldonTask
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-
-class SeldonPredictOperator(BaseOperator):
+class SeldonPredictOperator(SeldonTask, BaseOperator):
     """
     Send one prediction request in the deployment's own protocol.
 
@@ -61,13 +60,6 @@ class SeldonPredictOperator(BaseOperator):
         self.seldon_conn_id = seldon_conn_id
         self.request_timeout = request_timeout
         self.retry_for = retry_for
-
-    @cached_property
-    def hook(self) -> SeldonHook:
-        """The hook of ``seldon_conn_id`` in ``namespace``."""
-        from airflow_provider_seldon.hooks.seldon import SeldonHook
-
-        return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None)
 
     def execute(self, context: Context) -> Any:
         """Predict and compare; see the class."""

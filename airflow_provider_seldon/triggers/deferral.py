@@ -17,7 +17,8 @@ BACKSTOP = 60.0
 
 class SeldonTask:
     """
-    Mixin for tasks with ``seldon_conn_id``, ``namespace``, ``failure_policy`` and a method ``execute_complete``.
+    Mixin for tasks with ``seldon_conn_id`` and ``namespace``; those that defer also have ``failure_policy`` and a
+    method ``execute_complete``.
 
     It has no constructor; the attributes are those of the class that it is mixed into.
     """
