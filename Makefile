@@ -12,7 +12,7 @@ export UV_LINK_MODE := copy
 export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
-.PHONY: help demo test lint format soak crash bench clean
+.PHONY: help demo test lint format soak crash bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -51,6 +51,9 @@ bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
 	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py
 	$(VENVS)/airflow-3.3/bin/python benchmarks/waits.py
 
+docs: $(VENVS)/docs/.ready ## build the documentation into docs/_build, warnings are errors
+	$(VENVS)/docs/bin/sphinx-build -W --keep-going --quiet -b html -d docs/_build/.doctrees docs docs/_build
+
 $(UV):
 	$(PYTHON) -m venv $(VENVS)/tools
 	$(VENVS)/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -60,11 +63,16 @@ $(VENVS)/airflow-%/.ready: $(UV) pyproject.toml constraints/airflow-%.txt
 	$(UV) pip install --quiet --python $(@D)/bin/python --constraints constraints/airflow-$*.txt -e '.[test,lint]'
 	@touch $@
 
+$(VENVS)/docs/.ready: $(UV) constraints/docs.txt
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --no-deps --requirements constraints/docs.txt
+	@touch $@
+
 $(VENVS)/mlserver/.ready: $(UV) constraints/mlserver.txt
 	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
 	$(UV) pip install --quiet --python $(@D)/bin/python --no-deps --requirements constraints/mlserver.txt
 	@touch $@
 
 clean: ## remove everything that was made here
-	rm -rf $(VENVS) .cache .local-seldon .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENVS) .cache .local-seldon docs/_build docs/api .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,72 @@
+"""Sphinx configuration: Markdown pages, and the API reference read from the sources, without importing them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "airflow_provider_seldon"
+
+project = "airflow-provider-seldon"
+author = "airflow-provider-seldon contributors"
+release = version = re.search(r'__version__ = "(.+)"', (PACKAGE / "__init__.py").read_text())[1]  # type: ignore[index]
+
+extensions = ["myst_parser", "autoapi.extension"]
+exclude_patterns = ["_build"]
+# The private modules are not read, so what the public ones import from them cannot be resolved.
+suppress_warnings = ["autoapi.python_import_resolution"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_copy_source = False
+html_show_sphinx = False
+
+#: The public modules: what a DAG, a plugin or a test may import. Everything else may change at any time.
+PUBLIC = (
+    "airflow_provider_seldon.assets",
+    "airflow_provider_seldon.decisions",
+    "airflow_provider_seldon.exceptions",
+    "airflow_provider_seldon.core.decision",
+    "airflow_provider_seldon.core.decision_rules",
+    "airflow_provider_seldon.core.failure",
+    "airflow_provider_seldon.core.info",
+    "airflow_provider_seldon.core.model_server",
+    "airflow_provider_seldon.core.outcome",
+    "airflow_provider_seldon.core.readiness",
+    "airflow_provider_seldon.core.resource",
+    "airflow_provider_seldon.hooks.connection",
+    "airflow_provider_seldon.hooks.seldon",
+    "airflow_provider_seldon.hooks.staging",
+    "airflow_provider_seldon.kube.client",
+    "airflow_provider_seldon.links.*",
+    "airflow_provider_seldon.local.cluster",
+    "airflow_provider_seldon.local.faults",
+    "airflow_provider_seldon.local.lies",
+    "airflow_provider_seldon.local.options",
+    "airflow_provider_seldon.operators.*",
+    "airflow_provider_seldon.sensors.*",
+    "airflow_provider_seldon.serving.function_model",
+    "airflow_provider_seldon.serving.runtime",
+    "airflow_provider_seldon.serving.wrapper",
+    "airflow_provider_seldon.triggers.deployment",
+    "airflow_provider_seldon.triggers.event",
+)
+
+
+def _is_public(file: Path) -> bool:
+    module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    return file.name != "__init__.py" and any(Path(module).match(pattern) for pattern in PUBLIC)
+
+
+autoapi_dirs = [str(PACKAGE)]
+autoapi_ignore = [str(file) for file in PACKAGE.rglob("*.py") if not _is_public(file)]
+autoapi_root = "api"
+autoapi_add_toctree_entry = False
+autoapi_keep_files = False
+autoapi_member_order = "groupwise"
+autoapi_python_class_content = "class"
+autoapi_options = ["members", "show-inheritance", "show-module-summary"]
