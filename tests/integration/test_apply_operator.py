@@ -17,7 +17,7 @@ from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from .conftest import context
 from .test_deploy_operator import requests_of_ours
 
-EXAMPLE = Path(__file__).parents[2] / "example_dags" / "inference_graph.py"
+EXAMPLE = Path(__file__).parents[2] / "example_dags" / "traffic_split.py"
 FAST = {"suspect_after": 0.2, "crash_loop_count": 1}
 CHAIN = """
 metadata:
@@ -53,7 +53,7 @@ def apply(manifest: Any, **arguments: Any) -> dict[str, Any]:
 
 def example(**params: Any) -> SeldonApplyOperator:
     """The example DAG's task, rendered as Airflow does before it runs."""
-    spec = importlib.util.spec_from_file_location("inference_graph_example", EXAMPLE)
+    spec = importlib.util.spec_from_file_location("traffic_split_example", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -114,7 +114,7 @@ def test_the_example_serves_both_versions_and_a_change_of_traffic_restarts_no_po
     def run(**params: Any) -> dict[str, Any]:
         task = example(**params)
         task.deferrable = False
-        return task.execute(context(dag_id="inference_graph", task_id="apply"))
+        return task.execute(context(dag_id="traffic_split", task_id="apply"))
 
     first = run()
     assert (first["name"], first["action"], first["state"]) == ("iris-ab", "created", "Available")
