@@ -27,10 +27,10 @@ import yaml
 
 from .api import ApiClient
 from .apiserver import ApiServer, RequestLog
+from .apiserver.listener import Listener
 from .certificates import Certificates, make_certificates
 from .controllers.caches import Caches
 from .controllers.manager import Controllers
-from .entrance import Entrance
 from .faults import Faults
 from .gateway import Gateway
 from .kubelet.kubelet import Kubelet
@@ -68,7 +68,7 @@ class LocalSeldon:
         self.controllers: Controllers
         self.kubelet: Kubelet
         self.gateway: Gateway
-        self._entrance: Entrance
+        self._entrance: Listener
         self._api: ApiClient
         self._caches: Caches
 
@@ -162,10 +162,10 @@ class LocalSeldon:
             namespaces=tuple(dict.fromkeys(["default", options.namespace])),
             tls=self._certificates.server if self._certificates else None,
         )
-        self._entrance = Entrance(server=self.server, host=options.host)
+        self._entrance = self.server.second_door()
         try:
             await self.server.start(options.host, options.port)
-            await self._entrance.start()
+            await self._entrance.start(options.host)
             self._api = ApiClient(url=self._entrance.url)
             self._caches = caches = Caches(self._api)
             self.kubelet = Kubelet(api=self._api, caches=caches, options=options, runtime=self._runtime())

@@ -7,10 +7,21 @@ Purpose: read verbs go to ``reading.py`` and ``watch_stream.py``, writes to ``wr
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
-from airflow_provider_seldon.local.apiserver import binding, crd, logs, reviews, scale, status
+from airflow_provider_seldon.local.apiserver import (
+    binding,
+    crd,
+    discovery,
+    logs,
+    openapi,
+    reviews,
+    scale,
+    status,
+)
+from airflow_provider_seldon.local.apiserver import request as requests
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
 from airflow_provider_seldon.local.apiserver.commit import Outcome
 from airflow_provider_seldon.local.apiserver.deletion import Deleter
@@ -54,6 +65,33 @@ class Dispatcher:
     def close_watches(self) -> None:
         """End all watches, cleanly."""
         self._watches.close_all()
+
+    def compact(self) -> None:
+        """Forget the history."""
+        self.store.compact()
+
+    def understand(self, request: web.Request) -> RequestInfo | None:
+        """Return what a request asks of which resource, or ``None`` when the path is no resource."""
+        return requests.understand(request)
+
+    async def document(self, request: web.Request) -> web.StreamResponse:
+        """
+        Answer with discovery, the version or the OpenAPI documents.
+
+        :raises NoSuchPathError: For any other path.
+        """
+        path, served = request.path, self.served()
+        if path == "/":
+            paths = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/readyz", "/version"]
+            return _json(encode({"paths": paths}))
+        if path.rstrip("/") == "/version":
+            return _json(encode(discovery.version()))
+        found: Any = openapi.document(path, served) if path.startswith("/openapi") else None
+        if found is None:
+            found = discovery.document(path, request.host, served)
+        if found is None:
+            raise status.NoSuchPathError
+        return _json(encode(found))
 
     def served(self) -> list[ResourceType]:
         """Return the resources that are served now: custom ones only while their definition is there."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
+from airflow_provider_seldon.local.apiserver.backend import Backend
 from airflow_provider_seldon.local.apiserver.requestlog import RequestLog
 from airflow_provider_seldon.local.apiserver.store import encode
 from airflow_provider_seldon.local.faults import Fault, Faults
@@ -24,7 +24,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Hooks:
     """Answers requests below ``/_``."""
 
-    def __init__(self, *, dispatcher: Dispatcher, faults: Faults, requests: RequestLog) -> None:
+    def __init__(self, *, dispatcher: Backend, faults: Faults, requests: RequestLog) -> None:
         self._dispatcher = dispatcher
         self._faults = faults
         self._requests = requests
@@ -68,7 +68,7 @@ class Hooks:
         return web.Response(status=204)
 
     async def _compact(self, request: web.Request) -> web.Response:
-        self._dispatcher.store.compact()
+        self._dispatcher.compact()
         return web.Response(status=204)
 
     async def _close_watches(self, request: web.Request) -> web.Response:

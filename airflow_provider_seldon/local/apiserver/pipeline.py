@@ -1,8 +1,7 @@
 """What happens to every request before and after it is answered: log, faults, authentication, errors.
 
 Purpose: one place that turns :class:`StatusError` into responses, lets ordered faults strike, and notes each
-request. Also serves the paths that are no resources: health, version and discovery; the test hooks are in
-``hooks.py``.
+request. Who answers is told by ``backend.py``; the test hooks are in ``hooks.py``.
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from typing import Any
 
 from aiohttp import web
 
-from airflow_provider_seldon.local.apiserver import discovery, openapi, status
-from airflow_provider_seldon.local.apiserver import request as requests
+from airflow_provider_seldon.local.apiserver import status
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
-from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
+from airflow_provider_seldon.local.apiserver.backend import Backend
 from airflow_provider_seldon.local.apiserver.hooks import Hooks, json_response
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.requestlog import LoggedRequest, RequestLog
@@ -52,7 +49,7 @@ class Pipeline:
     """
 
     def __init__(
-        self, *, dispatcher: Dispatcher, authorizer: Authorizer, faults: Faults, requests: RequestLog
+        self, *, dispatcher: Backend, authorizer: Authorizer, faults: Faults, requests: RequestLog
     ) -> None:
         self._dispatcher = dispatcher
         self._authorizer = authorizer
@@ -110,16 +107,10 @@ class Pipeline:
         if request.path.startswith(_HEALTH):
             return web.Response(text="ok")
         user = self._authorizer.authenticate(request.headers.get("Authorization", ""))
-        info = requests.parse(
-            request.method,
-            request.path,
-            query=request.query,
-            content_type=request.headers.get("Content-Type", ""),
-            user_agent=entry.user_agent,
-        )
+        info = self._dispatcher.understand(request)
         if info is None:
             self._authorizer.check_path(request.path, user)
-            return self._document(request)
+            return await self._dispatcher.document(request)
         entry.warnings = info.warnings
         entry.verb = "apply" if info.is_apply else info.verb
         entry.resource, entry.namespace, entry.name = info.permission, info.namespace, info.name
@@ -162,22 +153,6 @@ class Pipeline:
                 _hang_up(request)
             raise ConnectionResetError("dropped after handling, as ordered")
         return await self._permitted(request, info, user, fault)
-
-    def _document(self, request: web.Request) -> web.Response:
-        path = request.path
-        if path == "/":
-            return json_response(
-                {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/readyz", "/version"]}
-            )
-        if path.rstrip("/") == "/version":
-            return json_response(discovery.version())
-        served = self._dispatcher.served()
-        found: Any = openapi.document(path, served) if path.startswith("/openapi") else None
-        if found is None:
-            found = discovery.document(path, request.host, served)
-        if found is None:
-            raise status.NoSuchPathError
-        return json_response(found)
 
 
 def _pinned_name(info: RequestInfo) -> str:

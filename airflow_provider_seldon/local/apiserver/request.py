@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aiohttp import web
+
 from airflow_provider_seldon.local.apiserver import resources, status
 from airflow_provider_seldon.local.apiserver.patching import APPLY_PATCH
 from airflow_provider_seldon.local.apiserver.resources import ResourceType
@@ -121,6 +123,17 @@ def invalid_option(kind: str, field_name: str, message: str) -> status.StatusErr
         kind=kind,
         name="",
         causes=[status.cause(reason=reason, message=message, field=field_name)],
+    )
+
+
+def understand(request: web.Request) -> RequestInfo | None:
+    """Return :func:`parse` of a request."""
+    return parse(
+        request.method,
+        request.path,
+        query=request.query,
+        content_type=request.headers.get("Content-Type", ""),
+        user_agent=request.headers.get("User-Agent", ""),
     )
 
 

@@ -10,25 +10,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping
 
-from aiohttp import web
-
 from airflow_provider_seldon.local.apiserver import crd, metadata
 from airflow_provider_seldon.local.apiserver.admission import AdmissionWebhook
 from airflow_provider_seldon.local.apiserver.authorization import Authorizer, Deny
 from airflow_provider_seldon.local.apiserver.commit import Committer
 from airflow_provider_seldon.local.apiserver.dispatch import Dispatcher
 from airflow_provider_seldon.local.apiserver.garbage import GarbageCollector
+from airflow_provider_seldon.local.apiserver.listener import Listener
 from airflow_provider_seldon.local.apiserver.logs import LogSource
-from airflow_provider_seldon.local.apiserver.pipeline import Pipeline
-from airflow_provider_seldon.local.apiserver.requestlog import RequestLog
 from airflow_provider_seldon.local.apiserver.store import Store
 from airflow_provider_seldon.local.apiserver.writing import Writer
-from airflow_provider_seldon.local.faults import Faults
-
-_MAX_BODY = 3 * 1024 * 1024
 
 
-class ApiServer:
+class ApiServer(Listener):
     """
     A Kubernetes API server in this process.
 
@@ -64,45 +58,24 @@ class ApiServer:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.store = Store(history_limit=history_limit)
-        self.faults = Faults()
-        self.requests = RequestLog()
-        self.authorizer = Authorizer(tokens=tokens, deny=deny)
         self.admission = AdmissionWebhook(enabled=admission)
         self._committer = Committer(
             store=self.store, admission=self.admission, create_namespaces=create_namespaces
         )
+        authorizer = Authorizer(tokens=tokens, deny=deny)
         self._dispatcher = Dispatcher(
             store=self.store,
             writer=Writer(self._committer),
-            authorizer=self.authorizer,
+            authorizer=authorizer,
             log_source=log_source,
             bookmark_seconds=bookmark_seconds,
         )
-        self._pipeline = Pipeline(
-            dispatcher=self._dispatcher,
-            authorizer=self.authorizer,
-            faults=self.faults,
-            requests=self.requests,
-        )
+        super().__init__(backend=self._dispatcher, authorizer=authorizer, tls=tls)
         self._collects = garbage_collection
         self._garbage_delay = garbage_delay
         self._garbage: GarbageCollector | None = None
         self._namespaces = tuple(namespaces)
         self._seldon = seldon
-        self._tls = tls
-        self._runner: web.AppRunner | None = None
-        self._address = ("", 0)
-
-    @property
-    def url(self) -> str:
-        """Base URL, such as ``http://127.0.0.1:8001``."""
-        host, port = self._address
-        return f"{'https' if self._tls else 'http'}://{host}:{port}"
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return self._address[1]
 
     @property
     def log_source(self) -> LogSource | None:
@@ -127,23 +100,14 @@ class ApiServer:
         if self._collects:
             self._garbage = GarbageCollector(store=self.store, delay=self._garbage_delay)
             self._garbage.start()
-        app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_route("*", "/{path:.*}", self._pipeline.handle)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=1024)
-        await site.start()
-        self._address = (host, self._runner.addresses[0][1])
+        await super().start(host, port)
 
     async def stop(self) -> None:
         """Close all watches and connections, and stop serving; the objects stay in :attr:`store`."""
-        self._dispatcher.close_watches()
+        await super().stop()
         if self._garbage is not None:
             await self._garbage.stop()
             self._garbage = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     def install_crd(self) -> None:
         """Install the SeldonDeployment definition unless it is there."""
@@ -160,18 +124,6 @@ class ApiServer:
         if found is not None:
             self.store.remove(found)
 
-    def pipeline(self, *, authorizer: Authorizer, faults: Faults, requests: RequestLog) -> Pipeline:
-        """
-        Return a further request handler for the same objects, with rules, faults and a log of its own.
-
-        A second port that serves it lets a cluster's own components pass while faults strike the clients.
-        """
-        return Pipeline(dispatcher=self._dispatcher, authorizer=authorizer, faults=faults, requests=requests)
-
     def compact(self) -> None:
         """Forget the history, so that running clients' next watch or page answers 410."""
         self.store.compact()
-
-    def close_watches(self) -> None:
-        """End every watch, as a restarted or overloaded server does."""
-        self._dispatcher.close_watches()
