@@ -27,7 +27,6 @@ html_show_sphinx = False
 
 #: The public modules: what a DAG, a plugin or a test may import. Everything else may change at any time.
 PUBLIC = (
-    "airflow_provider_seldon.assets",
     "airflow_provider_seldon.decisions",
     "airflow_provider_seldon.exceptions",
     "airflow_provider_seldon.core.decision",
@@ -42,7 +41,6 @@ PUBLIC = (
     "airflow_provider_seldon.hooks.seldon",
     "airflow_provider_seldon.hooks.staging",
     "airflow_provider_seldon.kube.client",
-    "airflow_provider_seldon.links.*",
     "airflow_provider_seldon.local.cluster",
     "airflow_provider_seldon.local.faults",
     "airflow_provider_seldon.local.lies",
@@ -53,7 +51,6 @@ PUBLIC = (
     "airflow_provider_seldon.serving.runtime",
     "airflow_provider_seldon.serving.wrapper",
     "airflow_provider_seldon.triggers.deployment",
-    "airflow_provider_seldon.triggers.event",
 )
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from airflow_provider_seldon.core.failure import FailurePolicy
+from airflow_provider_seldon.exceptions import SeldonError
+from airflow_provider_seldon.hooks.rights import RIGHTS, SECRET_RIGHTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 CHECKLIST = DOCS / "seed-checklist.md"
 READINESS = DOCS / "readiness.md"
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
+#: The pages, without what a build has left beside them.
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
+READABLE = [*PAGES, *sorted(ROOT.glob("*.md"))]
 
 
 def rows(text: str) -> Iterator[list[str]]:
@@ -50,7 +57,7 @@ def numbered(title: str, end: str | None) -> list[list[str]]:
     return [cells for cells in rows(part) if cells[0].isdecimal()]
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
     named = NAMED_TEST.findall(page.read_text())
     missing = [f"{path}::{name}" for path, name in named if name not in functions_of(ROOT / path)]
@@ -73,3 +80,78 @@ def test_the_table_of_the_failure_policy_has_its_defaults() -> None:
     numbers = {key: float(text) for key, text in table.items() if re.fullmatch(r"[\d.]+", text)}
     defaults = {key: value for key, value in vars(policy).items() if isinstance(value, int | float)}
     assert numbers == {**defaults, **policy.waiting}
+
+
+def documents() -> dict[Path, set[Path]]:
+    """Return which pages each page has in its toctrees."""
+    return {page: set(_in_toctrees(page)) for page in PAGES}
+
+
+def _in_toctrees(page: Path) -> Iterator[Path]:
+    for block in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        for line in block.splitlines():
+            if line and not line.startswith(":") and not line.startswith("api/"):
+                yield (page.parent / f"{line}.md").resolve()
+
+
+def test_every_page_is_in_a_toctree() -> None:
+    listed = set().union(*documents().values()) | {DOCS / "index.md"}
+    assert listed == set(PAGES)
+
+
+@pytest.mark.parametrize("page", READABLE, ids=lambda page: page.name)
+def test_every_file_that_a_page_links_or_includes_exists(page: Path) -> None:
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", re.sub(r"`[^`\n]*`", "", text))
+    included = re.findall(r"^```\{(?:literalinclude|include|image|figure)\} (\S+)", text, re.MULTILINE)
+    targets = [link for link in links if "://" not in link and not link.startswith("mailto:")] + included
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def errors(base: type[SeldonError] = SeldonError, depth: int = -1) -> Iterator[tuple[int, type[SeldonError]]]:
+    """Yield the tree of exceptions, each with its depth below those that are directly below the root."""
+    yield max(depth, 0), base
+    for below in base.__subclasses__():
+        if below.__module__ == SeldonError.__module__:
+            yield from errors(below, depth + 1)
+
+
+def test_the_table_of_errors_is_the_tree_of_exceptions() -> None:
+    table = [cells for cells in rows((DOCS / "errors.md").read_text()) if "`" in cells[0]]
+    told = [(cells[0].count("&emsp;"), cells[0].split("`")[1], cells[1]) for cells in table]
+    assert told == [(depth, error.__name__, "yes" if error.retryable else "no") for depth, error in errors()]
+
+
+def test_the_retry_policy_fails_at_once_what_no_retry_helps() -> None:
+    sdk = pytest.importorskip("airflow.sdk")
+    if not hasattr(sdk, "ExceptionRetryPolicy"):
+        pytest.skip("this Airflow has no retry policies")
+    policy = runpy.run_path(str(DOCS / "snippets" / "retry_policy.py"))["retry_policy"]
+    failed = {
+        error.__name__
+        for _, error in errors()
+        if policy.evaluate(error("it went wrong"), 1, 3).action == sdk.RetryAction.FAIL
+    }
+    assert failed == {error.__name__ for _, error in errors() if not error.retryable}
+
+
+def rights_of(manifest: str) -> set[tuple[str, str, str]]:
+    """Return what the Role of a manifest grants: verb, API group, resource."""
+    documents = list(yaml.safe_load_all((DOCS / "rbac" / manifest).read_text()))
+    role = next(one for one in documents if one["kind"] == "Role")
+    (binding,) = [one for one in documents if one["kind"] == "RoleBinding"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    return {
+        (verb, group, resource)
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def test_the_rbac_manifests_grant_what_is_needed_and_nothing_else() -> None:
+    needed = set(RIGHTS.values())
+    assert rights_of("with-deployments.yaml") == needed
+    assert rights_of("without-deployments.yaml") == {right for right in needed if right[1] != "apps"}
+    assert rights_of("storage-secrets.yaml") == set(SECRET_RIGHTS.values())
