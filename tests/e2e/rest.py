@@ -17,7 +17,6 @@ AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 AIRFLOW_3_3 = AIRFLOW_3 and tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3)
 #: Seconds that Airflow may need for anything on a busy machine.
 PATIENCE = 150.0
-TASK = "deploy"
 
 
 def eventually(what: str, look: Callable[[], Any], *, timeout: float = PATIENCE, every: float = 0.25) -> Any:
@@ -70,21 +69,38 @@ class Rest:
             raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
         return answer.json()
 
-    def run(self, dag_id: str, *, day: int, **conf: Any) -> TaskInstance:
-        """Start a run of a DAG and return its one task."""
+    def run(self, dag_id: str, *, day: int, task: str = "deploy", **conf: Any) -> TaskInstance:
+        """Start a run of a DAG, once its file has been read, and return one of its tasks."""
         body = {"logical_date": f"2026-01-{day:02d}T00:00:00+00:00", "conf": conf, "dag_run_id": f"run-{day}"}
+        eventually(f"{dag_id} is known", lambda: self._knows(dag_id))
         self.call("POST", f"/dags/{dag_id}/dagRuns", body)
-        return TaskInstance(self, dag_id, f"run-{day}")
+        return TaskInstance(self, dag_id, f"run-{day}", task)
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Return the runs of a DAG, as the API shows them; none when its file has not been read yet."""
+        if not self._knows(dag_id):
+            return []
+        found: list[dict[str, Any]] = self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+        return found
+
+    def _knows(self, dag_id: str) -> bool:
+        try:
+            return bool(self.call("GET", f"/dags/{dag_id}"))
+        except requests.HTTPError as error:
+            if error.response.status_code == 404:
+                return False
+            raise
 
 
 class TaskInstance:
-    """The task ``deploy`` of a run."""
+    """A task of a run."""
 
-    def __init__(self, rest: Rest, dag_id: str, run_id: str) -> None:
+    def __init__(self, rest: Rest, dag_id: str, run_id: str, task: str) -> None:
         self._rest = rest
         self._dag = f"/dags/{dag_id}"
         self._run_id = run_id
-        self._path = f"{self._dag}/dagRuns/{quote(run_id)}/taskInstances/{TASK}"
+        self._task = task
+        self._path = f"{self._dag}/dagRuns/{quote(run_id)}/taskInstances/{task}"
 
     def read(self) -> dict[str, Any]:
         """Return the task instance as the API shows it."""
@@ -134,7 +150,7 @@ class TaskInstance:
     def clear(self) -> None:
         """What a user does to run a task again."""
         body: dict[str, Any] = {"dry_run": False, "only_failed": False, "reset_dag_runs": True}
-        chosen = {"dag_run_id": self._run_id, "task_ids": [TASK]}
+        chosen = {"dag_run_id": self._run_id, "task_ids": [self._task]}
         self._rest.call("POST", f"{self._dag}/clearTaskInstances", body | chosen)
 
 

@@ -16,7 +16,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -31,18 +31,19 @@ class Airflow:
     Scheduler, triggerer, API or web server, and on 3.x DAG processor.
 
     :param folder: an empty folder for everything that it writes.
-    :param dags: source of the one DAG file.
+    :param dags: the DAG files.
     :param connection: of ``seldon_default``, as JSON.
     """
 
-    def __init__(self, folder: Path, *, dags: str, connection: str) -> None:
+    def __init__(self, folder: Path, *, dags: Iterable[Path], connection: str) -> None:
         self.folder = folder
         self.port = _free_port()
         self.rest = Rest(f"http://127.0.0.1:{self.port}", guard=self._all_run)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._inline = folder / "inline"
         (folder / "dags").mkdir()
-        (folder / "dags" / "deployments.py").write_text(dags)
+        for file in dags:
+            shutil.copy(file, folder / "dags")
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")},
             **self._settings(connection),

@@ -14,55 +14,22 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
-from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.lies import Lies
-from airflow_provider_seldon.local.options import LocalOptions
 
+from .conftest import NAMESPACE, Platform
 from .rest import AIRFLOW_3_3, PATIENCE, TaskInstance, eventually
-from .standalone import Airflow
 
 pytestmark = pytest.mark.timeout(900)
 
-NAMESPACE = "models"
 DEPLOYMENTS = f"/apis/machinelearning.seldon.io/v1/namespaces/{NAMESPACE}/seldondeployments"
 NEVER_READY = {"behaviour": "never-ready"}
-#: Pods need some seconds: Airflow 3.3 may fail a task that goes on before its scheduler has heard of the deferral
-#: (apache/airflow #71580).
 #: Seconds after which the gateway knows of a new route at the latest. It hears of it a little after everybody else, and
 #: nothing in the cluster says when (SeldonIO/seldon-core #3474). A new version under the same route needs no allowance.
 GATEWAY_LAG = 2.0
-DAGS = """
-from datetime import datetime
-
-from airflow.providers.common.compat.sdk import DAG
-
-from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
-
-for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline"):
-    with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as globals()[name]:
-        SeldonDeployModelOperator(
-            task_id="deploy",
-            model_name=name,
-            name=name,
-            model_uri="{{ dag_run.conf['uri'] }}",
-            implementation="SKLEARN_SERVER",
-            replicas=2,
-            model_server={
-                "extra_args": {
-                    "annotations": {"local.seldon/behaviour": "{{ dag_run.conf.get('behaviour', 'slow:6') }}"}
-                }
-            },
-            deferrable=True,
-            timeout=600,
-            on_kill="rollback" if name == "put-back" else "keep",
-        )
-"""
 
 
 def uri(dag_id: str, day: int) -> str:
@@ -123,9 +90,9 @@ def ask(url: str) -> Prediction:
 class Stage:
     """Airflow and Seldon Core, and the runs that are under way."""
 
-    def __init__(self, airflow: Airflow, local: LocalSeldon) -> None:
-        self.airflow = airflow
-        self.local = local
+    def __init__(self, platform: Platform) -> None:
+        self.airflow = platform.airflow
+        self.local = platform.local
         self.first: dict[str, TaskInstance] = {}
         self.second: dict[str, TaskInstance] = {}
         self.probe = Probe(self.url("update"))
@@ -149,7 +116,6 @@ class Stage:
 
     def stop(self) -> None:
         self._worker.shutdown()
-        self.airflow.stop()
         self.probe.stop()
         self.inline.stop()
 
@@ -195,36 +161,22 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stage]:
+def stage(platform: Platform) -> Iterator[Stage]:
     """First versions serve, second ones are on their way; ``crash`` is on its first."""
-    folder: Path = tmp_path_factory.mktemp("airflow")
-    failed_before = request.session.testsfailed
-    options = LocalOptions(
-        kubelet="simulated", namespace=NAMESPACE, lies=Lies.all(seed=7), pod_startup=(0.1, 1)
-    )
-    with LocalSeldon(options) as local:
-        airflow = Airflow(folder, dags=DAGS, connection=local.airflow_connection())
-        stage = Stage(airflow, local)
-        try:
-            airflow.start()
-            for dag_id in ("update", "kept", "put-back", "fenced"):
-                stage.first[dag_id] = stage.run(dag_id, day=1)
-            stage.first["crash"] = stage.run("crash", day=1, behaviour="crash:3")
-            stage.watch_update(1, stage.first["update"])
-            for dag_id in ("update", "kept", "put-back", "fenced"):
-                stage.first[dag_id].wait_for("success")
-                broken = NEVER_READY if dag_id in ("kept", "put-back") else {}
-                stage.second[dag_id] = stage.run(dag_id, day=2, **broken)
-            stage.begin_dag_tests()
-            yield stage
-        except BaseException:
-            print(airflow.output())
-            raise
-        else:
-            if request.session.testsfailed > failed_before:
-                print(airflow.output())
-        finally:
-            stage.stop()
+    stage = Stage(platform)
+    try:
+        for dag_id in ("update", "kept", "put-back", "fenced"):
+            stage.first[dag_id] = stage.run(dag_id, day=1)
+        stage.first["crash"] = stage.run("crash", day=1, behaviour="crash:3")
+        stage.watch_update(1, stage.first["update"])
+        for dag_id in ("update", "kept", "put-back", "fenced"):
+            stage.first[dag_id].wait_for("success")
+            broken = NEVER_READY if dag_id in ("kept", "put-back") else {}
+            stage.second[dag_id] = stage.run(dag_id, day=2, **broken)
+        stage.begin_dag_tests()
+        yield stage
+    finally:
+        stage.stop()
 
 
 @pytest.mark.parametrize("day", [1, 2])
