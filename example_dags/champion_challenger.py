@@ -9,17 +9,17 @@ from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow_provider_seldon.decisions import BeatsServing
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
-with DAG("champion_challenger", schedule="@weekly", start_date=datetime(2026, 1, 1), catchup=False):
+with DAG("champion_challenger", schedule=None, start_date=datetime(2026, 1, 1), params={"store": "s3://ml"}):
 
     @task
-    def train(max_depth: int, run_id: str) -> dict:
+    def train(max_depth: int, params: dict, run_id: str) -> dict:
         import joblib
         from sklearn import datasets, model_selection, tree
 
         flowers, species = datasets.load_iris(return_X_y=True)
         model = tree.DecisionTreeClassifier(max_depth=max_depth, random_state=0)
         accuracy = model_selection.cross_val_score(model, flowers, species).mean()
-        folder = ObjectStoragePath(f"s3://models/iris/{run_id}/depth-{max_depth}")
+        folder = ObjectStoragePath(f"{params['store']}/iris/{run_id}/depth-{max_depth}")
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "model.joblib").open("wb") as file:
             joblib.dump(model.fit(flowers, species), file)

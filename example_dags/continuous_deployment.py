@@ -10,7 +10,7 @@ from airflow_provider_seldon.decisions import MetricThreshold
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 
-PARAMS = {"store": "s3://models", "file": "model.joblib", "max_depth": 2}
+PARAMS = {"store": "s3://ml", "file": "model.joblib", "max_depth": 2}
 
 with DAG("continuous_deployment", schedule=None, start_date=datetime(2026, 1, 1), params=PARAMS):
 

@@ -11,7 +11,7 @@ from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
 
 FUNCTIONS = "airflow_provider_seldon.serving.examples"  # in your image: my_package.my_module
-PARAMS = {"store": "s3://models", "image": "my-registry/line:1", "slope": 2.0}
+PARAMS = {"store": "s3://ml", "image": "my-registry/line:1", "slope": 2.0}
 
 with DAG("custom_model", schedule=None, start_date=datetime(2026, 1, 1), params=PARAMS):
 
