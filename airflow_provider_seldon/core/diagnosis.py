@@ -104,7 +104,8 @@ def telling_lines(log: Sequence[str], most: int) -> list[str]:
     error = _last(log, lambda line: bool(_ERROR.search(line)))
     if error is None:
         return list(log[-most:])
-    return list(log[max(0, error - most // 2) : error + most // 2])
+    start = max(0, error - most // 2)
+    return list(log[start : start + most])
 
 
 def hint(*texts: str) -> str:

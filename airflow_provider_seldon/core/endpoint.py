@@ -19,6 +19,7 @@ __all__ = [
     "PROTOCOLS",
     "UnexpectedResponseError",
     "docs_url",
+    "docs_url_of",
     "explain_url",
     "feedback_url",
     "health_url",
@@ -120,6 +121,20 @@ def ready_url(base_url: str, namespace: str, name: str) -> str:
 def docs_url(base_url: str, namespace: str, name: str, *, protocol: str = "seldon") -> str:
     """Return the URL of the OpenAPI page; the tensorflow protocol has none."""
     return _ingress(base_url, namespace, name) + _path(protocol, "docs")
+
+
+def docs_url_of(url: str) -> str:
+    """
+    Return the URL of the OpenAPI page that belongs to a prediction URL; "" where its protocol has none.
+
+    :param url: what :func:`prediction_url` returned, whatever the protocol; "" for none.
+    """
+    for paths in _PATHS.values():
+        head, _, tail = paths["predict"].partition("{node}")
+        at = url.rfind(head)
+        if "docs" in paths and at >= 0 and url.endswith(tail or head):
+            return url[:at] + paths["docs"]
+    return ""
 
 
 def explain_url(

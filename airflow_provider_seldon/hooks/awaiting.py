@@ -48,6 +48,7 @@ def _hook_class() -> type[SeldonHook]:
 
 async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     """Run a trigger's wait; see :class:`SeldonDeploymentTrigger`."""
+    from airflow_provider_seldon import settings
     from airflow_provider_seldon.hooks.waiter import Progress, Waiter, policy_of
     from airflow_provider_seldon.kube import waiting
 
@@ -73,6 +74,7 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
             reason="NotFound",
             message=f"no deployment matches { ({key: value for key, value in selectors.items() if value}) }",
         )
+    interval = settings.progress_interval()
     outcome = await waiting.wait(
         access,
         namespace,
@@ -80,7 +82,8 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
         expected=expected,
         deadline=deadline,
         policy=policy_of(trigger.failure_policy),
-        on_progress=Progress(name, trigger.log),
+        on_progress=Progress(name, interval=interval, logger=trigger.log),
+        progress_interval=interval,
     )
     if outcome.ending is Ending.READY:
         return outcome

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon import settings
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.failure import FailurePolicy
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which an unchanged progress line is shown again.
-REPEAT = 60.0
-
 #: Ending -> exception, and what the user is told to do.
 ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
     Ending.FAILED: (RolloutFailedError, "What served before keeps serving."),
@@ -48,10 +46,17 @@ ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
 
 
 class Progress:
-    """Writes one line per change and one per minute, so that a long wait can be read."""
+    """
+    Writes one line per change, and an unchanged one again from time to time, so that a long wait can be read.
 
-    def __init__(self, name: str, logger: logging.Logger = log) -> None:
+    :param name: name of the deployment.
+    :param interval: seconds after which an unchanged line is written again.
+    :param logger: where to.
+    """
+
+    def __init__(self, name: str, *, interval: float, logger: logging.Logger = log) -> None:
         self._name = name
+        self._interval = interval
         self._log = logger
         self._last = ""
         self._at = 0.0
@@ -59,7 +64,7 @@ class Progress:
     def __call__(self, verdict: Verdict) -> None:
         """Note a verdict."""
         line = f"{verdict.progress} ({verdict.reason})"
-        if line == self._last and time.monotonic() - self._at < REPEAT:
+        if line == self._last and time.monotonic() - self._at < self._interval:
             return
         self._last, self._at = line, time.monotonic()
         self._log.info("%s: %s", self._name, line)
@@ -84,6 +89,7 @@ class Waiter:
         failure_policy: Mapping[str, Any] | None,
     ) -> Outcome:
         """See :meth:`SeldonHook.wait_for`."""
+        interval = settings.progress_interval()
         outcome = asyncio.run(
             waiting.wait(
                 self._hook.access,
@@ -92,7 +98,8 @@ class Waiter:
                 expected=expected,
                 deadline=deadline,
                 policy=policy_of(failure_policy),
-                on_progress=Progress(name),
+                on_progress=Progress(name, interval=interval),
+                progress_interval=interval,
             )
         )
         # A sensor looks again; only the end of a rollout's own time is worth a diagnosis.
@@ -103,7 +110,8 @@ class Waiter:
         """Add the diagnosis to a bad outcome, before anything is cleaned up."""
         if outcome.ending not in {Ending.FAILED, Ending.TIMEOUT} or outcome.diagnosis:
             return outcome
-        return outcome.explained(diagnose(self._hook.client, outcome.name, redact=redact))
+        lines = settings.failure_log_lines()
+        return outcome.explained(diagnose(self._hook.client, outcome.name, redact=redact, log_lines=lines))
 
 
 def policy_of(given: Mapping[str, Any] | None) -> FailurePolicy:

@@ -12,31 +12,33 @@ from airflow_provider_seldon.core.diagnosis import Finding, findings, hint, tell
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.kube.client import SeldonClient
 
-#: Lines of a container's log that are read, and that are shown.
+#: Lines of a container's log that are read.
 LOG_READ = 300
-LOG_SHOWN = 15
 #: Findings and events that are shown.
 MOST_FINDINGS = 3
 MOST_EVENTS = 5
 
 
-def diagnose(client: SeldonClient, name: str, *, redact: Callable[[str], str] = str) -> str:
+def diagnose(
+    client: SeldonClient, name: str, *, redact: Callable[[str], str] = str, log_lines: int = 15
+) -> str:
     """
     Return, in a few lines, why deployment ``name`` does not come to serve; "" when nothing is wrong with it.
 
     :param client: client of the deployment's namespace.
     :param redact: masks credentials in a text; logs may hold some.
+    :param log_lines: lines of each container's log that are shown at most; with 0 no log is read.
     """
     try:
-        return redact("\n".join(_lines(client, name)))
+        return redact("\n".join(_lines(client, name, log_lines)))
     except SeldonError as error:
         return redact(f"(pods, events and logs could not be read: {error})")
 
 
-def _lines(client: SeldonClient, name: str) -> Iterator[str]:
+def _lines(client: SeldonClient, name: str, log_lines: int) -> Iterator[str]:
     pods = client.pods.of_deployment(name)
     found = findings(pods)[:MOST_FINDINGS]
-    logs = {finding: _log(client, finding) for finding in found if finding.started}
+    logs = {finding: _log(client, finding, log_lines) for finding in found if finding.started and log_lines}
     events = _events(client, name, [str(pod["metadata"]["name"]) for pod in pods])
     if advice := hint(
         *(str(finding) for finding in found), *(line for log in logs.values() for line in log), *events
@@ -48,12 +50,12 @@ def _lines(client: SeldonClient, name: str) -> Iterator[str]:
     yield from (f"- event: {event}" for event in events)
 
 
-def _log(client: SeldonClient, finding: Finding) -> list[str]:
+def _log(client: SeldonClient, finding: Finding, log_lines: int) -> list[str]:
     try:
         lines = client.pods.logs(
             finding.pod, container=finding.container, tail=LOG_READ, previous=finding.previous_log
         )
-        return telling_lines(list(lines), LOG_SHOWN)
+        return telling_lines(list(lines), log_lines)
     except SeldonError as error:
         return [f"(no log: {error})"]
 

@@ -26,7 +26,7 @@ from airflow_provider_seldon.kube.shared_watch import Snapshot, Subscription, su
 #: Seconds between two looks at the pods of a child that lacks some.
 PODS_INTERVAL = 5.0
 #: Seconds after which progress is told again although nothing has changed.
-REPEAT = 60.0
+PROGRESS_INTERVAL = 60.0
 
 ENDINGS = {
     Phase.PENDING: Ending.TIMEOUT,
@@ -48,6 +48,7 @@ async def wait(
     on_progress: Callable[[Verdict], None] | None = None,
     history: History | None = None,
     tuning: Tuning | None = None,
+    progress_interval: float = PROGRESS_INTERVAL,
 ) -> Outcome:
     """
     Wait until a deployment serves, is known not to, or the time is over.
@@ -56,12 +57,13 @@ async def wait(
     :param expected: the write that is waited for; None waits for whatever is deployed, and for its coming into being.
     :param deadline: epoch seconds; one that is over means: look once, without a watch.
     :param policy: what fails a rollout.
-    :param on_progress: called with every verdict; must not block. When nothing changes, about once a minute.
+    :param on_progress: called with every verdict; must not block.
     :param history: memory of an earlier wait for the same, to go on with.
     :param tuning: how patient the watch is; for tests.
+    :param progress_interval: seconds after which ``on_progress`` is called although nothing has changed.
     :raises SeldonError: the namespace cannot be read, now or later: rights, credentials, or a missing CRD.
     """
-    waiter = _Waiter(name, expected, policy, on_progress, history)
+    waiter = _Waiter(name, expected, policy, on_progress, history, progress_interval)
     if deadline <= time.time():
         seen = await look(access, namespace, name)
         return waiter.outcome(namespace, waiter.judge(seen, None), seen)
@@ -79,6 +81,7 @@ class _Waiter:
         policy: FailurePolicy,
         on_progress: Callable[[Verdict], None] | None,
         history: History | None,
+        progress_interval: float,
     ) -> None:
         self._name = name
         self._expected = expected or Expectation()
@@ -86,6 +89,7 @@ class _Waiter:
         self._policy = policy
         self._on_progress = on_progress
         self._history = history
+        self._progress_interval = progress_interval
         self._pods_at = 0.0
 
     async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
@@ -185,7 +189,7 @@ class _Waiter:
 
         Thousands of waits tend to have the same times in mind; each takes its own a little later.
         """
-        due = now + REPEAT
+        due = now + self._progress_interval
         if verdict.recheck_at is not None:
             due = min(due, verdict.recheck_at)
         if verdict.wants_pods:

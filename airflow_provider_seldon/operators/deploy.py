@@ -40,7 +40,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
 
     Returns, and pushes as separate XComs: ``name``, ``namespace``, ``model_name``, ``model_uri``,
     ``prediction_url``, ``state``, ``action`` (created, updated, unchanged, reused, restarted, kept), ``revision``,
-    ``dag_id``, ``task_id``, ``run_id``, ``decision``. Name and URL are pushed before the wait begins.
+    ``dag_id``, ``task_id``, ``run_id``, ``decision``. Names, URL and revision are pushed before the wait begins.
 
     :param model_name: name of the model; together with DAG and task it says which deployments are equivalent.
     :param model_uri: where the model files are (``s3://``, ``gs://``, ``pvc://``, a path for ``local``).
@@ -157,7 +157,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         rollout = self._deploy(context, server)
         if self.is_dry_run:
             return self.rehearsed(rollout)
-        self._announce(context, rollout)
+        self.announce(context, rollout.info)
         if not rollout.in_flight:
             self.hook.complete(rollout)
         elif self.wait_for_available:
@@ -208,13 +208,6 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             if error.skip:
                 raise AirflowSkipException(str(error)) from error
             raise
-
-    def _announce(self, context: Context, rollout: Rollout) -> None:
-        """Push what identifies the deployment before waiting, so that it is known if the task dies now."""
-        if not self.do_xcom_push:
-            return
-        for key in ("name", "namespace", "prediction_url"):
-            context["ti"].xcom_push(key=key, value=getattr(rollout.info, key))
 
     def _server(self) -> ModelServer:
         from airflow_provider_seldon.core.model_server import ModelServer

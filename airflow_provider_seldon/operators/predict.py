@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
     template_fields: Sequence[str] = ("name", "data", "expected", "path", "namespace", "seldon_conn_id")
     template_fields_renderers = {"data": "json", "expected": "json"}  # noqa: RUF012
     ui_color = "#e6eef8"
+    operator_extra_links = LINKS
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
         from airflow_provider_seldon.core.expected_answer import from_text
 
         deployment = self.hook.client.get(self.name)
+        self.announce(context, self.hook.get_model_server_info(deployment))
         answer = self.hook.predict(
             self.name,
             from_text(self.data),

@@ -47,4 +47,6 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
                 task_instance.map_index,
             )
         )
-        return self.wait_for(self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context)))
+        rollout = self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context))
+        self.announce(context, rollout.info)
+        return self.wait_for(rollout)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_seldon.links.deployment import LINKS
+from airflow_provider_seldon.operators.asset_events import AssetEvents
+from airflow_provider_seldon.operators.lineage import Lineage
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.rollout import Rollout
 
 
-class SeldonRolloutOperator(SeldonTask, BaseOperator):
+class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
     """
     Base of the operators that write to a deployment and wait for it, on a worker or in the triggerer.
 
@@ -40,6 +43,8 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         and the task logs and returns what that would change, as ``diff``; ``action`` is then, for one, ``dry-run
         (updated)``, and ``dry_run`` is true.
     """
+
+    operator_extra_links = LINKS
 
     def __init__(
         self,
@@ -73,6 +78,7 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         """
         if self.is_dry_run:
             return self.rehearsed(rollout)
+        self.note(rollout, undoing=failure is not None)
         deadline = time.time() + self.timeout
         if self.execution_timeout and failure is None:
             deadline = min(deadline, time.time() + self.execution_timeout.total_seconds())
@@ -99,7 +105,10 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         self.namespace = outcome.namespace
         handoff = event["handoff"]
         failure = Outcome.from_json(handoff["failure"]) if handoff.get("failure") else None
-        return self._finish(Rollout.from_json(handoff), outcome, failure)
+        rollout = Rollout.from_json(handoff)
+        self.announced = rollout.info
+        self.note(rollout, undoing=failure is not None)
+        return self._finish(rollout, outcome, failure)
 
     def on_kill(self) -> None:
         """Do what the argument ``on_kill`` says; Airflow calls this on the worker."""
@@ -114,8 +123,15 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
         """Undo a rollout that failed; return what is to be waited for, None when there is nothing."""
         return None
 
+    def note(self, rollout: Rollout, *, undoing: bool = False) -> None:
+        """Remember what was done, for asset events and lineage; what undoes it only names the deployment."""
+        self._deployment = (rollout.info.namespace, rollout.name)
+        if not undoing:
+            self._rollout = rollout
+
     def result(self, rollout: Rollout) -> dict[str, Any]:
         """Log and return what the task returns."""
+        self.note(rollout)
         info = rollout.info
         self.log.info(
             "%s %s/%s: %s", info.action, info.namespace, info.name, info.prediction_url or info.state
@@ -155,6 +171,7 @@ class SeldonRolloutOperator(SeldonTask, BaseOperator):
             self._undo(rollout, outcome)
         self.hook.raise_for_outcome(outcome)
         self.hook.complete(rollout)
+        self._proven = True
         return self.result(
             dataclasses.replace(rollout, info=dataclasses.replace(rollout.info, state=outcome.state))
         )

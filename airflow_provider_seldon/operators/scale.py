@@ -10,6 +10,8 @@ from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_seldon.hooks.rollout import Rollout
+
 
 class SeldonScaleModelOperator(SeldonRolloutOperator):
     """
@@ -36,7 +38,13 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Scale and wait; see the class."""
-        return self.wait_for(self.hook.scale(self.name, replicas=self._replicas()))
+        rollout = self.hook.scale(self.name, replicas=self._replicas())
+        self.announce(context, rollout.info)
+        return self.wait_for(rollout)
+
+    def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
+        """What was stopped serves nothing."""
+        return self._replicas() != 0 and super().serves_something_new(rollout, context)
 
     def _replicas(self) -> int | None:
         from airflow_provider_seldon.exceptions import InvalidModelServerError

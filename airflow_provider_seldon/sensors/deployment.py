@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.triggers.base import StartTriggerArgs
 
+from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.triggers.deferral import BACKSTOP, SeldonTask
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
     ui_color = "#fdf6e0"
+    operator_extra_links = LINKS
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         deadline = time.time() + self.timeout
-        looked = self._look(for_seconds=0.0)
+        looked = self._look(context, for_seconds=0.0)
         if looked.is_done:
             return looked.xcom_value
         return self.defer_until(deadline, **self._selected())
@@ -100,15 +102,16 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         """
         # A worker is occupied between two pokes as well, unless the task is rescheduled.
         seconds = self.poke_interval if self.reschedule else WATCH
-        return self._look(for_seconds=min(seconds, self.timeout))
+        return self._look(context, for_seconds=min(seconds, self.timeout))
 
-    def _look(self, *, for_seconds: float) -> PokeReturnValue:
+    def _look(self, context: Context, *, for_seconds: float) -> PokeReturnValue:
         name = self._find_name()
         if name is None:
             self.log.info("There is no such deployment yet")
             return PokeReturnValue(is_done=False)
         deadline = time.time() + for_seconds
-        return self._judge(self.hook.wait_for(name, deadline=deadline, failure_policy=self.failure_policy))
+        outcome = self.hook.wait_for(name, deadline=deadline, failure_policy=self.failure_policy)
+        return self._judge(context, outcome)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Go on after the deferral with what the trigger reported."""
@@ -119,7 +122,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         outcome = Outcome.from_json(event)
         self.namespace = outcome.namespace
         try:
-            looked = self._judge(outcome)
+            looked = self._judge(context, outcome)
         except AirflowFailException as error:
             self._skip_if_soft(error)
             raise
@@ -129,11 +132,13 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         self._skip_if_soft(timeout)
         raise timeout
 
-    def _judge(self, outcome: Outcome) -> PokeReturnValue:
+    def _judge(self, context: Context, outcome: Outcome) -> PokeReturnValue:
         """Turn an outcome into what a poke returns; one that is not final yet is "not done"."""
         from airflow_provider_seldon.core.outcome import Ending
         from airflow_provider_seldon.exceptions import DeploymentFailedError, RolloutError
 
+        if outcome.ending is not Ending.READY:
+            self._announce_unready(context, outcome.name)
         if outcome.ending is Ending.TIMEOUT:
             return PokeReturnValue(is_done=False)
         try:
@@ -143,7 +148,20 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
                 str(error), reason=error.reason, deployment=error.deployment
             ) from None
         info = self.hook.get_model_server_info(outcome.name)
+        self.announce(context, info)
         return PokeReturnValue(is_done=True, xcom_value=info.to_dict())
+
+    def _announce_unready(self, context: Context, name: str) -> None:
+        """Announce, once, what does not serve yet; links are not worth an error of the task."""
+        from airflow_provider_seldon.core.errors import InvalidRequestError
+        from airflow_provider_seldon.exceptions import SeldonError
+
+        if self.announced is not None or not name:
+            return
+        try:
+            self.announce(context, self.hook.get_model_server_info(name))
+        except (SeldonError, InvalidRequestError) as error:
+            self.log.debug("%s has no links yet: %s", name, error)
 
     def _trigger_arguments(self) -> dict[str, Any]:
         common = {name: getattr(self, name) for name in ("seldon_conn_id", "namespace", "failure_policy")}

@@ -9,10 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.core.info import ModelServerInfo
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 #: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
 BACKSTOP = 60.0
+#: What a task announces of its deployment, each as an XCom of its own.
+ANNOUNCED = ("name", "namespace", "prediction_url", "model_name", "revision")
 
 
 class SeldonTask:
@@ -28,6 +33,8 @@ class SeldonTask:
     failure_policy: Mapping[str, Any] | None
     #: Not ``dry_run``: every operator has a method of that name.
     is_dry_run: bool = False
+    #: What this process knows of the task's deployment; its links read it.
+    announced: ModelServerInfo | None = None
 
     @cached_property
     def hook(self) -> SeldonHook:
@@ -35,6 +42,20 @@ class SeldonTask:
         from airflow_provider_seldon.hooks.seldon import SeldonHook
 
         return SeldonHook(self.seldon_conn_id, namespace=self.namespace or None, dry_run=self.is_dry_run)
+
+    def announce(self, context: Context, info: ModelServerInfo) -> None:
+        """
+        Push what identifies the deployment before a wait begins: for the links, and for the case that the task dies.
+
+        With ``do_xcom_push=False`` nothing is pushed, and Airflow 2.11 then has no links. A dry run announces nothing:
+        what it would make is not there.
+        """
+        if self.is_dry_run:
+            return
+        self.announced = info
+        if self.do_xcom_push:  # type: ignore[attr-defined]
+            for key in ANNOUNCED:
+                context["ti"].xcom_push(key=key, value=getattr(info, key))
 
     def defer_until(self, deadline: float, **wait: Any) -> None:
         """

@@ -21,6 +21,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from airflow_provider_seldon.triggers.deferral import ANNOUNCED
 
 from .conftest import context
 
@@ -64,7 +65,7 @@ def test_the_first_deploy_creates_and_waits_until_it_serves(hook: SeldonHook) ->
         f"/seldon/{hook.namespace}/{result['name']}/api/v1.0/predictions"
     )
     assert result["revision"] == hook.client.get(result["name"]).annotations[ids.ANNOTATION_REVISION]
-    assert task["ti"].pushed == {key: result[key] for key in ("name", "namespace", "prediction_url")}
+    assert task["ti"].pushed == {key: result[key] for key in ANNOUNCED}
 
 
 def test_a_new_version_replaces_in_place_so_the_url_stays(hook: SeldonHook) -> None:

@@ -1,0 +1,88 @@
+"""
+What is set once per installation: section ``[seldon]`` of Airflow's configuration.
+
+The options are described in ``get_provider_info``, which Airflow 3 reads defaults from; Airflow 2.11 does not, so the
+defaults are here as well. A setting never fails a task: where its value is none, a warning says so, and the default
+holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import string
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from airflow.providers.common.compat.sdk import conf
+
+log = logging.getLogger(__name__)
+
+SECTION = "seldon"
+#: Fields of ``dashboard_url``: those of the deployment, and those of the task.
+DASHBOARD_FIELDS = ("namespace", "name", "model_name", "revision", "dag_id", "task_id", "run_id")
+PROGRESS_INTERVAL = 60.0
+FAILURE_LOG_LINES = 15
+
+Value = TypeVar("Value")
+
+
+def dashboard_url() -> str:
+    """Return the template of the link *Dashboard*; "" for none, which is the default."""
+    return _read("dashboard_url", _url_template, "")
+
+
+def progress_interval() -> float:
+    """Return the seconds after which a wait shows its progress again although nothing has changed; default 60."""
+    return _read("progress_interval", _seconds, PROGRESS_INTERVAL)
+
+
+def failure_log_lines() -> int:
+    """Return how many lines of a failed container's log a failed task shows at most; default 15, 0 for none."""
+    return _read("failure_log_lines", _count, FAILURE_LOG_LINES)
+
+
+def _read(option: str, parse: Callable[[str], Value], default: Value) -> Value:
+    try:
+        given = str(conf.get(SECTION, option, fallback="") or "").strip()
+        return parse(given) if given else default
+    # A lone % in airflow.cfg is an error of the standard library's parser, which Airflow wraps in its own.
+    except Exception as error:
+        log.warning("Airflow's configuration, [%s] %s: %s. Using %r.", SECTION, option, error, default)
+        return default
+
+
+def _url_template(text: str) -> str:
+    unknown = sorted(
+        {field for _, field, _, _ in string.Formatter().parse(text) if field is not None} - _FIELDS
+    )
+    if unknown:
+        raise ValueError(
+            f"there is no field {', '.join(f'{{{field}}}' for field in unknown)}; "
+            f"use {', '.join(f'{{{field}}}' for field in DASHBOARD_FIELDS)}, and {{{{ and }}}} for braces"
+        )
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"{text!r} is not an HTTP URL; give it as http(s)://host[:port]/path")
+    if "@" in parts.netloc:
+        raise ValueError("it has a login or password, which everybody would see; leave it out")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 1.0 <= number < float("inf"):
+        raise ValueError(f"{text!r} is not a number of seconds of at least 1")
+    return number
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+_FIELDS = frozenset(DASHBOARD_FIELDS)
