@@ -5,9 +5,9 @@ Where copies of trained models are kept for serving: one folder per content, and
     <target>/3f2a9c01d7be.json             the marker; written last, so a copy without one is not complete
 
 Works through Airflow's ``ObjectStoragePath``, so on any storage that Airflow knows, also on object stores, which
-cannot rename: there a single object appears as a whole or not at all. Elsewhere a file is written under another
-name first, outside of the copy. So whatever has its name is whole, and an interrupted copy is continued, not begun
-again.
+cannot rename: there a single object appears as a whole or not at all. Elsewhere a file, the marker too, is written
+under another name first, outside of the copy. So whatever has its name is whole, an interrupted copy is continued, not
+begun again, and what was left under such another name is removed by the next staging of the same content.
 
 What this does *not* do: decide what a copy looks like (``core.layout``) or which ones may go (``staging``).
 """
@@ -21,7 +21,7 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +192,6 @@ class ModelStore:
         return True
 
     def _write(self, digest: str, path: str, source: ModelSource, file: SourceFile) -> None:
-        """Let a file appear under its name, whole or not at all."""
         target = f"{self._root}/{digest}/{path}"
         if self._whole_objects:
             # By way of this machine: a stream to an object store makes an object also of what an error cut short.
@@ -200,16 +199,42 @@ class ModelStore:
                 _fetch(source, file, local)
                 self._fs.put_file(local.name, target)
             return
+        self._appear(digest, target, lambda stream: _fetch(source, file, stream))
+
+    def _appear(self, digest: str, target: str, write: Callable[[Any], object]) -> None:
+        """Let a file appear under its name, whole or not at all, where files can be renamed."""
         part = f"{self._root}/.{digest}-{uuid.uuid4().hex[:8]}.part"
         self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         try:
             with self._fs.open(part, "wb") as stream:
-                _fetch(source, file, stream)
-            self._fs.mv(part, target)
+                write(stream)
+            self._move(part, target)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 self._fs.rm_file(part)
             raise
+
+    def _move(self, part: str, target: str) -> None:
+        try:
+            self._fs.mv(part, target)
+        except FileNotFoundError:
+            # Another worker stages the same content, and has swept up after it was done.
+            self._fs.invalidate_cache()
+            if not self._fs.exists(target):
+                raise
+        except OSError:
+            if not self._fs.exists(target):
+                raise
+            self._fs.rm_file(target)  # some storages do not rename onto what is there
+            self._fs.mv(part, target)
+
+    def _sweep(self, digest: str) -> None:
+        """Remove what interrupted tries have left under other names."""
+        for entry in self._fs.ls(self._root, detail=False):
+            name = str(entry).rpartition("/")[2]
+            if name.startswith(f".{digest}-") and name.endswith(".part"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._fs.rm_file(str(entry))
 
     def _sizes(self, digest: str) -> dict[str, int]:
         folder = f"{self._root}/{digest}"
@@ -233,8 +258,12 @@ class ModelStore:
 
     def _mark(self, copy: StagedCopy, *, used_at: float | None = None) -> StagedCopy:
         marked = replace(copy, used_at=time.time() if used_at is None else used_at)
-        with self._fs.open(f"{self._root}/{copy.digest}.json", "wb") as stream:
-            stream.write(json.dumps(asdict(marked), sort_keys=True).encode())
+        target, text = f"{self._root}/{copy.digest}.json", json.dumps(asdict(marked), sort_keys=True).encode()
+        if self._whole_objects:
+            self._fs.pipe_file(target, text)
+        else:
+            self._sweep(copy.digest)
+            self._appear(copy.digest, target, lambda stream: stream.write(text))
         return marked
 
 

@@ -39,6 +39,7 @@ class Tuning:
 
     :param idle: a watch on which nothing, not even a bookmark, comes for so long is given up. API servers send a
         bookmark every minute.
+    :param idle_list: the same for the answer to a LIST.
     :param watch: how long the server is asked to keep a watch open.
     :param poll: between two LISTs where there is no right to watch.
     :param poll_rounds: LISTs after which the right to watch is tried again.
@@ -51,6 +52,7 @@ class Tuning:
     """
 
     idle: float = 75.0
+    idle_list: float = 30.0
     watch: float = 300.0
     poll: float = 10.0
     poll_rounds: int = 30
@@ -157,7 +159,9 @@ class Feed:
         while True:
             parser = ListParser()
             query = self._query | {"limit": str(self._tuning.page)} | proceed
-            async with self._session.open(self._path, query, timeout=60.0, idle=30.0) as response:
+            async with self._session.open(
+                self._path, query, timeout=60.0, idle=self._tuning.idle_list
+            ) as response:
                 async for chunk in response.content.iter_any():
                     for item in parser.feed(chunk):
                         seen.add(name_of(item))

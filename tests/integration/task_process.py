@@ -7,17 +7,23 @@ Importing Airflow and the Kubernetes client takes seconds, so a server process i
 
 from __future__ import annotations
 
+import asyncio
+import json
 import multiprocessing
 import os
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import aiohttp  # noqa: F401
 import kubernetes.client  # noqa: F401
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 import airflow_provider_seldon.hooks.seldon  # noqa: F401
 from airflow_provider_seldon.exceptions import RolloutError
 from airflow_provider_seldon.kube import waiting
+from airflow_provider_seldon.operators.apply import SeldonApplyOperator
+from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
@@ -27,6 +33,8 @@ from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from .conftest import context
 
 OPERATORS = {
+    "apply": SeldonApplyOperator,
+    "custom": SeldonDeployCustomModelOperator,
     "deploy": SeldonDeployModelOperator,
     "delete": SeldonDeleteModelOperator,
     "predict": SeldonPredictOperator,
@@ -40,19 +48,37 @@ PODS_INTERVAL = 0.2
 
 
 def run(operator: str, arguments: dict[str, Any], run_id: str = "run-1", try_number: int = 1) -> Any:
-    """Run one try here; its task is called like the operator."""
-    task = OPERATORS[operator](task_id=operator, **arguments)
-    return task.execute(context(task_id=operator, run_id=run_id, try_number=try_number))
+    """Run one try here; its task is called like the operator. What is deferred is resumed by another worker."""
+    task_context = context(task_id=operator, run_id=run_id, try_number=try_number)
+    step: Callable[[], Any] = lambda: _worker(operator, arguments).execute(task_context)  # noqa: E731
+    while True:
+        try:
+            return step()
+        except TaskDeferred as deferral:
+            event = asyncio.run(_event(deferral.trigger))
+            resume = getattr(_worker(operator, arguments), deferral.method_name)
+            step = lambda resume=resume, event=event: resume(task_context, event)  # noqa: E731
 
 
 def start(*arguments: Any) -> BaseProcess:
     """Start one try, with the arguments of :func:`run`, in a new process."""
     forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["pytest", __name__])
+    forks.set_forkserver_preload(["pytest", __name__, f"{__package__}.staging_process"])
     environment = {key: value for key, value in os.environ.items() if key.startswith("AIRFLOW_CONN_")}
     process = forks.Process(target=_run, args=(environment, *arguments), daemon=True)
     process.start()
     return process
+
+
+def _worker(operator: str, arguments: dict[str, Any]) -> Any:
+    return OPERATORS[operator](task_id=operator, **arguments)
+
+
+async def _event(trigger: Any) -> Any:
+    """What a triggerer gets from a trigger that went through the database."""
+    _, arguments = trigger.serialize()
+    event = await anext(type(trigger)(**json.loads(json.dumps(arguments))).run())
+    return json.loads(json.dumps(event.payload))
 
 
 def _run(environment: dict[str, str], *arguments: Any) -> None:

@@ -4,153 +4,41 @@ A task may be killed, and a request may go wrong, at any point: a retry always e
 Every case has a namespace of its own: what served before is deployed, a probe asks it for predictions all the time, a
 task is started in a process of its own, and the API server kills that process when its k-th request comes in, before
 or after handling it. Then the task is run again, as Airflow would. The same with the k-th request answered wrongly,
-or not at all.
+or not at all, and with each kind of request that a wait sends. Staging sends no requests: it is killed at its k-th
+change of the storage.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
+import shutil
 import signal
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.history import ProvenVersion
-from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube import waiting
+from airflow_provider_seldon.kube.feed import Tuning
 from airflow_provider_seldon.kube.transport import Transport
 from airflow_provider_seldon.local.faults import Fault
 
-from . import task_process
+from . import staging_process, task_process
+from .crash_cases import MINIO, SCENARIOS, THREADS, Case, Cluster, Scenario, Strike, WaitStrike, in_parallel
+from .staging_process import Gate
+from .test_deploy_operator import deploy
 
-MINIO = json.dumps(
-    {
-        "conn_type": "aws",
-        "login": "key",
-        "password": "hidden",
-        "extra": {"endpoint_url": "http://minio:9000"},
-    }
-)
-IRIS_OF_TASK = Identity(dag_id="train_and_deploy", task_id="deploy", model_name="iris", run_id="before-1")
-NAME = IRIS_OF_TASK.deployment_name(replace=True)
-#: One that was deployed beside it.
-OTHER_NAME = IRIS_OF_TASK.deployment_name(replace=False)
-POLICY = {"suspect_after": 0.1, "crash_loop_count": 1}
-IRIS = {
-    "model_name": "iris",
-    "implementation": "SKLEARN_SERVER",
-    "deferrable": False,
-    "failure_policy": POLICY,
-}
-CRASHING = {"extra_args": {"annotations": {"local.seldon/behaviour": "crash"}}}
-WAITING = {"name": NAME, "timeout": 30, "deferrable": False, "failure_policy": POLICY}
-#: Cases at a time; most of their time is waiting.
-THREADS = 4
-_numbers = itertools.count(1)
-
-
-def version(number: int, **more: Any) -> dict[str, Any]:
-    return {**IRIS, "model_uri": f"s3://models/iris/{number}", "timeout": 30, **more}
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """
-    A task in a situation.
-
-    :param before: what was deployed before, in runs of their own: arguments of the deploying task.
-    :param task: operator and arguments of the task that is killed.
-    :param serves: number of the version that serves in the end; None for no deployment.
-    :param lists: how many LISTs of deployments the task sends, besides those of its wait.
-    :param fails: the task is to fail, each time.
-    :param name: name of the one deployment in the end.
-    """
-
-    before: tuple[dict[str, Any], ...]
-    task: tuple[str, dict[str, Any]]
-    serves: int | None
-    lists: int = 0
-    fails: bool = False
-    name: str = NAME
-
-
-SCENARIOS = {
-    "first deploy": Scenario((), ("deploy", version(1)), serves=1, lists=1),
-    "update": Scenario((version(1),), ("deploy", version(2)), serves=2, lists=1),
-    "update of several": Scenario(
-        (version(0), version(1, replace=False)), ("deploy", version(2)), serves=2, lists=1, name=OTHER_NAME
-    ),
-    "failing update": Scenario(
-        (version(1),), ("deploy", version(2, model_server=CRASHING)), serves=1, lists=1, fails=True
-    ),
-    "rollback": Scenario((version(1), version(2)), ("roll_back", WAITING), serves=1),
-    "scaling": Scenario((version(1),), ("scale", {**WAITING, "replicas": 2}), serves=1),
-    "prediction": Scenario((version(1),), ("predict", {"name": NAME, "data": [[1.0]]}), serves=1),
-    "deletion": Scenario((version(1),), ("delete", {"name": NAME, "timeout": 30}), serves=None),
-}
-
-
-@dataclass
-class Strike:
-    """What happens to the k-th request from one namespace."""
-
-    k: int
-    act: Callable[[], Fault]
-    lists: int | None = None
-    count: int = 0
-    done: bool = False
-
-    def meets(self, verb: str, resource: str) -> Fault | None:
-        if self.lists is not None and self._is_of_the_wait(verb, resource):
-            return None
-        self.count += 1
-        if self.count != self.k:
-            return None
-        self.done = True
-        return self.act()
-
-    def _is_of_the_wait(self, verb: str, resource: str) -> bool:
-        if verb == "list" and resource == "seldondeployments" and self.lists:
-            self.lists -= 1
-            return False
-        return verb in {"list", "watch"} and resource != "secrets"
-
-
-@dataclass
-class Cluster:
-    """The local cluster with a hand on its requests."""
-
-    local: Any
-    strikes: dict[str, Strike] = field(default_factory=dict)
-
-    def take(self, *, verb: str, apply: bool, resource: str, name: str, namespace: str) -> Fault | None:
-        strike = self.strikes.get(namespace)
-        return strike.meets(verb, resource) if strike else None
-
-    def new_namespace(self) -> str:
-        name = f"crash-{next(_numbers)}"
-        body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).encode()
-        headers = {"Content-Type": "application/json"}
-        url = f"{self.local.api_url}/api/v1/namespaces"
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10):
-            return name
+#: ``make crash`` tries everything with everything, which takes long; ``make test`` a part that tells much.
+EVERYTHING = bool(os.environ.get("SELDON_CRASH_EVERYTHING"))
 
 
 @pytest.fixture
-def cluster(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", MINIO)
     monkeypatch.setenv(
         "AIRFLOW_CONN_SELDON_DEFAULT", local_seldon.airflow_connection(storage_conn_id="minio")
@@ -159,114 +47,6 @@ def cluster(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clus
     cluster = Cluster(local_seldon)
     monkeypatch.setattr(local_seldon.faults, "take", cluster.take)
     return cluster
-
-
-class Probe:
-    """Asks for predictions all the time."""
-
-    def __init__(self, url: str) -> None:
-        self._request = urllib.request.Request(
-            url, json.dumps({"data": {"ndarray": [[1.0]]}}).encode(), {"Content-Type": "application/json"}
-        )
-        self.asked = 0
-        self.failed: set[str] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Probe:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ended.set()
-        self._thread.join(timeout=20)
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.1):
-            self.asked += 1
-            try:
-                with urllib.request.urlopen(self._request, timeout=15) as response:
-                    response.read()
-            except urllib.error.HTTPError as error:
-                self.failed.add(f"{error.code} {error.read()[:200]!r}")
-            except OSError as error:
-                self.failed.add(repr(error))
-
-
-class Case:
-    """One scenario in a namespace of its own."""
-
-    def __init__(self, cluster: Cluster, scenario: Scenario) -> None:
-        self.cluster = cluster
-        self.scenario = scenario
-        self.namespace = cluster.new_namespace()
-        self.hook = SeldonHook(namespace=self.namespace)
-        for number, arguments in enumerate(scenario.before):
-            self._run("deploy", arguments, f"before-{number}")
-
-    def attempt(self, try_number: int) -> None:
-        """One try, in this process."""
-        try:
-            self._run(*self.scenario.task, "run-1", try_number)
-        except SeldonError:
-            if try_number > 1 and not self.scenario.fails:
-                raise
-
-    def start(self) -> Any:
-        """One try, in a process of its own."""
-        operator, arguments = self.scenario.task
-        return task_process.start(operator, {**arguments, "namespace": self.namespace}, "run-1", 1)
-
-    def probed(self) -> Probe:
-        """A probe of what serves; of nothing where that is no promise."""
-        url = f"{self.cluster.local.gateway_url}/seldon/{self.namespace}/{self.scenario.name}/api/v1.0/predictions"
-        probe = Probe(url)
-        if not self.scenario.before or self.scenario.serves is None:
-            probe._ended.set()
-        return probe
-
-    def problems(self) -> list[str]:
-        """What is not as it should be in the end."""
-        deadline = time.monotonic() + 10
-        while (wrong := self._wrong()) and time.monotonic() < deadline:
-            time.sleep(0.1)  # the cluster collects garbage in its own time
-        return wrong
-
-    def clean_up(self) -> None:
-        for one in self.hook.client.find():
-            self.hook.client.delete(one.name, propagation="Background")
-
-    def _run(self, operator: str, arguments: dict[str, Any], *run: Any) -> Any:
-        return task_process.run(operator, {**arguments, "namespace": self.namespace}, *run)
-
-    def _wrong(self) -> list[str]:
-        deployments = self.hook.client.find()
-        secrets = self.hook.client._transport.request("GET", f"/api/v1/namespaces/{self.namespace}/secrets")
-        owners = [one["metadata"].get("ownerReferences") or [] for one in secrets["items"]]
-        if self.scenario.serves is None:
-            return [*(f"{one.name} is left" for one in deployments), *(f"Secret of {own}" for own in owners)]
-        if [one.name for one in deployments] != [self.scenario.name]:
-            return [f"deployments are {[one.name for one in deployments]}"]
-        stored = deployments[0]
-        uri = f"s3://models/iris/{self.scenario.serves}"
-        proven = ProvenVersion.last_of(stored)
-        answered = json.dumps(self.hook.predict(stored.name, [[1.0]], deployment=stored))
-        expected: dict[str, tuple[Any, Any]] = {
-            "model": (stored.annotations[ids.ANNOTATION_MODEL_URI], uri),
-            "state": (stored.state.value, "Available"),
-            "answers": (uri in answered, True),
-            "proven": (proven and proven.config["model_uri"], uri),
-            "owners of Secrets": ([[one["uid"] for one in own] for own in owners], [[stored.uid]]),
-            "operators of a rolling update": (len(self.hook.client.children(stored.name)), 1),
-        }
-        return [
-            f"{key} is {found}, not {wanted}" for key, (found, wanted) in expected.items() if found != wanted
-        ]
-
-
-def in_parallel(cases: list[Callable[[], list[str]]]) -> list[str]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        return [problem for found in pool.map(lambda case: case(), cases) for problem in found]
 
 
 def killed_at(cluster: Cluster, scenario: Scenario, k: int, *, moment: str, ended: list[int]) -> list[str]:
@@ -303,12 +83,10 @@ def killed_at(cluster: Cluster, scenario: Scenario, k: int, *, moment: str, ende
     return [f"killed {moment} request {k}: {one}" for one in wrong]
 
 
-#: ``make crash`` tries everything with everything, which takes long; ``make test`` a part that tells much.
-EVERYTHING = bool(os.environ.get("SELDON_CRASH_EVERYTHING"))
 KILLED = (
     [(name, moment) for name in SCENARIOS for moment in ("before", "after")]
     if EVERYTHING
-    else [("first deploy", "after"), ("update", "before"), ("update", "after"), ("deletion", "after")]
+    else [("first deploy", "after"), ("update", "before"), ("manifest", "after"), ("deletion", "after")]
 )
 
 
@@ -336,39 +114,198 @@ FAULTS: dict[str, Callable[[], Fault]] = {
     "reset after": lambda: Fault(drop="after"),
     "stall": lambda: Fault(stall=30),
 }
-
-
-def faulty_at(cluster: Cluster, scenario: Scenario, k: int, fault: str, *, ended: list[int]) -> list[str]:
-    case = Case(cluster, scenario)
-    with case.probed() as probe:
-        strike = cluster.strikes[case.namespace] = Strike(k, FAULTS[fault], lists=scenario.lists)
-        case.attempt(1)
-        del cluster.strikes[case.namespace]
-        if not strike.done:
-            ended.append(k)
-        case.attempt(2)
-        wrong = case.problems()
-    wrong += [f"failed prediction: {one}" for one in probe.failed]
-    case.clean_up()
-    return [f"{fault} to request {k}: {one}" for one in wrong]
-
-
 #: To the client, 429 and 503 are like 500, and a reset before the server has seen the request is like one after.
 TYPICAL = tuple(FAULTS) if EVERYTHING else ("409", "500", "reset after", "stall")
-STRUCK = tuple(SCENARIOS) if EVERYTHING else ("first deploy", "update", "rollback")
 
 
-@pytest.mark.parametrize("scenario", STRUCK)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that stalls is given up after half a second instead of half a minute, or more than one."""
+    monkeypatch.setitem(Transport.__init__.__kwdefaults__, "timeout", 0.5)
+    for patience in ("idle", "idle_list"):
+        monkeypatch.setitem(Tuning.__init__.__kwdefaults__, patience, 0.5)
+
+
+def struck(
+    cluster: Cluster,
+    scenario: Scenario,
+    strike: Strike | WaitStrike,
+    name: str,
+    *,
+    ended: list[str] | None = None,
+) -> list[str]:
+    """What is wrong after a task met with a fault, and was tried again; ``ended`` notes that it met none."""
+    case = Case(cluster, scenario)
+    with case.probed() as probe:
+        cluster.strikes[case.namespace] = strike
+        case.attempt(1)
+        del cluster.strikes[case.namespace]
+        case.attempt(2)
+        wrong = case.problems()
+    if not strike.done:
+        if ended is None:
+            wrong.append("there was no such request")
+        else:
+            ended.append(name)
+    wrong += [f"failed prediction: {one}" for one in probe.failed]
+    case.clean_up()
+    return [f"{name}: {one}" for one in wrong]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS if EVERYTHING else ("first deploy", "update", "rollback"))
+@pytest.mark.usefixtures("impatient")
 def test_a_request_that_goes_wrong_in_any_way_changes_nothing_about_the_end(
-    cluster: Cluster, scenario: str, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, scenario: str
 ) -> None:
-    defaults = Transport.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "timeout", 0.5)
+    case = SCENARIOS[scenario]
     problems: list[str] = []
-    k, ended = 0, list[int]()
+    k, ended = 0, list[str]()
     while not ended:
         k += 1
-        strike = partial(faulty_at, cluster, SCENARIOS[scenario], k, ended=ended)
-        problems += in_parallel([partial(strike, fault) for fault in TYPICAL])
+        strikes = {f"{name} to request {k}": Strike(k, FAULTS[name], lists=case.lists) for name in TYPICAL}
+        problems += in_parallel(
+            [partial(struck, cluster, case, one, name, ended=ended) for name, one in strikes.items()]
+        )
     assert problems == []
     assert k > 1
+
+
+@pytest.mark.skipif(not EVERYTHING, reason="takes half a minute for each request; make crash does it")
+@pytest.mark.parametrize("scenario", ["first deploy", "update", "manifest"])
+def test_a_stall_of_half_a_minute_changes_nothing_about_the_end(cluster: Cluster, scenario: str) -> None:
+    """With the time limits that users have, at every request at once, those of the wait included."""
+    name, arguments = SCENARIOS[scenario].task
+    patient = {"task": (name, {**arguments, "timeout": 300})}
+    case = Scenario(**{**vars(SCENARIOS[scenario]), **patient})
+    ended: list[str] = []
+    strikes: dict[str, Strike | WaitStrike] = {
+        f"request {k}": Strike(k, FAULTS["stall"], lists=case.lists) for k in range(1, 8)
+    }
+    strikes |= {
+        f"{verb} {kind}": WaitStrike(verb, kind, FAULTS["stall"], case.lists) for verb, kind in OF_THE_WAIT
+    }
+    problems = in_parallel(
+        [partial(struck, cluster, case, one, name, ended=ended) for name, one in strikes.items()],
+        threads=len(strikes),
+    )
+    assert problems == []
+    assert 1 <= len(ended) < 6
+
+
+OF_THE_WAIT = [
+    (verb, resource) for verb in ("list", "watch") for resource in ("seldondeployments", "deployments")
+]
+
+
+@pytest.mark.parametrize(
+    "scenario", ["update", "deferred update", "failing update"] if EVERYTHING else ["deferred update"]
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_list_or_watch_of_the_wait_that_goes_wrong_changes_nothing_about_the_end(
+    cluster: Cluster, scenario: str
+) -> None:
+    case = SCENARIOS[scenario]
+    strikes = {
+        f"{fault} to {verb} {resource}": WaitStrike(verb, resource, FAULTS[fault], case.lists)
+        for verb, resource in OF_THE_WAIT
+        for fault in TYPICAL
+    }
+    assert in_parallel([partial(struck, cluster, case, one, name) for name, one in strikes.items()]) == []
+
+
+#: Content of the three models: one is served, one is old, and one is being staged when the worker dies.
+SERVED, OLD, NEW = (
+    {"model.joblib": f"a {age} model", "labels.txt": "abc"} for age in ("served", "old", "new")
+)
+
+
+class Staging:
+    """A target with copies in it, again and again."""
+
+    def __init__(self, kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kind = kind
+        self.folder = folder
+        known, store = staging_process.storage(kind, folder, Gate())
+        monkeypatch.setattr(known, "fs", store)
+        for name, files in (("served", SERVED), ("old", OLD), ("new", NEW)):
+            for file, text in files.items():
+                (folder / name).mkdir(exist_ok=True)
+                (folder / name / file).write_text(text)
+        self.digests = {name: self.stage("template", name)["digest"] for name in ("old", "served")}
+
+    def arguments(self, case: str, model: str) -> dict[str, Any]:
+        uri = self.folder / "objects" / case if self.kind == "file" else f"/{case}"
+        source = str(self.folder / model)
+        return {"source": source, "target": f"{self.kind}://{uri}", "implementation": "SKLEARN_SERVER"}
+
+    def stage(self, case: str, model: str, **more: Any) -> dict[str, Any]:
+        return staging_process.run({**self.arguments(case, model), **more})
+
+    def files(self, case: str) -> dict[str, tuple[str, int]]:
+        """Path -> content and time of the last change, of what is below a target."""
+        root = self.folder / "objects" / case
+        return {
+            str(path.relative_to(root)): (path.read_text(), path.stat().st_mtime_ns)
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+    def killed_at(self, k: int, *, amidst: bool, again: bool, ended: list[int]) -> list[str]:
+        case = f"{k}-{amidst}-{again}"
+        template, place = self.folder / "objects" / "template", self.folder / "objects" / case
+        shutil.copytree(template, place)
+        if again:
+            self.stage(case, "new")
+        before = self.files(case)
+        arguments = self.arguments(case, "new")
+        process = staging_process.start(self.kind, self.folder, Gate(k, amidst), {**arguments, "keep": 1})
+        process.join(timeout=60)
+        if process.exitcode == 0:
+            ended.append(k)
+        between = self.files(case)
+        staged = self.stage(case, "new", keep=1)
+        return [
+            f"killed {'amidst' if amidst else 'before'} change {k}: {one}"
+            for one in self._wrong(before, between, self.files(case), staged["digest"])
+        ]
+
+    def _wrong(self, before: Any, between: Any, after: Any, digest: str) -> Iterator[str]:
+        served = [path for path in before if path.startswith(f"{self.digests['served']}/")]
+        if any(before[path] != state.get(path) for path in served for state in (between, after)):
+            yield "the copy that is served has changed"
+        copied = {path: state for path, state in between.items() if path.startswith(f"{digest}/")}
+        if any(text != NEW[path.partition("/")[2]] for path, (text, _) in copied.items()):
+            yield f"half a file has its name: {copied}"
+        if f"{digest}.json" in between and len(copied) != len(NEW):
+            yield "half a copy is marked as complete"
+        if any(after.get(path) != state for path, state in copied.items()):
+            yield "a file that was whole has been written again"
+        expected = {f"{copy}/{file}" for copy in (digest, self.digests["served"]) for file in NEW}
+        expected |= {f"{digest}.json", f"{self.digests['served']}.json"}
+        if set(after) != expected:
+            yield f"there is {sorted(after)}, not {sorted(expected)}"
+
+
+STAGED = (
+    [("file", False), ("file", True), ("memory", False), ("memory", True)]
+    if EVERYTHING
+    else [("file", False)]
+)
+
+
+@pytest.mark.parametrize(("kind", "again"), STAGED)
+def test_staging_that_is_killed_at_any_change_and_retried_ends_in_the_same_copies(
+    hook: SeldonHook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, again: bool
+) -> None:
+    staging = Staging(kind, tmp_path, monkeypatch)
+    deploy(model_uri=f"s3://models/{staging.digests['served']}", wait_for_available=False)
+    problems: list[str] = []
+    for amidst in (False, True):
+        ended: list[int] = []
+        first = 1
+        while not ended:
+            kill = partial(staging.killed_at, amidst=amidst, again=again, ended=ended)
+            problems += in_parallel([partial(kill, k) for k in range(first, first + 2 * THREADS)])
+            first += 2 * THREADS
+    assert problems == []
+    assert min(ended) > 2
