@@ -40,16 +40,9 @@ class AssetEvents:
 
     def post_execute(self, context: Context, result: Any = None) -> None:
         """Write the events, or suppress them; Airflow calls this after the task, before it emits anything."""
+        if any(_is_asset(outlet) for outlet in self.outlets or ()):
+            self._tell(context)
         super().post_execute(context, result)  # type: ignore[misc]
-        if not any(_is_asset(outlet) for outlet in self.outlets or ()):
-            return
-        rollout = self._rollout
-        if rollout is None or not self.serves_something_new(rollout, context):
-            # A list of this run's own: the DAG keeps its outlets.
-            self.outlets = [outlet for outlet in self.outlets if not _is_asset(outlet)]
-            self.log.info("No asset event: nothing new serves")
-            return
-        self._write_events(rollout, context)
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
         """Whether the world should hear of it: a version proven by this task, or by an earlier try of it."""
@@ -58,6 +51,15 @@ class AssetEvents:
         task_instance, info = context["ti"], rollout.info
         mine = (task_instance.dag_id, task_instance.task_id, task_instance.run_id)
         return rollout.action in {"created", "unchanged"} and (info.dag_id, info.task_id, info.run_id) == mine
+
+    def _tell(self, context: Context) -> None:
+        rollout = self._rollout
+        if rollout is not None and self.serves_something_new(rollout, context):
+            self._write_events(rollout, context)
+            return
+        # A list of this run's own: the DAG keeps its outlets.
+        self.outlets = [outlet for outlet in self.outlets if not _is_asset(outlet)]
+        self.log.info("No asset event: nothing new serves")
 
     def _write_events(self, rollout: Rollout, context: Context) -> None:
         from airflow.providers.common.compat.sdk import AssetAlias
