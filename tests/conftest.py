@@ -1,6 +1,6 @@
-"""Fixtures that run Seldon Core on this machine.
+"""Fixtures that run Seldon Core on this machine, or find it elsewhere (see ``tests/clusters``).
 
-``local_api`` is the API server alone, fresh for each test. ``local_seldon`` runs everything with simulated pods,
+``local_api`` is the API server alone, empty for each test. ``local_seldon`` runs everything with simulated pods,
 once for the whole session: use names (or namespaces) of your own in it, see ``fresh_namespace``, and leave
 no faults behind. ``local_seldon_processes`` runs real model servers and needs the MLServer environment.
 """
@@ -14,23 +14,24 @@ import os
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_seldon.local.apiserver import ApiServer
+from airflow_provider_seldon.local.apiserver.listener import Listener
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
+from tests.clusters import clusters
 
 _numbers = itertools.count(1)
 
 
-@pytest.fixture
-def local_api() -> Iterator[ApiServer]:
-    """A bare API server, in a thread of its own: no operator, no pods."""
+@contextmanager
+def in_thread(server: Listener) -> Iterator[Listener]:
+    """Serve in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="local-api", daemon=True)
     thread.start()
-    server = ApiServer()
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(timeout=30)
     yield server
     asyncio.run_coroutine_threadsafe(server.stop(), loop).result(timeout=30)
@@ -39,10 +40,24 @@ def local_api() -> Iterator[ApiServer]:
     loop.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _clusters() -> Iterator[None]:
+    """End what was started for the session."""
+    yield
+    clusters().stop()
+
+
+@pytest.fixture
+def local_api() -> Iterator[Listener]:
+    """A bare API server, in a thread of its own: no operator, no pods."""
+    with in_thread(clusters().api_server()) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def shared_local_seldon() -> Iterator[LocalSeldon]:
     """The session's one Seldon Core with simulated pods; tests use ``local_seldon``."""
-    with LocalSeldon(LocalOptions(kubelet="simulated", pod_startup=(0.02, 0.1))) as local:
+    with clusters().seldon() as local:
         yield local
 
 

@@ -55,6 +55,13 @@ SECRETS = Kind(api_version="v1", plural="secrets", kind="Secret")
 CONFIG_MAPS = Kind(api_version="v1", plural="configmaps", kind="ConfigMap")
 EVENTS = Kind(api_version="v1", plural="events", kind="Event")
 NAMESPACES = Kind(api_version="v1", plural="namespaces", kind="Namespace", namespaced=False)
+NODES = Kind(api_version="v1", plural="nodes", kind="Node", namespaced=False)
+CUSTOM_RESOURCE_DEFINITIONS = Kind(
+    api_version="apiextensions.k8s.io/v1",
+    plural="customresourcedefinitions",
+    kind="CustomResourceDefinition",
+    namespaced=False,
+)
 HORIZONTAL_POD_AUTOSCALERS = Kind(
     api_version="autoscaling/v2", plural="horizontalpodautoscalers", kind="HorizontalPodAutoscaler"
 )
@@ -181,10 +188,11 @@ class ApiClient:
         """One object. :raises ApiError: ``not_found`` when it is absent"""
         return await self._request("GET", kind.path(namespace, name))
 
-    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Manifest:
-        """Create in the namespace that the manifest names."""
+    async def create(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
+        """Create in the namespace that the manifest names; with ``dry_run`` only say whether it would be."""
         namespace = manifest["metadata"].get("namespace")
-        return await self._request("POST", kind.path(namespace), body=manifest)
+        params = {"dryRun": "All"} if dry_run else None
+        return await self._request("POST", kind.path(namespace), params=params, body=manifest)
 
     async def create_subresource(
         self, kind: Kind, namespace: str, name: str, subresource: str, body: Mapping[str, Any]

@@ -28,10 +28,12 @@ import yaml
 from .api import ApiClient
 from .apiserver import ApiServer, RequestLog
 from .apiserver.listener import Listener
+from .apiserver.proxy import ApiProxy
 from .certificates import Certificates, make_certificates
 from .controllers.caches import Caches
 from .controllers.manager import Controllers
 from .faults import Faults
+from .furnishing import Furnishing
 from .gateway import Gateway
 from .kubelet.kubelet import Kubelet
 from .kubelet.log_source import KubeletLogs
@@ -40,6 +42,7 @@ from .kubelet.runtime import Runtime
 from .kubelet.simulated import SimulatedRuntime
 from .lies import Lies
 from .options import LocalOptions
+from .upstream import Upstream
 
 __all__ = ["Lies", "LocalOptions", "LocalSeldon"]
 
@@ -64,13 +67,14 @@ class LocalSeldon:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked: asyncio.Event | None = None
-        self.server: ApiServer
+        self.server: ApiServer | ApiProxy
         self.controllers: Controllers
         self.kubelet: Kubelet
         self.gateway: Gateway
         self._entrance: Listener
         self._api: ApiClient
         self._caches: Caches
+        self._furnishing: Furnishing | None = None
 
     # -- What others need to know ------------------------------------------------------------------------
 
@@ -156,23 +160,32 @@ class LocalSeldon:
         self._loop = asyncio.get_running_loop()
         self._make_folder()
         options = self.options
-        self.server = ApiServer(
-            tokens={options.token: _USER} if options.token else (),
-            admission=options.admission,
-            namespaces=tuple(dict.fromkeys(["default", options.namespace])),
-            tls=self._certificates.server if self._certificates else None,
-        )
+        self.server = self._make_server()
         self._entrance = self.server.second_door()
         try:
             await self.server.start(options.host, options.port)
             await self._entrance.start(options.host)
             self._api = ApiClient(url=self._entrance.url)
+            if options.cluster is not None:
+                self._furnishing = Furnishing(
+                    api=self._api,
+                    host=options.host,
+                    namespace=options.namespace,
+                    capacity=options.capacity,
+                    admission=options.admission,
+                )
+                await self._furnishing.prepare()
             self._caches = caches = Caches(self._api)
             self.kubelet = Kubelet(api=self._api, caches=caches, options=options, runtime=self._runtime())
-            self.server.log_source = KubeletLogs(self.kubelet)
-            self.controllers = Controllers(api=self._api, caches=caches, lies=options.lies)
+            self.controllers = Controllers(
+                api=self._api, caches=caches, lies=options.lies, garbage=self._furnishing is not None
+            )
             self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
+            if self._furnishing is None:
+                self.server.log_source = KubeletLogs(self.kubelet)
+            else:
+                await self._furnishing.add_node(self.kubelet)
             await self.controllers.start()
             await self.gateway.start()
             self._write_kubeconfig()
@@ -182,7 +195,16 @@ class LocalSeldon:
 
     async def stop(self) -> None:
         """Stop everything and remove what was written; processes of pods have ended afterwards."""
-        for part in ("gateway", "controllers", "kubelet", "_caches", "_api", "_entrance", "server"):
+        for part in (
+            "gateway",
+            "controllers",
+            "kubelet",
+            "_furnishing",
+            "_caches",
+            "_api",
+            "_entrance",
+            "server",
+        ):
             running = getattr(self, part, None)
             if running is not None:
                 await (running.close() if part in ("_caches", "_api") else running.stop())
@@ -248,6 +270,15 @@ class LocalSeldon:
 
         self._loop.call_soon_threadsafe(run)
         done.result(timeout=10)
+
+    def _make_server(self) -> ApiServer | ApiProxy:
+        options = self.options
+        tokens = {options.token: _USER} if options.token else {}
+        tls = self._certificates.server if self._certificates else None
+        if options.cluster is not None:
+            return ApiProxy(upstream=Upstream.of_kubeconfig(options.cluster), tokens=tokens, tls=tls)
+        namespaces = tuple(dict.fromkeys(["default", options.namespace]))
+        return ApiServer(tokens=tokens, admission=options.admission, namespaces=namespaces, tls=tls)
 
     def _runtime(self) -> Runtime:
         if self.options.kubelet == "simulated":

@@ -29,6 +29,8 @@ class ObjectStore:
 class LocalOptions:
     """Options of :class:`~airflow_provider_seldon.local.cluster.LocalSeldon`; every time is in seconds.
 
+    :param cluster: kubeconfig of a bare API server (kube-apiserver without controllers) to run everything else
+        against, instead of an API server in this process; clients still come in by a port of this process
     :param port: port of the API server; 0 picks a free one
     :param gateway_port: port of the ingress gateway; 0 picks a free one
     :param host: address that both listen on
@@ -57,6 +59,7 @@ class LocalOptions:
     :param seed: makes the simulated kubelet's randomness repeatable
     """
 
+    cluster: Path | None = None
     port: int = 0
     gateway_port: int = 0
     host: str = "127.0.0.1"

@@ -18,7 +18,8 @@ from airflow_provider_seldon.core.outcome import Outcome
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.feed import Tuning
 from airflow_provider_seldon.kube.waiting import wait
-from airflow_provider_seldon.local.apiserver.server import ApiServer
+from airflow_provider_seldon.local.apiserver.listener import Listener
+from tests.clusters import clusters
 from tests.unit.core.cluster_objects import SPEC, complete_children, sdep
 
 #: Everything a hundred times as fast as in earnest.
@@ -44,7 +45,7 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 class Cluster:
     """The server, and hands to write with."""
 
-    def __init__(self, server: ApiServer, http: aiohttp.ClientSession) -> None:
+    def __init__(self, server: Listener, http: aiohttp.ClientSession) -> None:
         self.server = server
         self.faults = server.faults
         self.requests = server.requests
@@ -74,6 +75,9 @@ class Cluster:
         manifest["metadata"] = {"name": name, "namespace": namespace}
         path = f"/apis/machinelearning.seldon.io/v1/namespaces/{namespace}/seldondeployments"
         if version == 1:
+            if namespace != "default":
+                home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+                await self.send("POST", "/api/v1/namespaces", home, missing_ok=True)
             return await self.send("POST", path, manifest)
         return await self.send("PATCH", f"{path}/{name}", {"spec": manifest["spec"]})
 
@@ -169,7 +173,7 @@ class Cluster:
 @asynccontextmanager
 async def cluster(**options: Any) -> AsyncIterator[Cluster]:
     """A started server."""
-    server = ApiServer(create_namespaces=True, **options)
+    server = await asyncio.to_thread(clusters().api_server, **options)
     await server.start()
     async with aiohttp.ClientSession() as http:
         try:

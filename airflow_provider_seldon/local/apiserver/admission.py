@@ -49,14 +49,16 @@ class AdmissionWebhook:
         if not info.resource.custom or info.subresource:
             return
         if info.webhook == DOWN:
-            raise status.internal_error(
-                f'failed calling webhook "{NAME}": failed to call webhook: Post "{_SERVICE}?timeout=10s": '
-                "dial tcp 10.96.0.17:443: connect: connection refused"
-            )
+            raise unreachable()
         if self.enabled and info.webhook != OFF:
-            self._check(new)
+            self.check(new)
 
-    def _check(self, manifest: Manifest) -> None:
+    def check(self, manifest: Manifest) -> None:
+        """
+        Apply the rules to an object.
+
+        :raises StatusError: 422 with the webhook's sentence.
+        """
         try:
             deployment = SeldonDeployment.from_manifest(manifest)
         except (ValidationError, ValueError):
@@ -70,6 +72,14 @@ class AdmissionWebhook:
             raise status.StatusError(
                 code=422, reason="Invalid", message=message, details=_details(manifest, problems)
             )
+
+
+def unreachable() -> status.StatusError:
+    """Return what the API server says while the webhook does not answer."""
+    return status.internal_error(
+        f'failed calling webhook "{NAME}": failed to call webhook: Post "{_SERVICE}?timeout=10s": '
+        "dial tcp 10.96.0.17:443: connect: connection refused"
+    )
 
 
 def _details(manifest: Manifest, problems: Sequence[Problem]) -> dict[str, Any]:

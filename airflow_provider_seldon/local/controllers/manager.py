@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from airflow_provider_seldon.local.api import (
+    CONFIG_MAPS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     NAMESPACES,
@@ -14,6 +15,7 @@ from airflow_provider_seldon.local.api import (
     PODS,
     REPLICA_SETS,
     SCALED_OBJECTS,
+    SECRETS,
     SELDON_DEPLOYMENTS,
     SERVICES,
     ApiClient,
@@ -22,6 +24,7 @@ from airflow_provider_seldon.local.lies import Lies
 
 from .caches import Caches
 from .deployment import DeploymentController
+from .garbage import GarbageCollector
 from .queue import WorkQueue
 from .recorder import Recorder
 from .replica_set import ReplicaSetController
@@ -29,6 +32,8 @@ from .seldon import SeldonController
 from .seldon_pass import Cluster
 
 _OPTIONAL = (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SCALED_OBJECTS)
+
+_COLLECTED = (SELDON_DEPLOYMENTS, DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES, SECRETS, CONFIG_MAPS)
 
 
 class Controllers:
@@ -38,15 +43,23 @@ class Controllers:
     :param caches: what to read from
     :param lies: what to be slow or wrong about
     :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
+    :param garbage: collect garbage, where the API server does not do it itself
     """
 
     def __init__(
-        self, *, api: ApiClient, caches: Caches, lies: Lies | None = None, seldon_only: bool = False
+        self,
+        *,
+        api: ApiClient,
+        caches: Caches,
+        lies: Lies | None = None,
+        seldon_only: bool = False,
+        garbage: bool = False,
     ) -> None:
         self._api = api
         self._caches = caches
         self._lies = lies or Lies()
         self._seldon_only = seldon_only
+        self._garbage = garbage
         self._tasks: list[asyncio.Task[None]] = []
         self._queues: list[WorkQueue] = []
         self.operator: SeldonController | None = None
@@ -54,13 +67,14 @@ class Controllers:
     async def start(self) -> None:
         """Fill the caches, then work until :meth:`stop`."""
         recorder = self._recorder("seldon-controller-manager")
+        served = frozenset([kind for kind in _OPTIONAL if await self._api.serves(kind)])
         self.operator = SeldonController(
             cluster=Cluster(
                 api=self._api,
                 deployments=await self._caches.of(DEPLOYMENTS),
                 services=await self._caches.of(SERVICES),
                 recorder=recorder,
-                served=frozenset([kind for kind in _OPTIONAL if await self._api.serves(kind)]),
+                served=served,
             ),
             seldon_deployments=await self._caches.of(SELDON_DEPLOYMENTS),
             namespaces=await self._caches.of(NAMESPACES),
@@ -69,6 +83,12 @@ class Controllers:
         self._work(self.operator.queue)
         if not self._seldon_only:
             await self._start_kubernetes()
+        if self._garbage:
+            kinds = [*_COLLECTED, *served]
+            collector = GarbageCollector(
+                api=self._api, caches={kind: await self._caches.of(kind) for kind in kinds}
+            )
+            self._work(collector.queue)
 
     async def _start_kubernetes(self) -> None:
         deployments = DeploymentController(

@@ -91,6 +91,10 @@ class Kubelet:
         """The pod of that name, if it runs here."""
         return self._pods.get(self._by_key.get((namespace, name), ""))
 
+    def manifest(self, namespace: str, name: str) -> Manifest | None:
+        """A pod as the API server last told."""
+        return self._informer.get(namespace, name)
+
     def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
         if new is None:
             if old is not None:

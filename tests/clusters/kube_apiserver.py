@@ -1,6 +1,7 @@
 """A kube-apiserver that nobody here wrote, started from ``KUBEBUILDER_ASSETS`` (the envtest convention).
 
 The directory holds the executables ``etcd`` and ``kube-apiserver``. No controllers run: nothing is collected.
+``SELDON_TEST_CRD`` names a file with another SeldonDeployment definition than the project's own, such as the vendor's.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import requests
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airflow_provider_seldon.local.apiserver import crd
 
-ASSETS = "KUBEBUILDER_ASSETS"
+CRD = "SELDON_TEST_CRD"
 TOKEN = "real-server-token"
 
 
@@ -30,7 +33,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class RealServer:
+class KubeApiserver:
     """etcd and kube-apiserver with the SeldonDeployment definition installed."""
 
     def __init__(self, assets: str) -> None:
@@ -38,6 +41,17 @@ class RealServer:
         self._folder = Path(tempfile.mkdtemp(prefix="real-apiserver-"))
         self._processes: list[subprocess.Popen[bytes]] = []
         self.url = ""
+        self.token = TOKEN
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The way in, for an administrator."""
+        return self._folder / "kubeconfig"
+
+    @property
+    def authority(self) -> Path:
+        """What vouches for the server: its own certificate."""
+        return self._folder / "certificates" / "apiserver.crt"
 
     def start(self) -> None:
         """Start both and wait until the definition is served."""
@@ -68,19 +82,16 @@ class RealServer:
         self.url = f"https://127.0.0.1:{port}"
         self._wait("/readyz")
         definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        self._request("POST", definitions, crd.definition())
+        self._request("POST", definitions, _definition())
         self._wait("/apis/machinelearning.seldon.io/v1/seldondeployments")
+        self._wait("/api/v1/namespaces/default")
+        self._write_kubeconfig()
 
     def stop(self) -> None:
         """Stop both and remove what they wrote."""
         for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # nothing of it is needed any more, and an orderly end takes many seconds
+            process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write_files(self) -> None:
@@ -94,6 +105,18 @@ class RealServer:
         )
         (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
 
+    def _write_kubeconfig(self) -> None:
+        cluster = {"server": self.url, "certificate-authority": str(self.authority)}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "real", "cluster": cluster}],
+            "users": [{"name": "admin", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "real", "context": {"cluster": "real", "user": "admin"}}],
+            "current-context": "real",
+        }
+        self.kubeconfig.write_text(yaml.safe_dump(config))
+
     def _run(self, name: str, *arguments: str) -> None:
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes.append(
@@ -103,20 +126,20 @@ class RealServer:
     def _request(self, method: str, path: str, body: object = None) -> int:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         answer = requests.request(
-            method, self.url + path, json=body, headers=headers, verify=False, timeout=10
+            method, self.url + path, json=body, headers=headers, verify=str(self.authority), timeout=10
         )
         return answer.status_code
 
     def _wait(self, path: str) -> None:
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
-            with suppress(requests.RequestException):
+            with suppress(requests.RequestException, OSError):
                 if self._request("GET", path) == 200:
                     return
             time.sleep(0.2)
         raise TimeoutError(f"{self.url}{path} is not served; see the logs in {self._folder}")
 
 
-def assets() -> str | None:
-    """Return the directory of the executables, when there is one."""
-    return os.environ.get(ASSETS)
+def _definition() -> Any:
+    path = os.environ.get(CRD)
+    return yaml.safe_load(Path(path).read_text()) if path else crd.definition()
