@@ -3,7 +3,11 @@ What can go wrong, by name.
 
 One small tree under :class:`SeldonError`, which is an ``AirflowException``. A class says *what* happened, its
 text says *what to do next*, and ``retryable`` says whether another try of the same task can help, so that a
-retry policy can match on classes instead of on texts.
+retry policy can match on classes instead of on texts; :mod:`airflow_provider_seldon.retries` makes one of it.
+
+Where only the task's own code or input can change the outcome, the class is an ``AirflowFailException`` as well: Airflow
+fails the task at once, whatever its retries, and asks no policy. Where somebody may repair something outside (a right,
+a connection, an object in the way) while the task waits for its next try, the class is not, and the user decides.
 
 No exception text ever carries a credential: request bodies are never quoted, only names.
 """
@@ -23,8 +27,12 @@ class SeldonError(AirflowException):
     retryable: ClassVar[bool] = True
 
 
-class InvalidModelServerError(SeldonError):
-    """The request is wrong; nothing was sent to the cluster. The text names each field and its fix."""
+class InvalidModelServerError(SeldonError, AirflowFailException):
+    """
+    The request is wrong; nothing was sent to the cluster. The text names each field and its fix.
+
+    Not tried again: the same arguments are as wrong the next time.
+    """
 
     retryable = False
 
@@ -159,14 +167,22 @@ class DeletedError(RolloutError):
     """The deployment was deleted while waiting."""
 
 
-class StaleRunError(SeldonError):
-    """A newer DAG run has deployed already; this older run does not roll it back."""
+class StaleRunError(SeldonError, AirflowFailException):
+    """
+    A newer DAG run has deployed already; this older run does not roll it back.
+
+    Not tried again: this run does not become newer.
+    """
 
     retryable = False
 
 
-class DeployDecisionError(SeldonError):
-    """The deploy decision is not one that the operator understands, or it asks the task to fail."""
+class DeployDecisionError(SeldonError, AirflowFailException):
+    """
+    The deploy decision is not one that the operator understands, or it asks the task to fail.
+
+    Not tried again: what decides was made by earlier tasks.
+    """
 
     retryable = False
 

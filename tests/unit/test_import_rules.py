@@ -35,6 +35,7 @@ LAYERS = {
     "local": {"core", "local"},
     "exceptions.py": {"core"},
     "settings.py": set(),
+    "retries.py": {"exceptions"},
     "__init__.py": set(),
     "get_provider_info.py": set(),
 }

@@ -1,0 +1,69 @@
+"""
+A retry policy made of what the exceptions say of themselves, for Airflow 3.3 and later::
+
+    from airflow_provider_seldon.retries import seldon_retry_policy
+
+    with DAG(..., default_args={"retries": 5, "retry_policy": seldon_retry_policy()}):
+        SeldonDeployModelOperator(...)
+
+Without a policy, and before Airflow 3.3, only those errors end the retries that are an ``AirflowFailException``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ExceptionRetryPolicy
+
+
+def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) -> ExceptionRetryPolicy:
+    """
+    Return a policy that fails a task at once where another try cannot help, and is patient where it can.
+
+    An error that is ``retryable`` is retried as the task says, with its ``retries`` and ``retry_delay``; one of somebody
+    else's too. To treat a class differently, put a ``RetryRule`` of your own in front of the policy's ``rules``.
+
+    :param unavailable_delay: how long to wait for an API server that did not answer
+        (:class:`~airflow_provider_seldon.exceptions.ServerUnavailableError`), instead of the task's ``retry_delay``.
+    :raises RuntimeError: this Airflow has no retry policies.
+    """
+    try:
+        from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+    except ImportError:
+        from airflow import __version__
+
+        raise RuntimeError(
+            f"Retry policies exist from Airflow 3.3 on; this is {__version__}. Leave retry_policy out: errors in a "
+            "task's own arguments end its retries all the same."
+        ) from None
+    return ExceptionRetryPolicy(
+        rules=[
+            RetryRule(
+                exception=hopeless_errors(),
+                action=RetryAction.FAIL,
+                reason="another try of the same task cannot help",
+            ),
+            RetryRule(
+                exception=ServerUnavailableError,
+                action=RetryAction.RETRY,
+                retry_delay=unavailable_delay,
+                reason="the API server did not answer",
+            ),
+        ]
+    )
+
+
+def hopeless_errors() -> list[type[BaseException] | str]:
+    """Return the exceptions that no retry of the same task can help, for rules of one's own."""
+    return [error for error in _tree(SeldonError) if not error.retryable]
+
+
+def _tree(error: type[SeldonError]) -> Iterator[type[SeldonError]]:
+    yield error
+    for below in error.__subclasses__():
+        yield from _tree(below)
