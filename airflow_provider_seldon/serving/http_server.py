@@ -11,10 +11,12 @@ It listens only once the model is loaded, so that a TCP probe, and the engine's 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import signal
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -45,6 +47,8 @@ class ModelServer(ThreadingHTTPServer):
 
     def __init__(self, *, model: FunctionModel, host: str = "0.0.0.0", port: int = 9000) -> None:
         self.model = model
+        self.stopping = False
+        self.idle: set[socket.socket] = set()
         super().__init__((host, port), _Handler)
 
     def serve(self) -> None:
@@ -55,12 +59,35 @@ class ModelServer(ThreadingHTTPServer):
         with self:
             self.serve_forever(poll_interval=0.1)
 
+    def server_close(self) -> None:
+        """Stop listening, end the connections that only wait for another request, and finish the others."""
+        self.stopping = True
+        for connection in list(self.idle):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)  # what has arrived already is still answered
+        super().server_close()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: ModelServer
     protocol_version = "HTTP/1.1"
     #: Seconds after which an idle connection is closed.
     timeout = 60
+
+    def handle_one_request(self) -> None:
+        """Wait for a request and answer it; once the server is stopping, no further one on this connection."""
+        # In this order: of two threads that do their two steps each, at least one sees the other's first.
+        self.server.idle.add(self.connection)
+        if self.server.stopping:
+            self.close_connection = True
+        else:
+            super().handle_one_request()
+        self.server.idle.discard(self.connection)
+
+    def parse_request(self) -> bool:
+        """Note that a request has arrived: its connection is not idle."""
+        self.server.idle.discard(self.connection)
+        return super().parse_request()
 
     def do_GET(self) -> None:
         """Health and metadata, and predictions with the message in the query."""

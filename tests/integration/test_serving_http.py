@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -158,6 +159,17 @@ def test_sigterm_ends_it_in_good_order(start: Any) -> None:
         running.request("GET", "/ready")
         running.process.terminate()
         assert running.process.wait(timeout=10) == 0
+
+
+def test_a_connection_that_is_kept_open_does_not_hold_up_the_end(start: Any) -> None:
+    """Seldon's engine keeps its connections; waiting for them cost the pod its whole grace period, and a SIGKILL."""
+    with start() as running:
+        kept = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+        kept.request("GET", "/ready")
+        assert kept.getresponse().read()
+        running.process.terminate()
+        assert running.process.wait(timeout=20) == 0
+        kept.close()
 
 
 def test_it_imports_neither_airflow_nor_pydantic(start: Any) -> None:
