@@ -45,8 +45,16 @@ PUBLIC = (
     "airflow_provider_seldon.local.faults",
     "airflow_provider_seldon.local.lies",
     "airflow_provider_seldon.local.options",
-    "airflow_provider_seldon.operators.*",
-    "airflow_provider_seldon.sensors.*",
+    "airflow_provider_seldon.operators.apply",
+    "airflow_provider_seldon.operators.custom",
+    "airflow_provider_seldon.operators.delete",
+    "airflow_provider_seldon.operators.deploy",
+    "airflow_provider_seldon.operators.predict",
+    "airflow_provider_seldon.operators.rollback",
+    "airflow_provider_seldon.operators.rollout",
+    "airflow_provider_seldon.operators.scale",
+    "airflow_provider_seldon.operators.stage",
+    "airflow_provider_seldon.sensors.deployment",
     "airflow_provider_seldon.serving.function_model",
     "airflow_provider_seldon.serving.runtime",
     "airflow_provider_seldon.serving.wrapper",
@@ -54,13 +62,12 @@ PUBLIC = (
 )
 
 
-def _is_public(file: Path) -> bool:
-    module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-    return file.name != "__init__.py" and any(Path(module).match(pattern) for pattern in PUBLIC)
+def _module(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
 
 
 autoapi_dirs = [str(PACKAGE)]
-autoapi_ignore = [str(file) for file in PACKAGE.rglob("*.py") if not _is_public(file)]
+autoapi_ignore = [str(file) for file in PACKAGE.rglob("*.py") if _module(file) not in PUBLIC]
 autoapi_root = "api"
 autoapi_add_toctree_entry = False
 autoapi_keep_files = False
