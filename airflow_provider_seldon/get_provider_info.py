@@ -81,10 +81,28 @@ def connection_fields() -> dict[str, dict[str, object]]:
 
 
 def field_behaviour() -> dict[str, object]:
-    """Return which standard fields of a connection are hidden, and what the others are called."""
+    """
+    Return which standard fields of a connection are hidden, what the others are called, and an example for each.
+
+    Airflow 3 shows the placeholders of the standard fields only, Airflow 2.11 all of them.
+    """
     return {
         "hidden-fields": ["host", "schema", "port", "extra"],
         "relabeling": {"login": "Ingress login", "password": "Ingress password"},
+        "placeholders": {
+            "login": "user name, where the gateway asks for one",
+            "password": "password of that user",
+            "namespace": "models",
+            "ingress_url": "https://models.example.com",
+            "ingress_token": "token, without the word Bearer",
+            "ingress_verify": "true",
+            "ingress_host_header": "models.example.com",
+            "storage_conn_id": "aws_default",
+            "storage_env_from": "model-store-credentials",
+            "kube_config_path": "/opt/airflow/kubeconfig",
+            "kube_config": '{"apiVersion": "v1", "kind": "Config", ...}',
+            "cluster_context": "production",
+        },
     }
 
 
