@@ -149,3 +149,44 @@ def test_the_rbac_manifests_grant_what_is_needed_and_nothing_else() -> None:
     assert rights_of("with-deployments.yaml") == needed
     assert rights_of("without-deployments.yaml") == {right for right in needed if right[1] != "apps"}
     assert rights_of("storage-secrets.yaml") == set(SECRET_RIGHTS.values())
+
+
+def classes() -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield what is public of operators, sensors, triggers and the hook, read from the sources."""
+    for folder in ("operators", "sensors", "triggers", "hooks"):
+        for file in sorted((ROOT / "airflow_provider_seldon" / folder).glob("*.py")):
+            if folder != "hooks" or file.stem in {"seldon", "connection"}:
+                for node in ast.parse(file.read_text()).body:
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                        yield f"{folder}/{file.stem}", node
+
+
+def arguments(function: ast.FunctionDef) -> list[str]:
+    """Return the names of a function's arguments, ``self``, ``cls`` and what is passed on left out."""
+    given = function.args
+    return [one.arg for one in (*given.args, *given.kwonlyargs) if one.arg not in {"self", "cls"}]
+
+
+def test_every_argument_of_a_constructor_is_in_its_class_docstring() -> None:
+    missing = [
+        f"{where}: {node.name}.{name}"
+        for where, node in classes()
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__"
+        for name in arguments(method)
+        if f":param {name}:" not in (ast.get_docstring(node) or "")
+    ]
+    assert missing == []
+
+
+def test_every_public_module_is_in_the_reference() -> None:
+    conf = ast.parse((DOCS / "conf.py").read_text())
+    public = next(
+        ast.literal_eval(node.value)
+        for node in conf.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PUBLIC"
+    )
+    reference = (DOCS / "reference.md").read_text()
+    listed = [name.replace("/", ".") for name in re.findall(r"^api/(\S+)/index$", reference, re.MULTILINE)]
+    assert sorted(listed) == sorted(public)
+    assert [name for name in public if not (ROOT / name.replace(".", "/")).with_suffix(".py").is_file()] == []
