@@ -45,8 +45,8 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
     :param deferrable: wait in the triggerer instead of on a worker.
     :param start_from_trigger: begin in the triggerer, without a worker at all; needs ``deferrable``.
-    :param poke_interval: seconds between two looks with ``mode="reschedule"``; in the other modes a change is seen at
-        once.
+    :param poke_interval: seconds between two looks with ``mode="reschedule"``, or on a worker for a deployment that is
+        not found yet; else a change is seen at once.
     """
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
