@@ -51,6 +51,7 @@ def hook(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeldonH
     hook = SeldonHook()
     yield hook
     local_seldon.faults.clear()
+    local_seldon.controller_faults.clear()
     for deployment in hook.client.find():
         hook.client.delete(deployment.name, propagation="Background")
         hook.client.wait_until_deleted(deployment.name, timeout=30)

@@ -170,17 +170,27 @@ def test_what_somebody_else_wrote_meanwhile_is_left_alone(hook: SeldonHook, on_f
 
 
 def test_a_rollback_that_does_not_serve_either_is_told(
-    hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
+    hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deploy(model_server={"extra_args": {"annotations": {"local.seldon/behaviour": "slow:0.1"}}})
+    from airflow_provider_seldon.local.faults import Fault
+
+    deploy()
     task = operator(**ARGUMENTS[BROKEN])
-    original = SeldonRolloutOperator.wait_for
+    wait, undo = SeldonRolloutOperator.wait_for, SeldonDeployModelOperator.undo
+
+    def without_an_operator(self: Any, rollout: Any) -> Any:
+        # The rollback is written, but nobody makes its child: else it may serve before the wait has begun.
+        local_seldon.controller_faults.add(
+            Fault(verb="update", resource="deployments", count=None, status=500)
+        )
+        return undo(self, rollout)
 
     def impatient(self: Any, rollout: Any, failure: Any = None) -> Any:
         if failure is not None:
             self.timeout = -1.0
-        return original(self, rollout, failure)
+        return wait(self, rollout, failure)
 
+    monkeypatch.setattr(SeldonDeployModelOperator, "undo", without_an_operator)
     monkeypatch.setattr(SeldonRolloutOperator, "wait_for", impatient)
     with pytest.raises(RolloutFailedError, match="does not serve either") as caught:
         task.execute(context())
