@@ -84,12 +84,15 @@ def field_behaviour() -> dict[str, object]:
     """
     Return which standard fields of a connection are hidden, what the others are called, and an example for each.
 
-    Airflow 3 shows the placeholders of the standard fields only, Airflow 2.11 all of them.
+    Airflow 3 shows the placeholders of the standard fields only, Airflow 2.11 all of them. Nothing reads the port: it
+    is there because the Test button of Airflow 3.3.1 and 3.3.2 refuses a connection without one (apache/airflow
+    #73298).
     """
     return {
-        "hidden-fields": ["host", "schema", "port", "extra"],
-        "relabeling": {"login": "Ingress login", "password": "Ingress password"},
+        "hidden-fields": ["host", "schema", "extra"],
+        "relabeling": {"login": "Ingress login", "password": "Ingress password", "port": "Port (not used)"},
         "placeholders": {
+            "port": "0 lets Airflow 3.3.1 and 3.3.2 test the connection",
             "login": "user name, where the gateway asks for one",
             "password": "password of that user",
             "namespace": "models",

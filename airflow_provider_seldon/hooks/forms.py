@@ -26,4 +26,6 @@ def widgets() -> dict[str, Any]:
 
 def behaviour() -> dict[str, Any]:
     """Return which standard fields are hidden and how the others are labelled."""
-    return {key.replace("-", "_"): value for key, value in field_behaviour().items()}
+    found: dict[str, Any] = {key.replace("-", "_"): value for key, value in field_behaviour().items()}
+    # Only Airflow 3 has a use for the port.
+    return found | {"hidden_fields": [*found["hidden_fields"], "port"]}
