@@ -160,57 +160,6 @@ def asset_uris() -> list[dict[str, object]]:
     ]
 
 
-def configuration() -> dict[str, object]:
-    """Return section ``[seldon]`` of Airflow's configuration; ``settings`` reads it."""
-    return {
-        "seldon": {
-            "description": "What the Seldon Core provider does in the same way for every task.",
-            "options": {
-                "dashboard_url": {
-                    "description": "URL of a page about a deployment, such as one of Grafana: the link *Dashboard* of "
-                    "every task that works on one. The fields ``{namespace}``, ``{name}`` (of the deployment), "
-                    "``{model_name}``, ``{revision}``, ``{dag_id}``, ``{task_id}`` and ``{run_id}`` are filled in, "
-                    "percent-encoded. Empty for no link. In a configuration file, a ``%`` is written ``%%``. Airflow 3 "
-                    "reads it on the workers, Airflow 2 on the webserver.",
-                    "version_added": "0.1.0",
-                    "type": "string",
-                    "example": "https://grafana.example.com/d/seldon?var-namespace={namespace}&var-deployment={name}",
-                    "default": "",
-                },
-                "progress_interval": {
-                    "description": "Seconds after which a task that waits logs its progress again although nothing has "
-                    "changed; at least 1. A change is logged at once.",
-                    "version_added": "0.1.0",
-                    "type": "float",
-                    "example": "300",
-                    "default": "60",
-                },
-                "failure_log_lines": {
-                    "description": "How many lines of a failed container's log a failed task shows, in its own log and "
-                    "in its exception. 0 reads no logs, for models whose logs hold what must not leave the cluster.",
-                    "version_added": "0.1.0",
-                    "type": "integer",
-                    "example": "0",
-                    "default": "15",
-                },
-            },
-        }
-    }
-
-
-def asset_uris() -> list[dict[str, object]]:
-    """Return which functions know about URIs that begin with ``seldon://``."""
-    module = "airflow_provider_seldon.assets"
-    return [
-        {
-            "schemes": ["seldon"],
-            "handler": module + ".sanitize_uri",
-            "factory": module + ".seldon_asset",
-            "to_openlineage_converter": module + ".convert_asset_to_openlineage",
-        }
-    ]
-
-
 def get_provider_info() -> dict[str, object]:
     """Return the provider's metadata in the shape of Airflow's ``provider_info.schema.json``."""
     name = "Seldon Core"
