@@ -16,7 +16,7 @@ import requests
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 AIRFLOW_3_3 = AIRFLOW_3 and tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3)
 #: Seconds that Airflow may need for anything on a busy machine.
-PATIENCE = 150.0
+PATIENCE = 300.0
 
 
 def eventually(what: str, look: Callable[[], Any], *, timeout: float = PATIENCE, every: float = 0.25) -> Any:

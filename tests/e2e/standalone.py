@@ -25,6 +25,13 @@ import psutil
 
 from .rest import AIRFLOW_3, PATIENCE, Rest, eventually
 
+#: What the command ``airflow`` does, after an import of what most tasks need.
+PREPARED_MAIN = """
+import airflow.configuration, airflow_provider_seldon.hooks.seldon
+from airflow.__main__ import main
+main()
+"""
+
 
 class Airflow:
     """
@@ -61,6 +68,7 @@ class Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__FERNET_KEY": secret,
             "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
             # A triggerer that was killed counts as dead after this many seconds; then its triggers move.
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
@@ -85,11 +93,14 @@ class Airflow:
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
             "AIRFLOW__WEBSERVER__SECRET_KEY": secret,
+            # How long starting takes is for the tests to judge: gunicorn gives up never.
+            "AIRFLOW__WEBSERVER__WEB_SERVER_MASTER_TIMEOUT": "0",
+            "AIRFLOW__WEBSERVER__WEB_SERVER_WORKER_TIMEOUT": "0",
         }
 
     def start(self) -> None:
         """Make the database, start every part, and return when all are healthy and have read the DAGs."""
-        self._command("db", "migrate")
+        self._command(*_airflow(), "db", "migrate")
         with closing(sqlite3.connect(self.folder / "airflow.db")) as database:
             # Several processes write; without this, readers and writers lock each other out.
             database.execute("PRAGMA journal_mode=WAL")
@@ -103,7 +114,8 @@ class Airflow:
             # Whoever asks is an administrator, as with the one setting that Airflow 3 has for this.
             (self.folder / "webserver_config.py").write_text("AUTH_ROLE_PUBLIC = 'Admin'\n")
             self._spawn("webserver", "--hostname", "127.0.0.1", "--port", str(self.port), "--workers", "1")
-        self._spawn("scheduler", "--skip-serve-logs")
+        # Tasks are forks of it: what it has imported, each of them has.
+        self._spawn("scheduler", "--skip-serve-logs", command=[sys.executable, "-c", PREPARED_MAIN])
         self.start_triggerer()
         eventually("Airflow is healthy", self.rest.healthy, every=0.5)
 
@@ -126,11 +138,15 @@ class Airflow:
         """Kill the triggerer as the kernel or a failing node would: it can do nothing about it."""
         self._kill("triggerer")
 
-    def dag_test(self, dag_id: str, *, day: int, **conf: Any) -> str:
-        """Run a DAG as its author does: in one process, triggers included; return what that printed."""
-        date = f"2026-01-{day:02d}T00:00:00+00:00"
+    def dag_test(self, dag_id: str, *confs: Mapping[str, Any]) -> str:
+        """Run a DAG as its author does, once for each: in one process, triggers included; return what it printed."""
+        runs = [
+            ["airflow", "dags", "test", dag_id, f"2026-01-{day:02d}T00:00:00+00:00", "-c", json.dumps(conf)]
+            for day, conf in enumerate(confs, start=1)
+        ]
+        script = f"import sys; from airflow.__main__ import main\nfor sys.argv in {runs}: main()"
         environment = self.environment | {"AIRFLOW_HOME": str(self._inline)}
-        return self._command("dags", "test", dag_id, date, "-c", json.dumps(conf), environment=environment)
+        return self._command(sys.executable, "-c", script, environment=environment)
 
     def output(self) -> str:
         """Return the end of what each part has written."""
@@ -144,7 +160,7 @@ class Airflow:
 
     def _command(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(
-            [*_airflow(), *arguments],
+            arguments,
             env=environment or self.environment,
             cwd=self.folder,
             capture_output=True,
@@ -155,10 +171,10 @@ class Airflow:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def _spawn(self, name: str, *arguments: str) -> None:
+    def _spawn(self, name: str, *arguments: str, command: Collection[str] = ()) -> None:
         with (self.folder / f"{name}.out").open("ab") as output:
             self._processes[name] = subprocess.Popen(
-                [*_airflow(), name, *arguments],
+                [*(command or _airflow()), name, *arguments],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
