@@ -27,6 +27,7 @@ html_show_sphinx = False
 
 #: The public modules: what a DAG, a plugin or a test may import. Everything else may change at any time.
 PUBLIC = (
+    "airflow_provider_seldon.assets",
     "airflow_provider_seldon.decisions",
     "airflow_provider_seldon.exceptions",
     "airflow_provider_seldon.core.decision",
@@ -41,6 +42,7 @@ PUBLIC = (
     "airflow_provider_seldon.hooks.seldon",
     "airflow_provider_seldon.hooks.staging",
     "airflow_provider_seldon.kube.client",
+    "airflow_provider_seldon.links.deployment",
     "airflow_provider_seldon.local.cluster",
     "airflow_provider_seldon.local.faults",
     "airflow_provider_seldon.local.lies",
@@ -54,6 +56,7 @@ PUBLIC = (
     "airflow_provider_seldon.operators.rollout",
     "airflow_provider_seldon.operators.scale",
     "airflow_provider_seldon.operators.stage",
+    "airflow_provider_seldon.retries",
     "airflow_provider_seldon.sensors.deployment",
     "airflow_provider_seldon.serving.function_model",
     "airflow_provider_seldon.serving.runtime",

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_seldon.core.failure import FailurePolicy
 from airflow_provider_seldon.exceptions import SeldonError
+from airflow_provider_seldon.get_provider_info import configuration, connection_fields
 from airflow_provider_seldon.hooks.rights import RIGHTS, SECRET_RIGHTS
 
 ROOT = Path(__file__).parents[2]
@@ -190,3 +191,20 @@ def test_every_public_module_is_in_the_reference() -> None:
     listed = [name.replace("/", ".") for name in re.findall(r"^api/(\S+)/index$", reference, re.MULTILINE)]
     assert sorted(listed) == sorted(public)
     assert [name for name in public if not (ROOT / name.replace(".", "/")).with_suffix(".py").is_file()] == []
+
+
+def first_cells(page: str) -> set[str]:
+    """Return what the rows of a page's tables are about, where that is code: without its backticks."""
+    cells = (row[0] for row in rows((DOCS / page).read_text()))
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_every_field_of_the_connection_and_every_option_is_documented() -> None:
+    (section,) = configuration().values()
+    options: dict[str, dict[str, str]] = section["options"]  # type: ignore[index]
+    assert first_cells("connection.md") == set(connection_fields())
+    assert first_cells("configuration.md") == set(options)
+    told = {row[0].strip("`"): row[1] for row in rows((DOCS / "configuration.md").read_text())}
+    assert {name: told[name] for name in options if options[name]["default"]} == {
+        name: option["default"] for name, option in options.items() if option["default"]
+    }
