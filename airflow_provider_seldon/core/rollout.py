@@ -56,6 +56,8 @@ class Plan:
     :param superseded: names of deployments to delete once ``deployment`` has been seen serving; not before.
     :param reason: a sentence for the log.
     :param resource_version: apply only if the stored object is still at this version; None for a new one.
+    :param as_stored: ``deployment`` is what is stored, but for its number of pods, so applying it takes nothing back
+        that other field managers have set.
     """
 
     action: Action
@@ -63,6 +65,7 @@ class Plan:
     superseded: tuple[str, ...] = ()
     reason: str = ""
     resource_version: str | None = None
+    as_stored: bool = False
 
 
 def plan(
@@ -219,6 +222,7 @@ def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -
         deployment=restored or _awake(newest),
         reason=f"the decision is not to deploy; {newest.name} {what}, so it is started again {how}",
         resource_version=_resource_version(newest),
+        as_stored=restored is None,
     )
 
 
@@ -240,15 +244,16 @@ def _awake(deployment: SeldonDeployment) -> SeldonDeployment:
     manifest.pop("status", None)
     configured = json_object(deployment.annotations.get(ids.ANNOTATION_CONFIG)).get("replicas")
     spec = manifest.get("spec") or {}
-    _wake(spec, configured)
+    # Not left out: what another manager has set, as ``kubectl scale`` does, stays where an apply does not mention it.
+    _wake(spec, configured or 1)
     for predictor in items_at(spec, "predictors"):
         _wake(predictor, configured)
         for component in items_at(predictor, "componentSpecs"):
             _wake(component, None)
     metadata = manifest.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
-    # Those two are written beside the spec, not with it.
-    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY)
+    # These are written beside the spec, not with it.
+    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY, ids.ANNOTATION_SECRETS)
     annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
     manifest["metadata"] = kept | {"annotations": annotations}
     annotations[ids.ANNOTATION_REVISION] = ids.deployment_revision(manifest)

@@ -7,9 +7,9 @@ Killed between any two of these and started again, the same task finds what it l
 function of DAG, task and model; the Secret's name one of its content) and comes to the same single deployment.
 
 Requests, besides the wait: one LIST per 500 equivalents, and where the user gave a name that none of them bears,
-one GET; then nothing where nothing changes, else one PATCH. A storage Secret that has to be made takes one POST more.
-When it serves, one GET and one PATCH record the proof, and one DELETE goes to each superseded deployment; a Secret
-that it has ceased to use takes two GETs and a DELETE.
+one GET; then nothing where nothing changes, else one PATCH. A storage Secret that has to be made takes one POST more,
+and for a deployment that is there already one PATCH before that (``secret_use``). What follows when it serves is in
+``completion``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.fence import OrderToken, overtaken_by
-from airflow_provider_seldon.core.history import ProvenVersion, annotations_after, secret_in_use
+from airflow_provider_seldon.core.history import ProvenVersion, secret_in_use
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.metrics import RecordedMetrics
 from airflow_provider_seldon.core.model_server import ModelServer
@@ -52,28 +52,23 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.adoption import tell_adoption
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
-from airflow_provider_seldon.hooks.rollout import Rollout
-from airflow_provider_seldon.hooks.storage import (
-    StorageSecret,
-    former_secrets,
-    release_unused,
-    storage_secret_for,
-)
+from airflow_provider_seldon.hooks.ownership import owners_of
+from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
+from airflow_provider_seldon.hooks.secret_use import former_secrets, note
+from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 log = logging.getLogger(__name__)
 
-#: How often a deploy looks again when somebody else changed the deployment between its read and its write.
-CONFLICT_ATTEMPTS = 5
 #: Seconds to wait for the end of a deployment that is being deleted and has the name that is asked for.
 DELETION_TIMEOUT = 300.0
 
 
 class Deployer:
     """
-    Deploys, completes and deletes through a hook.
+    Deploys and deletes through a hook.
 
     :param hook: the connection; its client's namespace applies.
     """
@@ -118,8 +113,8 @@ class Deployer:
             )
             if fence and replace and decided.action.writes and decided.action is not Action.RESTART:
                 self._fence(order, existing)
-            self._tell(decided, decision)
             before = next((one for one in existing if one.name == decided.deployment.name), None)
+            self._tell(decided, decision, before)
             action = reported_action(decided, before, run_id=identity.run_id, retry=retry)
             if not decided.action.writes:
                 return self._rollout(decided, decided.deployment, existing, action, decision)
@@ -129,7 +124,7 @@ class Deployer:
                     before=before,
                     secret=None if decided.action is Action.RESTART else secret,
                     resource_version=decided.resource_version,
-                    force=force_conflicts or adopt,
+                    force=force_conflicts or adopt or decided.as_stored,
                 )
             except ConflictError as error:
                 if error.managers:
@@ -139,19 +134,6 @@ class Deployer:
                 continue
             return self._rollout(decided, stored, existing, action, decision)
         raise conflict
-
-    def complete(self, rollout: Rollout) -> list[str]:
-        """See :meth:`SeldonHook.complete`."""
-        if rollout.in_flight and rollout.last_available:
-            self._record_proof(rollout)
-        for secret in release_unused(self._client, rollout.name, rollout.former_secrets):
-            log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)
-        deleted = []
-        for name, uid in rollout.superseded.items():
-            if self._delete_superseded(name, uid):
-                log.info("Deleted %s/%s, superseded by %s", self._client.namespace, name, rollout.name)
-                deleted.append(name)
-        return deleted
 
     def delete(self, name: str, *, wait: bool, timeout: float, managed_only: bool) -> bool:
         """See :meth:`SeldonHook.delete_model_server`."""
@@ -211,15 +193,23 @@ class Deployer:
             self._hook.require_managed(bearer)
         return [bearer, *existing]
 
-    def _tell(self, decided: Plan, decision: Decision) -> None:
-        namespace, name = self._client.namespace, decided.deployment.name
+    def _tell(self, decided: Plan, decision: Decision, before: SeldonDeployment | None) -> None:
+        where = f"{self._client.namespace}/{decided.deployment.name}"
         log.info("Decision: %s", decision)
-        log.info("%s %s/%s: %s", decided.action, namespace, name, decided.reason)
         if decided.action in {Action.SKIP, Action.REFUSE}:
             raise TurnedDownError(
                 f"{decision.reason[:1].upper()}{decision.reason[1:]}. {decided.reason[:1].upper()}"
                 f"{decided.reason[1:]}.",
                 skip=decided.action is Action.SKIP,
+            )
+        what = f"is to be {decided.action}" if decided.action.writes else "stays as it is"
+        log.info("%s %s: %s", where, what, decided.reason)
+        others = [owner for owner in owners_of(before) if owner != ids.MANAGER] if before else []
+        if decided.as_stored and others:
+            log.warning(
+                "%s was changed by %s too. It is started with those changes; the next deploy replaces them.",
+                where,
+                ", ".join(others),
             )
 
     def _fence(self, order: OrderToken | None, existing: list[SeldonDeployment]) -> None:
@@ -249,6 +239,8 @@ class Deployer:
         if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
             secret = None
         if secret and before is not None:
+            if secret.managed:
+                resource_version = note(self._client, secret.name, before, resource_version)
             secret.ensure(self._client, before)
         stored = self._client.apply(wanted, resource_version=resource_version, force=force)
         if secret and before is None:
@@ -280,41 +272,6 @@ class Deployer:
             in_flight=decided.action.writes,
             former_secrets=former_secrets(known.get(stored.name), stored),
         )
-
-    def _record_proof(self, rollout: Rollout) -> None:
-        """Record the proof, unless another deploy has written to the deployment meanwhile."""
-        proven = ProvenVersion.from_json(rollout.last_available)
-        for _ in range(CONFLICT_ATTEMPTS):
-            try:
-                current = self._client.get(rollout.name)
-                if current.annotations.get(ids.ANNOTATION_REVISION) != proven.revision:
-                    log.info("%s was deployed again meanwhile; its proof is not recorded", rollout.name)
-                    return
-                record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
-                if all(current.annotations.get(key) == value for key, value in record.items()):
-                    return
-                # Not the resource version: the operator writes the status just now, and what was seen stays true.
-                self._client.annotate(rollout.name, record, uid=current.uid)
-                return
-            except ConflictError as error:
-                log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
-            except DeploymentNotFoundError as error:
-                log.info("The proof of %s is not recorded: %s", rollout.name, error)
-                return
-        log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
-
-    def _delete_superseded(self, name: str, uid: str) -> bool:
-        for _ in range(CONFLICT_ATTEMPTS):
-            try:
-                return self._client.delete(name, uid=uid)
-            except ConflictError:
-                try:
-                    if self._client.get(name).uid != uid:
-                        break
-                except DeploymentNotFoundError:
-                    return False
-        log.info("%s/%s is another object by now; left as it is", self._client.namespace, name)
-        return False
 
 
 def _decide(deploy: Any, evidence: Evidence) -> Decision:

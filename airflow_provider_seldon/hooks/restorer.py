@@ -3,7 +3,7 @@ Writing to a deployment that is there already: putting an earlier version back, 
 
 Every write here is made on what was just read (its resource version is the precondition), so nothing that another
 writer did in between is lost. What was written is waited for by the caller, and recorded as seen serving by
-``Deployer.complete``, like a deploy.
+``Completion``, like a deploy.
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ from airflow_provider_seldon.exceptions import (
     DeploymentNotFoundError,
     InvalidModelServerError,
 )
-from airflow_provider_seldon.hooks.deployer import CONFLICT_ATTEMPTS
-from airflow_provider_seldon.hooks.rollout import Rollout
-from airflow_provider_seldon.hooks.storage import former_secrets, usable_secret
+from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
+from airflow_provider_seldon.hooks.secret_use import former_secrets, usable_secret
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook

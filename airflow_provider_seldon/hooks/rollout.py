@@ -12,6 +12,9 @@ from airflow_provider_seldon.core.info import ModelServerInfo
 from airflow_provider_seldon.core.objects import number_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
+#: How often it is looked again when somebody else changed a deployment between a read and a write.
+CONFLICT_ATTEMPTS = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:

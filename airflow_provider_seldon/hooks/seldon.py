@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core.endpoint import parse_response, request_body
 from airflow_provider_seldon.core.info import ModelServerInfo
 from airflow_provider_seldon.hooks import forms
+from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
@@ -138,7 +139,7 @@ class SeldonHook(SeldonConnectionHook):
 
         :returns: names of the deleted deployments.
         """
-        return Deployer(hook=self).complete(rollout)
+        return Completion(hook=self).complete(rollout)
 
     def wait_for(
         self,

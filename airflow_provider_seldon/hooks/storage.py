@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.history import ProvenVersion
-from airflow_provider_seldon.core.predictor import Explainer
 from airflow_provider_seldon.core.remote import FILES
 from airflow_provider_seldon.core.resource import API_VERSION, KIND
 from airflow_provider_seldon.core.storage import (
@@ -22,11 +20,10 @@ from airflow_provider_seldon.core.storage import (
     scheme_of,
     secret_name,
 )
-from airflow_provider_seldon.exceptions import DeploymentNotFoundError
 from airflow_provider_seldon.hooks.mask import mask_values
+from airflow_provider_seldon.hooks.secret_use import storage_secrets_of
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.graph import PredictiveUnit
     from airflow_provider_seldon.core.model_server import ModelServer
     from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -69,61 +66,6 @@ class StorageSecret:
                 kind=KIND,
                 known=before is not None and self.name in storage_secrets_of(before),
             )
-
-
-def storage_secrets_of(deployment: SeldonDeployment) -> frozenset[str]:
-    """Return the names of the Secrets that a deployment uses, and that its last proven version would use."""
-    proven = ProvenVersion.last_of(deployment)
-    named = [holder.env_secret_ref_name for holder in _holders(deployment)]
-    named.append(proven.secret_name if proven else None)
-    return frozenset(name for name in named if name)
-
-
-def former_secrets(before: SeldonDeployment | None, stored: SeldonDeployment) -> tuple[str, ...]:
-    """Return the names of the Secrets that a deployment used before a write, and that the written spec does not."""
-    if before is None or before.uid != stored.uid:
-        return ()
-    named = {holder.env_secret_ref_name for holder in _holders(stored)}
-    return tuple(sorted(storage_secrets_of(before) - named))
-
-
-def usable_secret(client: SeldonClient, recorded: str, present: str | None) -> str:
-    """
-    Return the Secret for going back to a version: the recorded one, or the present one where that is gone.
-
-    After a rotation the Secret of an older version has been given up, and its credentials are probably void.
-    """
-    if not present or recorded in ("", present) or client.secrets.exists(recorded):
-        return recorded
-    return present
-
-
-def release_unused(client: SeldonClient, name: str, candidates: Collection[str]) -> list[str]:
-    """
-    Give up the Secrets that a deployment does not use any more. Call it once its new version serves.
-
-    Only then, because until then the old version, or a rollback to it, still reads the old Secret.
-
-    :param name: of the deployment; what it uses now is looked up, if there is any candidate.
-    :param candidates: names of Secrets that it used before.
-    :returns: names of the Secrets that were deleted; one with other users stays.
-    """
-    if not candidates:
-        return []
-    try:
-        deployment = client.get(name)
-    except DeploymentNotFoundError:
-        return []  # collected by the cluster, with their owner
-    unused = sorted(set(candidates) - storage_secrets_of(deployment))
-    return [secret for secret in unused if client.secrets.release(secret, uid=deployment.uid)]
-
-
-def _holders(deployment: SeldonDeployment) -> Iterator[PredictiveUnit | Explainer]:
-    """Yield what can name a storage Secret: graph nodes and explainers."""
-    for predictor in deployment.predictors:
-        yield from predictor.nodes
-        if isinstance(predictor.explainer, Explainer):
-            yield predictor.explainer
 
 
 def storage_secret_for(

@@ -102,7 +102,12 @@ class SeldonClient:
         return SeldonDeployment.from_manifest(answer)
 
     def annotate(
-        self, name: str, annotations: Mapping[str, str | None], *, uid: str | None = None
+        self,
+        name: str,
+        annotations: Mapping[str, str | None],
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
     ) -> SeldonDeployment:
         """
         Set annotations (None removes one) without touching anything else.
@@ -110,12 +115,15 @@ class SeldonClient:
         Metadata is not part of an object's generation, so this starts no rollout.
 
         :param uid: refuse if the object of that name is another one by now.
-        :raises ConflictError: the uid differs.
+        :param resource_version: refuse if the object has changed since.
+        :raises ConflictError: the uid differs, or the resource version has moved on.
         :raises DeploymentNotFoundError: there is no such deployment.
         """
         metadata: dict[str, Any] = {"annotations": dict(annotations)}
         if uid:
             metadata["uid"] = uid
+        if resource_version:
+            metadata["resourceVersion"] = resource_version
         try:
             answer = self._transport.request(
                 "PATCH",

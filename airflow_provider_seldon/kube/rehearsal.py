@@ -54,6 +54,11 @@ class RehearsingClient(SeldonClient):
         self._changes[deployment.name] = (before, after)
         return after
 
+    def annotate(self, name: str, annotations: Mapping[str, str | None], **options: Any) -> SeldonDeployment:
+        """Let the server check it, and return what is stored: an apply that follows is made on that."""
+        super().annotate(name, annotations, **options)
+        return self.get(name)
+
     def delete(self, name: str, **options: Any) -> bool:
         """Let the server check a deletion; see ``SeldonClient.delete``."""
         before = self._present(name)

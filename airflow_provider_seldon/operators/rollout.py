@@ -134,7 +134,11 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         self.note(rollout)
         info = rollout.info
         self.log.info(
-            "%s %s/%s: %s", info.action, info.namespace, info.name, info.prediction_url or info.state
+            "%s/%s, %s by this run: %s",
+            info.namespace,
+            info.name,
+            info.action,
+            info.prediction_url or info.state,
         )
         return info.to_dict()
 

@@ -1,5 +1,5 @@
 """
-The cases of ``test_crash_safety``: what is on the cluster, which task meets with an accident, and what is to be in the end.
+The cases of ``test_crash_safety``: what is on the cluster, which task meets with an accident, what is to be in the end.
 
 Every case has a namespace of its own. What happens to which request is a ``Strike``; that the k-th request is meant, or
 a kind of request of the wait, is up to the strike.

@@ -12,18 +12,23 @@ from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, XComA
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.metrics import RecordedMetrics
+from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.decisions import AllOf, AnyOf, BeatsServing, Decision, Evidence, MetricThreshold
 from airflow_provider_seldon.exceptions import (
+    ConflictError,
     DeployDecisionError,
     InvalidModelServerError,
     RolloutFailedError,
     TurnedDownError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.transport import MERGE
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
 from .conftest import context
 from .test_deploy_operator import behaving, deploy, operator, requests_of_ours
+from .test_seed_defects import operator_paused, set_status
 
 BEATS = BeatsServing("auc", minimum_gain=0.01)
 
@@ -92,6 +97,38 @@ def test_a_negative_decision_can_keep_things_exactly_as_they_are(
     assert deploy(model_uri="s3://x/2", deploy_decision=False, on_negative="keep")["action"] == "kept"
     assert requests_of_ours(local_seldon) == ["list seldondeployments"]
     assert hook.client.get(first["name"]).to_manifest()["spec"] == before
+
+
+def test_what_somebody_has_stopped_by_hand_is_started_again(hook: SeldonHook) -> None:
+    name = deploy()["name"]
+    path = f"/apis/machinelearning.seldon.io/v1/namespaces/{hook.namespace}/seldondeployments/{name}/scale"
+    hook.client._transport.request(
+        "PATCH", path, query={"fieldManager": "kubectl"}, body={"spec": {"replicas": 0}}, content_type=MERGE
+    )
+    again = deploy(model_uri="s3://models/iris/worse", deploy_decision=False)
+    assert (again["action"], again["state"], again["model_uri"]) == (
+        "restarted",
+        "Available",
+        "s3://models/iris/1",
+    )
+    assert [child["status"]["availableReplicas"] for child in hook.client.children(name)] == [1]
+
+
+def test_what_somebody_is_repairing_by_hand_is_not_taken_back_unless_told_so(
+    hook: SeldonHook, local_seldon: Any
+) -> None:
+    deploy()
+    name = deploy(model_uri="s3://models/iris/2", wait_for_available=False)["name"]
+    by_hand = hook.client.get(name).to_manifest()
+    by_hand["spec"]["predictors"][0]["graph"]["modelUri"] = "s3://models/iris/by-hand"
+    client = SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="kubectl-edit")
+    with operator_paused(local_seldon):
+        client.apply(SeldonDeployment.from_manifest(by_hand), force=True)
+        set_status(hook, name, {"state": "Failed", "description": "broken"})
+        with pytest.raises(ConflictError, match="kubectl-edit"):
+            deploy(deploy_decision=False, wait_for_available=False)
+        again = deploy(deploy_decision=False, wait_for_available=False, force_conflicts=True)
+        assert (again["action"], again["model_uri"]) == ("restarted", "s3://models/iris/1")
 
 
 def test_a_negative_decision_can_skip_or_fail_the_task(hook: SeldonHook) -> None:

@@ -79,6 +79,8 @@ def test_a_storage_secret_takes_one_request_when_it_is_made_and_none_afterwards(
     again = deploy(model_uri="s3://models/iris/2")
     assert sent(local_seldon) == [
         "list seldondeployments",
+        # The new one is noted first, so that it is found should it never come to be used.
+        "patch seldondeployments",
         "create secrets",
         "apply seldondeployments",
         *PROOF,

@@ -249,7 +249,7 @@ def test_a_restart_keeps_what_somebody_has_changed_by_hand(hook: SeldonHook) -> 
     by_hand["spec"]["predictors"][0]["graph"]["modelUri"] = "s3://models/iris/by-hand"
     client = SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="kubectl-edit")
     client.apply(SeldonDeployment.from_manifest(by_hand), force=True)
-    again = deploy(model_uri="s3://models/iris/worse", deploy_decision=False, force_conflicts=True)
+    again = deploy(model_uri="s3://models/iris/worse", deploy_decision=False)
     assert (again["action"], again["state"]) == ("restarted", "Available")
     graph = hook.client.get(name).to_manifest()["spec"]["predictors"][0]["graph"]
     assert graph["modelUri"] == "s3://models/iris/by-hand"

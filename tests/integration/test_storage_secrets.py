@@ -15,6 +15,7 @@ from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     NotManagedError,
+    RejectedError,
     RolloutFailedError,
     SeldonError,
 )
@@ -111,6 +112,23 @@ def test_a_rotated_credential_rolls_the_pods_and_the_old_secret_goes(hook: Seldo
     assert second["revision"] != first["revision"]
     assert used(hook, first["name"]) != old
     assert keys(hook) == [NEW]
+
+
+@pytest.mark.parametrize(("key", "action"), [(OLD, "unchanged"), ("Third-S3cret", "updated")])
+def test_a_secret_that_no_version_came_to_use_is_given_up_by_the_next_deploy(
+    hook: SeldonHook, rotate: Any, local_seldon: Any, key: str, action: str
+) -> None:
+    """A task that ends for good between making the Secret and naming it."""
+    name = deploy()["name"]
+    rotate(NEW)
+    local_seldon.faults.add(Fault(verb="apply", resource="seldondeployments", status=422))
+    with pytest.raises(RejectedError):
+        deploy(model_uri="s3://models/iris/2")
+    assert keys(hook) == sorted([OLD, NEW])
+    rotate(key)
+    assert deploy()["action"] == action
+    assert keys(hook) == [key]
+    assert NEW not in str(hook.client.get(name).to_manifest())
 
 
 def test_the_old_secret_stays_as_long_as_the_old_version_serves(hook: SeldonHook, rotate: Any) -> None:

@@ -1,0 +1,82 @@
+"""
+Completing a rollout that serves: its proof is recorded, and what it supersedes is given up; in this order.
+
+Requests: one GET and one PATCH record the proof, and one DELETE goes to each superseded deployment; a Secret that the
+deployment has ceased to use takes two GETs and a DELETE. All of it may be done again after it was interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.history import ProvenVersion, annotations_after
+from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
+from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.hooks.secret_use import release_unused
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+
+class Completion:
+    """
+    Completes rollouts through a hook.
+
+    :param hook: the connection; its client's namespace applies.
+    """
+
+    def __init__(self, *, hook: SeldonHook) -> None:
+        self._client = hook.client
+
+    def complete(self, rollout: Rollout) -> list[str]:
+        """See :meth:`SeldonHook.complete`."""
+        if rollout.in_flight and rollout.last_available:
+            self._record_proof(rollout)
+        for secret in release_unused(self._client, rollout.name, rollout.former_secrets):
+            log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)
+        deleted = []
+        for name, uid in rollout.superseded.items():
+            if self._delete_superseded(name, uid):
+                log.info("Deleted %s/%s, superseded by %s", self._client.namespace, name, rollout.name)
+                deleted.append(name)
+        return deleted
+
+    def _record_proof(self, rollout: Rollout) -> None:
+        """Record the proof, unless another deploy has written to the deployment meanwhile."""
+        proven = ProvenVersion.from_json(rollout.last_available)
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                current = self._client.get(rollout.name)
+                if current.annotations.get(ids.ANNOTATION_REVISION) != proven.revision:
+                    log.info("%s was deployed again meanwhile; its proof is not recorded", rollout.name)
+                    return
+                record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
+                if all(current.annotations.get(key) == value for key, value in record.items()):
+                    return
+                # Not the resource version: the operator writes the status just now, and what was seen stays true.
+                self._client.annotate(rollout.name, record, uid=current.uid)
+                return
+            except ConflictError as error:
+                log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
+            except DeploymentNotFoundError as error:
+                log.info("The proof of %s is not recorded: %s", rollout.name, error)
+                return
+        log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
+
+    def _delete_superseded(self, name: str, uid: str) -> bool:
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                return self._client.delete(name, uid=uid)
+            except ConflictError:
+                try:
+                    if self._client.get(name).uid != uid:
+                        break
+                except DeploymentNotFoundError:
+                    return False
+        log.info("%s/%s is another object by now; left as it is", self._client.namespace, name)
+        return False
