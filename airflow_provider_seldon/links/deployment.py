@@ -39,11 +39,9 @@ class _Announced(dict[str, str]):
         self._ti_key = ti_key
 
     def __missing__(self, key: str) -> str:
-        self[key] = self._remembered(key) or self._pushed(key) or self._argument(key)
+        info = getattr(self._operator, "announced", None)
+        self[key] = self._pushed(key) or self._argument(key) if info is None else str(getattr(info, key))
         return self[key]
-
-    def _remembered(self, key: str) -> str:
-        return str(getattr(getattr(self._operator, "announced", None), key, None) or "")
 
     def _pushed(self, key: str) -> str:
         from airflow.providers.common.compat.sdk import XCom
