@@ -1,0 +1,148 @@
+"""Watching the health of a deployment in the triggerer, without end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_seldon.core.health import Change, Health, HealthMonitor
+from airflow_provider_seldon.hooks.awaiting import FIND_INTERVAL, hook_for_triggerer
+from airflow_provider_seldon.kube.shared_watch import Subscription, subscribe
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
+
+#: Seconds between two attempts when the namespace cannot be watched.
+RETRY = 60.0
+#: Seconds after which a deployment is looked at again although nothing has changed.
+IDLE = 600.0
+#: Seconds between two looks at the pods of a deployment that lacks some.
+PODS_INTERVAL = 10.0
+
+
+async def health_events(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[dict[str, Any]]:
+    """
+    Yield the payload of each event of a trigger.
+
+    Never ends by itself: Airflow starts a trigger that has ended again at once, so what keeps the namespace from being
+    watched (no connection, no right) is logged, and tried again after a minute.
+    """
+    while True:
+        try:
+            async with aclosing(_watch(trigger)) as events:
+                async for event in events:
+                    yield event
+        except AirflowException as error:
+            trigger.log.warning("The deployment cannot be watched; trying again in %.0f s: %s", RETRY, error)
+            await asyncio.sleep(RETRY)
+
+
+async def _watch(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[dict[str, Any]]:
+    """Yield payloads until the deployment that was selected is gone, so that its successor can be looked for."""
+    hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
+    access = await asyncio.to_thread(lambda: hook.access)
+    namespace = trigger.namespace
+    if not namespace:
+        namespace = await asyncio.to_thread(lambda: hook.namespace)
+    name = trigger.name or await _find(hook, trigger)
+    memory = _Memory(trigger, f"seldon-health/{namespace}/{name}")
+    monitor = HealthMonitor(grace=trigger.grace, known=await memory.recall())
+    async with subscribe(access, namespace, name) as subscription:
+        look = _Look(monitor, subscription)
+        while True:
+            change = await look()
+            if change and change.event in trigger.events:
+                moment = datetime.now(UTC).isoformat(timespec="seconds")
+                yield {**change.to_json(), "namespace": namespace, "name": name, "time": moment}
+            if change:
+                # Afterwards: an event may come twice where the triggerer dies just now, but is not lost.
+                await memory.note(change.event)
+            if look.gone and not trigger.name:
+                return
+            await subscription.changed(look.pause)
+
+
+class _Look:
+    """Shows a monitor what there is, with pods where that helps."""
+
+    def __init__(self, monitor: HealthMonitor, subscription: Subscription) -> None:
+        self.gone = False
+        self._monitor = monitor
+        self._subscription = subscription
+        self._pods_due = 0.0
+
+    async def __call__(self) -> Change | None:
+        seen = self._subscription.snapshot()
+        if seen is None:
+            return None
+        self.gone = seen.deployment is None
+        change = self._monitor.observe(seen.deployment, seen.children, now=time.time())
+        if change or not self._monitor.wants_pods or time.monotonic() < self._pods_due:
+            return change
+        pods = await self._subscription.pods(seen.children or [])
+        self._pods_due = time.monotonic() + PODS_INTERVAL
+        seen = self._subscription.snapshot() or seen
+        return self._monitor.observe(seen.deployment, seen.children, pods, now=time.time())
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look is due, if nothing happens."""
+        pauses = [IDLE]
+        if self._monitor.due is not None:
+            pauses.append(self._monitor.due - time.time())
+        if self._monitor.wants_pods:
+            pauses.append(self._pods_due - time.monotonic())
+        return max(0.05, min(pauses))
+
+
+class _Memory:
+    """
+    What was told last, kept with the watched asset so that a restart of the triggerer repeats nothing.
+
+    Airflow has such a store from 3.3 on. Without it, or where it does not answer, there is no memory.
+    """
+
+    def __init__(self, trigger: SeldonDeploymentEventTrigger, key: str) -> None:
+        self._store = getattr(trigger, "asset_state_store", None)
+        self._key = key
+        self._log = trigger.log
+
+    async def recall(self) -> Health | None:
+        """Return the health that was told last."""
+        if self._store is None:
+            return None
+        try:
+            return Health(str(await self._store.aget(self._key)))
+        except Exception as error:
+            self._log.debug("Nothing is known of what was told before: %r", error)
+            return None
+
+    async def note(self, health: Health) -> None:
+        """Keep the health that was told."""
+        if self._store is None:
+            return
+        try:
+            await self._store.aset(self._key, str(health))
+        except Exception as error:
+            self._log.warning("A restart of the triggerer may repeat this event: %r", error)
+
+
+async def _find(hook: SeldonHook, trigger: SeldonDeploymentEventTrigger) -> str:
+    """Return the name of the newest deployment that matches, as soon as there is one."""
+    selectors: dict[str, Any] = {
+        "model_name": trigger.model_name,
+        "dag_id": trigger.dag_id_of_deployer,
+        "task_id": trigger.task_id_of_deployer,
+    }
+    while True:
+        found = await asyncio.to_thread(lambda: hook.find_model_servers(**selectors))
+        if found:
+            return found[0].name
+        await asyncio.sleep(FIND_INTERVAL)

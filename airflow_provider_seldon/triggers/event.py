@@ -1,0 +1,107 @@
+"""
+Start DAGs when a served model fails, loses pods, or serves again: a trigger for ``AssetWatcher`` (Airflow 3).
+
+On Airflow 2.11, which has no asset watchers, the class is an ordinary trigger that nothing starts.
+
+Airflow 3.3 offers such triggers shared streams. They are not used here: health depends on time as well as on events
+(a change counts when it has lasted), who joins a stream late is not told what is so already, and the namespace would be
+watched once more beside the watch that all waiting tasks share. That one is shared by event triggers too, on every
+version: one LIST and WATCH for each namespace of each triggerer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
+
+#: The kinds of event.
+EVENTS = ("failed", "degraded", "available")
+
+#: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
+ARGUMENTS = (
+    "name",
+    "namespace",
+    "seldon_conn_id",
+    "model_name",
+    "dag_id_of_deployer",
+    "task_id_of_deployer",
+    "grace",
+    "events",
+)
+
+
+class SeldonDeploymentEventTrigger(BaseEventTrigger):
+    """
+    Fires whenever the health of a deployment has changed for good, without end.
+
+    - ``failed``: the operator reports Failed, an update does not come to serve, or pods cannot start;
+    - ``degraded``: fewer pods are available than wanted, or a part of the graph is gone;
+    - ``available``: after one of the others, all of it serves again.
+
+    Each is told once, after it has held for ``grace`` seconds. What is found when the trigger starts is told if it is
+    bad and was not told before; Airflow keeps that from 3.3 on, so before 3.3 a restart of the triggerer repeats what
+    is bad then. A rollout whose old pods serve on, a first rollout, and what is scaled to zero or deleted are no
+    events.
+
+    The payload: ``event``, ``namespace``, ``name``, ``reason``, ``message``, ``revision`` (of what is deployed),
+    ``state`` (the operator's word) and ``time`` (ISO 8601, UTC). The DAG that is started finds it as
+    ``extra["payload"]`` of its asset event.
+
+    :param name: name of the deployment; or select the newest of this provider's by the following three.
+    :param namespace: its namespace; the connection's when left out.
+    :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
+    :param model_name: model that it serves.
+    :param dag_id_of_deployer: DAG that deployed it.
+    :param task_id_of_deployer: task that deployed it.
+    :param grace: seconds for which a change must hold. Let it be longer than a new pod needs to become ready, or each
+        lost pod and each scaling up is told as degraded.
+    :param events: which to fire for.
+    :raises ValueError: nothing says which deployment, or there is no such kind of event.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        namespace: str | None = None,
+        seldon_conn_id: str = "seldon_default",
+        model_name: str | None = None,
+        dag_id_of_deployer: str | None = None,
+        task_id_of_deployer: str | None = None,
+        grace: float = 60.0,
+        events: Sequence[str] = EVENTS,
+    ) -> None:
+        super().__init__()
+        if not (name or model_name or dag_id_of_deployer):
+            raise ValueError("Say which deployment: name, model_name or dag_id_of_deployer")
+        if unknown := [event for event in events if event not in EVENTS]:
+            raise ValueError(
+                f"There is no event {', '.join(map(repr, unknown))}; there are {', '.join(EVENTS)}"
+            )
+        self.name = name
+        self.namespace = namespace
+        self.seldon_conn_id = seldon_conn_id
+        self.model_name = model_name
+        self.dag_id_of_deployer = dag_id_of_deployer
+        self.task_id_of_deployer = task_id_of_deployer
+        self.grace = grace
+        # Airflow compares arguments before and after they went through JSON, which has no tuples.
+        self.events = list(events)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and arguments; what is not set is left out, so that releases stay compatible."""
+        given = {argument: getattr(self, argument) for argument in ARGUMENTS}
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {argument: value for argument, value in given.items() if value is not None}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch, and fire for each change."""
+        from airflow_provider_seldon.hooks.monitoring import health_events
+
+        async with aclosing(health_events(self)) as found:
+            async for event in found:
+                yield TriggerEvent(event)
