@@ -24,6 +24,9 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
+maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
 
 #: The public modules: what a DAG, a plugin or a test may import. Everything else may change at any time.
 PUBLIC = (
