@@ -24,6 +24,9 @@ class Clusters(Protocol):
     def api_server(self, **options: Any) -> Any:
         """An API server without an operator, empty, as :class:`ApiServer` is, and with its options."""
 
+    def why_not(self) -> str:
+        """Why the test that has just failed could not succeed on this cluster; empty when it could."""
+
     def stop(self) -> None:
         """End what was started for the session."""
 

@@ -25,5 +25,9 @@ class LocalClusters:
         """A local API server."""
         return ApiServer(**options)
 
+    def why_not(self) -> str:
+        """Everything is possible here."""
+        return ""
+
     def stop(self) -> None:
         """There is nothing to end."""
