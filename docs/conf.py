@@ -65,6 +65,7 @@ PUBLIC = (
     "airflow_provider_seldon.serving.runtime",
     "airflow_provider_seldon.serving.wrapper",
     "airflow_provider_seldon.triggers.deployment",
+    "airflow_provider_seldon.triggers.event",
 )
 
 
