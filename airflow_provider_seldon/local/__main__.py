@@ -9,6 +9,9 @@ import secrets
 import signal
 from pathlib import Path
 
+from aiohttp import ClientError
+
+from .api import ApiError
 from .cluster import Lies, LocalOptions, LocalSeldon
 from .options import ENV_MLSERVER_PYTHON
 
@@ -19,14 +22,19 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(_up(arguments))
-    except OSError as error:
-        raise SystemExit(f"cannot start: {error}") from error
+    except (OSError, ValueError, ApiError, TimeoutError, ClientError) as error:
+        raise SystemExit(f"cannot start: {error or type(error).__name__}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_seldon.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start, and stop on Ctrl-C", description=__doc__)
+    up.add_argument(
+        "--cluster",
+        type=Path,
+        help="kubeconfig of an API server without controllers: work on that one, and be only its door",
+    )
     up.add_argument("--port", type=int, default=0, help="port of the API server (default: a free one)")
     up.add_argument("--gateway-port", type=int, default=0, help="port of the ingress (default: a free one)")
     up.add_argument("--namespace", default="default", help="namespace to make and to use (default: default)")
@@ -44,8 +52,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _options(arguments: argparse.Namespace) -> LocalOptions:
     token = arguments.token
+    if arguments.cluster and token is None:
+        # Whoever comes in by our door has the rights of that kubeconfig; tokens are only sent over TLS.
+        token, arguments.tls = "", True
     chosen = {"mlserver_python": arguments.mlserver_python} if arguments.mlserver_python else {}
     return LocalOptions(
+        cluster=arguments.cluster,
         port=arguments.port,
         gateway_port=arguments.gateway_port,
         namespace=arguments.namespace,
