@@ -1,9 +1,14 @@
 """
 Sample requests to a version that has just come to serve, before anything older is given up.
 
-The requests go through the gateway, as everybody's do. One that lags is asked again for a while (see ``ingress``); it
-may also send a request to a pod of the previous version in the moment of that pod's end, so a wrong answer counts
-only when it is given again.
+The requests go through the gateway, as everybody's do, so they cannot be addressed to a version. That the new one
+answers follows from when they are sent: only when every child has finished rolling out, and the last pod that is
+ending is gone, for a gateway that lags may still send requests there. That every predictor is asked, where traffic is
+split among several, follows from the answers where they say who gave them (``core.traffic``), else from the number of
+requests. A shadow's answers are seen by nobody, so it is not tested.
+
+A gateway that is not ready is asked again for a while (see ``ingress``), and so is one whose answer is wrong: only one
+that is given again counts.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.endpoint import parse_response
 from airflow_provider_seldon.core.errors import InvalidRequestError
@@ -19,7 +24,8 @@ from airflow_provider_seldon.core.expected_answer import SampleRequest, shortene
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 from airflow_provider_seldon.core.payload import UnexpectedResponseError
 from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.exceptions import PredictionError
+from airflow_provider_seldon.core.traffic import answered_by, answering_predictors, requests_to_meet_all
+from airflow_provider_seldon.exceptions import ForbiddenError, PredictionError
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -32,6 +38,11 @@ SETTLE = 3.0
 RETRY_FOR = 30.0
 #: Seconds between two tries.
 PAUSE = 0.5
+#: Seconds to wait for the end of pods that are ending; Seldon gives them 20.
+DRAIN = 60.0
+#: How certain it is that each of several predictors has answered, and how often a sample is sent for that at most.
+CERTAINTY = 0.999
+MOST = 500
 
 
 class SmokeTest:
@@ -55,13 +66,10 @@ class SmokeTest:
         :raises DeploymentNotFoundError: it is gone.
         """
         deployment = self._hook.client.get(ready.name)
+        self._let_pods_end(ready.name)
         until = time.monotonic() + SETTLE
         for number, sample in enumerate(self._samples, start=1):
-            problem = self._problem(deployment, sample)
-            while problem and time.monotonic() < until:
-                time.sleep(PAUSE)
-                problem = self._problem(deployment, sample)
-            if problem:
+            if problem := self._ask(deployment, sample, until):
                 return ready.turned_down(
                     Ending.WRONG,
                     reason="SmokeTestFailed",
@@ -70,7 +78,67 @@ class SmokeTest:
         log.info("%s answered all %d sample requests as expected", ready.name, len(self._samples))
         return ready
 
-    def _problem(self, deployment: SeldonDeployment, sample: SampleRequest) -> str:
+    def _let_pods_end(self, name: str) -> None:
+        """Wait until no pod is left that is ending: it may be of another version, and still get requests."""
+        until = time.monotonic() + DRAIN
+        try:
+            while ending := self._ending(name):
+                if time.monotonic() >= until:
+                    log.warning(
+                        "After %.0f s, pod %s is still ending. It is not waited for any longer; should it answer, "
+                        "that may be an answer to the smoke test.",
+                        DRAIN,
+                        ", ".join(ending),
+                    )
+                    return
+                time.sleep(PAUSE)
+        except ForbiddenError as error:
+            log.warning(
+                "Without the right to list pods, the first answers to the smoke test may be the previous version's: %s",
+                error,
+            )
+
+    def _ending(self, name: str) -> list[str]:
+        found = self._hook.client.pods.of_deployment(name)
+        return [pod["metadata"]["name"] for pod in found if pod["metadata"].get("deletionTimestamp")]
+
+    def _ask(self, deployment: SeldonDeployment, sample: SampleRequest, until: float) -> str:
+        """Send a sample until every predictor has answered it; return what is wrong, if anything is."""
+        predictors = answering_predictors(deployment)
+        missing = {str(one.name) for one in predictors}
+        wanted = requests_to_meet_all(predictors, certainty=CERTAINTY)
+        nameless = sent = 0
+        # An answer that names its predictor makes certain; so it is asked longer before one counts as missing.
+        while missing and sent < min(MOST, wanted if nameless else 3 * wanted):
+            answer, problem = self._answer(deployment, sample)
+            while problem and time.monotonic() < until:
+                time.sleep(PAUSE)
+                answer, problem = self._answer(deployment, sample)
+            if problem:
+                return problem
+            sent += 1
+            if len(predictors) == 1:
+                return ""
+            who = answered_by(answer, predictors)
+            missing.discard(who)
+            nameless += not who
+        if not missing:
+            log.info("Predictors %s have answered", ", ".join(str(one.name) for one in predictors))
+        elif nameless or sent < 3 * wanted:
+            log.warning(
+                "The answers do not say whether predictors %s gave any. The sample was sent %d times; %d make it %g %% "
+                "certain that each has answered.",
+                ", ".join(sorted(missing)),
+                sent,
+                wanted,
+                100 * CERTAINTY,
+            )
+        else:
+            return f"was not answered by predictor {', '.join(sorted(missing))}, although it was sent {sent} times"
+        return ""
+
+    def _answer(self, deployment: SeldonDeployment, sample: SampleRequest) -> tuple[Any, str]:
+        """Send a sample; return its answer, and what is wrong with that."""
         protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
         try:
             answer = self._hook.predict(
@@ -78,7 +146,7 @@ class SmokeTest:
             )
             rows = parse_response(protocol, answer)
         except (PredictionError, UnexpectedResponseError, InvalidRequestError) as error:
-            return f"got no prediction: {error}"
+            return None, f"got no prediction: {error}"
         if sample.is_answered_by(rows):
-            return ""
-        return f"was answered with {shortened(rows)}, expected was {shortened(sample.expected)}"
+            return answer, ""
+        return answer, f"was answered with {shortened(rows)}, expected was {shortened(sample.expected)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks import smoke_test
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube.transport import MERGE
 
 from .conftest import context
 from .test_deploy_operator import deploy, operator, requests_of_ours
@@ -122,6 +124,107 @@ def test_no_answer_is_a_wrong_answer(
     monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", json.dumps(connection))
     with pytest.raises(RolloutFailedError, match="got no prediction"):
         deploy(smoke_test=RIGHT)
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The answers to sample requests: who gave them, and how the deployment's children were at that moment."""
+    answers: list[dict[str, Any]] = []
+    predict = SeldonHook.predict
+
+    def note(self: SeldonHook, name: str, *arguments: Any, **options: Any) -> Any:
+        statuses = [child["status"] for child in self.client.children(name)]
+        done = all(one["updatedReplicas"] == one["replicas"] == one["availableReplicas"] for one in statuses)
+        ending = [
+            pod["metadata"]["name"]
+            for pod in self.client.pods.of_deployment(name)
+            if pod["metadata"].get("deletionTimestamp")
+        ]
+        answer = predict(self, name, *arguments, **options)
+        answers.append({**answer["meta"]["tags"], "done": done, "ending": ending})
+        return answer
+
+    monkeypatch.setattr(SeldonHook, "predict", note)
+    return answers
+
+
+def test_a_sample_is_sent_when_all_that_serves_is_new_and_answered_by_the_new_version(
+    hook: SeldonHook, answered: list[dict[str, Any]], local_seldon: Any
+) -> None:
+    name = deploy(replicas=2)["name"]
+    pods = f"/api/v1/namespaces/{hook.namespace}/pods"
+    straggler = {
+        "metadata": {"name": "old", "labels": {"seldon-deployment-id": name}, "finalizers": ["test/kept"]},
+        "spec": {"containers": [{"name": "model", "image": "old:1"}]},
+    }
+    hook.client._transport.request("POST", pods, body={"apiVersion": "v1", "kind": "Pod", **straggler})
+    hook.client._transport.request("DELETE", f"{pods}/old", body={})
+    ended = threading.Timer(
+        1.5,
+        lambda: hook.client._transport.request(
+            "PATCH", f"{pods}/old", body={"metadata": {"finalizers": None}}, content_type=MERGE
+        ),
+    )
+    ended.start()
+    deploy(model_uri=SECOND, replicas=2, smoke_test=[RIGHT] * 5)
+    ended.join()
+    assert [(one["modelUri"], one["done"], one["ending"]) for one in answered] == [(SECOND, True, [])] * 5
+
+
+def test_a_pod_that_does_not_end_is_told_and_holds_nothing_up(
+    hook: SeldonHook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(smoke_test, "DRAIN", 0.0)
+    monkeypatch.setattr(smoke_test.SmokeTest, "_ending", lambda *_: ["old"])
+    assert deploy(smoke_test=RIGHT)["action"] == "created"
+    assert "pod old is still ending" in caplog.text
+
+
+def split(champion: str = "classifier", challenger: str = "classifier") -> dict[str, Any]:
+    """Two predictors, whose graph nodes are called so."""
+    return {
+        "predictors": [
+            {
+                "name": name,
+                "traffic": traffic,
+                "graph": {
+                    "name": node,
+                    "implementation": "SKLEARN_SERVER",
+                    "modelUri": f"s3://models/{name}",
+                },
+            }
+            for name, traffic, node in (("champion", 75, champion), ("challenger", 25, challenger))
+        ]
+    }
+
+
+@pytest.mark.parametrize("nodes", [("classifier", "classifier"), ("champion", "challenger")])
+def test_each_predictor_that_takes_traffic_is_asked(
+    hook: SeldonHook, answered: list[dict[str, Any]], nodes: tuple[str, str]
+) -> None:
+    deploy(model_uri=None, implementation=None, manifest=split(*nodes), smoke_test=RIGHT)
+    assert {one["predictor"] for one in answered} == {"champion", "challenger"}
+    if len(set(nodes)) == 1:
+        assert len(answered) == 25
+    else:
+        assert len([one for one in answered if one["predictor"] == "challenger"]) == 1 or len(answered) < 25
+
+
+def test_a_predictor_that_never_answers_is_a_wrong_answer(
+    hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the gateway has not taken over the new split."""
+    answer = {"data": {"ndarray": [[0.25, 0.75]]}, "meta": {"requestPath": {"champion": ""}}}
+    monkeypatch.setattr(SeldonHook, "predict", lambda *_, **__: answer)
+    with pytest.raises(
+        RolloutFailedError, match="not answered by predictor challenger, although it was sent 75"
+    ):
+        deploy(
+            model_uri=None,
+            implementation=None,
+            manifest=split("champion", "challenger"),
+            smoke_test=RIGHT,
+        )
 
 
 @pytest.mark.parametrize(
