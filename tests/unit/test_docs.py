@@ -208,3 +208,58 @@ def test_every_field_of_the_connection_and_every_option_is_documented() -> None:
     assert {name: told[name] for name in options if options[name]["default"]} == {
         name: option["default"] for name, option in options.items() if option["default"]
     }
+
+
+#: Arguments of every operator or sensor of Airflow that the pages use.
+AIRFLOWS_OWN = {"task_id", "outlets", "timeout", "mode"}
+
+
+def code_blocks(page: Path) -> list[ast.Module]:
+    """Return the Python code of a page, parsed; a block of keyword arguments alone as a call."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [ast.parse(block if not re.match(r"\w+=", block) else f"f({block})") for block in blocks]
+
+
+def known_arguments() -> dict[str, set[str]]:
+    """Return which arguments each public class takes, those of its bases included."""
+    own: dict[str, set[str]] = {}
+    bases: dict[str, list[str]] = {}
+    for _, node in classes():
+        made = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]
+        own[node.name] = {name for one in made for name in arguments(one)}
+        bases[node.name] = [base.id for base in node.bases if isinstance(base, ast.Name)]
+
+    def gathered(name: str) -> set[str]:
+        return own.get(name, set()).union(*(gathered(base) for base in bases.get(name, ())))
+
+    return {name: gathered(name) for name in own}
+
+
+@pytest.mark.parametrize("page", READABLE, ids=lambda page: page.name)
+def test_code_on_a_page_can_be_parsed_and_uses_arguments_and_names_that_exist(page: Path) -> None:
+    known = known_arguments()
+    nodes = [node for block in code_blocks(page) for node in ast.walk(block)]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    wrong = [
+        f"{call.func.id}({keyword.arg})"
+        for call in calls
+        for keyword in call.keywords
+        if isinstance(call.func, ast.Name) and call.func.id in known
+        if keyword.arg not in known[call.func.id] | AIRFLOWS_OWN
+    ]
+    assert wrong == []
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    ours = [one for one in imports if (one.module or "").startswith("airflow_provider_seldon")]
+    missing = [
+        f"{one.module}.{name.name}"
+        for one in ours
+        for name in one.names
+        if not defines(one.module, name.name)
+    ]
+    assert missing == []
+
+
+def defines(module: str | None, name: str) -> bool:
+    """Return whether a module has a name, or imports it."""
+    path = (ROOT / (module or "").replace(".", "/")).with_suffix(".py")
+    return path.is_file() and re.search(rf"\b{name}\b", path.read_text()) is not None
