@@ -7,7 +7,6 @@ every change through a callback and keeps what the pod's status needs; it writes
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -162,8 +161,8 @@ class Container:
         finally:
             if probe is not None:
                 probe.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await probe
+                # Not awaited: that would swallow our own cancellation, and the container ran for ever.
+                await asyncio.wait([probe])
         self._run = None
         self._note_end(ended)
         return ended

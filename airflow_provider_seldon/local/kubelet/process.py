@@ -83,8 +83,7 @@ class ProcessRun:
             self._process.kill()
             await self._process.wait()
         self._reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reader
+        await asyncio.wait([self._reader])
 
     async def _read(self) -> None:
         if self._process.stdout is None:
