@@ -170,10 +170,19 @@ class Transport:
                 raise ServerUnavailableError(f"{method} {path}: {_first_line(error.reason)}") from None
             raise_for_status(error.status, error.body, error.headers, action=f"{method} {path}")
         except (HTTPError, OSError) as error:
-            raise ServerUnavailableError(
-                f"{method} {path}: the API server could not be reached ({_cause(error)}). Check the host, the "
-                "network and TLS settings of the Airflow connection."
-            ) from None
+            raise _unreachable(f"{method} {path}", _cause(error)) from None
+        except AttributeError as error:
+            # The client decodes the body of every error, and an error of TLS has none.
+            if not isinstance(error.__context__, ApiException):
+                raise
+            raise _unreachable(f"{method} {path}", " ".join(str(error.__context__.reason).split())) from None
+
+
+def _unreachable(action: str, cause: str) -> ServerUnavailableError:
+    return ServerUnavailableError(
+        f"{action}: the API server could not be reached ({cause}). Check the host, the network and TLS settings of the "
+        "Airflow connection."
+    )
 
 
 def raise_for_status(status: int, body: Any, headers: Mapping[str, str] | None, *, action: str) -> NoReturn:
