@@ -18,7 +18,6 @@ from typing import Any
 from airflow_provider_seldon.core.children import expected_children
 from airflow_provider_seldon.core.expectation import Expectation, History
 from airflow_provider_seldon.core.failure import DEFAULT_POLICY
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.core.memory import Memory
 from airflow_provider_seldon.core.objects import (
     Object,
@@ -51,14 +50,12 @@ class Change:
     :param event: the new health.
     :param reason: one CamelCase word.
     :param message: a sentence, and the numbers of pods.
-    :param revision: revision of what is deployed; "" where this provider did not deploy it.
     :param state: ``status.state``, as the operator wrote it.
     """
 
     event: Health
     reason: str
     message: str
-    revision: str
     state: str
 
     def to_json(self) -> dict[str, Any]:
@@ -194,6 +191,5 @@ def _change(health: Health, verdict: Verdict, deployment: Object) -> Change:
         event=health,
         reason=verdict.reason,
         message=f"{verdict.message} ({verdict.progress})",
-        revision=text_at(mapping_at(deployment, "metadata", "annotations"), ANNOTATION_REVISION),
         state=text_at(deployment, "status", "state"),
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_seldon.core.health import Change, Health, HealthMonitor
+from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
+from airflow_provider_seldon.core.objects import mapping_at, text_at
 from airflow_provider_seldon.hooks.awaiting import FIND_INTERVAL, hook_for_triggerer
 from airflow_provider_seldon.kube.shared_watch import Subscription, subscribe
 
@@ -59,8 +61,15 @@ async def _watch(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[dict[s
         while True:
             change = await look()
             if change and change.event in trigger.events:
-                moment = datetime.now(UTC).isoformat(timespec="seconds")
-                yield {**change.to_json(), "namespace": namespace, "name": name, "time": moment}
+                # What is watched leaves out the annotations.
+                stored = mapping_at(await subscription.read(), "metadata", "annotations")
+                yield {
+                    **change.to_json(),
+                    "namespace": namespace,
+                    "name": name,
+                    "revision": text_at(stored, ANNOTATION_REVISION),
+                    "time": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
             if change:
                 # Afterwards: an event may come twice where the triggerer dies just now, but is not lost.
                 await memory.note(change.event)

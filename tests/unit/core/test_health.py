@@ -169,6 +169,5 @@ def test_the_next_look_is_due_when_the_grace_is_over() -> None:
         "reason": "OperatorReportsFailed",
         "message": "the operator reports Failed: Deployment.apps x is invalid: no "
         "(state Failed; iris-default-0-classifier 2 updated, 2 available of 2)",
-        "revision": "",
         "state": "Failed",
     }
