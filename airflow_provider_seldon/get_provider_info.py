@@ -192,7 +192,12 @@ def get_provider_info() -> dict[str, object]:
             }
         ],
         "sensors": [{"integration-name": name, "python-modules": [package + ".sensors.deployment"]}],
-        "triggers": [{"integration-name": name, "python-modules": [package + ".triggers.deployment"]}],
+        "triggers": [
+            {
+                "integration-name": name,
+                "python-modules": [package + ".triggers.deployment", package + ".triggers.event"],
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "seldon",
