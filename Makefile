@@ -25,12 +25,14 @@ demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, rep
 ONCE := tests/unit/core tests/unit/local tests/integration/local tests/integration/test_shared_watch.py \
   tests/integration/test_crash_safety.py
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
+# Processes per Airflow version: most tests wait for a cluster most of the time.
+WORKERS ?= 2
 
 test: ## run the tests on both Airflow versions, side by side
 	@$(MAKE) --no-print-directory --jobs=2 test-3.3 test-2.11
 
 test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
-	$(VENVS)/airflow-$*/bin/python -m pytest $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
+	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
 
 lint: $(VENVS)/airflow-3.3/.ready ## check style and types
 	$(VENVS)/airflow-3.3/bin/ruff check .
