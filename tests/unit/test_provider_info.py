@@ -33,17 +33,6 @@ get_provider_info()
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
-PARSE_PROBE = """
-import json, sys
-from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator  # Airflow 2 imports kubernetes
-from airflow.triggers.base import BaseTrigger
-before = set(sys.modules)
-import airflow_provider_seldon.operators.deploy, airflow_provider_seldon.operators.delete
-import airflow_provider_seldon.operators.predict, airflow_provider_seldon.sensors.deployment
-import airflow_provider_seldon.triggers.deployment
-print(json.dumps(sorted(set(sys.modules) - before)))
-"""
-
 #: Each costs seconds to start, so all run in one process.
 COMMANDS = {
     "list": "providers list -o json",
@@ -90,13 +79,6 @@ def listed(kind: str) -> set[str]:
 
 def test_the_entry_point_imports_nothing_but_itself() -> None:
     assert run(PROBE) == ["airflow_provider_seldon", "airflow_provider_seldon.get_provider_info"]
-
-
-def test_parsing_a_dag_imports_no_kubernetes_client() -> None:
-    imported = run(PARSE_PROBE)
-    heavy = ("kubernetes", "kubernetes_asyncio", "airflow.providers.cncf.kubernetes.hooks.kubernetes")
-    assert "airflow_provider_seldon.operators.deploy" in imported
-    assert not set(heavy) & set(imported)
 
 
 def test_it_is_valid_by_the_schema_of_this_airflow() -> None:
