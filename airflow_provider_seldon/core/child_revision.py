@@ -20,24 +20,10 @@ from typing import Any
 from airflow_provider_seldon.core.children import ExpectedChild, Role, graph_units, is_server
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, text_at, value_at
+from airflow_provider_seldon.core.predictor import EXPLAINER_TYPES
 
 ENGINE_CONTAINER = "seldon-container-engine"
 ENGINE_PREDICTOR = "ENGINE_PREDICTOR"
-
-#: Explainer types of Seldon Core, v1 CRD.
-EXPLAINERS = frozenset(
-    {
-        "AnchorTabular",
-        "AnchorImages",
-        "AnchorText",
-        "Counterfactuals",
-        "Contrastive",
-        "KernelShap",
-        "IntegratedGradients",
-        "ALE",
-        "TreeShap",
-    }
-)
 
 #: What ``ENGINE_PREDICTOR`` carries unchanged in every v1 release; the rest is zeroed, dropped or newer.
 _ENGINE_FIELDS = ("name", "graph", "componentSpecs", "annotations", "labels", "svcOrchSpec")
@@ -131,7 +117,9 @@ def _explainer_difference(child: Object, explainer: Object) -> str:
     kind = text_at(explainer, "type")
     # Some explainers are told their type otherwise; then the arguments name none.
     told = (
-        [argument for argument in arguments if argument in EXPLAINERS] if isinstance(arguments, list) else []
+        [argument for argument in arguments if argument in EXPLAINER_TYPES]
+        if isinstance(arguments, list)
+        else []
     )
     if told and kind not in told:
         return f"it explains with {told[0]}, not {kind}"

@@ -76,6 +76,20 @@ class SeldonPodSpec(ManifestModel):
         return [c for c in containers if isinstance(c, dict)] if isinstance(containers, list) else []
 
 
+#: Explainer types of Seldon Core, v1 CRD.
+EXPLAINER_TYPES = (
+    "AnchorTabular",
+    "AnchorImages",
+    "AnchorText",
+    "Counterfactuals",
+    "Contrastive",
+    "KernelShap",
+    "IntegratedGradients",
+    "ALE",
+    "TreeShap",
+)
+
+
 class Explainer(ManifestModel):
     """A model explainer beside the predictor; without ``type`` there is none."""
 

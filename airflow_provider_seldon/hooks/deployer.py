@@ -54,7 +54,7 @@ from airflow_provider_seldon.hooks.adoption import tell_adoption
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.ownership import owners_of
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
-from airflow_provider_seldon.hooks.secret_use import former_secrets, note
+from airflow_provider_seldon.hooks.secret_use import former_secrets, note, storage_secrets_of
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
 if TYPE_CHECKING:
@@ -239,9 +239,10 @@ class Deployer:
         if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
             secret = None
         if secret and before is not None:
-            if secret.managed:
+            known = secret.name in storage_secrets_of(before)
+            if secret.managed and not known:
                 resource_version = note(self._client, secret.name, before, resource_version)
-            secret.ensure(self._client, before)
+            secret.ensure(self._client, before, known=known)
         stored = self._client.apply(wanted, resource_version=resource_version, force=force)
         if secret and before is None:
             try:

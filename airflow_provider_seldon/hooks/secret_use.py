@@ -43,16 +43,13 @@ def note(
     client: SeldonClient, name: str, before: SeldonDeployment, resource_version: str | None
 ) -> str | None:
     """
-    Note the name of a Secret on the deployment that is to own it, unless it is in use there already.
+    Note the name of a Secret on the deployment that is to own it.
 
     :param resource_version: of ``before``; refuse if the deployment has changed since.
     :returns: the deployment's resource version after that.
     :raises ConflictError: it has changed since.
     """
-    used = storage_secrets_of(before)
-    if name in used:
-        return resource_version
-    text = _text((_noted(before) - used) | {name})
+    text = _text((_noted(before) - storage_secrets_of(before)) | {name})
     noted = client.annotate(
         before.name, {ids.ANNOTATION_SECRETS: text}, uid=before.uid, resource_version=resource_version
     )

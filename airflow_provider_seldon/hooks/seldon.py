@@ -148,6 +148,7 @@ class SeldonHook(SeldonConnectionHook):
         expected: Expectation | None = None,
         deadline: float,
         failure_policy: Mapping[str, Any] | None = None,
+        patience: float = 0.0,
     ) -> Outcome:
         """
         Block until a deployment serves, is known not to, or the time is over; progress goes to the task log.
@@ -156,9 +157,13 @@ class SeldonHook(SeldonConnectionHook):
             and its coming into being is waited for.
         :param deadline: epoch seconds; a deadline that is over means: look once.
         :param failure_policy: fields of ``core.failure.FailurePolicy`` that differ from the defaults.
+        :param patience: seconds for which it goes on after the deadline, while something is seen that fails the
+            deployment if it lasts.
         :raises InvalidModelServerError: the failure policy is not one.
         """
-        return Waiter(self).wait(name, expected=expected, deadline=deadline, failure_policy=failure_policy)
+        return Waiter(self).wait(
+            name, expected=expected, deadline=deadline, failure_policy=failure_policy, patience=patience
+        )
 
     def raise_for_outcome(self, outcome: Outcome) -> None:
         """

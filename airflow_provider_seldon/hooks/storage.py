@@ -21,7 +21,6 @@ from airflow_provider_seldon.core.storage import (
     secret_name,
 )
 from airflow_provider_seldon.hooks.mask import mask_values
-from airflow_provider_seldon.hooks.secret_use import storage_secrets_of
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.model_server import ModelServer
@@ -47,14 +46,12 @@ class StorageSecret:
         """Whether this provider makes the Secret."""
         return bool(self.values)
 
-    def ensure(
-        self, client: SeldonClient, owner: SeldonDeployment, *, before: SeldonDeployment | None = None
-    ) -> None:
+    def ensure(self, client: SeldonClient, owner: SeldonDeployment, *, known: bool = False) -> None:
         """
         Write the Secret if this provider makes it, and let it go with its last owner.
 
         :param owner: the deployment; that it is stored suffices, it need not name the Secret yet.
-        :param before: the deployment as it was found, from which follows whether the Secret is probably there.
+        :param known: the deployment used the Secret before, so that is probably there.
         """
         if self.managed:
             client.secrets.ensure(
@@ -64,7 +61,7 @@ class StorageSecret:
                 uid=owner.uid,
                 api_version=API_VERSION,
                 kind=KIND,
-                known=before is not None and self.name in storage_secrets_of(before),
+                known=known,
             )
 
 

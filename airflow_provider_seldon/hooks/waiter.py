@@ -87,6 +87,7 @@ class Waiter:
         expected: Expectation | None,
         deadline: float,
         failure_policy: Mapping[str, Any] | None,
+        patience: float = 0.0,
     ) -> Outcome:
         """See :meth:`SeldonHook.wait_for`."""
         interval = settings.progress_interval()
@@ -97,6 +98,7 @@ class Waiter:
                 name,
                 expected=expected,
                 deadline=deadline,
+                patience=patience,
                 policy=policy_of(failure_policy),
                 on_progress=Progress(name, interval=interval),
                 progress_interval=interval,

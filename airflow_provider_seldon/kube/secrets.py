@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_provider_seldon.core.identity import LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.exceptions import ConflictError, ExistsError, NotFoundError, NotManagedError
-from airflow_provider_seldon.kube.transport import APPLY, METADATA_ONLY, STRATEGIC, Transport
+from airflow_provider_seldon.kube.transport import METADATA_ONLY, STRATEGIC, Transport
 
 #: How often a Secret is looked at again when somebody else made, changed or deleted it between a look and a write.
 _ATTEMPTS = 5
@@ -37,23 +37,6 @@ class SecretWriter:
         self._transport = transport
         self._namespace = namespace
         self._field_manager = field_manager
-
-    def apply(self, name: str, values: Mapping[str, str]) -> None:
-        """
-        Create the Secret or make it equal to ``values``. Its owners stay.
-
-        :param values: key -> plain value; encoded here.
-        :raises NotManagedError: a Secret of that name exists that this provider did not make.
-        """
-        self._refuse_foreign(name, self._metadata(name))
-        self._request(
-            "PATCH",
-            name,
-            # Ours by its label, so fields that an earlier client set with another operation are ours as well.
-            query={"fieldManager": self._field_manager, "force": "true"},
-            body=self._manifest(name, values),
-            content_type=APPLY,
-        )
 
     def ensure(
         self,
@@ -99,17 +82,6 @@ class SecretWriter:
         """Tell whether there is a Secret of that name, whoever made it."""
         return self._metadata(name) is not None
 
-    def add_owner(self, name: str, *, owner: str, uid: str, api_version: str, kind: str) -> None:
-        """
-        Let the cluster delete the Secret with the last of its owners (Kubernetes garbage collection).
-
-        A strategic merge goes by the uid, so the owners that are there stay, and twice is once.
-
-        :raises NotFoundError: there is no such Secret.
-        """
-        reference = {"apiVersion": api_version, "kind": kind, "name": owner, "uid": uid}
-        self._patch_owners(name, [reference])
-
     def release(self, name: str, *, uid: str) -> bool:
         """
         Stop owning a Secret that a deployment does not use any more; delete it if nobody else owns it.
@@ -138,23 +110,6 @@ class SecretWriter:
             except NotFoundError:
                 return True
         return False
-
-    def delete(self, name: str) -> bool:
-        """
-        Delete one of this provider's Secrets; absent is success.
-
-        :returns: False when there was nothing to delete.
-        :raises NotManagedError: the Secret is somebody else's.
-        :raises ConflictError: it was replaced by another one meanwhile.
-        """
-        metadata = self._metadata(name)
-        if metadata is None:
-            return False
-        self._refuse_foreign(name, metadata)
-        try:
-            return self._delete(name, {"uid": metadata.get("uid")})
-        except NotFoundError:
-            return False
 
     def _create(self, name: str, values: Mapping[str, str], owners: list[dict[str, str]]) -> None:
         body = self._manifest(name, values)

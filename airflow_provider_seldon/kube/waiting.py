@@ -44,6 +44,7 @@ async def wait(
     *,
     expected: Expectation | None = None,
     deadline: float,
+    patience: float = 0.0,
     policy: FailurePolicy = DEFAULT_POLICY,
     on_progress: Callable[[Verdict], None] | None = None,
     history: History | None = None,
@@ -56,6 +57,8 @@ async def wait(
     :param access: the cluster and who we are there.
     :param expected: the write that is waited for; None waits for whatever is deployed, and for its coming into being.
     :param deadline: epoch seconds; one that is over means: look once, without a watch.
+    :param patience: seconds for which it goes on after the deadline while something is seen that only its duration
+        tells good or bad; for a caller that begins anew afterwards, and would never see it last.
     :param policy: what fails a rollout.
     :param on_progress: called with every verdict; must not block.
     :param history: memory of an earlier wait for the same, to go on with.
@@ -63,7 +66,7 @@ async def wait(
     :param progress_interval: seconds after which ``on_progress`` is called although nothing has changed.
     :raises SeldonError: the namespace cannot be read, now or later: rights, credentials, or a missing CRD.
     """
-    waiter = _Waiter(name, expected, policy, on_progress, history, progress_interval)
+    waiter = _Waiter(name, expected, policy, on_progress, history, progress_interval, patience)
     if deadline <= time.time():
         seen = await look(access, namespace, name)
         return waiter.outcome(namespace, waiter.judge(seen, None), seen)
@@ -82,6 +85,7 @@ class _Waiter:
         on_progress: Callable[[Verdict], None] | None,
         history: History | None,
         progress_interval: float,
+        patience: float,
     ) -> None:
         self._name = name
         self._expected = expected or Expectation()
@@ -90,6 +94,7 @@ class _Waiter:
         self._on_progress = on_progress
         self._history = history
         self._progress_interval = progress_interval
+        self._patience = patience
         self._pods_at = 0.0
 
     async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
@@ -109,6 +114,8 @@ class _Waiter:
         if verdict.phase in (Phase.DELETED, Phase.REPLACED):
             seen, verdict = await self._confirm(seen, subscription)
         now = time.time()
+        if self._patience and _is_timing(verdict):
+            deadline += self._patience
         if verdict.final or now >= deadline:
             return self.outcome(namespace, verdict, seen)
         return self._pause(verdict, now, deadline, subscription.company)
@@ -196,6 +203,11 @@ class _Waiter:
             due = min(due, now + PODS_INTERVAL)
         spread = random.uniform(0.0, min(2.0, 0.001 * company))
         return min(deadline, max(due, now + 0.05) + spread) - now
+
+
+def _is_timing(verdict: Verdict) -> bool:
+    """Whether something was seen that only its duration tells good or bad; of pods, until they are looked at again."""
+    return verdict.recheck_at is not None or any(key.startswith("pod:") for key in verdict.history.since)
 
 
 def _pending(reason: str, message: str) -> Verdict:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Seconds for which one poke watches while it has a worker to itself.
 WATCH = 60.0
+#: Seconds for which a poke goes on after that, when it is rescheduled and sees something wrong that has to last before
+#: it counts: the next poke would know nothing of it. The longest of these times is 300 s by default.
+PATIENCE = 330.0
 #: Arguments that say which deployment is meant.
 SELECTORS = ("name", "model_name", "dag_id_of_deployer", "task_id_of_deployer")
 TRIGGER = "airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger"
@@ -100,19 +103,25 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         """
         Watch for a while: a failure shows only over time, and a change is seen at once.
 
+        What has to last longer than ``poke_interval`` is found in mode ``reschedule`` as well: a poke that sees
+        something wrong keeps its worker until that is over or has lasted.
+
         :raises DeploymentFailedError: the deployment cannot come to serve as it is.
         """
         # A worker is occupied between two pokes as well, unless the task is rescheduled.
         seconds = self.poke_interval if self.reschedule else WATCH
-        return self._look(context, for_seconds=min(seconds, self.timeout))
+        patience = min(PATIENCE, self.timeout) if self.reschedule else 0.0
+        return self._look(context, for_seconds=min(seconds, self.timeout), patience=patience)
 
-    def _look(self, context: Context, *, for_seconds: float) -> PokeReturnValue:
+    def _look(self, context: Context, *, for_seconds: float, patience: float = 0.0) -> PokeReturnValue:
         name = self._find_name()
         if name is None:
             self.log.info("There is no such deployment yet")
             return PokeReturnValue(is_done=False)
         deadline = time.time() + for_seconds
-        outcome = self.hook.wait_for(name, deadline=deadline, failure_policy=self.failure_policy)
+        outcome = self.hook.wait_for(
+            name, deadline=deadline, failure_policy=self.failure_policy, patience=patience
+        )
         return self._judge(context, outcome)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:

@@ -13,7 +13,6 @@ from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
     ForbiddenError,
-    NotManagedError,
     RejectedError,
     ServerUnavailableError,
     UnauthorizedError,
@@ -199,21 +198,6 @@ def test_an_answer_is_not_asked_for_again(
     with pytest.raises(kind):
         client.apply(manifest())
     assert len(sent(local_api)) == 1
-
-
-def test_a_secret_of_ours_is_written_and_one_of_somebody_elses_left_alone(
-    client: SeldonClient, make_client: Callable[..., SeldonClient]
-) -> None:
-    client.secrets.apply("ours", {"RCLONE_CONFIG_S3_TYPE": "s3"})
-    client.secrets.apply("ours", {"RCLONE_CONFIG_S3_TYPE": "s3"})
-    foreign = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs"}, "stringData": {"a": "b"}}
-    client._transport.request("POST", "/api/v1/namespaces/default/secrets", body=foreign)
-    with pytest.raises(NotManagedError, match="theirs"):
-        client.secrets.apply("theirs", {"a": "c"})
-    with pytest.raises(NotManagedError, match="theirs"):
-        client.secrets.delete("theirs")
-    assert client.secrets.delete("ours") is True
-    assert client.secrets.delete("ours") is False
 
 
 def test_missing_rights_are_named(client: SeldonClient, local_api: Any) -> None:

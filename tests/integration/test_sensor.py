@@ -19,6 +19,7 @@ from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube import waiting
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
 
 from .conftest import context
@@ -125,6 +126,20 @@ def test_rescheduled_a_failure_is_found_within_one_interval(hook: SeldonHook) ->
     deploy(hook, "crash")
     with pytest.raises(AirflowFailException, match="container classifier"):
         sensor(mode="reschedule", poke_interval=15.0).poke(context())
+
+
+def test_rescheduled_a_failure_that_has_to_last_longer_than_an_interval_is_found(
+    hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PODS_INTERVAL", 0.3)
+    deploy(hook, "image-pull")
+    policy = {
+        "suspect_after": 0.2,
+        "waiting": {"ImagePullBackOff": 2.0, "ErrImagePull": 2.0},
+        "waiting_at_once": [],
+    }
+    with pytest.raises(AirflowFailException, match="ImagePull"):
+        sensor(mode="reschedule", poke_interval=0.5, failure_policy=policy).poke(context())
 
 
 def test_selectors_find_the_newest(hook: SeldonHook) -> None:

