@@ -1,0 +1,84 @@
+"""DAGs that start because a model serves, or no longer does: the two examples, in a real scheduler and triggerer."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from tests.integration.conftest import context
+
+from .conftest import NAMESPACE, Platform
+from .rest import AIRFLOW_3, AIRFLOW_3_3, Rest, eventually
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def first_run(rest: Rest, dag_id: str) -> dict[str, Any] | None:
+    """The first run of a DAG, when it has ended well."""
+    runs = rest.call("GET", f"/dags/{dag_id}/dagRuns?order_by=id")["dag_runs"]
+    if not runs:
+        return None
+    run: dict[str, Any] = runs[0]
+    assert run["state"] != "failed", run
+    return run if run["state"] == "success" else None
+
+
+def xcom(rest: Rest, dag_id: str, run: dict[str, Any], task: str) -> Any:
+    """What a task has returned."""
+    path = f"/dags/{dag_id}/dagRuns/{quote(run['dag_run_id'])}/taskInstances/{task}/xcomEntries/return_value"
+    options = "" if AIRFLOW_3 else "?deserialize=false"
+    return rest.call("GET", f"{path}{options}")["value"]
+
+
+@pytest.fixture(scope="module")
+def deployed(platform: Platform) -> dict[str, Any]:
+    """A run of the DAG that deploys, which is all that anybody does."""
+    task = platform.airflow.rest.run("deploy_iris", day=1, version=1)
+    task.wait_for("success")
+    return {key: task.xcom(key) for key in ("revision", "prediction_url", "action")}
+
+
+def test_a_version_that_serves_starts_the_dag_that_waits_for_it(
+    platform: Platform, deployed: dict[str, Any]
+) -> None:
+    rest = platform.airflow.rest
+    run = eventually("the downstream DAG has run", lambda: first_run(rest, "asset_triggered"))
+    assert run["run_type"] in ("asset_triggered", "dataset_triggered")
+    served = xcom(rest, "asset_triggered", run, "what_serves")
+    for fact in (deployed["revision"], deployed["prediction_url"], "s3://models/iris/1", "created"):
+        assert fact in str(served)
+    assert "s3://models/iris/1" in str(xcom(rest, "asset_triggered", run, "ask")), "the new version was asked"
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+def test_a_version_that_fails_starts_the_dag_that_rolls_it_back(
+    platform: Platform, deployed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", platform.local.airflow_connection())
+    broken = {"annotations": {"local.seldon/behaviour": "never-ready"}, "progressDeadlineSeconds": 1}
+    bad = SeldonDeployModelOperator(
+        task_id="deploy",
+        name="iris",
+        model_name="iris",
+        model_uri="s3://models/iris/2",
+        implementation="SKLEARN_SERVER",
+        model_server={"extra_args": broken},
+        wait_for_available=False,
+    ).execute(context(dag_id="deploy_iris"))
+    rest = platform.airflow.rest
+    run = eventually("the watching DAG has run", lambda: first_run(rest, "failure_watcher"))
+    told = str(xcom(rest, "failure_watcher", run, "alert"))
+    for fact in ("failed", "ProgressDeadlineExceeded", bad["revision"], NAMESPACE):
+        assert fact in told
+    hook = SeldonHook()
+    assert hook.get_model_server_info("iris").revision == deployed["revision"]
+    if AIRFLOW_3_3:
+        with closing(sqlite3.connect(platform.airflow.folder / "airflow.db")) as database:
+            (remembered,) = database.execute("SELECT value FROM asset_state_store").fetchone()
+        assert "failed" in remembered
