@@ -12,9 +12,13 @@ from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.lies import Lies
 from airflow_provider_seldon.local.options import LocalOptions
 
+from .rest import AIRFLOW_3
 from .standalone import Airflow
 
 DAGS = Path(__file__).parent / "dags"
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+#: Airflow 2 has no asset watchers.
+ONLY_ON_3 = [EXAMPLES / "failure_watcher.py"] if AIRFLOW_3 else []
 NAMESPACE = "models"
 
 
@@ -40,7 +44,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     with LocalSeldon(options) as local:
         airflow = Airflow(
             tmp_path_factory.mktemp("airflow"),
-            dags=sorted(DAGS.glob("*.py")),
+            dags=[*sorted(DAGS.glob("*.py")), EXAMPLES / "asset_triggered.py", *ONLY_ON_3],
             connection=local.airflow_connection(),
         )
         try:
