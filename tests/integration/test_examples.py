@@ -20,6 +20,9 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions
 
+# One process runs all the DAGs, once.
+pytestmark = pytest.mark.xdist_group("examples")
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "example_dags"
 PACKAGE = str(Path(airflow_provider_seldon.__file__).parent.parent)
