@@ -119,6 +119,10 @@ class PodReader:
     ) -> Iterator[str]:
         name = pod["metadata"]["name"]
         prefix = f"[{name} {container}]"
+        if not pod["spec"].get("nodeName"):
+            # The API server has no kubelet to ask, and answers with an empty log.
+            yield f"{prefix} (no log: {_why_unscheduled(pod)})"
+            return
         previous = not follow and is_waiting_after_crash(pod, container)
         try:
             for line in self.logs(name, container=container, follow=follow, tail=tail, previous=previous):
@@ -128,6 +132,13 @@ class PodReader:
             yield f"{prefix} (no log: {error})"
         except NotFoundError:
             yield f"{prefix} (no log: the pod is gone)"
+
+
+def _why_unscheduled(pod: Mapping[str, Any]) -> str:
+    for entry in (pod.get("status") or {}).get("conditions") or ():
+        if entry.get("type") == "PodScheduled" and entry.get("message"):
+            return str(entry["message"])
+    return "the pod has no node yet"
 
 
 def containers_to_show(pod: Mapping[str, Any]) -> list[str]:

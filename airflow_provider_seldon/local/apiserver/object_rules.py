@@ -98,6 +98,10 @@ def _pod(new: Manifest, old: Manifest | None) -> Iterator[dict[str, str]]:
     yield from _pod_spec(spec, "spec")
     if old is not None and _fixed_parts(spec) != _fixed_parts(old.get("spec") or {}):
         yield forbidden("spec", _POD_UPDATE)
+    if old is not None:
+        quality, before = ((one.get("status") or {}).get("qosClass") for one in (new, old))
+        if quality != before:
+            yield invalid("status.qosClass", quality, _IMMUTABLE)
 
 
 def _fixed_parts(spec: Manifest) -> Manifest:

@@ -16,7 +16,6 @@ def pending(pod: Manifest, *, message: str) -> Manifest:
     return {
         "phase": "Pending",
         "conditions": [_condition(pod, "PodScheduled", False, reason="Unschedulable", message=message)],
-        "qosClass": "Burstable",
     }
 
 
@@ -50,7 +49,6 @@ def of_containers(
         "podIP": POD_IP,
         "podIPs": [{"ip": POD_IP}],
         "startTime": started,
-        "qosClass": "Burstable",
     }
     if inits:
         status["initContainerStatuses"] = inits

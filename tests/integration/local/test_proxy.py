@@ -87,7 +87,7 @@ def test_warnings_and_refusals_arrive_as_they_are(local: Rest) -> None:
 
 
 def test_without_a_log_source_the_other_server_is_asked(local: Rest) -> None:
-    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     answer = local.get(local.path(CORE, "pods", "p", "log"))
     assert (answer.code, answer.message) == (
         500,

@@ -256,7 +256,7 @@ def test_logs_of_a_container(kubectl: Kubectl, local: Rest, local_api: ApiServer
                 yield f"{container} {line} {options.previous}\n".encode()
 
     local_api.log_source = Logs()
-    body = pod("p")
+    body = pod("p", nodeName="node")
     body["spec"]["containers"].append({"name": "side", "image": "i"})
     local.post(local.path(CORE, "pods"), body).ok()
     assert len(kubectl("logs", "p", "-c", "side").stdout.splitlines()) == 5

@@ -58,8 +58,15 @@ def log(local: Rest, name: str, **query: object) -> tuple[int, str]:
 
 
 def test_the_only_container_is_meant(local: Rest, logs: Logs) -> None:
-    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     assert log(local, "p") == (200, "default/p/main\n\nlast\n")
+
+
+def test_a_pod_without_a_node_has_an_empty_log(local: Rest, logs: Logs) -> None:
+    """As a kube-apiserver answers: 204, and no error."""
+    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    assert log(local, "p") == (204, "")
+    assert logs.asked == []
 
 
 def test_one_of_several_containers_is_named(local: Rest, logs: Logs) -> None:
@@ -110,26 +117,26 @@ def test_a_crashed_container_has_a_log_while_it_waits(local: Rest, logs: Logs) -
 
 
 def test_options_reach_the_source(local: Rest, logs: Logs) -> None:
-    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     query = {"tailLines": 1, "follow": "true", "sinceSeconds": 5, "timestamps": "true"}
     assert log(local, "p", **query) == (200, "last\n")
     assert logs.asked == [("main", LogOptions(follow=True, tail=1, since_seconds=5, timestamps=True))]
 
 
 def test_bytes_are_limited(local: Rest, logs: Logs) -> None:
-    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     assert log(local, "p", limitBytes=9) == (200, "default/p")
 
 
 def test_options_that_make_no_sense_are_refused(local: Rest, logs: Logs) -> None:
-    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     assert log(local, "p", tailLines=-1)[0] == 422
     assert log(local, "p", limitBytes=0)[0] == 422
     assert log(local, "nobody") == (404, 'pods "nobody" not found')
 
 
 def test_without_a_kubelet_there_are_no_logs(local: Rest) -> None:
-    local.post(local.path(CORE, "pods"), pod("p")).ok()
+    local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     begun = time.monotonic()
     code, text = log(local, "p")
     assert (code, time.monotonic() - begun < 5) == (500, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.local.apiserver.rest import APPS, CORE, Rest, deployment, secret, seldon_deployment
+from tests.integration.local.apiserver.rest import APPS, CORE, Rest, deployment, pod, secret, seldon_deployment
 
 
 def test_a_new_object_has_identity_and_first_generation(api: Rest) -> None:
@@ -279,3 +279,10 @@ def test_containers_need_names_and_images(api: Rest) -> None:
         (f"{where}[0].name", "FieldValueInvalid"),
         (f"{where}[1].image", "FieldValueRequired"),
     }
+
+
+def test_a_pods_quality_of_service_follows_from_its_specification(api: Rest) -> None:
+    assert api.post(api.path(CORE, "pods"), pod("p")).ok().body["status"]["qosClass"] == "BestEffort"
+    refused = api.merge(api.path(CORE, "pods", "p", "status"), {"status": {"qosClass": "Burstable"}})
+    assert (refused.code, refused.causes) == (422, [("status.qosClass", "FieldValueInvalid")])
+    assert refused.message.endswith('status.qosClass: Invalid value: "Burstable": field is immutable')
