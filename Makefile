@@ -12,7 +12,7 @@ export UV_LINK_MODE := copy
 export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
-.PHONY: help demo test lint format soak crash bench docs clean
+.PHONY: help demo test newest package lint format soak crash bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -23,7 +23,7 @@ demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, rep
 
 # These import no Airflow (the pure core, the local server), or take long and do not depend on its version.
 ONCE := tests/unit/core tests/unit/local tests/integration/local tests/integration/test_shared_watch.py \
-  tests/integration/test_crash_safety.py
+  tests/integration/test_crash_safety.py tests/unit/test_package.py
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
 # Processes per Airflow version: most tests wait for a cluster most of the time.
 WORKERS ?= 2
@@ -33,6 +33,20 @@ test: ## run the tests on both Airflow versions, side by side
 
 test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
 	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
+
+newest: $(UV) $(VENVS)/mlserver/.ready ## run the tests on the newest of everything: nothing is pinned
+	$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/newest
+	$(UV) pip install --quiet --upgrade --python $(VENVS)/newest/bin/python -e '.[test]'
+	$(UV) pip list --python $(VENVS)/newest/bin/python | grep -E '^(apache-airflow|kubernetes|pydantic|aiohttp)'
+	$(VENVS)/newest/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+package: $(UV) ## build wheel and source distribution into dist, and try the wheel in an empty environment
+	rm -rf dist
+	$(UV) build --quiet --out-dir dist .
+	$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/package
+	$(UV) pip install --quiet --python $(VENVS)/package/bin/python --constraints constraints/airflow-$(AIRFLOW).txt dist/*.whl
+	$(VENVS)/package/bin/python -I tools/try_package.py
+	@ls dist
 
 lint: $(VENVS)/airflow-3.3/.ready ## check style and types
 	$(VENVS)/airflow-3.3/bin/ruff check .
