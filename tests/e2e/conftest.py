@@ -20,6 +20,7 @@ EXAMPLES = Path(__file__).parents[2] / "example_dags"
 #: Airflow 2 has no asset watchers.
 ONLY_ON_3 = [EXAMPLES / "failure_watcher.py"] if AIRFLOW_3 else []
 NAMESPACE = "models"
+DASHBOARD = "https://grafana.example.com/d/seldon?var-namespace={namespace}&var-deployment={name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
             tmp_path_factory.mktemp("airflow"),
             dags=[*sorted(DAGS.glob("*.py")), EXAMPLES / "asset_triggered.py", *ONLY_ON_3],
             connection=local.airflow_connection(),
+            settings={"AIRFLOW__SELDON__DASHBOARD_URL": DASHBOARD},
         )
         try:
             airflow.start()

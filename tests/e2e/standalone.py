@@ -40,12 +40,21 @@ class Airflow:
     :param folder: an empty folder for everything that it writes.
     :param dags: the DAG files.
     :param connection: of ``seldon_default``, as JSON.
+    :param settings: further environment variables.
     """
 
-    def __init__(self, folder: Path, *, dags: Iterable[Path], connection: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dags: Iterable[Path],
+        connection: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.port = _free_port()
-        self.rest = Rest(f"http://127.0.0.1:{self.port}", guard=self._all_run)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.rest = Rest(self.url, guard=self._all_run)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._inline = folder / "inline"
         (folder / "dags").mkdir()
@@ -54,6 +63,7 @@ class Airflow:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")},
             **self._settings(connection),
+            **(settings or {}),
         }
 
     def _settings(self, connection: str) -> dict[str, str]:
@@ -82,8 +92,8 @@ class Airflow:
             return common | {
                 "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
-                "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+                "AIRFLOW__API__BASE_URL": self.url,
                 "AIRFLOW__API__SECRET_KEY": secret,
                 "AIRFLOW__API_AUTH__JWT_SECRET": secret,
             }

@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
-for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline"):
+for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline", "linked"):
     with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as globals()[name]:
         SeldonDeployModelOperator(
             task_id="deploy",
