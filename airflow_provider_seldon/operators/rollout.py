@@ -29,6 +29,9 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
     A subclass writes in ``execute`` and hands what it did to :meth:`wait_for`. What happens when the rollout fails is
     :meth:`undo`: whatever that does is waited for as well, before the task fails.
 
+    An asset among the ``outlets``, or an alias of assets, gets an event when a version has been proven to serve; see
+    :mod:`airflow_provider_seldon.operators.asset_events`.
+
     :param namespace: namespace; the connection's when left out.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
     :param timeout: seconds to wait; a rollback gets as many again. ``execution_timeout`` holds too, also while the
