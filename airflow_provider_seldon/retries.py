@@ -25,8 +25,8 @@ def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) 
     """
     Return a policy that fails a task at once where another try cannot help, and is patient where it can.
 
-    An error that is ``retryable`` is retried as the task says, with its ``retries`` and ``retry_delay``; one of somebody
-    else's too. To treat a class differently, put a ``RetryRule`` of your own in front of the policy's ``rules``.
+    An error that is ``retryable`` is retried as the task says, with its ``retries`` and ``retry_delay``, and so is one
+    of somebody else's. To treat a class differently, put a ``RetryRule`` of your own before the policy's ``rules``.
 
     :param unavailable_delay: how long to wait for an API server that did not answer
         (:class:`~airflow_provider_seldon.exceptions.ServerUnavailableError`), instead of the task's ``retry_delay``.

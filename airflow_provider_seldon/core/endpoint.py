@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.payload import UnexpectedResponseError, parse_response, request_body
@@ -31,6 +31,7 @@ __all__ = [
     "ready_url",
     "request_body",
     "service_name",
+    "without_credentials",
 ]
 
 #: ``kfserving`` and ``v2`` are two words for the Open Inference Protocol.
@@ -75,7 +76,8 @@ def prediction_url(
     """
     Return the URL that takes prediction requests through the ingress gateway.
 
-    :param base_url: URL of the ingress, e.g. ``https://models.example.com``, with or without a path.
+    :param base_url: URL of the ingress, e.g. ``https://models.example.com``, with or without a path. A login and
+        password in it are left out: the result is shown to everybody.
     :param namespace: namespace of the deployment.
     :param name: name of the deployment.
     :param protocol: ``seldon`` (default), ``v2``, ``kfserving`` or ``tensorflow``.
@@ -181,12 +183,18 @@ def service_name(name: str, predictor_name: str) -> str:
     return f"{name}-{predictor_name}"
 
 
+def without_credentials(url: str) -> str:
+    """Return a URL without the login and password that it may name."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _ingress(base_url: str, namespace: str, name: str) -> str:
-    base = base_url.strip().rstrip("/")
+    base = without_credentials(base_url.strip()).rstrip("/")
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidRequestError.of(
-            "ingress_url", "is not an HTTP URL", "give it as http(s)://host[:port][/path]", value=base_url
+            "ingress_url", "is not an HTTP URL", "give it as http(s)://host[:port][/path]", value=base
         )
     if parts.query or parts.fragment:
         raise InvalidRequestError.of(

@@ -13,7 +13,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from airflow_provider_seldon.core.endpoint import without_credentials
 from airflow_provider_seldon.exceptions import ConnectionConfigError, PredictionError
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ class Ingress:
     """
     How to reach the ingress gateway.
 
-    :param url: base URL, such as ``https://models.example.com``.
+    :param url: base URL, such as ``https://models.example.com``; a login and password in it are used, but not shown.
     :param login: user of basic authentication.
     :param password: its password.
     :param token: bearer token; excludes ``login``.
@@ -37,7 +39,7 @@ class Ingress:
     :param host_header: value of the ``Host`` header, where the gateway routes by it.
     """
 
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
@@ -46,7 +48,7 @@ class Ingress:
 
     def require_url(self) -> str:
         """
-        Return the base URL without a trailing slash.
+        Return the base URL without credentials and without a trailing slash.
 
         :raises ConnectionConfigError: the connection names no ingress.
         """
@@ -55,7 +57,7 @@ class Ingress:
                 "The connection has no ingress_url, so there is no way to reach the model. "
                 "Add the extra field ingress_url, such as https://models.example.com."
             )
-        return self.url.rstrip("/")
+        return without_credentials(self.url).rstrip("/")
 
     def post(
         self, url: str, body: Mapping[str, Any], *, timeout: float = 30.0, retry_for: float = 30.0
@@ -84,7 +86,7 @@ class Ingress:
         headers = {"Host": self.host_header} if self.host_header else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        auth = (self.login, self.password or "") if self.login and not self.token else None
+        auth = None if self.token else self._login()
         try:
             answer = requests.post(
                 url, json=body, headers=headers, auth=auth, timeout=timeout, verify=self.verify
@@ -92,6 +94,12 @@ class Ingress:
         except requests.RequestException as error:
             return None, f"no answer ({type(error).__name__}: {error})"
         return answer, f"HTTP {answer.status_code}: {answer.text.strip()[:500]}"
+
+    def _login(self) -> tuple[str, str] | None:
+        if self.login:
+            return self.login, self.password or ""
+        parts = urlsplit(self.url or "")
+        return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
 
 
 def _decoded(answer: Any, url: str) -> Any:

@@ -14,7 +14,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
@@ -60,7 +60,7 @@ class _Link(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the URL; "" where it is not known."""
         try:
-            return _without_credentials(self._url(_Announced(operator, ti_key)))
+            return self._url(_Announced(operator, ti_key))
         except Exception:  # whatever it is, it must not take the task's other links with it
             log.warning("The link %s of %s cannot be made", self.name, ti_key, exc_info=True)
             return ""
@@ -117,11 +117,6 @@ class _Quoted(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return quote(self._values[key], safe="")
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 #: The links of every task that works on one deployment.

@@ -119,3 +119,11 @@ def test_names_are_escaped_and_a_missing_node_uses_the_engines_alias() -> None:
     assert endpoint.prediction_path("v2", "a/b").endswith("/a%2Fb/infer")
     assert endpoint.prediction_path("v2", "") == "/v2/models/infer"
     assert endpoint.prediction_path("tensorflow", "") == "/v1/models/:predict"
+
+
+def test_no_url_shows_the_credentials_of_the_ingress() -> None:
+    url = endpoint.prediction_url("https://alice:p%40ss@models.example.com:8443/x", "prod", "iris")
+    assert url == "https://models.example.com:8443/x/seldon/prod/iris/api/v1.0/predictions"
+    with pytest.raises(InvalidRequestError) as caught:
+        endpoint.prediction_url("ftp://alice:p%40ss@models.example.com", "prod", "iris")
+    assert "p%40ss" not in str(caught.value)
