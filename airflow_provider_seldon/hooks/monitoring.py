@@ -41,8 +41,13 @@ async def health_events(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator
             async with aclosing(_watch(trigger)) as events:
                 async for event in events:
                     yield event
-        except AirflowException as error:
-            trigger.log.warning("The deployment cannot be watched; trying again in %.0f s: %s", RETRY, error)
+        except Exception as error:
+            trigger.log.warning(
+                "The deployment cannot be watched; trying again in %.0f s: %s",
+                RETRY,
+                error,
+                exc_info=not isinstance(error, AirflowException),
+            )
             await asyncio.sleep(RETRY)
 
 
@@ -54,7 +59,7 @@ async def _watch(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[dict[s
     if not namespace:
         namespace = await asyncio.to_thread(lambda: hook.namespace)
     name = trigger.name or await _find(hook, trigger)
-    memory = _Memory(trigger, f"seldon-health/{namespace}/{name}")
+    memory = _Memory(trigger, f"seldon-health/{namespace}/{name}/{trigger.grace:g}")
     monitor = HealthMonitor(grace=trigger.grace, known=await memory.recall())
     async with subscribe(access, namespace, name) as subscription:
         look = _Look(monitor, subscription)

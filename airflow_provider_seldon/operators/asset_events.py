@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.rollout import Rollout
 
 
+#: What ``Asset.ref`` returns; Airflow 3 does not export these classes.
+_REFERENCES = ("AssetNameRef", "AssetUriRef")
+
+
 class AssetEvents:
     """Mixin; it has no constructor. :meth:`SeldonRolloutOperator.note` tells it what was done."""
 
@@ -95,8 +99,6 @@ def _hashable(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_asset(outlet: Any) -> bool:
     """Whether Airflow emits an event for an outlet: an asset, a reference to one, or an alias."""
-    try:
-        from airflow.sdk.definitions.asset import BaseAsset
-    except ImportError:
-        from airflow.datasets import BaseDataset as BaseAsset
-    return isinstance(outlet, BaseAsset)
+    from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+    return isinstance(outlet, Asset | AssetAlias) or type(outlet).__name__ in _REFERENCES

@@ -107,7 +107,7 @@ def test_a_failed_rollout_leaves_no_facts_of_what_never_served(hook: SeldonHook)
     deploy()
     run = context(run_id="run-2")
     run["outlet_events"] = OutletEventAccessors()
-    task = operator(**OUTLETS, model_uri="s3://models/iris/2", model_server=behaving("image-pull"))
+    task = operator(**OUTLETS, model_uri="s3://models/iris/2", model_server=behaving("invalid-image"))
     with pytest.raises(RolloutFailedError):
         task.execute(run)
     assert len(run["outlet_events"]) == 0

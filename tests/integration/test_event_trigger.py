@@ -6,6 +6,7 @@ import asyncio
 import json
 import queue
 import threading
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 
+from airflow_provider_seldon.core import health
 from airflow_provider_seldon.hooks import monitoring
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
@@ -107,7 +109,12 @@ def trigger(**arguments: Any) -> SeldonDeploymentEventTrigger:
     return SeldonDeploymentEventTrigger(**{"name": "iris", "grace": 0.3, **arguments})
 
 
-def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(hook: SeldonHook) -> None:
+def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(
+    hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        health, "_POLICY", replace(health._POLICY, suspect_after=0.2)
+    )  # pods are read at once
     first = deploy("s3://models/iris/1", "run-1")
     watch = Watch(trigger())
     second = deploy_broken(behaving("invalid-image"))
@@ -127,7 +134,7 @@ def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(hook:
 
 
 def test_pods_that_are_lost_after_they_served_are_told(hook: SeldonHook) -> None:
-    deploy("s3://models/iris/1", "run-1", model_server=behaving("crash-after:3"))
+    deploy("s3://models/iris/1", "run-1", wait_for_available=False, model_server=behaving("crash-after:1"))
     watch = Watch(trigger(name=None, model_name="iris", events=["degraded"]))
     lost = watch.next()
     assert (lost["event"], lost["name"]) == ("degraded", "iris")
@@ -142,7 +149,7 @@ def test_a_restarted_triggerer_repeats_nothing_that_airflow_remembers(hook: Seld
     watch = Watch(trigger(), store=store)
     assert watch.next()["event"] == "failed"
     assert watch.stop() == []
-    assert store.values == {"seldon-health/default/iris": "failed"}
+    assert store.values == {"seldon-health/default/iris/0.3": "failed"}
     forgetful, reminded = Watch(trigger()), Watch(trigger(), store=store)
     assert forgetful.next()["event"] == "failed"
     roll_back()

@@ -143,6 +143,25 @@ def test_what_is_made_anew_under_the_name_starts_anew() -> None:
     assert watched.see(60, FAILED) == ["failed"]
 
 
+def test_what_pods_have_told_holds_until_they_are_read_again() -> None:
+    creating = {**TWO_PODS, "status": {"state": "Creating"}}
+    waiting = {"waiting": {"reason": "InvalidImageName", "message": "no valid name"}}
+    owner = {"kind": "ReplicaSet", "name": "iris-default-0-classifier-abc", "controller": True}
+    template = children()[0]["spec"]["template"]["metadata"]
+    pod = {
+        "metadata": {**template, "name": "iris-abc-1", "ownerReferences": [owner]},
+        "status": {"containerStatuses": [{"name": "classifier", "state": waiting}]},
+    }
+    watched = Watched()
+    watched.see(100)
+    broken = children(0)
+    watched.see(10, creating, broken)
+    assert watched.monitor.wants_pods
+    assert watched.see(20, creating, broken, [pod]) == []
+    assert watched.see(30, creating, broken) == ["failed"]
+    assert watched.see(500, creating, broken) == []
+
+
 def test_without_the_right_to_read_deployments_the_counts_of_the_status_are_judged() -> None:
     def counted(available: int) -> dict[str, Any]:
         counts = {"iris-default-0-classifier": {"replicas": 2, "availableReplicas": available}}
