@@ -41,7 +41,11 @@ LAYERS = {
 }
 NO_AIRFLOW = ("core", "local", "serving")
 PARSED_WITH_EVERY_DAG = ("operators", "sensors", "triggers", "links")
-SLOW = ("kubernetes", "kubernetes_asyncio", "airflow.providers.cncf", f"{PACKAGE}.hooks", f"{PACKAGE}.kube")
+#: The clients of OpenLineage are optional besides.
+SLOW = (
+    *("kubernetes", "kubernetes_asyncio", "airflow.providers.cncf", f"{PACKAGE}.hooks", f"{PACKAGE}.kube"),
+    *("openlineage", "airflow.providers.openlineage"),
+)
 
 #: All that core may import: data, text and arithmetic. Nothing that reads files, sockets, clocks or chance.
 PURE = {
