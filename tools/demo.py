@@ -1,5 +1,6 @@
 """
-The demo: one DAG, run five times with real Airflow against Seldon Core on this machine.
+The demo: one DAG, run five times with real Airflow against Seldon Core on this machine, and then one for a model
+that is a Python function.
 
 Started by ``make demo``. Everything it makes lies in a temporary directory and is gone when it ends.
 """
@@ -18,20 +19,22 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-DAG_ID = "continuous_deployment"
 NAMESPACE = "models"
+#: The argument with which this file runs Airflow's commands, and what it prints after each.
+COMMANDS = "airflow-commands"
+ENDED = "airflow-command-ended: "
 #: A flower of each of two species, and what they are.
-FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
+FLOWERS = ((5.1, 3.5, 1.4, 0.2), (6.7, 3.0, 5.2, 2.3))
 #: Lines of the task log that tell the story; the whole log is kept until the end and shown on a surprise.
 STORY = re.compile(
-    r"(created|updated|unchanged|reused|restarted) models/|: state |Hint: |- pod | \| |Rolling .* back|by a newer run"
+    r"Decision: |, \w+ by this run: |: state |Hint: |- pod | \| [\w.]+: |Rolling .* back|by a newer run"
 )
 
 
@@ -43,6 +46,9 @@ class Run:
     conf: Mapping[str, Any]
     expected: tuple[str, str]
     day: int
+    dag: str = "continuous_deployment"
+    model: str = "iris"
+    rows: Sequence[Sequence[float]] = FLOWERS
     seconds: float = 0.0
     states: dict[str, str] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -59,8 +65,17 @@ RUNS = (
     Run("a first model", {"max_depth": 2}, ("created", "success"), day=2),
     Run("a better one", {"max_depth": 3}, ("updated", "success"), day=3),
     Run("a worse one", {"max_depth": 1}, ("reused", "success"), day=4),
-    Run("a broken one", {"max_depth": 4, "model_file": "model.bin"}, ("-", "failed"), day=5),
+    Run("a broken one", {"max_depth": 4, "file": "model.bin"}, ("-", "failed"), day=5),
     Run("an old run", {"max_depth": 2}, ("-", "skipped"), day=1),
+    Run(
+        "a function",
+        {"slope": 3},
+        ("created", "success"),
+        day=6,
+        dag="custom_model",
+        model="line",
+        rows=((1.0,), (2.0,)),
+    ),
 )
 
 
@@ -71,11 +86,11 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="seldon-demo-") as folder, local_seldon(Path(folder)) as local:
         say("Preparing Airflow")
-        airflow = Airflow(Path(folder), connection=local.airflow_connection())
-        for number, run in enumerate(RUNS, start=1):
-            say(f"Run {number} of {len(RUNS)}: {run.title}  {json.dumps(run.conf)}")
-            airflow.run(run)
-            ask(run)
+        with Airflow(Path(folder), connection=local.airflow_connection()) as airflow:
+            for number, run in enumerate(RUNS, start=1):
+                say(f"Run {number} of {len(RUNS)}: {run.title}  {json.dumps(run.conf)}")
+                airflow.run(run)
+                ask(run)
         say(f"Done in {time.monotonic() - started:.0f} s")
         report()
     surprises = [run for run in RUNS if run.outcome != run.expected or run.prediction == "none"]
@@ -102,6 +117,7 @@ class Airflow:
     def __init__(self, folder: Path, *, connection: str) -> None:
         self.home = folder / "airflow"
         self.log = folder / "airflow.log"
+        self.store = (folder / "models").as_uri()
         self.environment = {
             **os.environ,
             "AIRFLOW_HOME": str(self.home),
@@ -110,25 +126,38 @@ class Airflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "AIRFLOW_CONN_SELDON_DEFAULT": connection,
-            "MODEL_STORE": (folder / "models").as_uri(),
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "PYTHONWARNINGS": "ignore",
         }
         # This process asks for predictions itself, and must not make an Airflow home for that.
         os.environ.update(self.environment)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, COMMANDS],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def __enter__(self) -> Airflow:
         self._command("db", "migrate")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def run(self, run: Run) -> None:
         """Run the DAG once, showing what its tasks tell, and read back what became of it."""
         logical_date = f"2026-01-{run.day:02d}T00:00:00+00:00"
         started = time.monotonic()
-        self._command(
-            "dags", "test", DAG_ID, logical_date, "-c", json.dumps(run.conf), check=False, show=True
-        )
+        conf = json.dumps({"store": self.store, **run.conf})
+        self._command("dags", "test", run.dag, logical_date, "-c", conf, check=False, show=True)
         run.seconds = time.monotonic() - started
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             (run_id,) = database.execute(
-                "SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", [DAG_ID]
+                "SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", [run.dag]
             ).fetchone()
             run.states = dict(
                 database.execute("SELECT task_id, state FROM task_instance WHERE run_id = ?", [run_id])
@@ -139,24 +168,39 @@ class Airflow:
                 run.xcoms[task, key] = decoded(value)
 
     def _command(self, *arguments: str, check: bool = True, show: bool = False) -> None:
-        command = [str(Path(sys.executable).with_name("airflow")), *arguments]
-        with (
-            self.log.open("a") as log,
-            subprocess.Popen(
-                command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            ) as process,
-        ):
-            assert process.stdout is not None
-            last = ""
-            for line in process.stdout:
+        """Run a command of Airflow's; its output goes to the log, and the story of it to the screen."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(["airflow", *arguments]) + "\n")
+        self._process.stdin.flush()
+        last = ended = ""
+        with self.log.open("a") as log:
+            for line in self._process.stdout:
+                if line.startswith(ENDED):
+                    ended = line.removeprefix(ENDED).strip()
+                    break
                 log.write(line)
                 # Airflow 2 writes each line twice, once for the task's log and once for the console.
                 if show and STORY.search(line) and (text := tidy(line)) != last:
                     print(f"  {text}", flush=True)
                     last = text
-        if check and process.returncode:
+        if not ended or (check and ended != "0"):
             print(self.log.read_text()[-4000:])
-            sys.exit(f"airflow {' '.join(arguments)} ended with {process.returncode}")
+            sys.exit(f"airflow {' '.join(arguments)} ended with {ended or 'its process'}")
+
+
+def run_airflow_commands() -> None:
+    """Run the commands that come in, one JSON list a line, in this process: Airflow takes seconds to start."""
+    from airflow.__main__ import main as airflow
+
+    for line in sys.stdin:
+        sys.argv = json.loads(line)
+        code: object = 0
+        try:
+            airflow()
+        except SystemExit as end:
+            code = end.code or 0
+        print(f"\n{ENDED}{code}", flush=True)
 
 
 def ask(run: Run) -> None:
@@ -166,11 +210,11 @@ def ask(run: Run) -> None:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
     hook = SeldonHook()
-    serving = hook.find_model_servers(model_name="iris")
+    serving = hook.find_model_servers(model_name=run.model)
     if not serving:
         run.prediction = "none"
         return
-    rows = hook.predictions(serving[0].name, FLOWERS)
+    rows = hook.predictions(serving[0].name, run.rows)
     run.url = hook.get_model_server_info(serving[0]).prediction_url
     run.prediction = " ".join("/".join(f"{share:.2f}" for share in row) for row in rows)
 
@@ -182,18 +226,20 @@ def report() -> None:
     )
     for run in RUNS:
         accuracy = run.xcoms.get(("train", "accuracy"))
-        decision = {True: "deploy", False: "keep"}.get(run.xcoms.get(("good_enough", "return_value")), "-")
+        decision = (
+            str(run.xcoms.get(("deploy", "decision"), "-")).partition(":")[0].replace("do not deploy", "keep")
+        )
         action, state = run.outcome
         shown = f"{accuracy:.3f}" if isinstance(accuracy, float) else "-"
         print(
             f"{run.title:<16}{shown:<10}{decision:<10}{action:<10}{state:<9}{run.seconds:<9.1f}{run.prediction}"
         )
-    urls = sorted({run.url for run in RUNS if run.url})
+    urls = sorted({run.url for run in RUNS if run.url and run.model == "iris"})
     print(f"\nOne URL throughout: {urls[0]}" if len(urls) == 1 else f"\nURLs: {urls}")
     print(
         "\nThe same DAG on a cluster: give Airflow a connection `seldon_default` of type `seldon` whose extra holds\n"
         '  {"kube_config_path": "/path/to/kubeconfig", "namespace": "models", "ingress_url": "https://models.example.com"}\n'
-        "and set MODEL_STORE to a bucket that Seldon Core can read, such as s3://models."
+        "and give its runs the parameter `store`, a bucket that Seldon Core can read, such as s3://models."
     )
 
 
@@ -221,4 +267,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_airflow_commands() if COMMANDS in sys.argv else main())
