@@ -12,11 +12,13 @@ export UV_LINK_MODE := copy
 export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
-.PHONY: help demo test newest package lint format soak crash bench docs clean
+.PHONY: help environments demo test newest package lint format soak crash bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+environments: $(foreach name,airflow-3.3 airflow-2.11 mlserver docs,$(VENVS)/$(name)/.ready) ## make the virtual environments, which the others do by themselves
 
 demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
