@@ -94,7 +94,7 @@ def without_revision(told: dict[str, str]) -> dict[str, str]:
 
 
 def test_the_tasks_end_as_they_should(runs: Any) -> None:
-    failed = {"fail", "wait_for_broken", "refuse"}
+    failed = {"fail", "forget", "wait_for_broken", "refuse"}
     assert {key for key, state in runs["states"].items() if state == "failed" and "." not in key} == failed
     assert {key for key, state in runs["states"].items() if state == "success"} == {
         *("deploy", "replace", "scale", "roll_back", "predict[0]", "predict[1]", "wait")
@@ -106,6 +106,7 @@ def test_the_tasks_end_as_they_should(runs: Any) -> None:
     [
         *((task, "linked") for task in ("deploy", "replace", "scale", "roll_back")),
         *((task, "broken") for task in ("fail", "wait_for_broken")),
+        ("forget", "forgotten"),
     ],
 )
 def test_links_are_there_while_the_task_is_deferred_and_stay(

@@ -28,6 +28,16 @@ IRIS: dict[str, Any] = {
 }
 ERRORS = ("InvalidModelServerError", "ForbiddenError", "ServerUnavailableError", "RolloutFailedError")
 
+
+class DeployAndForget(SeldonDeployModelOperator):
+    """Ends as one whose deferral failed: resumed in another process, it knows nothing of what was announced."""
+
+    def execute_complete(self, context: Any, event: Any) -> Any:
+        """Fail."""
+        self.announced = None
+        raise TimeoutError("Trigger timeout")
+
+
 with DAG("linked_tasks", start_date=START, schedule=None):
     (
         SeldonDeployModelOperator(task_id="deploy", name=NAME, **IRIS)
@@ -49,6 +59,7 @@ with DAG("linked_tasks", start_date=START, schedule=None):
         deferrable=True,
         timeout=60,
     )
+    DeployAndForget(task_id="forget", name="{{ 'forgotten' }}", **IRIS)
     SeldonDeployModelOperator(task_id="refuse", model_server={"replica": 1}, retries=1, **IRIS)
 
 
