@@ -14,6 +14,7 @@ from aiohttp import web
 
 from airflow_provider_seldon.local.apiserver.backend import Backend
 from airflow_provider_seldon.local.apiserver.requestlog import RequestLog
+from airflow_provider_seldon.local.apiserver.status import StatusError
 from airflow_provider_seldon.local.apiserver.store import encode
 from airflow_provider_seldon.local.faults import Fault, Faults
 
@@ -68,7 +69,10 @@ class Hooks:
         return web.Response(status=204)
 
     async def _compact(self, request: web.Request) -> web.Response:
-        self._dispatcher.compact()
+        try:
+            self._dispatcher.compact()
+        except StatusError as error:
+            return web.Response(status=error.code, text=f"{error.message}\n")
         return web.Response(status=204)
 
     async def _close_watches(self, request: web.Request) -> web.Response:

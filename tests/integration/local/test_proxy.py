@@ -95,6 +95,10 @@ def test_without_a_log_source_the_other_server_is_asked(local: Rest) -> None:
     )
 
 
+def test_another_servers_history_cannot_be_compacted(local: Rest) -> None:
+    assert requests.post(f"{local.url}/_compact", timeout=10).status_code == 405
+
+
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     with in_thread(ApiProxy(upstream=Upstream(url="http://127.0.0.1:9"))) as server:
         answer = Rest(server.url).get(f"{CORE}/namespaces")
