@@ -14,7 +14,7 @@ from airflow_provider_seldon.local.apiserver.resources import BY_PLURAL
 from airflow_provider_seldon.local.apiserver.store import Stored
 from airflow_provider_seldon.local.certificates import make_certificates
 
-from .kubelet import Kubelet
+from .kubelet import NODE, Kubelet
 from .log_source import KubeletLogs
 
 
@@ -60,7 +60,8 @@ class LogServer:
             subresource="log",
             query={**request.query, "container": asked["container"]},
         )
-        pod = Stored(info.resource, manifest, 0)
+        # The cache may not know yet what the API server knows: that the pod is here.
+        pod = Stored(info.resource, manifest | {"spec": manifest["spec"] | {"nodeName": NODE}}, 0)
         try:
             return await logs.respond(request, KubeletLogs(self._kubelet), pod, info)
         except StatusError as error:
