@@ -5,9 +5,9 @@ One small tree under :class:`SeldonError`, which is an ``AirflowException``. A c
 text says *what to do next*, and ``retryable`` says whether another try of the same task can help, so that a
 retry policy can match on classes instead of on texts; :mod:`airflow_provider_seldon.retries` makes one of it.
 
-Where only the task's own code or input can change the outcome, the class is an ``AirflowFailException`` as well: Airflow
-fails the task at once, whatever its retries, and asks no policy. Where somebody may repair something outside (a right,
-a connection, an object in the way) while the task waits for its next try, the class is not, and the user decides.
+Where only the task's own code or input can change the outcome, the class is an ``AirflowFailException`` as well:
+Airflow fails the task at once, whatever its retries, and asks no policy. Where somebody may repair something outside (a
+right, a connection, an object in the way) while the task waits for its next try, it is not, and the user decides.
 
 No exception text ever carries a credential: request bodies are never quoted, only names.
 """
