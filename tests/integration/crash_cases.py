@@ -41,11 +41,10 @@ OTHER_NAME = IRIS_OF_TASK.deployment_name(replace=False)
 CUSTOM_NAME = Identity(dag_id="train_and_deploy", task_id="custom", model_name="iris").deployment_name(
     replace=True
 )
-#: A rolled back custom model: nobody waits for what will not come.
 POLICY = {"suspect_after": 0.1, "crash_loop_count": 1}
-IRIS = {"model_name": "iris", "deferrable": False, "failure_policy": POLICY, "timeout": 30}
+IRIS = {"model_name": "iris", "deferrable": False, "failure_policy": POLICY, "timeout": 120}
 CRASHING = {"extra_args": {"annotations": {"local.seldon/behaviour": "crash"}}}
-WAITING = {"name": NAME, "timeout": 30, "deferrable": False, "failure_policy": POLICY}
+WAITING = {"name": NAME, "timeout": 120, "deferrable": False, "failure_policy": POLICY}
 #: Cases at a time; most of their time is waiting.
 THREADS = 4
 _numbers = itertools.count(1)
@@ -130,7 +129,7 @@ SCENARIOS = {
     "rollback": Scenario((version(1), version(2)), ("roll_back", WAITING), serves=1),
     "scaling": Scenario((version(1),), ("scale", {**WAITING, "replicas": 2}), serves=1),
     "prediction": Scenario((version(1),), ("predict", {"name": NAME, "data": [[1.0]]}), serves=1),
-    "deletion": Scenario((version(1),), ("delete", {"name": NAME, "timeout": 30}), serves=None),
+    "deletion": Scenario((version(1),), ("delete", {"name": NAME, "timeout": 120}), serves=None),
     "first custom model": Scenario((), custom(1), serves=1, lists=1, name=CUSTOM_NAME),
     "custom model": Scenario((custom(1),), custom(2), serves=2, lists=1, name=CUSTOM_NAME),
     "manifest": Scenario((applied(1),), applied(2), serves=2, lists=1, name="pipeline"),
@@ -230,7 +229,7 @@ class Probe:
         while not self._ended.wait(0.1):
             self.asked += 1
             try:
-                with urllib.request.urlopen(self._request, timeout=15) as response:
+                with urllib.request.urlopen(self._request, timeout=60) as response:
                     response.read()
             except urllib.error.HTTPError as error:
                 self.failed.add(f"{error.code} {error.read()[:200]!r}")
