@@ -21,7 +21,7 @@ from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions
 
 # One process runs all the DAGs, once.
-pytestmark = pytest.mark.xdist_group("examples")
+pytestmark = [pytest.mark.xdist_group("examples"), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "example_dags"
@@ -108,7 +108,7 @@ def run(orders: list[dict[str, Any]], *, home: Path) -> list[dict[str, Any]]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=580,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
