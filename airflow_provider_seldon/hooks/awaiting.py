@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 
 #: Seconds between two looks for a deployment that is not there yet.
 FIND_INTERVAL = 10.0
+#: Waits that are prepared at a time. A thousand may begin at once; each takes the event loop, and in a thread Python's
+#: lock, for a part of a millisecond. Those that wait for their turn take nothing.
+PREPARING = 10
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.kube.access import ClusterAccess
     from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 
 
@@ -28,7 +33,7 @@ async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> Seld
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
     # The import takes more than a second, so it happens in a thread.
-    hook_class = await asyncio.to_thread(_hook_class)
+    hook_class = _loaded[0] if _loaded else await asyncio.to_thread(_hook_class)
     try:
         connection = await get_async_connection(seldon_conn_id)
     except AirflowNotFoundException:
@@ -40,9 +45,26 @@ async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> Seld
     )
 
 
+async def reach(seldon_conn_id: str, namespace: str | None) -> tuple[SeldonHook, ClusterAccess, str]:
+    """Return the hook of a trigger, its cluster and its namespace, when it is the trigger's turn."""
+    loop = asyncio.get_running_loop()
+    turns = _turns.get(loop)
+    if turns is None:
+        turns = _turns[loop] = asyncio.Semaphore(PREPARING)
+    async with turns:
+        hook = await hook_for_triggerer(seldon_conn_id, namespace)
+        # Reading a connection's extra asks Airflow's supervisor to mask it, which must not happen on the event loop.
+        return hook, *await asyncio.to_thread(lambda: (hook.access, namespace or hook.namespace))
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_loaded: list[type[SeldonHook]] = []
+
+
 def _hook_class() -> type[SeldonHook]:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
+    _loaded[:] = [SeldonHook]
     return SeldonHook
 
 
@@ -52,12 +74,7 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     from airflow_provider_seldon.hooks.waiter import Progress, Waiter, policy_of
     from airflow_provider_seldon.kube import waiting
 
-    hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
-    # Reading a connection's extra asks Airflow's supervisor to mask it, which must not happen on the event loop.
-    access = await asyncio.to_thread(lambda: hook.access)
-    namespace = trigger.namespace
-    if namespace is None:
-        namespace = await asyncio.to_thread(lambda: hook.namespace)
+    hook, access, namespace = await reach(trigger.seldon_conn_id, trigger.namespace)
     deadline = trigger.deadline if trigger.deadline is not None else time.time() + (trigger.timeout or 0.0)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
     selectors = {

@@ -63,7 +63,9 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     :param smoke_test: sample requests to the new version once it serves, before anything older is deleted and before
         it counts as proven: ``{"data": rows, "expected": rows, "tolerance": 1e-6}``, a list of such, or JSON text.
         Without ``expected`` any prediction will do. No answer is a wrong answer. Needs ``ingress_url``. A version
-        that serves already, or is only started again, is not asked.
+        that serves already, or is only started again, is not asked. Where the traffic is split, each sample is sent
+        until every predictor that takes traffic has answered it; where the answers do not say who gave them, so often
+        that each has with a certainty of 99.9 % (500 times at most), which the log says.
     :param on_failure: when the new version does not come to serve, or answers its smoke test wrongly: ``rollback`` to
         the one last seen serving, where there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this
         run, else roll back. Only what this task wrote is touched.
