@@ -189,7 +189,12 @@ def without_credentials(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _ingress(base_url: str, namespace: str, name: str) -> str:
+def ingress_base(base_url: str) -> str:
+    """
+    Return the URL of an ingress as URLs begin with it: without credentials, without a slash at the end.
+
+    :raises InvalidRequestError: it is no HTTP URL, or has more than a path.
+    """
     base = without_credentials(base_url.strip()).rstrip("/")
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -200,6 +205,11 @@ def _ingress(base_url: str, namespace: str, name: str) -> str:
         raise InvalidRequestError.of(
             "ingress_url", "has a query or a fragment", "give it as http(s)://host[:port][/path]"
         )
+    return base
+
+
+def _ingress(base_url: str, namespace: str, name: str) -> str:
+    base = ingress_base(base_url)
     return f"{base}/seldon/{quote(namespace, safe='')}/{quote(name, safe='')}"
 
 

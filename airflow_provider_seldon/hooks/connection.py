@@ -97,7 +97,13 @@ class SeldonConnectionHook(KubernetesHook):
 
     @cached_property
     def client(self) -> SeldonClient:
-        """Kubernetes API for the SeldonDeployments of the namespace."""
+        """
+        Kubernetes API for the SeldonDeployments of the namespace.
+
+        :raises ConnectionConfigError: the connection cannot be used, be it for predictions only: better now than when
+            something has been written.
+        """
+        _ = self.ingress
         if self._dry_run:
             self.log.info("Dry run: the API server checks every write, and stores none")
         kind = RehearsingClient if self._dry_run else SeldonClient

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_provider_seldon.core.endpoint import without_credentials
+from airflow_provider_seldon.core.endpoint import ingress_base
+from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.exceptions import ConnectionConfigError, PredictionError
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Ingress:
     :param token: bearer token; excludes ``login``.
     :param verify: check the certificate: True, False, or the path of a CA bundle.
     :param host_header: value of the ``Host`` header, where the gateway routes by it.
+    :raises ConnectionConfigError: the URL is none.
     """
 
     url: str | None = field(default=None, repr=False)
@@ -45,6 +47,13 @@ class Ingress:
     token: str | None = field(default=None, repr=False)
     verify: bool | str = True
     host_header: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.url:
+            try:
+                ingress_base(self.url)
+            except InvalidRequestError as error:
+                raise ConnectionConfigError(f"The connection cannot be used: {error}") from None
 
     def require_url(self) -> str:
         """
@@ -57,7 +66,7 @@ class Ingress:
                 "The connection has no ingress_url, so there is no way to reach the model. "
                 "Add the extra field ingress_url, such as https://models.example.com."
             )
-        return without_credentials(self.url).rstrip("/")
+        return ingress_base(self.url)
 
     def post(
         self, url: str, body: Mapping[str, Any], *, timeout: float = 30.0, retry_for: float = 30.0

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.exceptions import (
     ConflictError,
+    ConnectionConfigError,
     DeployDecisionError,
     InvalidModelServerError,
     NotManagedError,
@@ -258,3 +259,19 @@ def test_a_server_that_only_this_cluster_knows_is_for_the_webhook_to_judge(hook:
 
     with pytest.raises(RejectedError, match="No entry in predictors map for LIGHTGBM_SERVER"):
         deploy(implementation="LIGHTGBM_SERVER")
+
+
+@pytest.mark.parametrize(
+    "url", ["models.example.com", "ftp://models.example.com", "https://models.example.com?a=1"]
+)
+def test_an_ingress_url_that_is_none_is_told_before_anything_is_sent(
+    hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    good = hook.client
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", local_seldon.airflow_connection(ingress_url=url))
+    local_seldon.requests.clear()
+    with pytest.raises(ConnectionConfigError, match="ingress_url"):
+        deploy()
+    sent = [one for one in local_seldon.requests.entries() if one.user_agent.startswith("airflow-provider")]
+    assert sent == []
+    assert good.find() == []
