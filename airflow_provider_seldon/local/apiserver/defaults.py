@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_seldon.local.apiserver.quantities import canonical, canonical_amount
 from airflow_provider_seldon.local.apiserver.resources import ResourceType
 
 Manifest = dict[str, Any]
@@ -124,6 +125,15 @@ def _pod_spec(spec: Manifest) -> None:
         _container(container)
     for volume in _objects(spec, "volumes"):
         _volume(volume)
+        directory = volume.get("emptyDir")
+        if isinstance(directory, dict) and "sizeLimit" in directory:
+            directory["sizeLimit"] = canonical(directory["sizeLimit"])
+
+
+def _canonical(resources: Any, bound: str) -> None:
+    amounts = resources.get(bound) if isinstance(resources, dict) else None
+    if isinstance(amounts, dict):
+        resources[bound] = {name: canonical_amount(amount) for name, amount in amounts.items()}
 
 
 def _container(container: Manifest) -> None:
@@ -136,6 +146,8 @@ def _container(container: Manifest) -> None:
             "imagePullPolicy": _pull_policy(str(container.get("image", ""))),
         },
     )
+    for bound in ("limits", "requests"):
+        _canonical(container.get("resources"), bound)
     for port in _objects(container, "ports"):
         _fill(port, {"protocol": "TCP"})
     for variable in _objects(container, "env"):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.local.apiserver.rest import APPS, CORE, Rest, deployment, pod, secret, seldon_deployment
+from tests.integration.local.apiserver.rest import (
+    APPS,
+    CORE,
+    Rest,
+    deployment,
+    pod,
+    secret,
+    seldon_deployment,
+)
+from tests.unit.local.apiserver.test_quantities import STORED
 
 
 def test_a_new_object_has_identity_and_first_generation(api: Rest) -> None:
@@ -286,3 +295,25 @@ def test_a_pods_quality_of_service_follows_from_its_specification(api: Rest) -> 
     refused = api.merge(api.path(CORE, "pods", "p", "status"), {"status": {"qosClass": "Burstable"}})
     assert (refused.code, refused.causes) == (422, [("status.qosClass", "FieldValueInvalid")])
     assert refused.message.endswith('status.qosClass: Invalid value: "Burstable": field is immutable')
+
+
+def test_quantities_are_stored_in_canonical_form(api: Rest) -> None:
+    body = pod("p", volumes=[{"name": "v", "emptyDir": {"sizeLimit": "1024Mi"}}])
+    body["spec"]["containers"][0]["resources"] = {
+        "limits": {"cpu": 2, "memory": "0.1Gi"},
+        "requests": {"cpu": "0.0001"},
+    }
+    api.post(api.path(CORE, "pods"), body).ok()
+    spec = api.get(api.path(CORE, "pods", "p")).body["spec"]
+    assert spec["containers"][0]["resources"] == {
+        "limits": {"cpu": "2", "memory": "107374182400m"},
+        "requests": {"cpu": "1m", "memory": "107374182400m"},
+    }
+    assert spec["volumes"][0]["emptyDir"] == {"sizeLimit": "1Gi"}
+
+
+@pytest.mark.parametrize(("sent", "stored"), STORED.items())
+def test_every_way_to_write_a_quantity(api: Rest, sent: str, stored: str) -> None:
+    body = pod("p", volumes=[{"name": "v", "emptyDir": {"sizeLimit": sent}}])
+    kept = api.post(api.path(CORE, "pods"), body, dryRun="All").ok().body["spec"]["volumes"][0]["emptyDir"]
+    assert kept == {"sizeLimit": stored}
