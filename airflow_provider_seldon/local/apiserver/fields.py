@@ -149,17 +149,30 @@ def _compare(
             sample = left if right is _MISSING or right is None else right
             _compare(schema, left, right, below, (*path, f"f:{key}"), out, schema.relation(below, sample))
     elif relation.granular and (relation.keys or relation.is_set) and _is_kind(old, new, list):
-        before = dict(items_of(relation, _or_empty(old, [])))
-        after = dict(items_of(relation, _or_empty(new, [])))
+        before, after = _grouped(relation, _or_empty(old, [])), _grouped(relation, _or_empty(new, []))
         for element in before.keys() | after.keys():
             left, right = before.get(element, _MISSING), after.get(element, _MISSING)
-            _compare(schema, left, right, where, (*path, element), out, _item_relation(relation))
+            # Items with one key between them are told apart by nothing: they change as one.
+            one = not isinstance(left, _Several) and not isinstance(right, _Several)
+            inner = _item_relation(relation) if one else ATOMIC
+            _compare(schema, left, right, where, (*path, element), out, inner)
     elif old is not _MISSING and new is not _MISSING:
         out.modified.add(path)
     if path and old is _MISSING:
         out.added.add(path)
     elif path and new is _MISSING:
         out.removed.add(path)
+
+
+class _Several(list[Any]):
+    """The items of a keyed list that have the same key."""
+
+
+def _grouped(relation: Relation, values: list[Any]) -> dict[str, Any]:
+    groups: dict[str, _Several] = {}
+    for element, item in items_of(relation, values):
+        groups.setdefault(element, _Several()).append(item)
+    return {element: group if len(group) > 1 else group[0] for element, group in groups.items()}
 
 
 def _is_kind(old: Any, new: Any, kind: type) -> bool:

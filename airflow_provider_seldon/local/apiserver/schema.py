@@ -125,7 +125,7 @@ _BLANK: Mapping[str, Mapping[str, Any]] = {
     "namespaces": {"spec": {}, "status": {}},
     "pods": {"spec": {"containers": None}, "status": {}},
     "services": {"spec": {}, "status": {"loadBalancer": {}}},
-    "events": {"involvedObject": {}, "source": {}},
+    "events": {"involvedObject": {}, "source": {}, "reportingComponent": "", "reportingInstance": ""},
     "deployments.apps": {
         "spec": {
             "selector": None,

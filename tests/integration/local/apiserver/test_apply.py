@@ -224,3 +224,17 @@ def test_applied_keys_of_a_secret_go_with_data_but_not_with_string_data(api: Res
     api.apply(path, secret("t", stringData={"a": "x", "b": "x"}), manager="m").ok()
     left = api.apply(path, secret("t", stringData={"a": "x"}), manager="m").ok()
     assert left.body["data"] == {"a": "eA==", "b": "eA=="}
+
+
+def test_items_that_share_a_key_are_owned_as_one(api: Rest) -> None:
+    """Seldon's engine has its port twice, under two names."""
+    body = deployment("d")
+    ports = [{"name": name, "containerPort": 8000} for name in ("http", "metrics")]
+    body["spec"]["template"]["spec"]["containers"][0]["ports"] = ports
+    api.post(api.path(APPS, "deployments"), body).ok()
+    (entry,) = api.get(api.path(APPS, "deployments", "d")).metadata["managedFields"]
+    containers = entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]
+    assert containers['k:{"name":"main"}']["f:ports"] == {
+        ".": {},
+        'k:{"containerPort":8000,"protocol":"TCP"}': {},
+    }
