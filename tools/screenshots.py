@@ -52,9 +52,9 @@ class Photographer:
         self.folder = folder
 
     @contextmanager
-    def window(self, *, height: int) -> Iterator[Browser]:
+    def window(self, *, width: int = 1200, height: int) -> Iterator[Browser]:
         """Open a window."""
-        browser = Browser(Path(tempfile.mkdtemp(dir=self.folder)), size=(1200, height))
+        browser = Browser(Path(tempfile.mkdtemp(dir=self.folder)), size=(width, height))
         try:
             yield browser
         finally:
@@ -95,13 +95,14 @@ class Photographer:
             task = self.airflow.rest.run(DAG_ID, day=run.day, task="deploy", store=store, **run.conf)
             eventually(f"the run of day {run.day} has ended", lambda day=run.day: self._ended(day))
             print(f"{run.title}: {task.read()['state']}")
-        with self.window(height=640) as browser:
+        with self.window(width=800, height=520) as browser:
             browser.open(f"{self.airflow.url}/dags/{DAG_ID}")
+            # The details give way to the grid.
             handle = browser.find("//*[@data-panel-resize-handle-id or @data-resize-handle]")
             ActionChains(browser.driver).drag_and_drop_by_offset(handle, 200, 0).perform()
             runs = "return new Set([...document.querySelectorAll('a[href*=\"/runs/run-\"]')].map(one => one.href)).size"
             eventually("the grid is drawn", lambda: browser.script(runs) >= len(RUNS))
-            time.sleep(2)  # for the diagrams, which grow
+            time.sleep(1)  # for what grows or fades
             save(browser, f"grid-{VERSION}")
 
     def _ended(self, day: int) -> bool:
