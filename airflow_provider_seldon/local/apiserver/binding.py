@@ -28,5 +28,13 @@ def bind(store: Store, info: RequestInfo, raw: bytes) -> Outcome:
         why = f'pod {info.name} is already assigned to node "{spec["nodeName"]}"'
         raise status.conflict(group="", resource="pods/binding", name=info.name, why=why)
     bound: Manifest = pod.manifest | {"metadata": dict(pod.metadata), "spec": spec | {"nodeName": node}}
+    bound["status"] = _scheduled(pod.manifest.get("status") or {})
     store.put(info.resource, bound)
     return Outcome(code=201, manifest=status.success() | {"code": 201})
+
+
+def _scheduled(state: Manifest) -> Manifest:
+    others = [one for one in state.get("conditions") or [] if one["type"] != "PodScheduled"]
+    entry = {"type": "PodScheduled", "status": "True"}
+    times = {"lastProbeTime": None, "lastTransitionTime": metadata.now()}
+    return state | {"conditions": [*others, entry | times]}

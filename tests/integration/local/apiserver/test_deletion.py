@@ -110,6 +110,8 @@ def test_a_pod_is_bound_to_a_node_once(api: Rest) -> None:
     assert api.post(api.path(CORE, "pods", "p", "binding"), binding | target).code == 201
     assert api.get(api.path(CORE, "pods", "p")).body["spec"]["nodeName"] == "node"
     assert api.post(api.path(CORE, "pods", "p", "binding"), binding | target).code == 409
+    (scheduled,) = api.get(api.path(CORE, "pods", "p")).body["status"]["conditions"]
+    assert (scheduled["type"], scheduled["status"]) == ("PodScheduled", "True")
 
 
 def test_scales_are_windows_on_replicas(api: Rest) -> None:
