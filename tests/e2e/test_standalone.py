@@ -240,8 +240,8 @@ def test_a_deferred_failure_is_told_with_its_cause_and_the_progress_before_it(st
 
 def test_in_dag_test_too_the_new_version_answers_from_when_it_is_said_to_serve(stage: Stage) -> None:
     output = stage.dag_tests.result(PATIENCE)
-    assert "created models/inline" in output, output
-    assert "updated models/inline" in output, output
+    assert "models/inline, created by this run" in output, output
+    assert "models/inline, updated by this run" in output, output
     assert "inline: state " in output, "deferred, and waited for"
     assert len(stage.proven("inline")) == 2, output
     for day in (1, 2):
