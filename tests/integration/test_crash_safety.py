@@ -152,7 +152,7 @@ def struck(
     return [f"{name}: {one}" for one in wrong]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS if EVERYTHING else ("first deploy", "update", "rollback"))
+@pytest.mark.parametrize("scenario", SCENARIOS if EVERYTHING else ("first deploy", "update"))
 @pytest.mark.usefixtures("impatient")
 def test_a_request_that_goes_wrong_in_any_way_changes_nothing_about_the_end(
     cluster: Cluster, scenario: str
