@@ -148,13 +148,17 @@ class Airflow:
         """Kill the triggerer as the kernel or a failing node would: it can do nothing about it."""
         self._kill("triggerer")
 
-    def dag_test(self, dag_id: str, *confs: Mapping[str, Any]) -> str:
-        """Run a DAG as its author does, once for each: in one process, triggers included; return what it printed."""
+    def dag_test(self, dag_id: str, *confs: Mapping[str, Any], pause: float) -> str:
+        """
+        Run a DAG as its author does, once for each: in one process, triggers included; return what it printed.
+
+        :param pause: seconds between two runs.
+        """
         runs = [
             ["airflow", "dags", "test", dag_id, f"2026-01-{day:02d}T00:00:00+00:00", "-c", json.dumps(conf)]
             for day, conf in enumerate(confs, start=1)
         ]
-        script = f"import sys; from airflow.__main__ import main\nfor sys.argv in {runs}: main()"
+        script = f"import sys, time; from airflow.__main__ import main\nfor sys.argv in {runs}: main(); time.sleep({pause})"
         environment = self.environment | {"AIRFLOW_HOME": str(self._inline)}
         return self._command(sys.executable, "-c", script, environment=environment)
 

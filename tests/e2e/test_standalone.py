@@ -111,7 +111,10 @@ class Stage:
     def begin_dag_tests(self) -> None:
         """Run two versions of ``inline`` with ``dag.test()``, beside everything else."""
         self.dag_tests = self._worker.submit(
-            self.airflow.dag_test, "inline", *({"uri": uri("inline", day)} for day in (1, 2))
+            self.airflow.dag_test,
+            "inline",
+            *({"uri": uri("inline", day)} for day in (1, 2)),
+            pause=GATEWAY_LAG + 4,  # in which predictions are seen that the first version answers
         )
 
     def stop(self) -> None:
