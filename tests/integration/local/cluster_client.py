@@ -134,6 +134,9 @@ class Cluster:
             thread = threading.Thread(target=_collect, args=(stream, seen), daemon=True)
             thread.start()
             yield seen
+            # A watch may tell later than a read; what has been read is to be among what was seen.
+            read = {version_of(one) for one in self.call("GET", self.path(plural))["items"]}
+            self.wait_for(lambda: [version_of(one) for one in list(seen)], read.issubset)
             with suppress(OSError):
                 stream.fp.raw._sock.shutdown(socket.SHUT_RDWR)
             thread.join(timeout=10)
