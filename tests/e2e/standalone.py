@@ -158,7 +158,10 @@ class Airflow:
             ["airflow", "dags", "test", dag_id, f"2026-01-{day:02d}T00:00:00+00:00", "-c", json.dumps(conf)]
             for day, conf in enumerate(confs, start=1)
         ]
-        script = f"import sys, time; from airflow.__main__ import main\nfor sys.argv in {runs}: main(); time.sleep({pause})"
+        script = (
+            "import sys, time; from airflow.__main__ import main\n"
+            f"for sys.argv in {runs}: main(); time.sleep({pause})"
+        )
         environment = self.environment | {"AIRFLOW_HOME": str(self._inline)}
         return self._command(sys.executable, "-c", script, environment=environment)
 
