@@ -144,6 +144,7 @@ def test_shadow_gets_a_copy_and_never_answers(machine: Cluster, tmp_path: Path) 
         0
     ]
     manifest["spec"]["predictors"].append(shadow | {"name": "shadow", "shadow": True})
+    (tmp_path / "seen").touch()
     machine.create(manifest)
     machine.wait_available("shade")
     answers = [ask(machine, "shade", 0)["data"]["ndarray"] for _ in range(5)]
