@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airflow_provider_seldon.local.apiserver import crd
+from airflow_provider_seldon.local.kubelet import supervisor
 
 CRD = "SELDON_TEST_CRD"
 TOKEN = "real-server-token"
@@ -119,8 +121,10 @@ class KubeApiserver:
 
     def _run(self, name: str, *arguments: str) -> None:
         with (self._folder / f"{name}.log").open("wb") as log:
+            # Both end with this process, however it ends.
+            command = [sys.executable, "-I", "-S", supervisor.__file__, "1", self._assets / name, *arguments]
             self._processes.append(
-                subprocess.Popen([self._assets / name, *arguments], stdout=log, stderr=log, cwd=self._folder)
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=self._folder)
             )
 
     def _request(self, method: str, path: str, body: object = None) -> int:
