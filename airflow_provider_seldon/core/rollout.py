@@ -9,7 +9,7 @@ in the documentation, "Continuous deployment".
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from airflow_provider_seldon.core.history import ProvenVersion, json_object
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.objects import items_at, number_at
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
+from airflow_provider_seldon.core.scaling import is_scaled_to_zero, woken
 
 #: What a decision not to deploy comes to where a deployment exists, and where none does.
 OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
@@ -151,14 +152,6 @@ def is_proved(deployment: SeldonDeployment) -> bool:
     return seen is not None and seen.revision == current and deployment.state is DeploymentState.AVAILABLE
 
 
-def is_scaled_to_zero(deployment: SeldonDeployment) -> bool:
-    """Return whether the spec asks for no pods of any predictor."""
-    spec = deployment.to_manifest().get("spec") or {}
-    predictors = items_at(spec, "predictors")
-    general = number_at(spec, "replicas")
-    return bool(predictors) and all(_predictor_sleeps(one, general) for one in predictors)
-
-
 def _deploy_to(
     request: SeldonDeployment,
     target: SeldonDeployment | None,
@@ -173,10 +166,13 @@ def _deploy_to(
         return Plan(action=Action.CREATE, deployment=request, superseded=superseded, reason=reason)
     superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
     same = target.annotations.get(ids.ANNOTATION_REVISION) == request.annotations.get(ids.ANNOTATION_REVISION)
-    if same and is_proved(target):
+    wanted = woken(request, target)
+    if wanted is not request:
+        reason = f"{target.name} was scaled to zero by somebody else, and is asked for pods again"
+    elif same and is_proved(target):
         reason = f"{target.name} serves exactly this revision already"
         return Plan(action=Action.UNCHANGED, deployment=target, superseded=superseded, reason=reason)
-    if same:
+    elif same:
         reason = f"{target.name} has this revision already, but it has not been seen serving"
     else:
         reason = f"{target.name} is updated in place, so that its URL stays"
@@ -184,7 +180,7 @@ def _deploy_to(
         reason += f"; {_count(superseded)} to be superseded"
     return Plan(
         action=Action.UPDATE,
-        deployment=_named(request, target.name),
+        deployment=_named(wanted, target.name),
         superseded=superseded,
         reason=reason,
         resource_version=_resource_version(target),
@@ -267,16 +263,6 @@ def _wake(holder: Any, configured: Any) -> None:
         holder["replicas"] = configured
     else:
         del holder["replicas"]
-
-
-def _predictor_sleeps(predictor: Mapping[str, Any], general: int | None) -> bool:
-    own = number_at(predictor, "replicas")
-    below = own if own is not None else general
-    components = items_at(predictor, "componentSpecs")
-    if any(component.get("hpaSpec") or component.get("kedaSpec") for component in components):
-        return False
-    counts = [number_at(component, "replicas") for component in components] or [None]
-    return all((below if count is None else count) == 0 for count in counts)
 
 
 def _names_itself(request: SeldonDeployment) -> bool:

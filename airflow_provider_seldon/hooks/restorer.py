@@ -30,6 +30,7 @@ from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.objects import items_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.rollout import Action, carried_annotations
+from airflow_provider_seldon.core.scaling import woken
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
@@ -135,7 +136,7 @@ class Restorer:
             )
         log.info("Rolling %s back from revision %s to %s", current.name, present, version.revision)
         reason = f"back from revision {present} to {version.revision}"
-        return self._write(current, wanted, Action.ROLL_BACK, reason, withdrawn=left)
+        return self._write(current, woken(wanted, current), Action.ROLL_BACK, reason, withdrawn=left)
 
     def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
         self._hook.require_managed(current)
@@ -147,12 +148,15 @@ class Restorer:
         built = server.to_deployment(
             identity=Identity.of(current), secret_name=secret_in_use(current), annotations=annotations
         )
-        wanted = _scaled(built, current.name, replicas)
+        scaled = _scaled(built, current.name, replicas)
+        wanted = woken(scaled, current)
         count = "its configured replicas" if replicas is None else f"{replicas} replicas"
-        if wanted.annotations[ids.ANNOTATION_REVISION] == current.annotations.get(ids.ANNOTATION_REVISION):
+        same = wanted.annotations[ids.ANNOTATION_REVISION] == current.annotations.get(ids.ANNOTATION_REVISION)
+        if same and wanted is scaled:
             return self._waiting(current, current, Action.SCALE, f"it has {count} already")
         log.info("Scaling %s to %s", current.name, count)
-        return self._write(current, wanted, Action.SCALE, f"scaled to {count}")
+        # Whoever scaled it by hand owns the number of pods, which is what this is asked to change.
+        return self._write(current, wanted, Action.SCALE, f"scaled to {count}", force=wanted is not scaled)
 
     def _write(
         self,
@@ -162,8 +166,9 @@ class Restorer:
         reason: str,
         *,
         withdrawn: str = "",
+        force: bool = False,
     ) -> Rollout:
-        stored = self._client.apply(wanted, resource_version=_resource_version(current))
+        stored = self._client.apply(wanted, resource_version=_resource_version(current), force=force)
         return self._waiting(current, stored, action, reason, withdrawn=withdrawn)
 
     def _waiting(

@@ -11,7 +11,8 @@ from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.core.rollout import Action, is_scaled_to_zero, newest_first, plan
+from airflow_provider_seldon.core.rollout import Action, newest_first, plan
+from airflow_provider_seldon.core.scaling import is_scaled_to_zero
 
 WHO = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="run-1")
 DEFAULT_NAME = WHO.deployment_name(replace=True)
