@@ -34,13 +34,13 @@ test: ## run the tests on both Airflow versions, side by side
 	@$(MAKE) --no-print-directory --jobs=2 test-3.3 test-2.11
 
 test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
-	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
+	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
 
 newest: $(UV) $(VENVS)/mlserver/.ready ## run the tests on the newest of everything: nothing is pinned
 	$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/newest
 	$(UV) pip install --quiet --upgrade --python $(VENVS)/newest/bin/python -e '.[test]'
 	$(UV) pip list --python $(VENVS)/newest/bin/python | grep -E '^(apache-airflow|kubernetes|pydantic|aiohttp)'
-	$(VENVS)/newest/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(VENVS)/newest/bin/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
 
 package: $(UV) ## build wheel and source distribution into dist, and try the wheel in an empty environment
 	rm -rf dist

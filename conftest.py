@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from pathlib import PurePath
+from typing import Any
 
 import pytest
 
@@ -17,13 +17,17 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tell pytest-xdist what belongs into one process: a file, whose fixtures cost something, and one Airflow."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        path = PurePath(item.location[0])
-        if path.name == "test_crash_safety.py":
-            continue  # each test has processes of its own, and takes long
-        shares_airflow = "platform" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("airflow" if shares_airflow else path.as_posix()))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Say what pytest-xdist runs in one process: a file, whose fixtures cost something; all that share an Airflow."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            if file.startswith("tests/e2e/") and not file.endswith("test_demo.py"):
+                return "tests/e2e"
+            # Each of its tests has processes of its own, and takes long.
+            return nodeid if file.endswith("test_crash_safety.py") else file
+
+    return Scheduling(config, log)
