@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, revision
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at, text_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.scaling import is_scaled_to_zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,8 @@ class Expectation:
         writes are guarded by the resource version it read, so a status that differs from this one was
         computed from what was written, or from something newer (Seldon Core reference, fact 6). None: not
         known.
-    :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights.
+    :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it asked for
+        pods where none were asked for, and those that are there may still be those from before, about to go.
     """
 
     uid: str | None = None
@@ -59,7 +61,7 @@ class Expectation:
             revisions=stamped_revisions(manifest),
             contents=predictor_contents(manifest),
             status=status_fingerprint(manifest),
-            settle=before is not None and _changes_nothing_visible(as_manifest(before), manifest),
+            settle=before is not None and _may_look_done_already(as_manifest(before), manifest),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -135,6 +137,11 @@ def status_fingerprint(deployment: Object) -> str:
     )
     parts = [text_at(status, "state").lower(), text_at(status, "description"), *conditions, *counts]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _may_look_done_already(before: Object, after: Object) -> bool:
+    woken = is_scaled_to_zero(before) and not is_scaled_to_zero(after)
+    return woken or _changes_nothing_visible(before, after)
 
 
 def _changes_nothing_visible(before: Object, after: Object) -> bool:

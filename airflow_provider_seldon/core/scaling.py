@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.objects import items_at, mapping_at, number_at
+from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
 
-def is_scaled_to_zero(deployment: SeldonDeployment) -> bool:
+def is_scaled_to_zero(deployment: SeldonDeployment | Object) -> bool:
     """Return whether the spec asks for no pods of any predictor."""
-    spec = deployment.to_manifest().get("spec") or {}
+    manifest = deployment.to_manifest() if isinstance(deployment, SeldonDeployment) else deployment
+    spec = mapping_at(manifest, "spec")
     predictors = items_at(spec, "predictors")
     general = number_at(spec, "replicas")
     return bool(predictors) and all(_predictor_sleeps(one, general) for one in predictors)

@@ -174,6 +174,15 @@ def test_change_that_no_deployment_shows_settles_first():
     assert look(after, expected=expected, now=12.0, history=first.history).phase is Phase.READY
 
 
+def test_pods_from_before_a_stop_that_the_operator_has_not_seen_yet_are_not_believed_at_once():
+    stopped, started = sdep(spec(replicas=0), generation=2), sdep(spec(replicas=1), generation=3)
+    expected = Expectation.of(started, before=stopped)
+    first = look(started, expected=expected, now=10.0)
+    assert (first.phase, first.reason) == (Phase.PENDING, "Settling")
+    assert look(started, expected=expected, now=12.0, history=first.history).phase is Phase.READY
+    assert not Expectation.of(stopped, before=started).settle
+
+
 def test_change_that_a_deployment_shows_needs_no_settling():
     before, after = sdep(), sdep(spec(labels={"a": "b"}), generation=2)
     assert not Expectation.of(after, before=before).settle
