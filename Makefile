@@ -63,7 +63,7 @@ soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator tha
 	$(VENVS)/airflow-3.3/bin/python -m tests.soak
 
 crash: $(VENVS)/airflow-3.3/.ready ## kill every operator at every request, and answer every request wrongly
-	SELDON_CRASH_EVERYTHING=1 $(VENVS)/airflow-3.3/bin/python -m pytest tests/integration/test_crash_safety.py --timeout 1200
+	SELDON_CRASH_EVERYTHING=1 $(VENVS)/airflow-3.3/bin/python -m pytest --numprocesses $(WORKERS) --timeout 1200 tests/integration/test_crash_safety.py
 
 bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
 	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py

@@ -17,6 +17,7 @@ import sys
 
 SUBJECTS = {
     "airflow-provider-seldon: operators, sensors, triggers": (
+        "airflow_provider_seldon.assets",
         "airflow_provider_seldon.decisions",
         "airflow_provider_seldon.operators.apply",
         "airflow_provider_seldon.operators.custom",
@@ -28,6 +29,7 @@ SUBJECTS = {
         "airflow_provider_seldon.operators.stage",
         "airflow_provider_seldon.sensors.deployment",
         "airflow_provider_seldon.triggers.deployment",
+        "airflow_provider_seldon.triggers.event",
     ),
     "cncf.kubernetes: resource operator, Spark sensor": (
         "airflow.providers.cncf.kubernetes.operators.resource",
