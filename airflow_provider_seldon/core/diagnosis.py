@@ -8,11 +8,10 @@ failed (``readiness``) nor reads anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Object = Mapping[str, Any]
+from airflow_provider_seldon.core.objects import Object, mapping_at, text_at
 
 #: Waiting reasons that are part of a normal start.
 NORMAL_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -112,6 +111,37 @@ def hint(*texts: str) -> str:
     """Return what to do about the first known cause named in the texts, "" when none is known."""
     whole = "\n".join(texts)
     return next((advice for pattern, advice in HINTS if pattern in whole), "")
+
+
+def events_about(name: str, events: Iterable[Object], *, pods: Collection[str], since: str) -> list[Object]:
+    """
+    Return the events that are about a deployment, its children, and its pods as they are now.
+
+    An API server keeps events for an hour, so those of pods that are gone, and of an earlier deployment of the same
+    name, are there too; they tell of other troubles.
+
+    :param name: name of the deployment.
+    :param events: the events of its namespace.
+    :param pods: uids of its pods.
+    :param since: when it was created, as Kubernetes writes it.
+    """
+    found = []
+    for event in events:
+        about = mapping_at(event, "involvedObject")
+        if text_at(about, "kind") == "Pod":
+            concerned = text_at(about, "uid") in pods
+        else:
+            ours = text_at(about, "name") == name or text_at(about, "name").startswith(f"{name}-")
+            concerned = ours and event_time(event) >= since
+        if concerned:
+            found.append(event)
+    return found
+
+
+def event_time(event: Object) -> str:
+    """Return when an event has happened last, as Kubernetes writes it."""
+    when = text_at(event, "lastTimestamp") or text_at(event, "eventTime")
+    return when or text_at(event, "metadata", "creationTimestamp")
 
 
 def _last(log: Sequence[str], matches: Callable[[str], bool]) -> int | None:

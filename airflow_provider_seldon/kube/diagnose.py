@@ -6,10 +6,12 @@ It never raises: a diagnosis that cannot be read must not hide the failure that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from airflow_provider_seldon.core.diagnosis import Finding, findings, hint, telling_lines
-from airflow_provider_seldon.exceptions import SeldonError
+from airflow_provider_seldon.core.diagnosis import Finding, events_about, findings, hint, telling_lines
+from airflow_provider_seldon.core.objects import Object, text_at
+from airflow_provider_seldon.core.pod_failure import newest_pods
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError, ForbiddenError, SeldonError
 from airflow_provider_seldon.kube.client import SeldonClient
 
 #: Lines of a container's log that are read.
@@ -36,18 +38,28 @@ def diagnose(
 
 
 def _lines(client: SeldonClient, name: str, log_lines: int) -> Iterator[str]:
-    pods = client.pods.of_deployment(name)
+    pods = _pods(client, name)
     found = findings(pods)[:MOST_FINDINGS]
     logs = {finding: _log(client, finding, log_lines) for finding in found if finding.started and log_lines}
-    events = _events(client, name, [str(pod["metadata"]["name"]) for pod in pods])
-    if advice := hint(
-        *(str(finding) for finding in found), *(line for log in logs.values() for line in log), *events
-    ):
+    events = _events(client, name, pods)
+    # The newest pod counts for most, and what is wrong with pods now for more than what happened some time.
+    causes = [*([str(finding), *logs.get(finding, ())] for finding in found), events]
+    if advice := next(filter(None, (hint(*texts) for texts in causes)), ""):
         yield f"Hint: {advice}."
     for finding in found:
         yield f"- {finding}"
         yield from (f"    | {line}" for line in logs.get(finding, ()))
     yield from (f"- event: {event}" for event in events)
+
+
+def _pods(client: SeldonClient, name: str) -> list[Object]:
+    """Return the pods of the newest rollout; those before it, which linger, have troubles of their own."""
+    pods: list[Object] = [*client.pods.of_deployment(name)]
+    try:
+        children = client.children(name)
+    except ForbiddenError:
+        return pods
+    return [pod for child in children for pod in newest_pods(child, pods)] or pods
 
 
 def _log(client: SeldonClient, finding: Finding, log_lines: int) -> list[str]:
@@ -60,14 +72,20 @@ def _log(client: SeldonClient, finding: Finding, log_lines: int) -> list[str]:
         return [f"(no log: {error})"]
 
 
-def _events(client: SeldonClient, name: str, pods: list[str]) -> list[str]:
+def _events(client: SeldonClient, name: str, pods: Sequence[Object]) -> list[str]:
     """Return the latest warnings about the deployment, its children and its pods, each once."""
-    concerned = [
-        event
-        for event in client.pods.events(warnings_only=True)
-        if (about := str((event.get("involvedObject") or {}).get("name", ""))) == name
-        or about in pods
-        or about.startswith(f"{name}-")
-    ]
+    concerned = events_about(
+        name,
+        client.pods.events(warnings_only=True),
+        pods=[str(pod["metadata"]["uid"]) for pod in pods],
+        since=_created(client, name),
+    )
     texts = [f"{event.get('reason')}: {event.get('message')}" for event in reversed(concerned)]
     return list(dict.fromkeys(texts))[:MOST_EVENTS]
+
+
+def _created(client: SeldonClient, name: str) -> str:
+    try:
+        return text_at(client.get(name).to_manifest(), "metadata", "creationTimestamp")
+    except DeploymentNotFoundError:
+        return ""

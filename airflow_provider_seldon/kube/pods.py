@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_provider_seldon.core.diagnosis import event_time
 from airflow_provider_seldon.exceptions import NotFoundError, RejectedError
 from airflow_provider_seldon.kube.transport import Transport
 
@@ -58,7 +59,7 @@ class PodReader:
         answer = self._transport.request(
             "GET", f"{self._base}/events", query={"fieldSelector": ",".join(selectors) or None}
         )
-        return sorted(answer.get("items") or (), key=_event_time)
+        return sorted(answer.get("items") or (), key=event_time)
 
     def logs(
         self,
@@ -165,9 +166,3 @@ def is_waiting_after_crash(pod: Mapping[str, Any], container: str) -> bool:
         if entry.get("name") == container:
             return bool((entry.get("state") or {}).get("waiting")) and bool(entry.get("restartCount"))
     return False
-
-
-def _event_time(event: Mapping[str, Any]) -> str:
-    return str(
-        event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
-    )

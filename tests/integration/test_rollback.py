@@ -197,6 +197,15 @@ def test_a_rollback_that_does_not_serve_either_is_told(
     assert caught.value.rolled_back_to == ""
 
 
+def test_a_diagnosis_does_not_name_the_cause_of_an_earlier_failure(hook: SeldonHook) -> None:
+    with pytest.raises(RolloutFailedError, match="the image cannot be pulled"):
+        deploy(model_server=behaving("image-pull"), on_failure="keep")
+    with pytest.raises(RolloutFailedError) as caught:
+        deploy(**ARGUMENTS[BROKEN], on_failure="keep")
+    assert "CrashLoopBackOff" in str(caught.value)
+    assert "pull" not in str(caught.value)
+
+
 def test_a_rollback_that_the_cluster_refuses_does_not_hide_the_failure(
     hook: SeldonHook, local_seldon: Any
 ) -> None:

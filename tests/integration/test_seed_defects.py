@@ -63,9 +63,11 @@ def secrets(hook: SeldonHook) -> list[str]:
 
 
 def wait_until_failed(hook: SeldonHook, name: str) -> None:
-    deadline = time.monotonic() + 20
-    while hook.client.get(name).state.value != "Failed":
+    """Wait until the state, which flickers, has been Failed for half a second."""
+    deadline, times = time.monotonic() + 20, 0
+    while times < 10:
         assert time.monotonic() < deadline
+        times = times + 1 if hook.client.get(name).state.value == "Failed" else 0
         time.sleep(0.05)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_seldon.core.diagnosis import findings, hint, telling_lines
+from airflow_provider_seldon.core.diagnosis import events_about, findings, hint, telling_lines
 
 
 def pod(name: str = "iris-0", **status: Any) -> dict[str, Any]:
@@ -131,3 +131,26 @@ def test_without_a_traceback_the_last_error_and_what_is_around_it_is_shown() -> 
 
 def test_without_any_error_the_last_lines_are_shown() -> None:
     assert telling_lines(["a", "b", "c"], 2) == ["b", "c"]
+
+
+def event(kind: str, name: str, *, uid: str = "", at: str = "2026-01-05T10:00:00Z") -> dict[str, Any]:
+    return {"involvedObject": {"kind": kind, "name": name, "uid": uid}, "lastTimestamp": at}
+
+
+def test_events_of_pods_that_are_gone_and_of_an_earlier_deployment_of_the_name_tell_of_other_troubles() -> (
+    None
+):
+    ours = [
+        event("Pod", "iris-default-0-x", uid="pod-now"),
+        event("SeldonDeployment", "iris"),
+        event("ReplicaSet", "iris-default-0-classifier-5d"),
+    ]
+    others = [
+        event("Pod", "iris-default-0-x", uid="pod-before"),
+        event("SeldonDeployment", "iris", at="2026-01-05T09:00:00Z"),
+        event("ReplicaSet", "iris-default-0-classifier-5d", at="2026-01-05T09:00:00Z"),
+        event("ReplicaSet", "irises-default-0-classifier-5d"),
+        {"message": "about nothing"},
+    ]
+    found = events_about("iris", [*others, *ours], pods=["pod-now"], since="2026-01-05T09:30:00Z")
+    assert found == ours
