@@ -34,7 +34,7 @@ class Expectation:
         computed from what was written, or from something newer (Seldon Core reference, fact 6). None: not
         known.
     :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it asked for
-        pods where none were asked for, and those that are there may still be those from before, about to go.
+        pods where none were asked for, or no longer says how many, and those from before may pass for them.
     """
 
     uid: str | None = None
@@ -141,7 +141,14 @@ def status_fingerprint(deployment: Object) -> str:
 
 def _may_look_done_already(before: Object, after: Object) -> bool:
     woken = is_scaled_to_zero(before) and not is_scaled_to_zero(after)
-    return woken or _changes_nothing_visible(before, after)
+    return woken or _leaves_replicas_open(before, after) or _changes_nothing_visible(before, after)
+
+
+def _leaves_replicas_open(before: Object, after: Object) -> bool:
+    """Whether a predictor had a number of pods that it is not given any more."""
+    fixed = {text_at(one, "name") for one in items_at(before, "spec", "predictors") if "replicas" in one}
+    predictors = items_at(after, "spec", "predictors")
+    return any(text_at(one, "name") in fixed and "replicas" not in one for one in predictors)
 
 
 def _changes_nothing_visible(before: Object, after: Object) -> bool:

@@ -183,6 +183,14 @@ def test_pods_from_before_a_stop_that_the_operator_has_not_seen_yet_are_not_beli
     assert not Expectation.of(stopped, before=started).settle
 
 
+def test_pods_of_a_number_that_is_not_asked_for_any_more_are_not_believed_at_once():
+    scaled, unscaled = sdep(spec(replicas=3)), sdep(spec(), generation=2)
+    for one in unscaled["spec"]["predictors"]:
+        one.pop("replicas", None)
+    assert Expectation.of(unscaled, before=scaled).settle
+    assert not Expectation.of(scaled, before=unscaled).settle
+
+
 def test_change_that_a_deployment_shows_needs_no_settling():
     before, after = sdep(), sdep(spec(labels={"a": "b"}), generation=2)
     assert not Expectation.of(after, before=before).settle
