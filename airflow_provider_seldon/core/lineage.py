@@ -15,16 +15,8 @@ from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.info import ModelServerInfo
 from airflow_provider_seldon.core.metrics import RecordedMetrics
 
-#: Scheme of the URIs that name deployments.
-SCHEME = "seldon"
-
 _MODEL_URIS = ("modelUri", "model_uri")
 _WEB = ("http", "https")
-
-
-def deployment_uri(namespace: str, name: str) -> str:
-    """Return the URI that stands for a deployment, whatever version it serves."""
-    return f"{SCHEME}://{namespace}/{name}"
 
 
 def without_credentials(uri: str) -> str:

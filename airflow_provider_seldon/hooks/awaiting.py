@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
     from airflow_provider_seldon.kube.access import ClusterAccess
     from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
+    from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
 
 
 async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> SeldonHook:
@@ -77,19 +78,18 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     hook, access, namespace = await reach(trigger.seldon_conn_id, trigger.namespace)
     deadline = trigger.deadline if trigger.deadline is not None else time.time() + (trigger.timeout or 0.0)
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
-    selectors = {
-        "model_name": trigger.model_name,
-        "dag_id": trigger.dag_id_of_deployer,
-        "task_id": trigger.task_id_of_deployer,
-    }
-    name = trigger.name or await _find(hook, selectors, deadline)
+    name = trigger.name or await newest(hook, trigger)
+    while name is None and time.time() < deadline:
+        await asyncio.sleep(FIND_INTERVAL)
+        name = await newest(hook, trigger)
     if name is None:
+        given = {key: value for key, value in _selectors(trigger).items() if value}
         return Outcome(
             ending=Ending.TIMEOUT,
             name="",
             namespace=namespace,
             reason="NotFound",
-            message=f"no deployment matches { ({key: value for key, value in selectors.items() if value}) }",
+            message=f"no deployment matches {given}",
         )
     interval = settings.progress_interval()
     outcome = await waiting.wait(
@@ -108,15 +108,20 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     return await asyncio.to_thread(Waiter(hook).explain, outcome)
 
 
-async def _find(hook: SeldonHook, selectors: dict[str, Any], deadline: float) -> str | None:
-    """Return the name of the newest deployment that matches, as soon as there is one."""
-    while True:
-        found = await asyncio.to_thread(lambda: hook.find_model_servers(**selectors))
-        if found:
-            return found[0].name
-        if time.time() >= deadline:
-            return None
-        await asyncio.sleep(FIND_INTERVAL)
+async def newest(
+    hook: SeldonHook, trigger: SeldonDeploymentTrigger | SeldonDeploymentEventTrigger
+) -> str | None:
+    """Return the name of the newest deployment that a trigger selects, None while there is none."""
+    found = await asyncio.to_thread(lambda: hook.find_model_servers(**_selectors(trigger)))
+    return found[0].name if found else None
+
+
+def _selectors(trigger: SeldonDeploymentTrigger | SeldonDeploymentEventTrigger) -> dict[str, Any]:
+    return {
+        "model_name": trigger.model_name,
+        "dag_id": trigger.dag_id_of_deployer,
+        "task_id": trigger.task_id_of_deployer,
+    }
 
 
 async def undo_in_triggerer(trigger: SeldonDeploymentTrigger) -> None:

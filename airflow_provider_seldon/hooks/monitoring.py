@@ -14,11 +14,10 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_seldon.core.health import Change, Health, HealthMonitor
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.core.objects import mapping_at, text_at
-from airflow_provider_seldon.hooks.awaiting import FIND_INTERVAL, hook_for_triggerer
+from airflow_provider_seldon.hooks.awaiting import FIND_INTERVAL, newest, reach
 from airflow_provider_seldon.kube.shared_watch import Subscription, subscribe
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
     from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
 
 #: Seconds between two attempts when the namespace cannot be watched.
@@ -53,12 +52,11 @@ async def health_events(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator
 
 async def _watch(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[dict[str, Any]]:
     """Yield payloads until the deployment that was selected is gone, so that its successor can be looked for."""
-    hook = await hook_for_triggerer(trigger.seldon_conn_id, trigger.namespace)
-    access = await asyncio.to_thread(lambda: hook.access)
-    namespace = trigger.namespace
-    if not namespace:
-        namespace = await asyncio.to_thread(lambda: hook.namespace)
-    name = trigger.name or await _find(hook, trigger)
+    hook, access, namespace = await reach(trigger.seldon_conn_id, trigger.namespace)
+    name = trigger.name or await newest(hook, trigger)
+    while name is None:
+        await asyncio.sleep(FIND_INTERVAL)
+        name = await newest(hook, trigger)
     memory = _Memory(trigger, f"seldon-health/{namespace}/{name}/{trigger.grace:g}")
     monitor = HealthMonitor(grace=trigger.grace, known=await memory.recall())
     async with subscribe(access, namespace, name) as subscription:
@@ -146,17 +144,3 @@ class _Memory:
             await self._store.aset(self._key, str(health))
         except Exception as error:
             self._log.warning("A restart of the triggerer may repeat this event: %r", error)
-
-
-async def _find(hook: SeldonHook, trigger: SeldonDeploymentEventTrigger) -> str:
-    """Return the name of the newest deployment that matches, as soon as there is one."""
-    selectors: dict[str, Any] = {
-        "model_name": trigger.model_name,
-        "dag_id": trigger.dag_id_of_deployer,
-        "task_id": trigger.task_id_of_deployer,
-    }
-    while True:
-        found = await asyncio.to_thread(lambda: hook.find_model_servers(**selectors))
-        if found:
-            return found[0].name
-        await asyncio.sleep(FIND_INTERVAL)

@@ -36,7 +36,8 @@ class Lineage:
         from airflow.providers.common.compat.openlineage.facet import Dataset
         from airflow.providers.openlineage.extractors import OperatorLineage
 
-        from airflow_provider_seldon.core.lineage import SCHEME, lineage_name
+        from airflow_provider_seldon.assets import SCHEME
+        from airflow_provider_seldon.core.lineage import lineage_name
 
         inputs = [Dataset(*lineage_name(uri)) for uri in self._model_uris()]
         outputs = []

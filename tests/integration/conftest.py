@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube.transport import MERGE
 
 
 @dataclass
@@ -42,6 +43,15 @@ def context(**parts: Any) -> Any:
     """Return the context of one try of one task."""
     run = DagRun(**{key: parts.pop(key) for key in ("run_id", "logical_date") if key in parts})
     return {"ti": TaskInstance(run_id=run.run_id, **parts), "dag_run": run}
+
+
+def scale_by_kubectl(hook: SeldonHook, name: str, replicas: int) -> None:
+    """Do what ``kubectl scale`` does."""
+    path = f"/apis/machinelearning.seldon.io/v1/namespaces/{hook.namespace}/seldondeployments/{name}/scale"
+    body = {"spec": {"replicas": replicas}}
+    hook.client._transport.request(
+        "PATCH", path, query={"fieldManager": "kubectl"}, body=body, content_type=MERGE
+    )
 
 
 @pytest.fixture

@@ -23,10 +23,9 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.client import SeldonClient
-from airflow_provider_seldon.kube.transport import MERGE
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
-from .conftest import context
+from .conftest import context, scale_by_kubectl
 from .test_deploy_operator import behaving, deploy, operator, requests_of_ours
 from .test_seed_defects import operator_paused, set_status
 
@@ -101,10 +100,7 @@ def test_a_negative_decision_can_keep_things_exactly_as_they_are(
 
 def test_what_somebody_has_stopped_by_hand_is_started_again(hook: SeldonHook) -> None:
     name = deploy()["name"]
-    path = f"/apis/machinelearning.seldon.io/v1/namespaces/{hook.namespace}/seldondeployments/{name}/scale"
-    hook.client._transport.request(
-        "PATCH", path, query={"fieldManager": "kubectl"}, body={"spec": {"replicas": 0}}, content_type=MERGE
-    )
+    scale_by_kubectl(hook, name, 0)
     again = deploy(model_uri="s3://models/iris/worse", deploy_decision=False)
     assert (again["action"], again["state"], again["model_uri"]) == (
         "restarted",

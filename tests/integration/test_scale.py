@@ -17,7 +17,7 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 
-from .conftest import context
+from .conftest import context, scale_by_kubectl
 from .test_deploy_operator import deploy, requests_of_ours
 
 MANIFEST = {"apiVersion": API_VERSION, "kind": KIND}
@@ -103,22 +103,11 @@ def test_what_is_not_there_or_not_ours_is_not_scaled(hook: SeldonHook) -> None:
         scale(name, 0)
 
 
-def by_kubectl(hook: SeldonHook, name: str, replicas: int) -> None:
-    """Do what ``kubectl scale`` does."""
-    hook.client._transport.request(
-        "PATCH",
-        f"/apis/machinelearning.seldon.io/v1/namespaces/{hook.namespace}/seldondeployments/{name}/scale",
-        query={"fieldManager": "kubectl"},
-        body={"spec": {"replicas": replicas}},
-        content_type="application/merge-patch+json",
-    )
-
-
 def test_what_somebody_else_has_scaled_to_zero_is_started_with_its_configured_replicas(
     hook: SeldonHook,
 ) -> None:
     name = deploy()["name"]
-    by_kubectl(hook, name, 0)
+    scale_by_kubectl(hook, name, 0)
     started = scale(name, "configured")
     assert started["state"] == "Available"
     assert pods(hook, name) == 1
@@ -127,7 +116,7 @@ def test_what_somebody_else_has_scaled_to_zero_is_started_with_its_configured_re
 @pytest.mark.parametrize("uri", ["s3://models/iris/1", "s3://models/iris/2"])
 def test_a_deploy_over_what_somebody_else_has_scaled_to_zero_has_pods(hook: SeldonHook, uri: str) -> None:
     name = deploy()["name"]
-    by_kubectl(hook, name, 0)
+    scale_by_kubectl(hook, name, 0)
     again = deploy(model_uri=uri)
     assert (again["action"], again["state"]) == ("updated", "Available")
     assert pods(hook, name) == 1
