@@ -1,11 +1,13 @@
 """
-Does a deployment that served still serve? Changes that last, told once each.
+Does a deployment that served still serve? Health that lasts, and what of it is news.
 
 ``readiness`` judges a rollout: whether what was just written has come to serve. This judges afterwards, and without
 end. The status flickers (Seldon Core reference, transitions), so a change counts only after it has held for a grace
 time without a break; and what is on its way, such as a rollout whose old pods serve on, is no change at all.
 
-Pure: no clock, no I/O, no memory but the ``HealthMonitor`` itself.
+A ``HealthMonitor`` follows one deployment, for everybody who asks about it; ``News`` knows what one of them was told.
+
+Pure: no clock, no I/O, no memory but these two.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ class Health(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """
-    A change of health that has lasted.
+    Health that has lasted.
 
-    :param event: the new health.
+    :param event: the health.
     :param reason: one CamelCase word.
     :param message: a sentence, and the numbers of pods.
     :param state: ``status.state``, as the operator wrote it.
@@ -70,21 +72,21 @@ class HealthMonitor:
     - ``failed``: the operator reports Failed, an update does not come to serve, or pods cannot start and a part of the
       graph has none that are available.
     - ``degraded``: a Deployment that had rolled out has fewer available pods than wanted, or is gone.
-    - ``available``: all of it serves again.
+    - ``available``: all of it serves.
 
-    What is found at the start is told if it is bad. Health that was told before, or found good, is told again only
-    after it was another one. A deployment that is deleted, scaled to zero, or has never served says nothing.
+    A deployment that is deleted, scaled to zero, or has never served has no health.
 
     :param grace: seconds for which a health must hold.
-    :param known: the health that was told last, by an earlier monitor.
     """
 
-    def __init__(self, *, grace: float, known: Health | None = None) -> None:
-        self.known = known
+    def __init__(self, *, grace: float) -> None:
         #: Epoch seconds at which the next look is due although nothing is new; None for not before news.
         self.due: float | None = None
         #: Whether pods would tell more.
         self.wants_pods = False
+        #: Whether there was no deployment at the last look, or one that is being deleted.
+        self.gone = False
+        self._settled: Health | None = None
         self._grace = grace
         self._judged = History()
         self._history = History()
@@ -105,7 +107,7 @@ class HealthMonitor:
         :param children: see :func:`~airflow_provider_seldon.core.readiness.judge`.
         :param pods: the same.
         :param now: epoch seconds.
-        :return: the change that has lasted long enough just now, if one has.
+        :return: the health that has lasted long enough just now, if it is another than before.
         """
         verdict = judge(
             deployment, children, pods, expected=Expectation(), now=now, history=self._judged, policy=_POLICY
@@ -113,19 +115,19 @@ class HealthMonitor:
         self._judged, self.wants_pods = verdict.history, verdict.wants_pods
         verdict = self._with_pods(verdict, looked=pods is not None)
         memory = Memory(self._history, now)
+        self.gone = deployment is None or verdict.phase is Phase.DELETED
         health = None
-        if deployment is None or verdict.phase is Phase.DELETED:
-            self.known = None
+        if self.gone or deployment is None:
+            self._settled = None
         else:
-            health = _health(verdict, deployment, children, served=self.known is not None)
+            health = _health(verdict, deployment, children, served=self._settled is not None)
         lasting = health is not None and self._lasts(health, memory)
         self._history = memory.history()
         self.due = min((at for at in (memory.next_due, verdict.recheck_at) if at is not None), default=None)
-        if health is None or deployment is None or not lasting or health is self.known:
+        if health is None or deployment is None or not lasting or health is self._settled:
             return None
-        news = not (self.known is None and health is Health.AVAILABLE)
-        self.known = health
-        return _change(health, verdict, deployment) if news else None
+        self._settled = health
+        return _change(health, verdict, deployment)
 
     def _with_pods(self, verdict: Verdict, *, looked: bool) -> Verdict:
         if looked or verdict.phase is not Phase.PENDING:
@@ -138,7 +140,27 @@ class HealthMonitor:
         if health is Health.AVAILABLE:
             return same
         bad = memory.lasted("bad", self._grace)
-        return same or (bad and self.known in (None, Health.AVAILABLE))
+        return same or (bad and self._settled in (None, Health.AVAILABLE))
+
+
+class News:
+    """
+    What somebody was told of a deployment's health, and so what is new to them.
+
+    Nothing is told twice in a row. What is good when they begin to ask is no news; what is bad then is.
+
+    :param known: the health that they were told last.
+    """
+
+    def __init__(self, known: Health | None = None) -> None:
+        self._known = known
+
+    def has(self, health: Health | None) -> bool:
+        """Whether a health is news; from then on it is known. None for a deployment that is gone, and with it all."""
+        before, self._known = self._known, health
+        if before is None:
+            return health in (Health.DEGRADED, Health.FAILED)
+        return health is not None and health is not before
 
 
 def _health(

@@ -3,15 +3,14 @@ Start DAGs when a served model fails, loses pods, or serves again: a trigger for
 
 On Airflow 2.11, which has no asset watchers, the class is an ordinary trigger that nothing starts.
 
-Airflow 3.3 offers such triggers shared streams. They are not used here: health depends on time as well as on events
-(a change counts when it has lasted), who joins a stream late is not told what is so already, and the namespace would be
-watched once more beside the watch that all waiting tasks share. That one is shared by event triggers too, on every
-version: one LIST and WATCH for each namespace of each triggerer.
+One LIST and WATCH for each namespace of each triggerer serves these triggers and all waiting tasks, on every version.
+On Airflow 3.3, triggers that differ in nothing but their events are one shared stream besides: the deployment is judged
+once for all of them. Streams carry the present health, not its changes, and repeat it, for who joins one late.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -98,10 +97,33 @@ class SeldonDeploymentEventTrigger(BaseEventTrigger):
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {argument: value for argument, value in given.items() if value is not None}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch, and fire for each change."""
-        from airflow_provider_seldon.hooks.monitoring import health_events
+    def shared_stream_key(self) -> Hashable:
+        """Return what decides about a deployment's health: all arguments but the events."""
+        decisive = (getattr(self, argument) for argument in ARGUMENTS if argument != "events")
+        return ("seldon-health", *decisive)
 
-        async with aclosing(health_events(self)) as found:
-            async for event in found:
-                yield TriggerEvent(event)
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncGenerator[Any]:
+        """Watch, and yield the deployment's health."""
+        from airflow_provider_seldon.hooks.monitoring import levels
+
+        async with aclosing(levels(cls(**kwargs))) as found:
+            async for level in found:
+                yield level
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncGenerator[TriggerEvent]:
+        """Fire for each change that this trigger was not told of before."""
+        from airflow_provider_seldon.hooks.monitoring import news
+
+        async with aclosing(news(self, shared_stream)) as found:
+            async for payload in found:
+                yield TriggerEvent(dict(payload))
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Do the same where there are no shared streams: before Airflow 3.3."""
+        async with (
+            aclosing(self.open_shared_stream(self.serialize()[1])) as stream,
+            aclosing(self.filter_shared_stream(stream)) as events,
+        ):
+            async for event in events:
+                yield event

@@ -6,6 +6,8 @@ import asyncio
 import json
 import queue
 import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_seldon.core import health
 from airflow_provider_seldon.hooks import monitoring
@@ -24,6 +27,11 @@ from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
 
 from .conftest import context
 from .test_deploy_operator import behaving, operator
+
+try:
+    from airflow.triggers.shared_stream import SharedStreamManager
+except ImportError:  # before Airflow 3.3
+    SharedStreamManager = None
 
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 
@@ -45,15 +53,25 @@ class Watch:
     """
     Triggers that went through JSON and run in one event loop, as in a triggerer, and the events that they have fired.
 
+    From Airflow 3.3 on they share streams, as Airflow's own manager of these has it.
+
     The loop has a thread of its own: Airflow 2.11 executes operators in the main one only.
     """
 
     def __init__(self, *triggers: SeldonDeploymentEventTrigger, store: Store | None = None) -> None:
         self._fired: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._streams = SharedStreamManager() if SharedStreamManager else None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._runs = [asyncio.run_coroutine_threadsafe(self._run(one, store), self._loop) for one in triggers]
+        self._runs: list[Future[None]] = []
+        for one in triggers:
+            self.join(one, store=store)
+
+    def join(self, trigger: SeldonDeploymentEventTrigger, *, store: Store | None = None) -> None:
+        """Start one more trigger."""
+        run = self._run(len(self._runs), trigger, store)
+        self._runs.append(asyncio.run_coroutine_threadsafe(run, self._loop))
 
     def next(self) -> dict[str, Any]:
         """The next event."""
@@ -70,11 +88,22 @@ class Watch:
         self._loop.close()
         return list(self._fired.queue)
 
-    async def _run(self, trigger: SeldonDeploymentEventTrigger, store: Store | None) -> None:
+    async def _run(self, number: int, trigger: SeldonDeploymentEventTrigger, store: Store | None) -> None:
         path, arguments = trigger.serialize()
         running = import_string(path)(**json.loads(json.dumps(arguments)))
         running.asset_state_store = store
-        async for event in running.run():
+        if not self._streams:
+            await self._collect(running.run())
+            return
+        key = running.shared_stream_key()
+        stream = self._streams.subscribe(trigger_id=number, trigger=running, key=key)
+        try:
+            await self._collect(running.filter_shared_stream(stream))
+        finally:
+            await self._streams.unsubscribe(number, key)
+
+    async def _collect(self, events: AsyncIterator[TriggerEvent]) -> None:
+        async for event in events:
             self._fired.put(json.loads(json.dumps(event.payload)))
 
     async def _left(self) -> list[Any]:
@@ -178,6 +207,27 @@ def test_all_event_triggers_of_a_namespace_share_one_watch(hook: SeldonHook, loc
     verbs = [one.verb for one in ours if one.resource == "seldondeployments"]
     assert watch.stop() == []
     assert (verbs.count("list"), verbs.count("watch")) == (1, 1)
+
+
+@pytest.mark.skipif(SharedStreamManager is None, reason="Airflow has shared streams from 3.3 on")
+def test_triggers_for_different_events_of_a_deployment_share_a_stream_whenever_they_join(
+    hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitoring, "REPEAT", 0.2)
+    deploy("s3://models/iris/1", "run-1")
+    deploy_broken()
+    local_seldon.requests.clear()
+    watch = Watch(trigger(), trigger(events=["failed", "degraded"]), trigger(events=["available"]))
+    first = [watch.next() for _ in range(2)]
+    watch.join(trigger(events=["failed"]))
+    late = watch.next()
+    assert first == [late, late]
+    assert late["event"] == "failed"
+    read = local_seldon.requests.entries(resource="seldondeployments", name="iris", verb="get")
+    assert len(read) == 1, "the deployment was judged once"
+    roll_back()
+    assert watch.next() == watch.next()
+    assert watch.stop() == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_seldon.core.health import Change, Health, HealthMonitor
+from airflow_provider_seldon.core.health import Health, HealthMonitor, News
 
 from .cluster_objects import complete_children, sdep, spec
 
@@ -22,22 +22,27 @@ def children(available: int = 2, *, rolled_out: bool = True, of: dict[str, Any] 
 
 
 class Watched:
-    """A monitor and its clock."""
+    """A monitor, its clock, and somebody who is told what is news."""
 
     def __init__(self, *, grace: float = 60.0, known: Health | None = None) -> None:
-        self.monitor = HealthMonitor(grace=grace, known=known)
+        self.monitor = HealthMonitor(grace=grace)
+        self.news = News(known)
         self.now = 1000.0
 
     def see(
         self, seconds: float, deployment: Any = TWO_PODS, parts: Any = None, pods: Any = None
     ) -> list[str]:
         """Look at the beginning and at the end of a stretch of time; return the kinds of event."""
-        told: list[Change | None] = []
+        told = []
         for step in (0.0, seconds):
             self.now += step
             given = children() if parts is None else parts
-            told.append(self.monitor.observe(deployment, given, pods, now=self.now))
-        return [str(one.event) for one in told if one]
+            change = self.monitor.observe(deployment, given, pods, now=self.now)
+            if self.monitor.gone:
+                self.news.has(None)
+            elif change and self.news.has(change.event):
+                told.append(str(change.event))
+        return told
 
 
 FAILED = {**TWO_PODS, "status": {"state": "Failed", "description": "Deployment.apps x is invalid: no"}}
@@ -75,7 +80,7 @@ def test_what_is_found_bad_at_the_start_is_told_and_what_is_found_good_is_not() 
     assert Watched().see(60, parts=children(1)) == ["degraded"]
 
 
-def test_what_an_earlier_monitor_has_told_is_not_repeated_and_its_end_is_told() -> None:
+def test_what_was_told_before_is_not_repeated_and_its_end_is_told() -> None:
     watched = Watched(known=Health.FAILED)
     assert watched.see(1000, FAILED) == []
     assert watched.see(60) == ["available"]
@@ -138,7 +143,7 @@ def test_what_is_made_anew_under_the_name_starts_anew() -> None:
     watched = Watched()
     watched.see(100)
     assert watched.see(60, FAILED) == ["failed"]
-    assert watched.monitor.observe(None, [], now=watched.now) is None
+    assert watched.see(0, None, []) == []
     assert watched.see(100) == []
     assert watched.see(60, FAILED) == ["failed"]
 
@@ -173,7 +178,7 @@ def test_without_the_right_to_read_deployments_the_counts_of_the_status_are_judg
         for _ in range(seconds):
             now += 1
             told.append(monitor.observe(counted(available), None, now=now))
-    assert [str(one.event) for one in told if one] == ["degraded", "available"]
+    assert [str(one.event) for one in told if one] == ["available", "degraded", "available"]
 
 
 def test_the_next_look_is_due_when_the_grace_is_over() -> None:
