@@ -140,6 +140,16 @@ class SeldonConnectionHook(KubernetesHook):
             host_header=self._get_field("ingress_host_header"),
         )
 
+    @property
+    def storage_connection_id(self) -> str | None:
+        """Id of the Airflow connection that holds storage credentials, if one is named."""
+        return self._get_field("storage_conn_id") or None
+
+    @property
+    def default_storage_secret(self) -> str | None:
+        """Name of the Secret for model servers that name none, if there is one."""
+        return self._get_field("storage_env_from") or None
+
     def _settings(self) -> ClusterSettings:
         return ClusterSettings(
             in_cluster=self._flag("in_cluster", self.in_cluster),

@@ -52,7 +52,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.adoption import tell_adoption
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
-from airflow_provider_seldon.hooks.ownership import owners_of
+from airflow_provider_seldon.hooks.ownership import owners_of, refuse_foreign
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
 from airflow_provider_seldon.hooks.secret_use import former_secrets, note, storage_secrets_of
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
@@ -142,7 +142,7 @@ class Deployer:
         except DeploymentNotFoundError:
             return False
         if managed_only:
-            self._hook.require_managed(found)
+            refuse_foreign(found, self._hook.namespace)
         deleted = self._client.delete(name, uid=found.uid)
         if wait:
             self._client.wait_until_deleted(name, uid=found.uid, timeout=timeout)
@@ -190,7 +190,7 @@ class Deployer:
         except DeploymentNotFoundError:
             return existing
         if not adopt:
-            self._hook.require_managed(bearer)
+            refuse_foreign(bearer, self._hook.namespace)
         return [bearer, *existing]
 
     def _tell(self, decided: Plan, decision: Decision, before: SeldonDeployment | None) -> None:

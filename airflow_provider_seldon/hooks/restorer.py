@@ -36,6 +36,7 @@ from airflow_provider_seldon.exceptions import (
     DeploymentNotFoundError,
     InvalidModelServerError,
 )
+from airflow_provider_seldon.hooks.ownership import refuse_foreign
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
 from airflow_provider_seldon.hooks.secret_use import former_secrets, usable_secret
 
@@ -106,7 +107,7 @@ class Restorer:
         return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
 
     def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
-        self._hook.require_managed(current)
+        refuse_foreign(current, self._hook.namespace)
         done = json_object(current.annotations.get(ids.ANNOTATION_ROLLED_BACK))
         # A retry must not take "previous" for the version that its first try has gone back from.
         again = bool(by) and done.get("by") == by and done.get("asked") == to
@@ -139,7 +140,7 @@ class Restorer:
         return self._write(current, woken(wanted, current), Action.ROLL_BACK, reason, withdrawn=left)
 
     def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
-        self._hook.require_managed(current)
+        refuse_foreign(current, self._hook.namespace)
         try:
             server = ModelServer.from_deployment(current)
         except InvalidRequestError as error:

@@ -87,7 +87,7 @@ def _check(hook: SeldonHook) -> tuple[bool, str]:
             f"The cluster at {hook.cluster.configuration.host} answers, but does not know SeldonDeployments "
             "(machinelearning.seldon.io/v1). Install Seldon Core there, or correct the host or context."
         )
-    missing = client.missing_rights(RIGHTS | SECRET_RIGHTS if hook.storage_connection_id() else RIGHTS)
+    missing = client.missing_rights(RIGHTS | SECRET_RIGHTS if hook.storage_connection_id else RIGHTS)
     if missing:
         return False, (
             f"The connection's account lacks, in namespace {hook.namespace}: {', '.join(missing)}. "

@@ -19,7 +19,6 @@ from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
-from airflow_provider_seldon.hooks.ownership import refuse_foreign
 from airflow_provider_seldon.hooks.restorer import Restorer
 from airflow_provider_seldon.hooks.rights import check
 from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
@@ -323,19 +322,3 @@ class SeldonHook(SeldonConnectionHook):
         :param tail: the last so many lines of each container only.
         """
         return self.client.pods.all_logs(name, container=container, follow=follow, tail=tail)
-
-    def storage_connection_id(self) -> str | None:
-        """Return the id of the Airflow connection that holds storage credentials, if one is named."""
-        return self._get_field("storage_conn_id") or None
-
-    def default_storage_secret(self) -> str | None:
-        """Return the name of the Secret for model servers that name none, if there is one."""
-        return self._get_field("storage_env_from") or None
-
-    def require_managed(self, deployment: SeldonDeployment) -> None:
-        """
-        Refuse a deployment that this provider did not make.
-
-        :raises NotManagedError: naming who owns it.
-        """
-        refuse_foreign(deployment, self.namespace)

@@ -84,9 +84,9 @@ def storage_secret_for(
     schemes = {scheme_of(node.model_uri) for node in nodes if node.model_uri and not node.env_secret_ref_name}
     if not schemes - WITHOUT_CREDENTIALS:
         return None
-    if not server.service_account and (existing := hook.default_storage_secret()):
+    if not server.service_account and (existing := hook.default_storage_secret):
         return StorageSecret(name=existing)
-    conn_id = hook.storage_connection_id()
+    conn_id = hook.storage_connection_id
     if not conn_id:
         return None
     settings = rclone_settings(_storage_connection(hook, conn_id), schemes)

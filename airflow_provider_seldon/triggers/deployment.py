@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_seldon.triggers.arguments import serialized
+
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (
     "seldon_conn_id",
@@ -81,16 +83,8 @@ class SeldonDeploymentTrigger(BaseTrigger):
         self.kill_action = kill_action
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and arguments; what is not set is left out, so that releases stay compatible."""
-        given = {name: getattr(self, name) for name in ARGUMENTS}
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                name: dict(value) if isinstance(value, Mapping) else value
-                for name, value in given.items()
-                if value is not None
-            },
-        )
+        """Return class path and arguments."""
+        return serialized(self, ARGUMENTS)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and report."""

@@ -17,6 +17,8 @@ from typing import Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_seldon.triggers.arguments import serialized
+
 #: The kinds of event.
 EVENTS = ("failed", "degraded", "available")
 
@@ -92,10 +94,8 @@ class SeldonDeploymentEventTrigger(BaseEventTrigger):
         self.events = list(events)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and arguments; what is not set is left out, so that releases stay compatible."""
-        given = {argument: getattr(self, argument) for argument in ARGUMENTS}
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {argument: value for argument, value in given.items() if value is not None}
+        """Return class path and arguments."""
+        return serialized(self, ARGUMENTS)
 
     def shared_stream_key(self) -> Hashable:
         """Return what decides about a deployment's health: all arguments but the events."""
