@@ -25,7 +25,7 @@ demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, rep
 
 # These import no Airflow (the pure core, the local server), or take long and do not depend on its version.
 ONCE := tests/unit/core tests/unit/local tests/integration/local tests/integration/test_shared_watch.py \
-  tests/integration/test_crash_safety.py tests/unit/test_package.py tests/unit/test_docs.py
+  tests/integration/test_crash_safety.py tests/integration/test_snippets.py tests/unit/test_package.py tests/unit/test_docs.py
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
 # Processes per Airflow version: most tests wait for a cluster most of the time.
 WORKERS ?= 2
