@@ -72,6 +72,10 @@ class Pipeline:
         begun = time.monotonic()
         try:
             response = await self._guarded(request, entry)
+        except ConnectionError:
+            # Nobody reads an answer; aiohttp would write a traceback into the log of whoever runs this.
+            _hang_up(request)
+            return web.Response(status=499)
         finally:
             entry.seconds = time.monotonic() - begun
         entry.status = response.status
