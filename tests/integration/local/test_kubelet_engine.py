@@ -74,6 +74,17 @@ def test_graph_of_transformer_router_and_combiner(machine: Cluster) -> None:
     assert set(answer["meta"]["requestPath"]) == {"shift", "choose", "add", "ten", "twenty"}
 
 
+def test_the_first_child_speaks_for_all_that_nothing_combines(machine: Cluster) -> None:
+    children = [{"name": "ten", "type": "MODEL"}, {"name": "twenty", "type": "MODEL"}]
+    graph = {"name": "both", "implementation": "AVERAGE_COMBINER", "children": children}
+    boxes = [box("--answer", number, name=name) for name, number in (("ten", "10"), ("twenty", "20"))]
+    machine.create(custom("first", *boxes, graph=graph))
+    machine.wait_available("first")
+    answer = ask(machine, "first", 1)
+    assert answer["data"]["ndarray"] == [[11]]
+    assert set(answer["meta"]["requestPath"]) == {"both", "ten", "twenty"}
+
+
 def test_containers_in_other_pods_are_reached_by_their_service(machine: Cluster) -> None:
     graph = {"name": "one", "type": "MODEL", "children": [{"name": "two", "type": "MODEL"}]}
     manifest = seldon_deployment("pair", graph=graph)
