@@ -8,12 +8,9 @@ no faults behind. ``local_seldon_processes`` runs real model servers and needs t
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 import os
 import threading
-import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -21,9 +18,7 @@ import pytest
 from airflow_provider_seldon.local.apiserver.listener import Listener
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
-from tests.clusters import clusters
-
-_numbers = itertools.count(1)
+from tests.clusters import NEEDS, clusters, patience
 
 
 @contextmanager
@@ -40,15 +35,21 @@ def in_thread(server: Listener) -> Iterator[Listener]:
     loop.close()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that asked a cluster for what it cannot do is skipped, though it was noticed late."""
-    report = yield
-    reason = clusters().why_not()
-    if reason and report.failed:
-        path, line, _ = item.location
-        report.outcome, report.longrepr = "skipped", (path, line or 0, f"Skipped: {reason}")
-    return report
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known that say what a test needs."""
+    for name, need in NEEDS.items():
+        config.addinivalue_line("markers", f"{name}(what for): {need}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what the cluster cannot do; give real pods time."""
+    for item in items:
+        for name, need in NEEDS.items():
+            mark = item.get_closest_marker(name)
+            if mark and not clusters().has(name):
+                item.add_marker(pytest.mark.skip(f"{need}: {mark.args[0]}"))
+        if clusters().real_pods and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(patience(float(config.getini("timeout")))))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,16 +87,7 @@ def local_seldon(shared_local_seldon: LocalSeldon) -> Iterator[LocalSeldon]:
 @pytest.fixture
 def fresh_namespace(local_seldon: LocalSeldon) -> str:
     """A namespace that no other test uses, in ``local_seldon``."""
-    name = f"test-{next(_numbers)}"
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    request = urllib.request.Request(
-        f"{local_seldon.api_url}/api/v1/namespaces",
-        method="POST",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10):
-        return name
+    return clusters().new_namespace(local_seldon)
 
 
 @pytest.fixture(scope="session")

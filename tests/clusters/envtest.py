@@ -21,7 +21,7 @@ from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.furnishing import Furnishing
 from airflow_provider_seldon.local.upstream import Upstream
 from tests.clusters.kube_apiserver import KubeApiserver
-from tests.clusters.local import simulated
+from tests.clusters.local import LocalClusters, simulated
 
 #: What tests leave behind; in this order nothing is made anew.
 _LEFT_BEHIND = (
@@ -34,7 +34,7 @@ _LEFT_BEHIND = (
 )
 
 
-class EnvtestClusters:
+class EnvtestClusters(LocalClusters):
     """
     Real API servers; each is started when it is first needed.
 
@@ -42,6 +42,7 @@ class EnvtestClusters:
     """
 
     def __init__(self, assets: str) -> None:
+        super().__init__()
         self._assets = assets
         self._servers: list[KubeApiserver] = []
         self._bare: KubeApiserver | None = None
@@ -65,10 +66,6 @@ class EnvtestClusters:
         else:
             _empty(self._bare)
         return ApiProxy(upstream=Upstream.of_kubeconfig(self._bare.kubeconfig), **options)
-
-    def why_not(self) -> str:
-        """Everything is possible here."""
-        return ""
 
     def stop(self) -> None:
         """End all servers."""

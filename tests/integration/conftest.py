@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.transport import MERGE
+from tests.clusters import patience
 
 
 @dataclass
@@ -64,7 +65,7 @@ def hook(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeldonH
     local_seldon.controller_faults.clear()
     for deployment in hook.client.find():
         hook.client.delete(deployment.name, propagation="Background")
-        hook.client.wait_until_deleted(deployment.name, timeout=30)
+        hook.client.wait_until_deleted(deployment.name, timeout=patience(30))
 
 
 @pytest.fixture

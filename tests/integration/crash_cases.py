@@ -7,7 +7,6 @@ a kind of request of the wait, is up to the strike.
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -23,6 +22,7 @@ from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
+from tests.clusters import clusters
 
 from . import task_process
 
@@ -47,7 +47,6 @@ CRASHING = {"extra_args": {"annotations": {"local.seldon/behaviour": "crash"}}}
 WAITING = {"name": NAME, "timeout": 120, "deferrable": False, "failure_policy": POLICY}
 #: Cases at a time; most of their time is waiting.
 THREADS = 4
-_numbers = itertools.count(1)
 
 Task = tuple[str, dict[str, Any]]
 
@@ -197,12 +196,7 @@ class Cluster:
         return strike.meets(verb, resource) if strike else None
 
     def new_namespace(self) -> str:
-        name = f"crash-{next(_numbers)}"
-        body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).encode()
-        headers = {"Content-Type": "application/json"}
-        url = f"{self.local.api_url}/api/v1/namespaces"
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10):
-            return name
+        return clusters().new_namespace(self.local)
 
 
 class Probe:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.exceptions import InvalidModelServerError, RolloutFailedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
+from tests.clusters import patience
+from tests.clusters.misbehaviour import crashing
 
 from .conftest import context
 from .test_deploy_operator import requests_of_ours
@@ -25,7 +28,6 @@ metadata:
 spec:
   predictors:
     - name: default
-      annotations: {local.seldon/behaviour: BEHAVIOUR}
       graph:
         name: scaler
         type: TRANSFORMER
@@ -38,12 +40,8 @@ spec:
 """
 
 
-def chain(behaviour: str = "healthy") -> str:
-    return CHAIN.replace("BEHAVIOUR", behaviour)
-
-
 def operator(manifest: Any, **arguments: Any) -> SeldonApplyOperator:
-    defaults: dict[str, Any] = {"timeout": 30, "deferrable": False, "failure_policy": FAST}
+    defaults: dict[str, Any] = {"timeout": patience(30), "deferrable": False, "failure_policy": FAST}
     return SeldonApplyOperator(task_id="apply", manifest=manifest, **{**defaults, **arguments})
 
 
@@ -65,7 +63,7 @@ def example(**params: Any) -> SeldonApplyOperator:
 
 
 def test_a_graph_is_applied_waited_for_and_named_as_its_manifest_says(hook: SeldonHook) -> None:
-    result = apply(chain())
+    result = apply(CHAIN)
     assert (result["action"], result["state"]) == ("created", "Available")
     assert (result["name"], result["model_name"]) == ("pipeline", "pipeline")
     (stored,) = hook.client.find()
@@ -73,25 +71,26 @@ def test_a_graph_is_applied_waited_for_and_named_as_its_manifest_says(hook: Seld
 
 
 def test_the_same_manifest_again_writes_nothing(hook: SeldonHook, local_seldon: Any) -> None:
-    apply(chain())
+    apply(CHAIN)
     local_seldon.requests.clear()
-    assert apply(chain())["action"] == "unchanged"
+    assert apply(CHAIN)["action"] == "unchanged"
     assert requests_of_ours(local_seldon) == ["list seldondeployments"]
 
 
 def test_another_version_is_updated_in_place_and_a_bad_one_is_rolled_back(hook: SeldonHook) -> None:
-    first = apply(chain())
-    second = apply(chain().replace("classifier/1", "classifier/2"))
+    first = apply(CHAIN)
+    second = apply(CHAIN.replace("classifier/1", "classifier/2"))
     assert (second["action"], second["prediction_url"]) == ("updated", first["prediction_url"])
+    graph = yaml.safe_load(CHAIN)
     with pytest.raises(RolloutFailedError, match="which serves") as caught:
-        apply(chain("crash"))
+        apply({**graph, "spec": {"predictors": [crashing(one) for one in graph["spec"]["predictors"]]}})
     assert caught.value.rolled_back_to == second["revision"]
     assert hook.client.get("pipeline").annotations[ids.ANNOTATION_REVISION] == second["revision"]
 
 
 def test_a_dry_run_shows_the_change_of_the_graph(hook: SeldonHook) -> None:
-    apply(chain())
-    shown = apply(chain().replace("classifier/1", "classifier/2"), dry_run=True)
+    apply(CHAIN)
+    shown = apply(CHAIN.replace("classifier/1", "classifier/2"), dry_run=True)
     assert "modelUri: s3://models/classifier/2" in shown["diff"]
     assert "s3://models/classifier/1" in json.dumps(hook.client.get("pipeline").to_manifest()["spec"])
 
@@ -107,12 +106,12 @@ def test_what_is_no_manifest_is_refused(hook: SeldonHook) -> None:
     with pytest.raises(InvalidModelServerError, match="manifest"):
         apply("kind: [")
     with pytest.raises(TypeError, match="model_uri"):
-        operator(chain(), model_uri="s3://models/iris/1")
+        operator(CHAIN, model_uri="s3://models/iris/1")
 
 
 def test_the_example_serves_both_versions_and_a_change_of_traffic_restarts_no_pod(hook: SeldonHook) -> None:
     def run(**params: Any) -> dict[str, Any]:
-        task = example(**params)
+        task = example(champion="s3://models/iris/1", challenger="s3://models/iris/2", **params)
         task.deferrable = False
         return task.execute(context(dag_id="traffic_split", task_id="apply"))
 

@@ -16,16 +16,19 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
+from tests.clusters import clusters, patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
-from .test_deploy_operator import behaving, operator
+from .test_deploy_operator import operator
 
 if version("apache-airflow").startswith("2."):
     from airflow.utils.context import OutletEventAccessors
 else:
     from airflow.sdk.execution_time.context import OutletEventAccessors
 
-ASSET, ALIAS = seldon_asset("default", "iris"), AssetAlias("iris-versions")
+NAMESPACE = clusters().namespace
+ASSET, ALIAS = seldon_asset(NAMESPACE, "iris"), AssetAlias("iris-versions")
 OUTLETS = {"outlets": [ASSET, ALIAS], "name": "iris"}
 
 
@@ -63,11 +66,11 @@ def deploy(task: dict[str, Any] | None = None, **arguments: Any) -> dict[str, An
 def test_a_version_that_serves_is_told_with_its_facts(hook: SeldonHook, deferrable: bool) -> None:
     events = deploy(metrics={"accuracy": 0.93}, deferrable=deferrable)
     extra = events[ASSET.uri]
-    assert extra["prediction_url"].endswith("/seldon/default/iris/api/v1.0/predictions")
+    assert extra["prediction_url"].endswith(f"/seldon/{NAMESPACE}/iris/api/v1.0/predictions")
     assert len(extra["revision"]) == 10
     rest = {key: value for key, value in extra.items() if key not in ("prediction_url", "revision")}
     assert rest == {
-        "namespace": "default",
+        "namespace": NAMESPACE,
         "name": "iris",
         "model_name": "iris",
         "model_uri": "s3://models/iris/1",
@@ -116,7 +119,9 @@ def test_a_failed_rollout_leaves_no_facts_of_what_never_served(hook: SeldonHook)
 def test_a_rollback_tells_the_version_that_serves_again_with_its_own_metrics(hook: SeldonHook) -> None:
     deploy(metrics={"accuracy": 0.93})
     deploy({"run_id": "run-2"}, model_uri="s3://models/iris/2", metrics={"accuracy": 0.5})
-    task = SeldonRollbackOperator(task_id="back", name="iris", outlets=[ASSET], timeout=30, deferrable=False)
+    task = SeldonRollbackOperator(
+        task_id="back", name="iris", outlets=[ASSET], timeout=patience(30), deferrable=False
+    )
     extra = finish(task, context(task_id="back"))[ASSET.uri]
     assert (extra["action"], extra["model_uri"], extra["metrics"]) == (
         "rolled_back",
@@ -130,7 +135,12 @@ def test_scaling_tells_unless_nothing_serves_afterwards(hook: SeldonHook) -> Non
 
     def scale(replicas: int) -> dict[str, Any]:
         task = SeldonScaleModelOperator(
-            task_id="scale", name="iris", replicas=replicas, outlets=[ASSET], timeout=30, deferrable=False
+            task_id="scale",
+            name="iris",
+            replicas=replicas,
+            outlets=[ASSET],
+            timeout=patience(30),
+            deferrable=False,
         )
         return finish(task, context(task_id="scale"))
 
@@ -140,6 +150,6 @@ def test_scaling_tells_unless_nothing_serves_afterwards(hook: SeldonHook) -> Non
 
 def test_an_asset_of_another_deployment_gets_no_facts_but_one_by_name_does(hook: SeldonHook) -> None:
     named = Asset("iris-model")
-    events = deploy(outlets=[seldon_asset("default", "other"), named])
-    assert events["seldon://default/other"] == {}
+    events = deploy(outlets=[seldon_asset(NAMESPACE, "other"), named])
+    assert events[f"seldon://{NAMESPACE}/other"] == {}
     assert events[named.uri]["name"] == "iris"

@@ -37,6 +37,10 @@ from .test_deploy_operator import deploy
 EVERYTHING = bool(os.environ.get("SELDON_CRASH_EVERYTHING"))
 
 
+#: Hundreds of rollouts, of which each takes a real pod's time, from a storage that is made up.
+FAST_PODS = pytest.mark.simulated_pods("hundreds of rollouts")
+
+
 @pytest.fixture
 def cluster(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", MINIO)
@@ -90,6 +94,7 @@ KILLED = (
 )
 
 
+@FAST_PODS
 @pytest.mark.parametrize(("scenario", "moment"), KILLED)
 def test_a_task_that_is_killed_at_any_request_and_retried_ends_in_the_same_state(
     cluster: Cluster, scenario: str, moment: str
@@ -152,6 +157,7 @@ def struck(
     return [f"{name}: {one}" for one in wrong]
 
 
+@FAST_PODS
 @pytest.mark.parametrize("scenario", SCENARIOS if EVERYTHING else ("first deploy", "update"))
 @pytest.mark.usefixtures("impatient")
 def test_a_request_that_goes_wrong_in_any_way_changes_nothing_about_the_end(
@@ -170,6 +176,7 @@ def test_a_request_that_goes_wrong_in_any_way_changes_nothing_about_the_end(
     assert k > 1
 
 
+@FAST_PODS
 @pytest.mark.skipif(not EVERYTHING, reason="takes half a minute for each request; make crash does it")
 @pytest.mark.parametrize("scenario", ["first deploy", "update", "manifest"])
 def test_a_stall_of_half_a_minute_changes_nothing_about_the_end(cluster: Cluster, scenario: str) -> None:
@@ -197,6 +204,7 @@ OF_THE_WAIT = [
 ]
 
 
+@FAST_PODS
 @pytest.mark.parametrize(
     "scenario", ["update", "deferred update", "failing update"] if EVERYTHING else ["deferred update"]
 )

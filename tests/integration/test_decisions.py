@@ -24,9 +24,10 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context, scale_by_kubectl
-from .test_deploy_operator import behaving, deploy, operator, requests_of_ours
+from .test_deploy_operator import deploy, operator, requests_of_ours
 from .test_seed_defects import operator_paused, set_status
 
 BEATS = BeatsServing("auc", minimum_gain=0.01)
@@ -110,6 +111,7 @@ def test_what_somebody_has_stopped_by_hand_is_started_again(hook: SeldonHook) ->
     assert [child["status"]["availableReplicas"] for child in hook.client.children(name)] == [1]
 
 
+@pytest.mark.own_operator("it pauses")
 def test_what_somebody_is_repairing_by_hand_is_not_taken_back_unless_told_so(
     hook: SeldonHook, local_seldon: Any
 ) -> None:

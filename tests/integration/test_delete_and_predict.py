@@ -13,6 +13,8 @@ from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
 
@@ -23,7 +25,7 @@ def deploy(dag_id: str = "train", run_id: str = "run", **arguments: Any) -> str:
         "model_name": "iris",
         "model_uri": "s3://models/iris",
         "implementation": "SKLEARN_SERVER",
-        "timeout": 30,
+        "timeout": patience(30),
         "deferrable": False,
     }
     operator = SeldonDeployModelOperator(**{**defaults, **arguments})
@@ -31,7 +33,7 @@ def deploy(dag_id: str = "train", run_id: str = "run", **arguments: Any) -> str:
 
 
 def delete(**arguments: Any) -> list[str]:
-    return SeldonDeleteModelOperator(task_id="delete", timeout=30, **arguments).execute(context())
+    return SeldonDeleteModelOperator(task_id="delete", timeout=patience(30), **arguments).execute(context())
 
 
 def predict(**arguments: Any) -> Any:
@@ -93,8 +95,7 @@ def test_a_wrong_prediction_fails_the_smoke_test_with_both_values(hook: SeldonHo
 
 
 def test_a_model_that_does_not_serve_is_told_after_a_while(hook: SeldonHook) -> None:
-    never = {"extra_args": {"annotations": {"local.seldon/behaviour": "never-ready"}}}
-    name = deploy(model_server=never, wait_for_available=False)
+    name = deploy(model_server=behaving("never-ready"), wait_for_available=False)
     with pytest.raises(PredictionError, match="503") as caught:
         predict(name=name, data=[[1.0]])
     assert caught.value.status == 503

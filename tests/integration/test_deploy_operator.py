@@ -23,6 +23,8 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.triggers.deferral import ANNOUNCED
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
 
@@ -35,7 +37,7 @@ def operator(**arguments: Any) -> SeldonDeployModelOperator:
         "model_name": "iris",
         "model_uri": "s3://models/iris/1",
         "implementation": "SKLEARN_SERVER",
-        "timeout": 30,
+        "timeout": patience(30),
         "deferrable": False,
         "failure_policy": {"suspect_after": 0.2, "crash_loop_count": 1, "waiting": {"ImagePullBackOff": 0.5}},
     }
@@ -44,11 +46,6 @@ def operator(**arguments: Any) -> SeldonDeployModelOperator:
 
 def deploy(task: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
     return operator(**arguments).execute(context(**(task or {})))
-
-
-def behaving(behaviour: str) -> dict[str, Any]:
-    """A model server whose simulated pods behave in some way."""
-    return {"extra_args": {"annotations": {"local.seldon/behaviour": behaviour}}}
 
 
 def requests_of_ours(local_seldon: Any) -> list[str]:
@@ -128,7 +125,7 @@ def test_replacing_deletes_the_other_versions_only_after_the_new_one_serves(hook
         deploy(model_uri="s3://models/iris/broken", model_server=behaving("image-pull"))
     assert {one.name for one in hook.client.find()} == {old["name"], newest["name"]}
     result = deploy(model_uri="s3://models/iris/2")
-    hook.client.wait_until_deleted(old["name"], timeout=10)
+    hook.client.wait_until_deleted(old["name"], timeout=patience(10))
     assert [one.name for one in hook.client.find()] == [result["name"]] == [newest["name"]]
 
 

@@ -19,10 +19,12 @@ from airflow_provider_seldon.exceptions import RolloutError, RolloutTimeoutError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.triggers.deployment import ARGUMENTS, SeldonDeploymentTrigger
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
 
-NEVER = {"extra_args": {"annotations": {"local.seldon/behaviour": "never-ready"}}}
+NEVER = behaving("never-ready")
 
 
 def operator(**arguments: Any) -> SeldonDeployModelOperator:
@@ -31,7 +33,7 @@ def operator(**arguments: Any) -> SeldonDeployModelOperator:
         "model_name": "iris",
         "model_uri": "s3://models/iris/1",
         "implementation": "SKLEARN_SERVER",
-        "timeout": 30,
+        "timeout": patience(30),
         "deferrable": False,
     }
     return SeldonDeployModelOperator(**{**defaults, **arguments})

@@ -14,6 +14,8 @@ import pytest
 
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from tests.clusters import clusters, patience
+from tests.clusters.model_store import readable
 
 ROOT = Path(__file__).parents[2]
 #: Whether this Airflow has retry policies.
@@ -28,12 +30,14 @@ FOREIGN = {
         "predictors": [
             {
                 "name": "default",
-                "graph": {
-                    "name": "model",
-                    "implementation": "SKLEARN_SERVER",
-                    "modelUri": "s3://models/theirs",
-                    "type": "MODEL",
-                },
+                "graph": readable(
+                    {
+                        "name": "model",
+                        "implementation": "SKLEARN_SERVER",
+                        "modelUri": "s3://models/theirs",
+                        "type": "MODEL",
+                    }
+                ),
             }
         ],
     },
@@ -68,7 +72,7 @@ def runs(local: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=200,
+                timeout=patience(200),
                 check=False,
             )
         finally:
@@ -80,12 +84,13 @@ def runs(local: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def links(base: str, name: str, *, protocol: str = "seldon") -> dict[str, str]:
     """The links of a task that works on a deployment; the dashboard's without a revision."""
-    url = f"{base}/seldon/default/{name}"
+    namespace = clusters().namespace
+    url = f"{base}/seldon/{namespace}/{name}"
     v2 = protocol == "v2"
     return {
         "Prediction endpoint": url + ("/v2/models/model/infer" if v2 else "/api/v1.0/predictions"),
         "Seldon API": url + ("/v2/docs/" if v2 else "/api/v1.0/doc/"),
-        "Dashboard": f"https://grafana.example.com/d/1?ns=default&d={name}&r=",
+        "Dashboard": f"https://grafana.example.com/d/1?ns={namespace}&d={name}&r=",
     }
 
 

@@ -63,6 +63,7 @@ def test_a_deploy_is_one_read_and_one_write(hook: SeldonHook, local_seldon: Any)
     assert requests_of_ours(local_seldon) == ["list seldondeployments"]
 
 
+@pytest.mark.simulated_pods("the storage is made up")
 def test_a_storage_secret_takes_one_request_when_it_is_made_and_none_afterwards(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

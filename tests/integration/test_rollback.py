@@ -23,9 +23,11 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
+from tests.clusters import clusters, patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
-from .test_deploy_operator import MONDAY, TUESDAY, behaving, deploy, operator
+from .test_deploy_operator import MONDAY, TUESDAY, deploy, operator
 
 FAST = {"suspect_after": 0.2, "crash_loop_count": 1, "waiting": {"ImagePullBackOff": 0.5}}
 
@@ -34,7 +36,7 @@ def roll_back(name: str, task: dict[str, Any] | None = None, **arguments: Any) -
     run = {"task_id": "roll_back", "run_id": "rollback-1", **(task or {})}
     defaults: dict[str, Any] = {
         "task_id": "roll_back",
-        "timeout": 30,
+        "timeout": patience(30),
         "failure_policy": FAST,
         "deferrable": False,
     }
@@ -42,8 +44,20 @@ def roll_back(name: str, task: dict[str, Any] | None = None, **arguments: Any) -
 
 
 def served(hook: SeldonHook, name: str) -> str:
-    """The model URI of the pod that answers."""
-    return json.dumps(hook.predict(name, [[1.0, 2.0]]))
+    """What has the model URI of the pod that answers in it."""
+    answer = json.dumps(hook.predict(name, [[1.0, 2.0]]))
+    return model_uris_of_ready_pods(hook, name) if clusters().real_pods else answer
+
+
+def conditions(pod: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(one["type"], one["status"]) for one in pod["status"].get("conditions") or []}
+
+
+def model_uris_of_ready_pods(hook: SeldonHook, name: str) -> str:
+    """What a real pod does not tell in its answers."""
+    pods = hook.client.pods.of_deployment(name)
+    ready = [pod for pod in pods if ("Ready", "True") in conditions(pod)]
+    return json.dumps([box.get("args") for pod in ready for box in pod["spec"]["initContainers"]])
 
 
 def uri(hook: SeldonHook, name: str) -> str | None:
@@ -78,7 +92,7 @@ async def _event(trigger: Any) -> Any:
     killed = asyncio.ensure_future(anext(trigger_class(**arguments).run()))
     await asyncio.sleep(0.05)
     killed.cancel()
-    event = await asyncio.wait_for(anext(trigger_class(**arguments).run()), timeout=40)
+    event = await asyncio.wait_for(anext(trigger_class(**arguments).run()), timeout=patience(40))
     return json.loads(json.dumps(event.payload))
 
 
@@ -86,7 +100,7 @@ BROKEN = "s3://models/iris/broken"
 STUCK = "s3://models/iris/stuck"
 ARGUMENTS: dict[str, dict[str, Any]] = {
     BROKEN: {"model_uri": BROKEN, "model_server": behaving("crash")},
-    STUCK: {"model_uri": STUCK, "model_server": behaving("never-ready"), "timeout": 1.5},
+    STUCK: {"model_uri": STUCK, "model_server": behaving("never-ready"), "timeout": patience(1.5)},
 }
 
 
@@ -151,7 +165,7 @@ def test_what_this_run_has_created_can_be_deleted_and_what_it_has_updated_is_rol
     with pytest.raises(RolloutFailedError):
         deploy(**ARGUMENTS[BROKEN], on_failure="delete_if_created")
     for one in hook.client.find():
-        hook.client.wait_until_deleted(one.name, timeout=10)
+        hook.client.wait_until_deleted(one.name, timeout=patience(10))
     assert hook.client.find() == []
     first = deploy()
     with pytest.raises(RolloutFailedError, match="which serves"):
@@ -169,6 +183,7 @@ def test_what_somebody_else_wrote_meanwhile_is_left_alone(hook: SeldonHook, on_f
     assert uri(hook, newer["name"]) == "s3://models/iris/3"
 
 
+@pytest.mark.own_operator("its requests go wrong")
 def test_a_rollback_that_does_not_serve_either_is_told(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +256,9 @@ def test_the_operator_goes_back_to_the_previous_version_and_a_retry_stays_there(
 def test_the_operator_goes_back_in_the_triggerer_as_well(hook: SeldonHook) -> None:
     deploy()
     second = deploy(model_uri="s3://models/iris/2")
-    task = SeldonRollbackOperator(task_id="roll_back", name=second["name"], timeout=30, deferrable=True)
+    task = SeldonRollbackOperator(
+        task_id="roll_back", name=second["name"], timeout=patience(30), deferrable=True
+    )
     with pytest.raises(TaskDeferred) as deferral:
         task.execute(context(run_id="rollback-1"))
     event = asyncio.run(_event(deferral.value.trigger))

@@ -16,6 +16,7 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
+from tests.clusters import patience
 
 from .conftest import context, scale_by_kubectl
 from .test_deploy_operator import deploy, requests_of_ours
@@ -25,7 +26,7 @@ MANIFEST = {"apiVersion": API_VERSION, "kind": KIND}
 
 def scale(name: str, replicas: int | str, **arguments: Any) -> dict[str, Any]:
     task = SeldonScaleModelOperator(
-        task_id="scale", name=name, replicas=replicas, timeout=30, deferrable=False, **arguments
+        task_id="scale", name=name, replicas=replicas, timeout=patience(30), deferrable=False, **arguments
     )
     return task.execute(context(task_id="scale"))
 

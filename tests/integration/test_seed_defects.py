@@ -26,10 +26,12 @@ from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.kube.transport import MERGE
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
+from tests.clusters import model_store, patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
 from .local.cluster_client import Cluster, state
-from .test_deploy_operator import behaving, deploy, requests_of_ours
+from .test_deploy_operator import deploy, requests_of_ours
 
 STORE = '{"conn_type": "aws", "login": "AKIAX", "password": "Hidden/Key"}'
 UNKNOWN = {"state": "Available", "conditions": [{"type": "Ready", "status": "Unknown"}]}
@@ -59,12 +61,13 @@ def set_status(hook: SeldonHook, name: str, status: dict[str, Any]) -> None:
 
 def secrets(hook: SeldonHook) -> list[str]:
     path = f"/api/v1/namespaces/{hook.namespace}/secrets"
-    return [one["metadata"]["name"] for one in hook.client._transport.request("GET", path)["items"]]
+    names = [one["metadata"]["name"] for one in hook.client._transport.request("GET", path)["items"]]
+    return [name for name in names if name != model_store.SECRET]
 
 
 def wait_until_failed(hook: SeldonHook, name: str) -> None:
     """Wait until the state, which flickers, has been Failed for half a second."""
-    deadline, times = time.monotonic() + 20, 0
+    deadline, times = time.monotonic() + patience(20), 0
     while times < 10:
         assert time.monotonic() < deadline
         times = times + 1 if hook.client.get(name).state.value == "Failed" else 0
@@ -82,6 +85,7 @@ def storage(local_seldon: Any, hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
         hook.client._transport.request("DELETE", f"/api/v1/namespaces/{hook.namespace}/secrets/{name}")
 
 
+@pytest.mark.own_operator("it pauses")
 @pytest.mark.parametrize("status", [UNKNOWN, NO_CONDITIONS], ids=["ready-unknown", "no-conditions"])
 def test_a_deployment_with_an_odd_status_is_found_and_updated_in_place(
     hook: SeldonHook, local_seldon: Any, status: dict[str, Any]
@@ -98,6 +102,7 @@ def test_a_deployment_with_an_odd_status_is_found_and_updated_in_place(
     assert deploy(model_uri="s3://models/iris/2")["state"] == "Available"
 
 
+@pytest.mark.own_operator("it pauses")
 def test_a_secret_stays_while_a_deployment_with_an_odd_status_uses_it(
     hook: SeldonHook, local_seldon: Any, storage: None
 ) -> None:
@@ -106,7 +111,7 @@ def test_a_secret_stays_while_a_deployment_with_an_odd_status_uses_it(
     with operator_paused(local_seldon):
         set_status(hook, kept, UNKNOWN)
         hook.client.delete(gone, propagation="Background")
-        hook.client.wait_until_deleted(gone, timeout=20)
+        hook.client.wait_until_deleted(gone, timeout=patience(20))
         assert secrets(hook) == [shared]
 
 
@@ -122,6 +127,7 @@ def test_a_fix_of_a_failed_deployment_is_not_failed_by_the_old_status(hook: Seld
     assert (fixed["name"], fixed["state"]) == (deployment.name, "Available")
 
 
+@pytest.mark.own_operator("its requests go wrong")
 def test_a_failed_that_the_operator_gets_over_by_itself_does_not_fail_the_task(
     hook: SeldonHook, local_seldon: Any
 ) -> None:
@@ -136,6 +142,7 @@ def test_a_failed_that_the_operator_gets_over_by_itself_does_not_fail_the_task(
     assert "Failed" in [state(one) for one in seen]
 
 
+@pytest.mark.own_operator("it pauses")
 def test_failed_without_conditions_is_told_with_the_operators_sentence(
     hook: SeldonHook, local_seldon: Any
 ) -> None:
@@ -148,6 +155,7 @@ def test_failed_without_conditions_is_told_with_the_operators_sentence(
         assert time.monotonic() - started < 30
 
 
+@pytest.mark.own_operator("it pauses")
 def test_a_deployment_without_any_status_is_waited_for(hook: SeldonHook, local_seldon: Any) -> None:
     """The seed took the absence of a status for the end of the wait, and returned at once."""
     with operator_paused(local_seldon), pytest.raises(RolloutTimeoutError) as caught:
@@ -197,10 +205,10 @@ def test_logs_of_pods_that_crash_or_never_start(hook: SeldonHook, behaviour: str
     (old,) = hook.client.pods.of_deployment(name)
     with pytest.raises(RolloutFailedError if behaviour != "unschedulable" else RolloutTimeoutError):
         deploy(
-            model_uri="s3://models/iris/2",
+            model_uri="s3://no-such-bucket/2" if behaviour == "init-crash" else "s3://models/iris/2",
             model_server=behaving(behaviour),
             on_failure="keep",
-            timeout=30 if behaviour != "unschedulable" else 1.5,
+            timeout=patience(30 if behaviour != "unschedulable" else 1.5),
         )
     new = [line for line in hook.get_logs(name) if old["metadata"]["name"] not in line]
     assert any(told in line for line in new), new
@@ -271,6 +279,7 @@ def test_where_the_newest_has_failed_for_good_the_second_newest_is_kept(hook: Se
     assert (kept["action"], kept["name"]) == ("reused", good["name"])
 
 
+@pytest.mark.own_operator("it pauses")
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
 def test_kubectl_wait_believes_the_status_of_the_version_before(hook: SeldonHook, local_seldon: Any) -> None:
     name = deploy()["name"]

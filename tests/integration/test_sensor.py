@@ -21,6 +21,9 @@ from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube import waiting
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
+from tests.clusters.model_store import readable
 
 from .conftest import context
 
@@ -31,7 +34,7 @@ def sensor(**arguments: Any) -> SeldonDeploymentSensor:
     defaults: dict[str, Any] = {
         "task_id": "serves",
         "name": "iris",
-        "timeout": 20,
+        "timeout": patience(20),
         "poke_interval": 0.2,
         "failure_policy": QUICK,
         "deferrable": False,
@@ -40,7 +43,7 @@ def sensor(**arguments: Any) -> SeldonDeploymentSensor:
 
 
 def deploy(hook: SeldonHook, behaviour: str = "", **arguments: Any) -> str:
-    extra = {"extra_args": {"annotations": {"local.seldon/behaviour": behaviour}}} if behaviour else {}
+    extra = behaving(behaviour) if behaviour else {}
     server = ModelServer.create(
         **{
             "model_name": "iris",
@@ -68,7 +71,7 @@ def run_deferred(operator: Any, deferred: TaskDeferred) -> Any:
         assert len(events) == 1
         return events[0].payload
 
-    event = json.loads(json.dumps(asyncio.run(asyncio.wait_for(first_event(), 60))))
+    event = json.loads(json.dumps(asyncio.run(asyncio.wait_for(first_event(), patience(60)))))
     assert event.get("handoff") == arguments.get("handoff")
     return operator.resume_execution(
         deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context()
@@ -79,19 +82,19 @@ def test_it_waits_until_the_deployment_serves_and_returns_where(hook: SeldonHook
     deploy(hook, "slow:1")
     found = sensor().execute(context())
     assert (found["name"], found["state"]) == ("iris", "Available")
-    assert found["prediction_url"].endswith("/seldon/default/iris/api/v1.0/predictions")
+    assert found["prediction_url"].endswith(f"/seldon/{hook.namespace}/iris/api/v1.0/predictions")
 
 
 def test_a_deployment_of_somebody_else_is_judged_as_well(hook: SeldonHook) -> None:
     from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.kube.client import SeldonClient
 
-    graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://theirs"}
+    graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "s3://models/theirs"}
     foreign = {
         "apiVersion": "machinelearning.seldon.io/v1",
         "kind": "SeldonDeployment",
         "metadata": {"name": "iris"},
-        "spec": {"predictors": [{"name": "main", "graph": graph}]},
+        "spec": {"predictors": [{"name": "main", "graph": readable(graph)}]},
     }
     SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="kubectl").apply(
         SeldonDeployment.from_manifest(foreign)
@@ -125,7 +128,7 @@ def test_rescheduled_it_gives_the_worker_back_after_its_interval(hook: SeldonHoo
 def test_rescheduled_a_failure_is_found_within_one_interval(hook: SeldonHook) -> None:
     deploy(hook, "crash")
     with pytest.raises(AirflowFailException, match="container classifier"):
-        sensor(mode="reschedule", poke_interval=15.0).poke(context())
+        sensor(mode="reschedule", poke_interval=patience(15.0)).poke(context())
 
 
 def test_rescheduled_a_failure_that_has_to_last_longer_than_an_interval_is_found(

@@ -10,8 +10,9 @@ import pytest
 
 from airflow_provider_seldon.exceptions import RolloutFailedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from tests.clusters.misbehaviour import behaving
 
-from .test_deploy_operator import behaving, deploy
+from .test_deploy_operator import deploy
 
 
 def failure(monkeypatch: pytest.MonkeyPatch, log_lines: int) -> list[str]:

@@ -148,6 +148,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return answers
 
 
+@pytest.mark.simulated_pods("they tell in their answers who they are")
 def test_a_sample_is_sent_when_all_that_serves_is_new_and_answered_by_the_new_version(
     hook: SeldonHook, answered: list[dict[str, Any]], local_seldon: Any
 ) -> None:
@@ -198,6 +199,7 @@ def split(champion: str = "classifier", challenger: str = "classifier") -> dict[
     }
 
 
+@pytest.mark.simulated_pods("they tell in their answers who they are")
 @pytest.mark.parametrize("nodes", [("classifier", "classifier"), ("champion", "challenger")])
 def test_each_predictor_that_takes_traffic_is_asked(
     hook: SeldonHook, answered: list[dict[str, Any]], nodes: tuple[str, str]

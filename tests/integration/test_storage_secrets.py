@@ -21,10 +21,14 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
+from tests.clusters import model_store
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
-from .test_deploy_operator import behaving, deploy, operator
+from .test_deploy_operator import deploy, operator
 
+#: Real pods could not read their models with such keys.
+READS_NOTHING = pytest.mark.simulated_pods("the keys are made up")
 OLD, NEW = "Old-S3cret/Key+Value", "New-S3cret/Key+Value"
 
 
@@ -60,7 +64,8 @@ def collection(hook: SeldonHook) -> str:
 
 
 def secrets(hook: SeldonHook) -> list[dict[str, Any]]:
-    return list(hook.client._transport.request("GET", collection(hook))["items"])
+    items = hook.client._transport.request("GET", collection(hook))["items"]
+    return [one for one in items if one["metadata"]["name"] != model_store.SECRET]
 
 
 def keys(hook: SeldonHook) -> list[str]:
@@ -74,6 +79,7 @@ def used(hook: SeldonHook, name: str) -> str | None:
     return graph.env_secret_ref_name if graph else None
 
 
+@READS_NOTHING
 def test_a_deploy_makes_the_secret_that_its_deployment_names_and_owns(
     hook: SeldonHook, rotate: Any, local_seldon: Any
 ) -> None:
@@ -95,6 +101,7 @@ def test_a_deploy_makes_the_secret_that_its_deployment_names_and_owns(
     assert writes[:2] == ["apply seldondeployments", "create secrets"]
 
 
+@READS_NOTHING
 def test_the_same_credentials_again_change_nothing(hook: SeldonHook, rotate: Any) -> None:
     deploy()
     before = secrets(hook)
@@ -103,6 +110,7 @@ def test_the_same_credentials_again_change_nothing(hook: SeldonHook, rotate: Any
     assert secrets(hook) == before
 
 
+@READS_NOTHING
 def test_a_rotated_credential_rolls_the_pods_and_the_old_secret_goes(hook: SeldonHook, rotate: Any) -> None:
     first = deploy()
     old = used(hook, first["name"])
@@ -114,6 +122,7 @@ def test_a_rotated_credential_rolls_the_pods_and_the_old_secret_goes(hook: Seldo
     assert keys(hook) == [NEW]
 
 
+@READS_NOTHING
 @pytest.mark.parametrize(("key", "action"), [(OLD, "unchanged"), ("Third-S3cret", "updated")])
 def test_a_secret_that_no_version_came_to_use_is_given_up_by_the_next_deploy(
     hook: SeldonHook, rotate: Any, local_seldon: Any, key: str, action: str
@@ -131,6 +140,7 @@ def test_a_secret_that_no_version_came_to_use_is_given_up_by_the_next_deploy(
     assert NEW not in str(hook.client.get(name).to_manifest())
 
 
+@READS_NOTHING
 def test_the_old_secret_stays_as_long_as_the_old_version_serves(hook: SeldonHook, rotate: Any) -> None:
     """The candidate with the new key never gets ready: what serves, and a rollback to it, read with the old one."""
     first = deploy()
@@ -143,6 +153,7 @@ def test_the_old_secret_stays_as_long_as_the_old_version_serves(hook: SeldonHook
     assert keys(hook) == [NEW]
 
 
+@READS_NOTHING
 def test_a_secret_of_two_deployments_goes_with_the_last(hook: SeldonHook, rotate: Any) -> None:
     one = deploy({"task_id": "one"})
     other = deploy({"task_id": "other"})
@@ -157,6 +168,7 @@ def test_a_secret_of_two_deployments_goes_with_the_last(hook: SeldonHook, rotate
     wait_until(lambda: keys(hook) == [])
 
 
+@READS_NOTHING
 def test_going_back_after_a_rotation_reads_with_the_present_key(hook: SeldonHook, rotate: Any) -> None:
     first = deploy()
     rotate(NEW)
@@ -167,6 +179,7 @@ def test_going_back_after_a_rotation_reads_with_the_present_key(hook: SeldonHook
     assert rollout.info.model_uri == "s3://models/iris/1"
 
 
+@READS_NOTHING
 def test_somebody_elses_secret_of_that_name_stops_the_deploy(hook: SeldonHook, rotate: Any) -> None:
     result = deploy()
     (secret,) = secrets(hook)
@@ -181,6 +194,7 @@ def test_somebody_elses_secret_of_that_name_stops_the_deploy(hook: SeldonHook, r
     assert left["data"] == {"a": "Yg=="}
 
 
+@READS_NOTHING
 def test_a_key_file_on_the_worker_goes_into_the_secret_by_content(
     hook: SeldonHook, rotate: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +212,7 @@ def test_a_key_file_on_the_worker_goes_into_the_secret_by_content(
         deploy(model_uri="gs://models/iris/2")
 
 
+@READS_NOTHING
 def test_a_role_of_the_pods_service_account_needs_settings_but_no_keys(
     hook: SeldonHook, rotate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +232,7 @@ def test_a_role_of_the_pods_service_account_needs_settings_but_no_keys(
     assert used(hook, result["name"]) == secret["metadata"]["name"]
 
 
+@READS_NOTHING
 def test_a_service_account_wins_over_the_keys_of_the_connection(hook: SeldonHook, rotate: Any) -> None:
     result = deploy(model_server={"service_account": "models"})
     assert secrets(hook) == []
@@ -246,6 +262,7 @@ def assert_nowhere(texts: dict[str, str]) -> None:
     assert {place: shape for place, text in texts.items() for shape in shapes if shape in text} == {}
 
 
+@READS_NOTHING
 def test_no_credential_is_anywhere_but_in_the_secret(
     hook: SeldonHook, rotate: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -295,6 +312,7 @@ def test_no_credential_is_told_when_the_secret_cannot_be_written(
     wait_until(lambda: hook.client.find() == [])  # without its Secret it would never get ready
 
 
+@READS_NOTHING
 def test_the_masker_knows_the_credential_from_then_on(hook: SeldonHook, rotate: Any) -> None:
     from airflow_provider_seldon.hooks.mask import redact
 
@@ -302,6 +320,7 @@ def test_the_masker_knows_the_credential_from_then_on(hook: SeldonHook, rotate: 
     assert OLD not in redact(f"rclone says {OLD}")
 
 
+@READS_NOTHING
 def test_the_name_of_the_secret_is_not_masked(hook: SeldonHook, rotate: Any) -> None:
     """A log in which names are starred out helps nobody."""
     from airflow_provider_seldon.hooks.mask import redact

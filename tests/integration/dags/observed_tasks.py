@@ -14,15 +14,17 @@ from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = "{{ 'linked' }}"
-BROKEN = {"extra_args": {"annotations": {"local.seldon/behaviour": "image-pull"}}}
+BROKEN = behaving("image-pull")
 AT_ONCE = {"waiting": {"ImagePullBackOff": 0.2}}
 IRIS: dict[str, Any] = {
     "model_name": "iris",
     "implementation": "SKLEARN_SERVER",
-    "timeout": 60,
+    "timeout": patience(60),
     "deferrable": True,
     "model_uri": "s3://models/iris/1",
 }
@@ -44,10 +46,12 @@ with DAG("linked_tasks", start_date=START, schedule=None):
         >> SeldonDeployModelOperator(
             task_id="replace", name=NAME, **{**IRIS, "model_uri": "s3://models/iris/2"}
         )
-        >> SeldonScaleModelOperator(task_id="scale", name=NAME, replicas=2, deferrable=True, timeout=60)
-        >> SeldonRollbackOperator(task_id="roll_back", name=NAME, deferrable=True, timeout=60)
+        >> SeldonScaleModelOperator(
+            task_id="scale", name=NAME, replicas=2, deferrable=True, timeout=patience(60)
+        )
+        >> SeldonRollbackOperator(task_id="roll_back", name=NAME, deferrable=True, timeout=patience(60))
         >> SeldonPredictOperator.partial(task_id="predict", data=[[1.0]]).expand(name=["linked", "theirs"])
-        >> SeldonDeploymentSensor(task_id="wait", name="theirs", timeout=60)
+        >> SeldonDeploymentSensor(task_id="wait", name="theirs", timeout=patience(60))
     )
     SeldonDeployModelOperator(
         task_id="fail", name="broken", model_server=BROKEN, failure_policy=AT_ONCE, on_failure="keep", **IRIS
@@ -57,7 +61,7 @@ with DAG("linked_tasks", start_date=START, schedule=None):
         failure_policy=AT_ONCE,
         trigger_rule="all_done",
         deferrable=True,
-        timeout=60,
+        timeout=patience(60),
     )
     DeployAndForget(task_id="forget", name="{{ 'forgotten' }}", **IRIS)
     SeldonDeployModelOperator(task_id="refuse", model_server={"replica": 1}, retries=1, **IRIS)
