@@ -36,6 +36,14 @@ SWITCHES = (
     "--hide-scrollbars",
     "--lang=en",
 )
+_SHOWN = """
+    const [selector, text] = arguments;
+    const all = root => [...root.querySelectorAll("*")];
+    const roots = [document, ...all(document).map(one => one.shadowRoot).filter(one => one)];
+    const fits = one => !text || new RegExp(`^(${text})$`).test(one.textContent.trim());
+    return roots.flatMap(root => [...root.querySelectorAll(selector)])
+      .find(one => one.getClientRects().length && fits(one));
+"""
 
 
 class Browser:
@@ -83,6 +91,51 @@ class Browser:
             return True
 
         eventually(f"{path} can be clicked on", self._patient(press))
+
+    def shown(self, selector: str, *, text: str = "") -> WebElement | None:
+        """
+        Return the first element of a CSS selector that is shown, in shadow trees too; None when there is none.
+
+        :param text: a pattern that all of the element's text fits; an empty one fits every text.
+        """
+        found: WebElement | None = self.script(_SHOWN, selector, text)
+        return found
+
+    def press(self, selector: str, *, text: str = "") -> None:
+        """Click on an element, in shadow trees too, as soon as it is shown and nothing is in the way."""
+
+        def press() -> bool:
+            found = self.shown(selector, text=text)
+            if found:
+                found.click()
+            return bool(found)
+
+        eventually(f"{selector} {text} can be clicked on", self._patient(press))
+
+    def text(self, selector: str, *, like: str = ".+") -> str:
+        """Return the text of the first element that has one like this, in shadow trees too; "" when there is none."""
+
+        def read() -> str:
+            found = self.shown(selector, text=like)
+            return found.text.strip() if found else ""
+
+        return self._patient(read)() or ""
+
+    def read_other_window(self, here: str) -> tuple[str, str]:
+        """Return URL and text of the page that a click has opened in a window of its own, and close that."""
+        switch = self.driver.switch_to
+
+        def other() -> str | None:
+            return next((one for one in self.driver.window_handles if one != here), None)
+
+        switch.window(eventually("another window is open", other))
+        try:
+            done = "return location.href != 'about:blank' && document.readyState == 'complete'"
+            eventually("the page is loaded", self._patient(lambda: self.script(done)))
+            return self.driver.current_url, self.driver.find_element(By.TAG_NAME, "body").text
+        finally:
+            self.driver.close()
+            switch.window(here)
 
     def write(self, path: str, text: str) -> None:
         """Replace what is in a field."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +24,7 @@ EXAMPLES = Path(__file__).parents[2] / "example_dags"
 #: Airflow 2 has no asset watchers.
 ONLY_ON_3 = [EXAMPLES / "failure_watcher.py"] if AIRFLOW_3 else []
 NAMESPACE = "models"
+DEPLOYMENTS = f"/apis/machinelearning.seldon.io/v1/namespaces/{NAMESPACE}/seldondeployments"
 DASHBOARD = "https://grafana.example.com/d/seldon?var-namespace={namespace}&var-deployment={name}"
 
 
@@ -34,6 +39,45 @@ class Platform:
     airflow: Airflow
     local: LocalSeldon
 
+    @contextmanager
+    def operator_paused(self) -> Iterator[None]:
+        """Hold what waits for a rollout: nothing is rolled out meanwhile."""
+        self.local.pause_operator()
+        try:
+            yield
+        finally:
+            self.local.resume_operator()
+
+    def url(self, name: str) -> str:
+        """Where a deployment takes predictions."""
+        return f"{self.local.gateway_url}/seldon/{NAMESPACE}/{name}/api/v1.0/predictions"
+
+    def names(self) -> list[str]:
+        """The names of all deployments."""
+        return [one["metadata"]["name"] for one in self._read(DEPLOYMENTS)["items"]]
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment, as the API server has it."""
+        return self._read(f"{DEPLOYMENTS}/{name}")
+
+    def written_uri(self, name: str) -> str:
+        """The model URI that the deployment asks for."""
+        return str(self.deployment(name)["spec"]["predictors"][0]["graph"]["modelUri"])
+
+    def applies(self, name: str) -> int:
+        """How often the deployment's spec was written."""
+        requests = self.local.requests
+        return requests.count(
+            lambda one: one.verb in {"create", "update", "apply", "delete"},
+            resource="seldondeployments",
+            name=name,
+        )
+
+    def _read(self, path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.local.api_url}{path}", timeout=10) as response:
+            found: dict[str, Any] = json.load(response)
+        return found
+
 
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Platform]:
@@ -47,7 +91,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
             tmp_path_factory.mktemp("airflow"),
             dags=[*sorted(DAGS.glob("*.py")), EXAMPLES / "asset_triggered.py", *ONLY_ON_3],
             connection=local.airflow_connection(),
-            settings={"AIRFLOW__SELDON__DASHBOARD_URL": DASHBOARD},
+            # `demo.py` imports an example.
+            settings={"AIRFLOW__SELDON__DASHBOARD_URL": DASHBOARD, "PYTHONPATH": str(EXAMPLES)},
         )
         try:
             airflow.start()

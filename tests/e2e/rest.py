@@ -93,14 +93,20 @@ class Rest:
 
 
 class TaskInstance:
-    """A task of a run."""
+    """A task of a run; its ``key`` is what Airflow's logs call it."""
 
     def __init__(self, rest: Rest, dag_id: str, run_id: str, task: str) -> None:
         self._rest = rest
+        self.key = f"dag_id='{dag_id}', task_id='{task}', run_id='{run_id}'"
+        self._dag_id = dag_id
         self._dag = f"/dags/{dag_id}"
         self._run_id = run_id
         self._task = task
         self._path = f"{self._dag}/dagRuns/{quote(run_id)}/taskInstances/{task}"
+
+    def sibling(self, task: str) -> TaskInstance:
+        """Return another task of the same run."""
+        return TaskInstance(self._rest, self._dag_id, self._run_id, task)
 
     def read(self) -> dict[str, Any]:
         """Return the task instance as the API shows it."""
@@ -122,6 +128,16 @@ class TaskInstance:
             return eventually(f"{self._path} is {' or '.join(states)}", look, timeout=timeout)  # type: ignore[no-any-return]
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.read()['state']}\n{self.log()}") from None
+
+    def in_triggerer(self) -> tuple[int, int]:
+        """Return the ids of trigger and triggerer, once the one runs in the other."""
+
+        def look() -> tuple[int, int] | None:
+            found = self.read()
+            job = found.get("triggerer_job")
+            return (found["trigger"]["id"], job["id"]) if job else None
+
+        return eventually("the trigger is given to a triggerer", look)  # type: ignore[no-any-return]
 
     def log(self) -> str:
         """Return the log of the last try, as the UI would show it."""
@@ -147,10 +163,10 @@ class TaskInstance:
         body = {"new_state": "failed"} if AIRFLOW_3 else {"new_state": "failed", "dry_run": False}
         self._rest.call("PATCH", self._path, body)
 
-    def clear(self) -> None:
-        """What a user does to run a task again."""
+    def clear(self, *others: str) -> None:
+        """What a user does to run a task, and others of its run, again."""
         body: dict[str, Any] = {"dry_run": False, "only_failed": False, "reset_dag_runs": True}
-        chosen = {"dag_run_id": self._run_id, "task_ids": [self._task]}
+        chosen = {"dag_run_id": self._run_id, "task_ids": [self._task, *others]}
         self._rest.call("POST", f"{self._dag}/clearTaskInstances", body | chosen)
 
 

@@ -14,7 +14,7 @@ from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.integration.conftest import context
 
 from .conftest import NAMESPACE, Platform
-from .rest import AIRFLOW_3, AIRFLOW_3_3, Rest, eventually
+from .rest import AIRFLOW_3, AIRFLOW_3_3, Rest, TaskInstance, eventually
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,7 +37,17 @@ def xcom(rest: Rest, dag_id: str, run: dict[str, Any], task: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def deployed(platform: Platform) -> dict[str, Any]:
+def by_alias(platform: Platform) -> list[TaskInstance]:
+    """Runs of DAGs that deploy with an alias as outlet, at the same time."""
+    rest = platform.airflow.rest
+    with platform.operator_paused():
+        tasks = [rest.run(dag_id, day=1) for dag_id in ("deploy_rose", "deploy_rose_deferred")]
+        platform.airflow.wait_until_deferred(tasks[1])
+    return tasks
+
+
+@pytest.fixture(scope="module")
+def deployed(platform: Platform, by_alias: list[TaskInstance]) -> dict[str, Any]:
     """A run of the DAG that deploys, which is all that anybody does."""
     task = platform.airflow.rest.run("deploy_iris", day=1, version=1)
     task.wait_for("success")
@@ -54,6 +64,29 @@ def test_a_version_that_serves_starts_the_dag_that_waits_for_it(
     for fact in (deployed["revision"], deployed["prediction_url"], "s3://models/iris/1", "created"):
         assert fact in str(served)
     assert "s3://models/iris/1" in str(xcom(rest, "asset_triggered", run, "ask")), "the new version was asked"
+
+
+def test_an_alias_starts_the_dag_that_waits_for_it_whatever_the_deployment_is_called(
+    platform: Platform, by_alias: list[TaskInstance]
+) -> None:
+    rest = platform.airflow.rest
+    for task in by_alias:
+        task.wait_for("success")
+        name, revision = task.xcom("name"), task.xcom("revision")
+        served = eventually(f"a DAG knows of {name}", lambda n=name: told(rest, "alias_triggered", of=n))
+        for fact in (revision, "s3://models/deploy_rose", "created", "0.9"):
+            assert fact in served
+    types = {run["run_type"] for run in rest.runs("alias_triggered")}
+    assert types in ({"asset_triggered"}, {"dataset_triggered"})
+
+
+def told(rest: Rest, dag_id: str, *, of: str) -> str | None:
+    """What a run was told of a deployment, when there is one that was and that has ended well."""
+    for run in rest.runs(dag_id):
+        assert run["state"] != "failed", run
+        if run["state"] == "success" and of in (facts := str(xcom(rest, dag_id, run, "what_serves"))):
+            return facts
+    return None
 
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
