@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,9 @@ from airflow_provider_seldon.local.apiserver.listener import Listener
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
 from tests.clusters import NEEDS, clusters, patience
+
+#: What tests the local operator and the local pods themselves.
+_OF_LOCAL = Path(__file__).parent / "integration" / "local"
 
 
 @contextmanager
@@ -44,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what the cluster cannot do; give real pods time."""
     for item in items:
+        if _OF_LOCAL in item.path.parents and "local_seldon" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.own_operator("it is what is tested"))
         for name, need in NEEDS.items():
             mark = item.get_closest_marker(name)
             if mark and not clusters().has(name):

@@ -24,7 +24,7 @@ _PREFIX = "RCLONE_CONFIG_"
 #: What is in the bucket "models"; the numbers are versions that some test serves.
 _MODELS = (
     "iris",
-    *(f"iris/{version}" for version in (*range(1, 13), "us", "fixed", "by-hand", "broken", "stuck")),
+    *(f"iris/{version}" for version in (*range(13), "us", "fixed", "by-hand", "broken", "stuck")),
     *(f"{model}/{version}" for model in ("scaler", "classifier") for version in (1, 2)),
     *("champion", "challenger", "theirs"),
 )

@@ -58,6 +58,14 @@ def deploy(hook: SeldonHook, behaviour: str = "", **arguments: Any) -> str:
     return hook.deploy_model(server, identity=identity).name
 
 
+def wait_until_pulling(hook: SeldonHook) -> None:
+    """Wait for the failure; what a real pod does first takes longer than an interval."""
+    deadline = time.monotonic() + patience(30)
+    while "ImagePull" not in str([pod.get("status") for pod in hook.client.pods.of_deployment("iris")]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def run_deferred(operator: Any, deferred: TaskDeferred) -> Any:
     """Do what a triggerer and a scheduler do: run the trigger from its serialized form, resume with its event."""
     from importlib import import_module
@@ -136,6 +144,7 @@ def test_rescheduled_a_failure_that_has_to_last_longer_than_an_interval_is_found
 ) -> None:
     monkeypatch.setattr(waiting, "PODS_INTERVAL", 0.3)
     deploy(hook, "image-pull")
+    wait_until_pulling(hook)
     policy = {
         "suspect_after": 0.2,
         "waiting": {"ImagePullBackOff": 2.0, "ErrImagePull": 2.0},

@@ -285,6 +285,7 @@ def test_a_copy_that_is_asked_for_again_is_not_an_old_one(
     }
 
 
+@pytest.mark.simulated_pods("the copies are on this machine")
 def test_a_copy_that_a_deployment_serves_or_can_be_rolled_back_to_stays(
     tmp_path: Path, target: str, files_below: Any, hook: SeldonHook
 ) -> None:

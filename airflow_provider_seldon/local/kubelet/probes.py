@@ -58,6 +58,15 @@ def http_probe(session: aiohttp.ClientSession, url: str, timeout: float = 1.0) -
     return probe
 
 
+def both(first: Probe, second: Probe) -> Probe:
+    """Ready when both are."""
+
+    async def probe() -> str | None:
+        return await first() or await second()
+
+    return probe
+
+
 def _tcp_probe(url: str) -> Probe:
     async def probe() -> str | None:
         address = url.removeprefix("http://")

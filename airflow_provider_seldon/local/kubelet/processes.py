@@ -30,7 +30,7 @@ from .environment import expand
 from .images import Program, Role, program_of
 from .logs import ContainerLog
 from .ports import Ports
-from .probes import http_probe, readiness_probe
+from .probes import both, http_probe, readiness_probe
 from .process import Probe, ProcessRun
 from .runtime import Exit, Request, Response, Run, StartError
 from .simulated_answers import predictor_of
@@ -205,7 +205,10 @@ class ProcessSandbox:
         values = env | mlserver.environment(program, env, name=name, models=models, ports=self._ports[name])
         model = values["MLSERVER_MODEL_NAME"]
         url = f"{_HOST}:{values['MLSERVER_HTTP_PORT']}/v2/models/{model}/ready"
-        return await self._run(command, values, log, probe=http_probe(self._runtime.session, url))
+        # The user's own probe counts as well; Seldon's, which only asks for a connection, would be too early.
+        own = self._readiness_probe(container, env)
+        probe = both(own, http_probe(self._runtime.session, url))
+        return await self._run(command, values, log, probe=probe)
 
     async def _start_command(
         self, container: Manifest, program: Program, env: dict[str, str], log: ContainerLog
@@ -215,10 +218,12 @@ class ProcessSandbox:
         if shutil.which(words[0], path=env["PATH"]) is None:
             text = f'exec: "{words[0]}": executable file not found in $PATH: unknown'
             raise StartError(reason="StartError", message=f"failed to create containerd task: {text}")
+        return await self._run(words, env, log, probe=self._readiness_probe(container, env))
+
+    def _readiness_probe(self, container: Manifest, env: Mapping[str, str]) -> Probe:
         ports = self._ports.get(container["name"]) or Ports(container)
         folder = self._folder / "work"
-        probe = readiness_probe(container, ports=ports, session=self._runtime.session, env=env, folder=folder)
-        return await self._run(words, env, log, probe=probe)
+        return readiness_probe(container, ports=ports, session=self._runtime.session, env=env, folder=folder)
 
     async def _run(
         self, command: list[str], env: Mapping[str, str], log: ContainerLog, *, probe: Probe
