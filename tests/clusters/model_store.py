@@ -46,7 +46,7 @@ def fill() -> None:
     with tempfile.TemporaryDirectory(prefix="seldon-tests-") as folder:
         _write_models(Path(folder))
         copied = subprocess.run(
-            ["rclone", "copy", "--checksum", folder, "s3:models"],
+            ["rclone", "copy", "--checksum", "--retries=1", "--low-level-retries=2", folder, "s3:models"],
             capture_output=True,
             text=True,
             timeout=300,
