@@ -26,7 +26,7 @@ from .components import Component, ComponentCallError
 from .graph import GraphRun
 from .logs import ContainerLog
 from .page import docs_page
-from .routes import Operation, Route, route
+from .routes import Operation, Route, refusal, route
 from .runtime import Request, Response
 
 Locate = Callable[[Manifest], Component | None]
@@ -104,7 +104,7 @@ class Engine:
         if operation in (Operation.STATUS, Operation.HEALTH, Operation.LIVE):
             problem = await self.probe()
             return _json({"status": "ok"}) if problem is None else _failure(503, problem)
-        return _failure(404, f"no such path: {request.path}")
+        return _failure(*refusal(request.method, request.path))
 
     async def _predict(self, request: Request, puid: str) -> Response:
         try:

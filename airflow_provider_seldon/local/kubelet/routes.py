@@ -25,10 +25,15 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """An operation and the graph unit it names, if it names one."""
+    """
+    An operation and the graph unit it names, if it names one.
+
+    For an unknown operation, ``takes`` is the method that there is for this path, if there is one.
+    """
 
     operation: Operation
     unit: str = ""
+    takes: str = ""
 
 
 _UNIT = r"(?P<unit>[^/]+)"
@@ -51,8 +56,16 @@ _ROUTES: list[tuple[str, str, Operation]] = [
 
 def route(method: str, path: str) -> Route:
     """What a request to a predictor's service is about."""
+    takes = ""
     for verb, pattern, operation in _ROUTES:
         match = re.fullmatch(pattern + "/?", path)
         if match and (method == verb or (verb == "GET" and method == "HEAD")):
             return Route(operation=operation, unit=match.groupdict().get("unit") or "")
-    return Route(operation=Operation.UNKNOWN)
+        takes = verb if match else takes
+    return Route(operation=Operation.UNKNOWN, takes=takes)
+
+
+def refusal(method: str, path: str) -> tuple[int, str]:
+    """Status and reason of the answer to a request that asks for nothing known."""
+    takes = route(method, path).takes
+    return (405, f"{path} takes {takes}, not {method}") if takes else (404, f"no such path: {path}")

@@ -14,7 +14,7 @@ from airflow_provider_seldon.local.controllers.containers import ENGINE
 from airflow_provider_seldon.local.controllers.defaults import walk
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of
 
-from .routes import Operation, route
+from .routes import Operation, refusal, route
 from .runtime import Request
 
 
@@ -45,7 +45,8 @@ def answer(pod: Manifest, request: Request) -> tuple[int, Any]:
     }
     if target.operation in bodies:
         return 200, bodies[target.operation]
-    return 404, {"status": {"code": 404, "info": f"no such path: {request.path}", "status": "FAILURE"}}
+    status, reason = refusal(request.method, request.path)
+    return status, {"status": {"code": status, "info": reason, "status": "FAILURE"}}
 
 
 def predictor_of(pod: Manifest) -> Manifest:
