@@ -42,12 +42,13 @@ newest: $(UV) $(VENVS)/mlserver/.ready ## run the tests on the newest of everyth
 	$(UV) pip list --python $(VENVS)/newest/bin/python | grep -E '^(apache-airflow|kubernetes|pydantic|aiohttp)'
 	$(VENVS)/newest/bin/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
 
-package: $(UV) ## build wheel and source distribution into dist, and try the wheel in an empty environment
+package: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## build wheel and source distribution into dist, and try the wheel as a new user does: in an empty environment, with a browser
 	rm -rf dist
 	$(UV) build --quiet --out-dir dist .
 	$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/package
 	$(UV) pip install --quiet --python $(VENVS)/package/bin/python --constraints constraints/airflow-$(AIRFLOW).txt dist/*.whl
 	$(VENVS)/package/bin/python -I tools/try_package.py
+	SELDON_TEST_INSTALLED_PYTHON=$(VENVS)/package/bin/python $(VENVS)/airflow-$(AIRFLOW)/bin/python -m pytest --capture=no tests/e2e/test_new_user.py
 	@ls dist
 
 lint: $(VENVS)/airflow-3.3/.ready ## check style and types
