@@ -6,7 +6,7 @@ import asyncio
 import json
 import queue
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -24,9 +24,11 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
-from .test_deploy_operator import behaving, operator
+from .test_deploy_operator import operator
 
 try:
     from airflow.triggers.shared_stream import SharedStreamManager
@@ -49,6 +51,17 @@ class Store:
         self.values[key] = value
 
 
+_WATCHES: list[Watch] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_watch_is_left() -> Iterator[None]:
+    """End what a test that has failed left running: the others count requests."""
+    yield
+    for watch in list(_WATCHES):
+        watch.stop()
+
+
 class Watch:
     """
     Triggers that went through JSON and run in one event loop, as in a triggerer, and the events that they have fired.
@@ -65,6 +78,7 @@ class Watch:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._runs: list[Future[None]] = []
+        _WATCHES.append(self)
         for one in triggers:
             self.join(one, store=store)
 
@@ -75,10 +89,11 @@ class Watch:
 
     def next(self) -> dict[str, Any]:
         """The next event."""
-        return self._fired.get(timeout=60)
+        return self._fired.get(timeout=patience(60))
 
     def stop(self) -> list[dict[str, Any]]:
         """End the triggers as a triggerer does that is shut down; return the events that nobody has asked for."""
+        _WATCHES.remove(self)
         for run in self._runs:
             run.cancel()
         left = asyncio.run_coroutine_threadsafe(self._left(), self._loop)
@@ -130,7 +145,7 @@ def deploy_broken(model_server: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def roll_back() -> dict[str, Any]:
-    task = SeldonRollbackOperator(task_id="back", name="iris", timeout=60, deferrable=False)
+    task = SeldonRollbackOperator(task_id="back", name="iris", timeout=patience(60), deferrable=False)
     return task.execute(context(task_id="back"))
 
 
@@ -148,7 +163,7 @@ def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(
     watch = Watch(trigger())
     second = deploy_broken(behaving("invalid-image"))
     failed = watch.next()
-    assert (failed["event"], failed["namespace"], failed["name"]) == ("failed", "default", "iris")
+    assert (failed["event"], failed["namespace"], failed["name"]) == ("failed", hook.namespace, "iris")
     assert (failed["reason"], failed["revision"]) == ("InvalidImageName", second["revision"])
     assert "cannot start" in failed["message"]
     assert datetime.fromisoformat(failed["time"]).tzinfo
@@ -162,6 +177,7 @@ def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(
     assert watch.stop() == []
 
 
+@pytest.mark.simulated_pods("one serves for a second only")
 def test_pods_that_are_lost_after_they_served_are_told(hook: SeldonHook) -> None:
     deploy("s3://models/iris/1", "run-1", wait_for_available=False, model_server=behaving("crash-after:1"))
     watch = Watch(trigger(name=None, model_name="iris", events=["degraded"]))
@@ -178,7 +194,7 @@ def test_a_restarted_triggerer_repeats_nothing_that_airflow_remembers(hook: Seld
     watch = Watch(trigger(), store=store)
     assert watch.next()["event"] == "failed"
     assert watch.stop() == []
-    assert store.values == {"seldon-health/default/iris/0.3": "failed"}
+    assert store.values == {f"seldon-health/{hook.namespace}/iris/0.3": "failed"}
     forgetful, reminded = Watch(trigger()), Watch(trigger(), store=store)
     assert forgetful.next()["event"] == "failed"
     roll_back()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +159,22 @@ def test_missing_folder_fails_the_initializer(cluster: Cluster, models: Path) ->
 def _restarts(pod: Manifest) -> int:
     statuses = pod.get("status", {}).get("containerStatuses", [])
     return sum(one["restartCount"] for one in statuses if one["name"] == "classifier")
+
+
+def test_a_probe_of_the_users_counts_beside_the_servers_own(
+    cluster: Cluster, models: Path, tmp_path: Path
+) -> None:
+    manifest = seldon_deployment("probed", uri=(models / "good").as_uri())
+    probe = {"exec": {"command": ["test", "-e", str(tmp_path / "go")]}, "periodSeconds": 1}
+    container = {"name": "classifier", "readinessProbe": probe}
+    manifest["spec"]["predictors"][0]["componentSpecs"] = [{"spec": {"containers": [container]}}]
+    cluster.create(manifest)
+    (pod,) = cluster.wait_for(
+        lambda: [one for one in cluster.list("pods") if one["status"].get("phase") == "Running"], len
+    )
+    name = pod["metadata"]["name"]
+    cluster.wait_for(lambda: cluster.log(name, "classifier"), lambda log: "Loaded model" in log, timeout=60)
+    time.sleep(2)  # in which it would become ready without the probe
+    assert state(cluster.get("probed")) == "Creating"
+    (tmp_path / "go").touch()
+    cluster.wait_available("probed", timeout=60)
