@@ -15,8 +15,8 @@ import pytest
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.lies import Lies
 from airflow_provider_seldon.local.options import LocalOptions
+from tests.airflow_version import AIRFLOW_3
 
-from .rest import AIRFLOW_3
 from .standalone import Airflow
 
 DAGS = Path(__file__).parent / "dags"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.airflow_version import AIRFLOW_3
+
 from .browser import Browser
-from .rest import AIRFLOW_3, eventually
+from .rest import eventually
 
 
 class DagPages:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tests.airflow_version import AIRFLOW_3
+
 from .browser import Browser
-from .rest import AIRFLOW_3, Rest, eventually
+from .rest import Rest, eventually
 
 TYPE = "Seldon Core"
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-AIRFLOW_3 = not version("apache-airflow").startswith("2.")
-AIRFLOW_3_3 = AIRFLOW_3 and tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3)
+from tests.airflow_version import AIRFLOW_3
+
 #: Seconds that Airflow may need for anything on a busy machine.
 PATIENCE = 300.0
 

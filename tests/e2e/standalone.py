@@ -23,7 +23,9 @@ from typing import Any
 
 import psutil
 
-from .rest import AIRFLOW_3, PATIENCE, Rest, TaskInstance, eventually
+from tests.airflow_version import AIRFLOW_3
+
+from .rest import PATIENCE, Rest, TaskInstance, eventually
 
 #: What the command ``airflow`` does, after an import of what most tasks need.
 PREPARED_MAIN = """

@@ -21,9 +21,9 @@ import requests
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions, ObjectStore
+from tests.airflow_version import AIRFLOW_3
 
 from .conftest import EXAMPLES, NAMESPACE
-from .rest import AIRFLOW_3
 from .standalone import Airflow
 
 pytest.importorskip("selenium", reason="selenium is not installed")

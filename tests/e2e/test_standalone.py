@@ -14,10 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
+from tests.airflow_version import AIRFLOW_3_3
 
 from .conftest import Platform
 from .probe import GATEWAY_LAG, Probe, ask
-from .rest import AIRFLOW_3_3, PATIENCE, TaskInstance, eventually
+from .rest import PATIENCE, TaskInstance, eventually
 
 pytestmark = pytest.mark.timeout(900)
 

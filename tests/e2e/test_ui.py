@@ -11,10 +11,11 @@ import requests
 
 from airflow_provider_seldon.get_provider_info import connection_fields, field_behaviour
 from airflow_provider_seldon.local.apiserver.authorization import Deny
+from tests.airflow_version import AIRFLOW_3
 from tests.api_servers import ApiServers, api_servers, kube_config
 
 from .conftest import DASHBOARD, NAMESPACE, Platform
-from .rest import AIRFLOW_3, eventually
+from .rest import eventually
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 

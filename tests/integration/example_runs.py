@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.airflow_version import AIRFLOW_3
+
 
 def main() -> None:
     """Make the database, run everything, print what came out."""
@@ -28,14 +30,13 @@ def main() -> None:
 
 def run(order: dict[str, Any], *, day: int) -> dict[str, Any]:
     """Run one DAG, as ``airflow dags test`` does."""
-    from airflow import __version__
     from airflow.models.dagbag import DagBag
 
     os.environ.update(order.get("env") or {})
     dag_id = order["dag"]
     bag = DagBag(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"{dag_id}.py")
     assert not bag.import_errors, bag.import_errors
-    date = "execution_date" if __version__.startswith("2") else "logical_date"
+    date = "logical_date" if AIRFLOW_3 else "execution_date"
     moment = {date: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)}
     result = bag.dags[dag_id].test(**moment, run_conf=order.get("conf"))
     tasks = result.get_task_instances()

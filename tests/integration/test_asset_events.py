@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -16,16 +15,17 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
+from tests.airflow_version import AIRFLOW_3
 from tests.clusters import clusters, patience
 from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
 from .test_deploy_operator import operator
 
-if version("apache-airflow").startswith("2."):
-    from airflow.utils.context import OutletEventAccessors
-else:
+if AIRFLOW_3:
     from airflow.sdk.execution_time.context import OutletEventAccessors
+else:
+    from airflow.utils.context import OutletEventAccessors
 
 NAMESPACE = clusters().namespace
 ASSET, ALIAS = seldon_asset(NAMESPACE, "iris"), AssetAlias("iris-versions")

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -24,18 +23,15 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
+from tests.airflow_version import AIRFLOW_3, AIRFLOW_3_3
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 
 from .conftest import context
 from .test_deploy_operator import operator
 
-try:
+if AIRFLOW_3_3:
     from airflow.triggers.shared_stream import SharedStreamManager
-except ImportError:  # before Airflow 3.3
-    SharedStreamManager = None
-
-AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 
 
 class Store:
@@ -73,7 +69,7 @@ class Watch:
 
     def __init__(self, *triggers: SeldonDeploymentEventTrigger, store: Store | None = None) -> None:
         self._fired: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._streams = SharedStreamManager() if SharedStreamManager else None
+        self._streams = SharedStreamManager() if AIRFLOW_3_3 else None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -225,7 +221,7 @@ def test_all_event_triggers_of_a_namespace_share_one_watch(hook: SeldonHook, loc
     assert (verbs.count("list"), verbs.count("watch")) == (1, 1)
 
 
-@pytest.mark.skipif(SharedStreamManager is None, reason="Airflow has shared streams from 3.3 on")
+@pytest.mark.skipif(not AIRFLOW_3_3, reason="Airflow has shared streams from 3.3 on")
 def test_triggers_for_different_events_of_a_deployment_share_a_stream_whenever_they_join(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

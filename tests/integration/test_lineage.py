@@ -20,13 +20,13 @@ from airflow_provider_seldon.local.options import LocalOptions
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import json, os
-from importlib.metadata import version
 from airflow.models.dagbag import DagBag
 from airflow.utils.db import initdb
+from tests.airflow_version import AIRFLOW_3
 from tests.integration.example_runs import run
 
 initdb()
-if version("apache-airflow").startswith("2."):
+if not AIRFLOW_3:
     # There dag.test() does not tell the database of the DAG's assets, as the scheduler does.
     DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).sync_to_db()
 states = [run({"dag": "flowers", "conf": conf}, day=day)["state"] for day, conf in enumerate(CONFS)]

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ import pytest
 
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from tests.airflow_version import AIRFLOW_3_3
 from tests.clusters import clusters, patience
 from tests.clusters.model_store import readable
 
 ROOT = Path(__file__).parents[2]
-#: Whether this Airflow has retry policies.
-POLICIES = not version("apache-airflow").startswith("2.")
 #: A deployment of somebody else, in another protocol.
 FOREIGN = {
     "apiVersion": "machinelearning.seldon.io/v1",
@@ -156,5 +154,5 @@ def test_a_task_is_tried_again_where_that_can_help(
     runs: Any, error: str, without_policy: int, with_policy: int
 ) -> None:
     assert runs["tries"][f"plain.{error}"] == without_policy
-    if POLICIES:
+    if AIRFLOW_3_3:
         assert runs["tries"][f"policy.{error}"] == with_policy

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,8 +14,8 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_seldon import assets
 from airflow_provider_seldon.assets import convert_asset_to_openlineage, sanitize_uri, seldon_asset
+from tests.airflow_version import AIRFLOW_3
 
-AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 BAD = [
     ("seldon://", "the namespace is missing"),
     ("seldon:///iris", "the namespace is missing"),

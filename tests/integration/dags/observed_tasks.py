@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow import __version__
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_seldon import exceptions
@@ -14,6 +13,7 @@ from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
+from tests.airflow_version import AIRFLOW_3_3
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 
@@ -74,7 +74,7 @@ def fail(name: str) -> None:
 
 def arguments() -> dict[str, dict[str, Any]]:
     """Return the arguments of tasks without a policy and, where there are such, with one."""
-    if __version__.startswith("2"):
+    if not AIRFLOW_3_3:
         return {"plain": {}}
     from airflow_provider_seldon.retries import seldon_retry_policy
 
