@@ -39,6 +39,7 @@ class Informer:
         self._namespace = namespace
         self._objects: dict[Key, Manifest] = {}
         self._by_owner: dict[str, set[Key]] = {}
+        self._version = ""
         self._handlers: list[Handler] = []
         self.synced = asyncio.Event()
 
@@ -61,8 +62,13 @@ class Informer:
         return [self._objects[key] for key in sorted(self._by_owner.get(uid, ()))]
 
     def observe(self, manifest: Manifest) -> None:
-        """Take in the answer to one's own write at once, so that the next pass sees it."""
-        self._put(manifest)
+        """
+        Take in the answer to one's own write at once, so that the next pass sees it.
+
+        Where the watch has passed that write already, it has told everything since as well, perhaps of a deletion.
+        """
+        if _is_newer(manifest["metadata"]["resourceVersion"], self._version):
+            self._put(manifest)
 
     def expect_deletion(self, namespace: str, name: str) -> None:
         """Remember at once that one has deleted an object; the watch may tell later."""
@@ -75,28 +81,27 @@ class Informer:
         """Keep the cache until cancelled; survives restarts and errors of the server."""
         while True:
             try:
-                version = await self._relist()
-                await self._follow(version)
+                await self._relist()
+                await self._follow()
             except (ApiError, aiohttp.ClientError, OSError, ValueError) as error:
                 if not (isinstance(error, ApiError) and error.gone):
                     log.debug("watch of %s broke: %s", self._kind.plural, error)
                     await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _relist(self) -> str:
-        items, version = await self._api.list(self._kind, self._namespace)
+    async def _relist(self) -> None:
+        items, self._version = await self._api.list(self._kind, self._namespace)
         listed = {key_of(item): item for item in items}
         for key in [key for key in self._objects if key not in listed]:
             self._drop(key)
         for item in items:
             self._put(item)
         self.synced.set()
-        return version
 
-    async def _follow(self, version: str) -> None:
-        """Watch from ``version`` on; a stream that just ends is continued where it stopped."""
+    async def _follow(self) -> None:
+        """Watch from there on; a stream that just ends is continued where it stopped."""
         while True:
-            async for event in self._api.watch(self._kind, self._namespace, resource_version=version):
-                version = event.object["metadata"]["resourceVersion"]
+            async for event in self._api.watch(self._kind, self._namespace, resource_version=self._version):
+                self._version = event.object["metadata"]["resourceVersion"]
                 if event.type == "DELETED":
                     self._drop(key_of(event.object))
                 elif event.type in ("ADDED", "MODIFIED"):
@@ -105,7 +110,9 @@ class Informer:
     def _put(self, manifest: Manifest) -> None:
         key = key_of(manifest)
         old = self._objects.get(key)
-        if old is not None and not _is_newer(manifest, old):
+        if old is not None and not _is_newer(
+            manifest["metadata"]["resourceVersion"], old["metadata"]["resourceVersion"]
+        ):
             return
         self._unindex(key)
         self._objects[key] = manifest
@@ -137,13 +144,14 @@ class Informer:
                 log.exception("a reader of %s failed", self._kind.plural)
 
 
-def _is_newer(manifest: Manifest, old: Manifest) -> bool:
-    """Whether to replace what is cached: own writes may be observed before the watch delivers older events.
+def _is_newer(version: str, than: str) -> bool:
+    """
+    Whether one resource version comes after another; own writes may be observed before older events arrive.
 
     Resource versions are opaque to clients in general, but those of one resource type are decimal and grow
     in every API server there is (and officially since Kubernetes 1.35).
     """
     try:
-        return int(manifest["metadata"]["resourceVersion"]) > int(old["metadata"]["resourceVersion"])
-    except (KeyError, ValueError):
+        return int(version) > int(than)
+    except ValueError:
         return True
