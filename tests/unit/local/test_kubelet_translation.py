@@ -80,7 +80,7 @@ def test_what_is_no_table_is_refused(body: dict[str, Any]) -> None:
         ("GET", "/v2/models/node", Route(operation=Operation.MODEL, unit="node")),
         ("GET", "/v2/health/ready", Route(operation=Operation.LIVE)),
         ("GET", "/ready", Route(operation=Operation.LIVE)),
-        ("GET", "/api/v1.0/predictions", Route(operation=Operation.UNKNOWN)),
+        ("GET", "/api/v1.0/predictions", Route(operation=Operation.UNKNOWN, takes="POST")),
         ("POST", "/elsewhere", Route(operation=Operation.UNKNOWN)),
     ],
 )
