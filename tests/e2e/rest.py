@@ -163,7 +163,13 @@ class TaskInstance:
         self._rest.call("PATCH", self._path, body)
 
     def clear(self, *others: str) -> None:
-        """What a user does to run a task, and others of its run, again."""
+        """
+        What a user does to run a task, and others of its run, again, once the run is over.
+
+        A scheduler that is about to end the run would do so after it was cleared, and start nothing.
+        """
+        run = f"{self._dag}/dagRuns/{quote(self._run_id)}"
+        eventually("the run is over", lambda: self._rest.call("GET", run)["state"] in ("success", "failed"))
         body: dict[str, Any] = {"dry_run": False, "only_failed": False, "reset_dag_runs": True}
         chosen = {"dag_run_id": self._run_id, "task_ids": [self._task, *others]}
         self._rest.call("POST", f"{self._dag}/clearTaskInstances", body | chosen)
