@@ -158,9 +158,19 @@ class Airflow:
         """Start a triggerer."""
         self._spawn("triggerer", "--skip-serve-logs")
 
-    def kill_triggerer(self) -> None:
-        """Kill the triggerer as the kernel or a failing node would: it can do nothing about it."""
+    def replace_triggerer(self, task: TaskInstance) -> tuple[tuple[int, int], tuple[int, int]]:
+        """
+        Kill the triggerer as the kernel or a failing node would, and let another go on with a task that is deferred.
+
+        :returns: the ids of its trigger and triggerer before, and after.
+        """
+        before = task.in_triggerer()
         self._kill("triggerer")
+        self.start_triggerer()
+        after = eventually(
+            "another triggerer goes on", lambda: (one := task.in_triggerer())[1] != before[1] and one
+        )
+        return before, after
 
     def dag_test(self, dag_id: str, *confs: Mapping[str, Any], pause: float) -> str:
         """

@@ -125,12 +125,7 @@ def interrupted(unchanged: Unchanged) -> Interrupted:
         ended, meanwhile = third.read(), ask(demo.platform.url(demo.name))
         fourth = demo.run(4, max_depth=4)
         airflow.wait_until_deferred(fourth)
-        before = fourth.in_triggerer()
-        airflow.kill_triggerer()
-        airflow.start_triggerer()
-        after = eventually(
-            "another triggerer goes on", lambda: (one := fourth.in_triggerer())[1] != before[1] and one
-        )
+        before, after = airflow.replace_triggerer(fourth)
         answers = list(demo.probe.predictions)
     fourth.wait_for("success")
     return Interrupted(demo, ended, meanwhile, before, after, answers)
@@ -149,7 +144,7 @@ def test_a_run_trains_deploys_and_is_answered_by_what_it_deployed(first: Demo) -
 def test_a_run_that_is_cleared_comes_to_the_same_deployment_without_a_rollout(unchanged: Unchanged) -> None:
     demo, deploy = unchanged.demo, unchanged.demo.tasks[1]
     assert unchanged.after == unchanged.before
-    # A busy scheduler of Airflow 2.11 counts more tries than there were.
+    # At least: on 2.11 it was 4 once, when the run was cleared before it was over; why so many is not known.
     assert deploy.read()["try_number"] >= 2
     assert deploy.xcom("name") == demo.name
     assert demo.uri(1) in demo.asked(1)

@@ -194,12 +194,7 @@ def test_a_triggerer_that_is_killed_leaves_its_wait_to_the_next(stage: Stage) ->
     with stage.platform.operator_paused():
         task = stage.run("resumed", day=1)
         stage.airflow.wait_until_deferred(task)
-        before = task.in_triggerer()
-        stage.airflow.kill_triggerer()
-        stage.airflow.start_triggerer()
-        after = eventually(
-            "another triggerer goes on", lambda: (one := task.in_triggerer())[1] != before[1] and one
-        )
+        before, after = stage.airflow.replace_triggerer(task)
     assert after[0] == before[0], "the same trigger, so with the same deadline"
     task.wait_for("success")
     assert ask(stage.platform.url("resumed")).uri == uri("resumed", 1)

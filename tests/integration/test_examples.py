@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,8 @@ from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions
+
+from .python_process import run_python
 
 # One process runs all the DAGs, once.
 pytestmark = [pytest.mark.xdist_group("examples"), pytest.mark.timeout(600)]
@@ -102,19 +102,12 @@ def run(orders: list[dict[str, Any]], *, home: Path) -> list[dict[str, Any]]:
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.example_runs"],
-        input=json.dumps(orders),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=580,
-        check=False,
+    printed = run_python(
+        "-m", "tests.integration.example_runs", env=environment, given=json.dumps(orders), timeout=580
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    answers: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    answers: list[dict[str, Any]] = json.loads(printed.splitlines()[-1])
     told = [(one["dag"], answer["tasks"]) for one, answer in zip(orders, answers, strict=True)]
-    assert {answer["state"] for answer in answers} == {"success"}, f"{told}\n{done.stdout}"
+    assert {answer["state"] for answer in answers} == {"success"}, f"{told}\n{printed}"
     return answers
 
 

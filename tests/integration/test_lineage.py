@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,8 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions
+
+from .python_process import run_python
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -91,17 +91,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
         }
-        done = subprocess.run(
-            [sys.executable, "-c", f"CONFS = {CONFS}{SCRIPT}"],
-            env=environment,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout, done.stderr)
+        run_python("-c", f"CONFS = {CONFS}{SCRIPT}", env=environment, cwd=folder)
     events = [json.loads(line) for line in (folder / "lineage.jsonl").read_text().splitlines()]
     return Told(
         states=json.loads((folder / "states").read_text()),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from tests.airflow_version import AIRFLOW_3_3
 from tests.clusters import clusters, patience
 from tests.clusters.model_store import readable
+
+from .python_process import run_python
 
 ROOT = Path(__file__).parents[2]
 #: A deployment of somebody else, in another protocol.
@@ -65,19 +65,11 @@ def runs(local: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         hook = SeldonHook()
         hook.client.apply(SeldonDeployment.from_manifest(FOREIGN))
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.integration.task_runs"],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=patience(200),
-                check=False,
-            )
+            printed = run_python("-m", "tests.integration.task_runs", env=environment, timeout=patience(200))
         finally:
             for deployment in hook.client.find():
                 hook.client.delete(deployment.name, propagation="Background")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(printed.splitlines()[-1])
 
 
 def links(base: str, name: str, *, protocol: str = "seldon") -> dict[str, str]:

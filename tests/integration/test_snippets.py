@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from .python_process import run_python
 
 SNIPPETS = Path(__file__).parents[2] / "docs" / "snippets"
 
@@ -21,14 +21,5 @@ def test_the_tests_that_the_documentation_shows_pass(tmp_path: Path) -> None:
     }
     shutil.copy(SNIPPETS / "test_my_dag.py", tmp_path)
     for command in (["airflow", "db", "migrate"], ["pytest"]):
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+        printed = run_python("-m", *command, env=environment, cwd=tmp_path)
+    assert "2 passed" in printed

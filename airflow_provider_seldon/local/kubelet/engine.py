@@ -104,7 +104,7 @@ class Engine:
         if operation in (Operation.STATUS, Operation.HEALTH, Operation.LIVE):
             problem = await self.probe()
             return _json({"status": "ok"}) if problem is None else _failure(503, problem)
-        return _failure(*refusal(request.method, request.path))
+        return _failure(*refusal(target, request.method, request.path))
 
     async def _predict(self, request: Request, puid: str) -> Response:
         try:

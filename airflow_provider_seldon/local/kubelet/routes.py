@@ -65,7 +65,8 @@ def route(method: str, path: str) -> Route:
     return Route(operation=Operation.UNKNOWN, takes=takes)
 
 
-def refusal(method: str, path: str) -> tuple[int, str]:
+def refusal(target: Route, method: str, path: str) -> tuple[int, str]:
     """Status and reason of the answer to a request that asks for nothing known."""
-    takes = route(method, path).takes
-    return (405, f"{path} takes {takes}, not {method}") if takes else (404, f"no such path: {path}")
+    if target.takes:
+        return 405, f"{path} takes {target.takes}, not {method}"
+    return 404, f"no such path: {path}"

@@ -45,7 +45,7 @@ def answer(pod: Manifest, request: Request) -> tuple[int, Any]:
     }
     if target.operation in bodies:
         return 200, bodies[target.operation]
-    status, reason = refusal(request.method, request.path)
+    status, reason = refusal(target, request.method, request.path)
     return status, {"status": {"code": status, "info": reason, "status": "FAILURE"}}
 
 
