@@ -5,16 +5,25 @@ Every deploy records an ordering token on the deployment. A run that is cleared,
 an older token than the one that deployed last, and is told so; what then happens is its caller's decision. The
 comparison is made on the very object that the write's precondition (its resource version) names, so a newer run that
 deploys in between makes the write fail, and the comparison is made again.
+
+Runs are ordered by when they were meant to run. Their logical date does not tell that: it is the start of the data
+interval for a scheduled run, which runs at the end of it, and a time of day for any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Self
 
-from airflow_provider_seldon.core.identity import ANNOTATION_ORDER, is_managed
+from airflow_provider_seldon.core.identity import ANNOTATION_ORDER, MANAGER, is_managed
+from airflow_provider_seldon.core.objects import items_at, text_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
+
+#: Begins the id of a scheduled run; what follows is when it was meant to run on Airflow 3, its logical date on 2.11
+#: (``DagRunType.generate_run_id``, ``Timetable.generate_run_id``).
+_SCHEDULED = "scheduled__"
 
 
 @dataclass(frozen=True, order=True)
@@ -22,7 +31,7 @@ class OrderToken:
     """
     When, in the order of a DAG's runs, a deploy belongs.
 
-    :param moment: the run's logical date, or the time it was to run after where it has none; in UTC.
+    :param moment: when the run was meant to run, see :func:`meant_for`; in UTC.
     :param run_id: tells two runs of the same moment apart.
     """
 
@@ -30,40 +39,104 @@ class OrderToken:
     run_id: str
 
     @classmethod
-    def of(cls, moment: datetime, run_id: str) -> OrderToken:
+    def of(cls, moment: datetime, run_id: str) -> Self:
         """Return the token of a run; a moment without a time zone counts as UTC."""
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return cls(aware.astimezone(UTC), run_id)
+        return cls(_utc(moment), run_id)
 
     @classmethod
-    def parse(cls, text: str | None) -> OrderToken | None:
-        """Read an annotation's value; None when there is none, or none that can be read."""
+    def parse(cls, text: str | None) -> Self | None:
+        """
+        Read an annotation's value; None when there is none, or none that can be read.
+
+        Earlier versions of this provider wrote the logical date. Where the run's id says when it was meant to run, that counts.
+        """
         moment, separator, run_id = (text or "").partition(" ")
-        if not separator:
+        if not separator or (written := _moment(moment)) is None:
             return None
-        try:
-            return cls.of(datetime.fromisoformat(moment), run_id)
-        except ValueError:
-            return None
+        scheduled = _moment(run_id.removeprefix(_SCHEDULED)) if run_id.startswith(_SCHEDULED) else None
+        return cls(max(written, scheduled or written), run_id)
+
+    def at_most(self, latest: datetime) -> Self:
+        """
+        Return this token, moved to ``latest`` where it is later than that.
+
+        No run is newer than the present: a date in the far future must not make every other run an older one.
+        """
+        return replace(self, moment=min(self.moment, _utc(latest)))
 
     def __str__(self) -> str:
         return f"{self.moment.isoformat()} {self.run_id}"
 
 
-def overtaken_by(token: OrderToken | None, existing: Iterable[SeldonDeployment]) -> SeldonDeployment | None:
+def meant_for(
+    *,
+    run_after: datetime | None = None,
+    data_interval_end: datetime | None = None,
+    logical_date: datetime | None = None,
+) -> datetime | None:
+    """
+    Return when a DAG run was meant to run; None when it does not say.
+
+    :param run_after: Airflow 3: just that, for runs of every kind.
+    :param data_interval_end: Airflow 2.11: when a scheduled run, a backfill included, runs. Every run has one: for one
+        that was triggered, by hand or by a dataset, the last interval that is over, or its sources' interval.
+    :param logical_date: Airflow 2.11: the start of that interval, or the moment at which the run was triggered.
+    """
+    if run_after is not None:
+        return run_after
+    # A triggered run is as new as the moment that triggered it, though its interval ended before.
+    known = [_utc(moment) for moment in (data_interval_end, logical_date) if moment is not None]
+    return max(known, default=None)
+
+
+def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> OrderToken | None:
+    """
+    Return the token that a deployment carries; None when there is none, or none that can be read.
+
+    :param now: a token that is later than this, as earlier versions stored them, counts from when this provider
+        last wrote the deployment. None takes every token for what it says.
+    """
+    token = OrderToken.parse(deployment.annotations.get(ANNOTATION_ORDER))
+    if token is None or now is None or token.moment <= _utc(now):
+        return token
+    return token.at_most(_written_at(deployment) or now)
+
+
+def overtaken_by(
+    token: OrderToken | None, existing: Iterable[SeldonDeployment], *, now: datetime | None = None
+) -> SeldonDeployment | None:
     """
     Return the deployment that a newer run has written, if there is one.
 
     :param token: of the run that wants to deploy; None is never overtaken.
     :param existing: deployments that it would replace.
+    :param now: see :func:`order_of`.
     """
     if token is None:
         return None
     newer = [
         (other, one)
         for one in existing
-        if is_managed(one)
-        and (other := OrderToken.parse(one.annotations.get(ANNOTATION_ORDER)))
-        and other > token
+        if is_managed(one) and (other := order_of(one, now=now)) and other > token
     ]
     return max(newer, key=lambda pair: pair[0])[1] if newer else None
+
+
+def _written_at(deployment: SeldonDeployment) -> datetime | None:
+    """Return when this provider last wrote a deployment, or else when that was created."""
+    manifest = deployment.to_manifest()
+    entries = items_at(manifest, "metadata", "managedFields")
+    times = [text_at(one, "time") for one in entries if text_at(one, "manager") == MANAGER]
+    known = [moment for text in times if (moment := _moment(text))]
+    return max(known, default=None) or _moment(text_at(manifest, "metadata", "creationTimestamp"))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -25,7 +25,7 @@ from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.fence import OrderToken, overtaken_by
+from airflow_provider_seldon.core.fence import OrderToken, order_of, overtaken_by
 from airflow_provider_seldon.core.history import ProvenVersion, secret_in_use
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.metrics import RecordedMetrics
@@ -213,9 +213,10 @@ class Deployer:
             )
 
     def _fence(self, order: OrderToken | None, existing: list[SeldonDeployment]) -> None:
-        newer = overtaken_by(order, existing)
+        now = datetime.now(UTC)
+        newer = overtaken_by(order, existing, now=now)
         if newer is not None:
-            theirs = OrderToken.parse(newer.annotations.get(ids.ANNOTATION_ORDER))
+            theirs = order_of(newer, now=now)
             raise StaleRunError(
                 f"{self._client.namespace}/{newer.name} was deployed by a newer run ({theirs}) than this one "
                 f"({order}); it is left as it is. To deploy the older version all the same, use on_stale='deploy'."

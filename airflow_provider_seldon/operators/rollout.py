@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
@@ -158,12 +159,22 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         return {**info.to_dict(), "action": action, "dry_run": True, "diff": diff, "superseded": superseded}
 
     def order(self, context: Context) -> OrderToken | None:
-        """Return when, in the order of runs, this task's run belongs."""
-        from airflow_provider_seldon.core.fence import OrderToken
+        """
+        Return when, in the order of runs, this task's run belongs: when it was meant to run.
+
+        A run that was meant for later than now counts from its start.
+        """
+        from airflow_provider_seldon.core.fence import OrderToken, meant_for
 
         run = context["dag_run"]
-        moment = run.logical_date or getattr(run, "run_after", None)
-        return OrderToken.of(moment, run.run_id) if moment else None
+        moments = ("run_after", "data_interval_end", "logical_date")
+        moment = meant_for(**{name: getattr(run, name, None) for name in moments})
+        if moment is None:
+            return None
+        token, now = OrderToken.of(moment, run.run_id), datetime.now(UTC)
+        started = getattr(run, "start_date", None)
+        # The start, so that every try has the same place.
+        return token.at_most(min(now, started or now)) if token.at_most(now) != token else token
 
     def _finish(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
         from airflow_provider_seldon.core.outcome import Ending

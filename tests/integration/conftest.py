@@ -21,7 +21,11 @@ class DagRun:
 
     run_id: str = "run-1"
     logical_date: datetime | None = datetime(2026, 1, 5, tzinfo=UTC)
-    run_after: datetime = datetime(2026, 1, 5, tzinfo=UTC)
+    run_after: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Run at the logical date, as runs of a trigger timetable do, where nothing else is said."""
+        self.run_after = self.run_after or self.logical_date
 
 
 @dataclass
@@ -42,7 +46,7 @@ class TaskInstance:
 
 def context(**parts: Any) -> Any:
     """Return the context of one try of one task."""
-    run = DagRun(**{key: parts.pop(key) for key in ("run_id", "logical_date") if key in parts})
+    run = DagRun(**{key: parts.pop(key) for key in ("run_id", "logical_date", "run_after") if key in parts})
     return {"ti": TaskInstance(run_id=run.run_id, **parts), "dag_run": run}
 
 
