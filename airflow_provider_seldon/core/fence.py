@@ -48,7 +48,7 @@ class OrderToken:
         """
         Read an annotation's value; None when there is none, or none that can be read.
 
-        Earlier versions of this provider wrote the logical date. Where the run's id says when it was meant to run, that counts.
+        Earlier versions wrote the logical date. Where the run's id says when it was meant to run, that counts.
         """
         moment, separator, run_id = (text or "").partition(" ")
         if not separator or (written := _moment(moment)) is None:
