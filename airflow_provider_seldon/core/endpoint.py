@@ -7,6 +7,7 @@ and sends nothing; bodies are made and read in ``payload``, whose functions are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -37,6 +38,8 @@ __all__ = [
 #: ``kfserving`` and ``v2`` are two words for the Open Inference Protocol.
 PROTOCOLS = ("seldon", "v2", "kfserving", "tensorflow")
 
+#: What may stand in a URL as it is sent; no white space, no control characters.
+_URL_TEXT = re.compile(r"[\x21-\x7e]+\Z")
 #: HTTP port of the engine in front of a predictor.
 ENGINE_PORT = 8000
 
@@ -184,8 +187,11 @@ def service_name(name: str, predictor_name: str) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL without the login and password that it may name."""
-    parts = urlsplit(url)
+    """Return a URL without the login and password that it may name; "" where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
@@ -195,12 +201,16 @@ def ingress_base(base_url: str) -> str:
 
     :raises InvalidRequestError: it is no HTTP URL, or has more than a path.
     """
-    base = without_credentials(base_url.strip()).rstrip("/")
-    parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidRequestError.of(
-            "ingress_url", "is not an HTTP URL", "give it as http(s)://host[:port][/path]", value=base
-        )
+    fix = "give it as http(s)://host[:port][/path]"
+    try:
+        base = without_credentials(base_url.strip()).rstrip("/")
+        parts = urlsplit(base)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    # What stands around an @ may be a login with a character that had to be escaped: not quoted.
+    if not usable or "@" in base or not _URL_TEXT.match(base):
+        raise InvalidRequestError.of("ingress_url", "is not an HTTP URL", f"{fix}; escape a login in it")
     if parts.query or parts.fragment:
         raise InvalidRequestError.of(
             "ingress_url", "has a query or a fragment", "give it as http(s)://host[:port][/path]"
