@@ -44,7 +44,7 @@ def header_token(value: Any, field: str) -> SecretText:
     if not _HEADER_TEXT.match(text):
         raise InvalidRequestError.of(
             field,
-            "is empty, or holds white space, control characters or letters that are no ASCII, which no HTTP header carries",
+            "is empty, or holds white space or characters that no HTTP header carries",
             "give the token itself, on one line",
         )
     return text

@@ -145,7 +145,7 @@ def _target(answer: Response, url: str) -> str:
     if not 300 <= answer.status_code < 400 or not location:
         return ""
     try:
-        target = urljoin(url, location)
+        target = urljoin(url, str(location))
         urlsplit(target)
     except ValueError:
         return "an address that is no URL"

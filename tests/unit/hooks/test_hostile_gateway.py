@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -43,12 +44,13 @@ class Gateway(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Gateway
 
-    def _any(self) -> None:
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append((self.command, self.headers.get("Authorization", "")))
         self.server.respond(self)
-
-    do_GET = do_POST = _any
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -110,8 +112,10 @@ def test_a_redirect_to_another_host_is_told_and_not_followed(
     ) as caught:
         ask(gateway, token=TOKEN)
     assert caught.value.status == status
-    assert other.seen == [] and len(gateway.seen) == 1
-    assert "pass-word" not in str(caught.value) and "hidden" not in str(caught.value)
+    assert other.seen == []
+    assert len(gateway.seen) == 1
+    assert "pass-word" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
 
 
 def test_a_redirect_on_the_same_host_keeps_method_body_and_credentials(gateway: Gateway) -> None:
@@ -198,7 +202,8 @@ def test_odd_credentials_are_used_or_refused_and_never_quoted(gateway: Gateway, 
         given = {"url": f"http://bob:{secret}@127.0.0.1:{gateway.server_port}"}
     try:
         ingress = Ingress(**{"url": gateway.url, **given})  # type: ignore[arg-type]
-        assert "s3cr3t" not in repr(ingress) and "s3cr3t" not in repr(vars(ingress))
+        assert "s3cr3t" not in repr(ingress)
+        assert "s3cr3t" not in repr(vars(ingress))
         ingress.post(f"{gateway.url}/x", {}, retry_for=0)
     except SeldonError as error:
         chain: BaseException | None = error
@@ -220,7 +225,5 @@ def test_a_token_that_no_header_carries_is_refused_without_quoting_it(token: str
 )
 def test_whatever_a_gateway_answers_is_a_value_or_an_error_of_the_tree(gateway: Gateway, body: bytes) -> None:
     gateway.respond = lambda request: request.answer(200, body)
-    try:
+    with contextlib.suppress(SeldonError):
         ask(gateway)
-    except SeldonError:
-        pass
