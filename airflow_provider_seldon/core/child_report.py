@@ -1,18 +1,23 @@
 """
 How far each expected child Deployment is: is it there, is it ours, is it this revision, has it rolled out.
 
-The order of the questions matters: counts in a Deployment's status mean nothing before its controller has
-seen the current generation, and the generation means nothing before the operator has written this revision
-into it.
+The order of the questions matters: counts in a Deployment's status mean nothing before its controller has seen these
+pods asked for, and the generation means nothing before the operator has written this revision into it. A generation
+alone proves nothing either way: an operator that leaves the number of pods open updates a Deployment several times a
+second and for ever, with the same template and the same number. So a status counts from the generation on at which this
+template and this number were first seen.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_seldon.core.child_revision import difference
 from airflow_provider_seldon.core.children import ExpectedChild
+from airflow_provider_seldon.core.memory import Memory
 from airflow_provider_seldon.core.objects import (
     Object,
     condition,
@@ -40,6 +45,7 @@ class ChildReport:
     :param ready: current, and completely rolled out.
     :param asleep: ready with no pods, as asked.
     :param unavailable: pods are missing or not ready, those of the new revision beside healthy old ones included.
+    :param observed: False when only its controller has not looked yet: what was known of it stays known.
     :param stuck: why it will not get further: its progress deadline has passed. Empty otherwise.
     :param replica_failure: why it cannot create pods. Empty otherwise.
     """
@@ -53,19 +59,22 @@ class ChildReport:
     ready: bool = False
     asleep: bool = False
     unavailable: bool = False
+    observed: bool = True
     stuck: str = ""
     replica_failure: str = ""
 
 
 def report_children(
-    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object]
+    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object], memory: Memory
 ) -> list[ChildReport]:
     """Return a report for each wanted child, in their order."""
     by_name = {name_of(child): child for child in children}
-    return [_report(deployment, one, by_name) for one in wanted]
+    return [_report(deployment, one, by_name, memory) for one in wanted]
 
 
-def _report(deployment: Object, expected: ExpectedChild, by_name: dict[str, Object]) -> ChildReport:
+def _report(
+    deployment: Object, expected: ExpectedChild, by_name: dict[str, Object], memory: Memory
+) -> ChildReport:
     name = next((name for name in expected.names if name in by_name), expected.name)
     child = by_name.get(name)
     if child is None:
@@ -80,7 +89,7 @@ def _report(deployment: Object, expected: ExpectedChild, by_name: dict[str, Obje
     for reason, message in (
         _not_ours(deployment, child),
         _not_this_revision(deployment, expected, child),
-        _not_observed(child),
+        _not_observed(deployment, child, memory),
     ):
         if message:
             return ChildReport(
@@ -89,6 +98,7 @@ def _report(deployment: Object, expected: ExpectedChild, by_name: dict[str, Obje
                 message=f"Deployment {name}: {message}",
                 line=counts.line,
                 child=child,
+                observed=reason != "ChildNotObserved",
             )
     reason, message = counts.pending(expected)
     progressing, failure = condition(child, "Progressing"), condition(child, "ReplicaFailure")
@@ -137,12 +147,30 @@ def _not_this_revision(deployment: Object, expected: ExpectedChild, child: Objec
     return "", ""
 
 
-def _not_observed(child: Object) -> tuple[str, str]:
+def _not_observed(deployment: Object, child: Object, memory: Memory) -> tuple[str, str]:
+    """Whether its status is older than the pods that it asks for now."""
     generation = count_at(child, "metadata", "generation")
+    needed = memory.first_generation(name_of(child), _template_of(deployment, child), generation)
     observed = count_at(child, "status", "observedGeneration")
-    if observed < generation:
-        return "ChildNotObserved", f"its status is of generation {observed}, not {generation}"
+    if observed < needed:
+        return "ChildNotObserved", f"its status is of generation {observed}, not {needed}"
     return "", ""
+
+
+def _template_of(deployment: Object, child: Object) -> str:
+    """
+    Return a fingerprint of what a child's pods are made from, and how many there are to be.
+
+    With the generation of the SeldonDeployment in it: between two looks a child may have got another template and this
+    one again, and that takes two writes.
+    """
+    parts = [
+        count_at(deployment, "metadata", "generation"),
+        text_at(child, "metadata", "uid"),
+        _wanted_pods(child),
+        mapping_at(child, "spec", "template"),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -83,10 +83,13 @@ class History:
     :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
         ``judge``; a thing that stops holding is dropped.
     :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
+    :param templates: child -> fingerprint of what its pods are made from, and the generation at which that was first
+        seen: a status of that generation, or a later one, is about these pods, however far the generation has got.
     """
 
     since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     moved: bool = False
+    templates: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
     def holds(self, key: str, now: float) -> float:
         """Return for how many seconds ``key`` has held, counting from ``now`` when it is new."""
@@ -94,12 +97,16 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        return {"since": dict(self.since), "moved": self.moved}
+        templates = {child: list(seen) for child, seen in self.templates.items()}
+        return {"since": dict(self.since), "moved": self.moved, "templates": templates}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> History:
-        """Return the value that ``to_json`` wrote."""
-        return cls(since=dict(data.get("since") or {}), moved=bool(data.get("moved")))
+        """Return the value that ``to_json`` wrote, of this release or the previous one."""
+        templates = {
+            child: (text, generation) for child, (text, generation) in (data.get("templates") or {}).items()
+        }
+        return cls(since=dict(data.get("since") or {}), moved=bool(data.get("moved")), templates=templates)
 
 
 def as_manifest(deployment: SeldonDeployment | Object) -> Object:

@@ -21,6 +21,7 @@ class Memory:
         self._before = history
         self._now = now
         self._since: dict[str, float] = {}
+        self._templates: dict[str, tuple[str, int]] = {}
 
     def lasted(self, key: str, seconds: float) -> bool:
         """Note that ``key`` holds now, and return whether it has held for that long without a break."""
@@ -37,6 +38,20 @@ class Memory:
         """Keep what was remembered under that prefix, for it could not be looked at this time."""
         self._since |= {key: start for key, start in self._before.since.items() if key.startswith(prefix)}
 
+    def first_generation(self, child: str, template: str, generation: int) -> int:
+        """
+        Note what a child's pods are made from now, and return the generation at which that was first seen.
+
+        :param child: its name.
+        :param template: fingerprint of what its pods are made from.
+        :param generation: its ``metadata.generation`` now.
+        """
+        before, first = self._before.templates.get(child, ("", generation))
+        if before != template or first > generation:
+            first = generation
+        self._templates[child] = (template, first)
+        return first
+
     def history(self) -> History:
         """Return the memory for the next judgement."""
-        return History(since=self._since, moved=self.moved)
+        return History(since=self._since, moved=self.moved, templates=self._templates)

@@ -111,10 +111,12 @@ def judge(
         progress = f"{state_line(manifest)}; {counts_line(manifest)} (weaker: no right to read Deployments)"
         suspects = finding.phase is Phase.PENDING
     else:
-        reports = report_children(manifest, wanted, children)
+        reports = report_children(manifest, wanted, children, memory)
         finding = _judge_children(manifest, reports, pods, expected, memory, policy)
         progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)
+        if not all(report.observed for report in reports):
+            memory.keep("suspect")
     wants_pods = suspects and memory.lasted("suspect", policy.suspect_after)
     return _verdict(finding, memory, progress=progress, wants_pods=wants_pods)
 
@@ -171,6 +173,8 @@ def _judge_children(
         return Finding(phase=Phase.PENDING, reason="NoChildren", message=message)
     unready = next((report for report in reports if not report.ready), None)
     if unready is not None:
+        if all(report.ready or not report.observed for report in reports):
+            memory.keep("settle")
         return Finding(
             phase=Phase.PENDING, reason=unready.reason, message=unready.message, child=unready.name
         )
@@ -189,6 +193,8 @@ def _judge_children(
 
 def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> Finding | None:
     for report in reports:
+        if not report.observed:
+            memory.keep(f"replicas:{report.name}")
         if report.stuck:
             return Finding(
                 phase=Phase.FAILED, reason="ProgressDeadlineExceeded", message=report.stuck, child=report.name
@@ -208,6 +214,8 @@ def _pod_failure(
         return None
     found: Finding | None = None
     for report in reports:
+        if not report.observed:
+            memory.keep(f"pod:{report.name}:")
         if report.ready or not report.current:
             continue
         for problem in pod_problems(report.child, pods, policy):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.timelines.scenarios import failures, identity, shapes, status_only, updates
+from tests.timelines.scenarios import failures, identity, restless, shapes, status_only, updates
 
 ALL: list[dict[str, Any]] = [
     *updates.SCENARIOS,
+    *restless.SCENARIOS,
     *shapes.SCENARIOS,
     *failures.SCENARIOS,
     *identity.SCENARIOS,

@@ -296,6 +296,23 @@ def test_history_and_expectation_survive_json():
     assert Expectation.from_json({"uid": "u", "from": "a newer version"}) == Expectation(uid="u")
 
 
+def test_settling_goes_on_while_a_child_is_written_again_and_again():
+    restless = complete_children(sdep())
+    expected, history, verdicts = Expectation(settle=True), None, []
+    for at in range(4):
+        restless[0]["metadata"]["generation"] = 7 + at
+        restless[0]["status"]["observedGeneration"] = 6 + at
+        verdicts.append(look(sdep(), restless, expected=expected, now=at, history=history))
+        history = History.from_json(json.loads(json.dumps(verdicts[-1].history.to_json())))
+    assert [one.reason for one in verdicts] == ["ChildNotObserved", "Settling", "Settling", "Serving"]
+
+
+def test_history_of_the_previous_release_is_readable():
+    assert History.from_json({"since": {"suspect": 3.0}, "moved": True}) == History(
+        since={"suspect": 3.0}, moved=True, templates={}
+    )
+
+
 def test_policy_decides_how_long_failed_may_last():
     failed = sdep(state="Failed")
     patient = FailurePolicy(failed_grace=600.0)
