@@ -113,6 +113,10 @@ class ServerUnavailableError(SeldonError):
         self.retry_after = retry_after
 
 
+class UnexpectedAnswerError(ServerUnavailableError):
+    """What answers with a good status is no Kubernetes API, or its answer is not whole."""
+
+
 class RolloutError(SeldonError):
     """
     A wait for a deployment ended without the applied version serving.

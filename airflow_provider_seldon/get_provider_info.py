@@ -134,6 +134,15 @@ def configuration() -> dict[str, object]:
                     "example": "300",
                     "default": "60",
                 },
+                "outage_patience": {
+                    "description": "Seconds for which a read or a write is repeated while the API server, or a webhook "
+                    "that it calls, does not answer or answers with 429 or 5xx. Each request is tried five times in "
+                    "any case.",
+                    "version_added": "0.1.0",
+                    "type": "float",
+                    "example": "300",
+                    "default": "90",
+                },
                 "failure_log_lines": {
                     "description": "How many lines of a failed container's log a failed task shows, in its own log and "
                     "in its exception. 0 reads no logs, for models whose logs hold what must not leave the cluster.",

@@ -23,6 +23,7 @@ SECTION = "seldon"
 DASHBOARD_FIELDS = ("namespace", "name", "model_name", "revision", "dag_id", "task_id", "run_id")
 PROGRESS_INTERVAL = 60.0
 FAILURE_LOG_LINES = 15
+OUTAGE_PATIENCE = 90.0
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,11 @@ def progress_interval() -> float:
 def failure_log_lines() -> int:
     """Return how many lines of a failed container's log a failed task shows at most; default 15, 0 for none."""
     return _read("failure_log_lines", _count, FAILURE_LOG_LINES)
+
+
+def outage_patience() -> float:
+    """Return the seconds for which a request is repeated while the API server or a webhook is away; default 90."""
+    return _read("outage_patience", _duration, OUTAGE_PATIENCE)
 
 
 def _read(option: str, parse: Callable[[str], Value], default: Value) -> Value:
@@ -76,6 +82,16 @@ def _seconds(text: str) -> float:
         number = 0.0
     if not 1.0 <= number < float("inf"):
         raise ValueError(f"{text!r} is not a number of seconds of at least 1")
+    return number
+
+
+def _duration(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number < float("inf"):
+        raise ValueError(f"{text!r} is not a number of seconds of at least 0")
     return number
 
 

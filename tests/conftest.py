@@ -41,6 +41,8 @@ def in_thread(server: Listener) -> Iterator[Listener]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known that say what a test needs."""
+    # A server that is to stay away is given up after five tries; what outlasts an outage says so for itself.
+    os.environ.setdefault("AIRFLOW__SELDON__OUTAGE_PATIENCE", "0")
     for name, need in NEEDS.items():
         config.addinivalue_line("markers", f"{name}(what for): {need}")
 

@@ -15,8 +15,12 @@ FIND_INTERVAL = 10.0
 #: Waits that are prepared at a time. A thousand may begin at once; each takes the event loop, and in a thread Python's
 #: lock, for a part of a millisecond. Those that wait for their turn take nothing.
 PREPARING = 10
+#: Seconds for which a connection may be fetched again.
+RECONNECT_TIMEOUT = 30.0
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
     from airflow_provider_seldon.hooks.seldon import SeldonHook
     from airflow_provider_seldon.kube.access import ClusterAccess
     from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
@@ -41,9 +45,16 @@ async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> Seld
         if seldon_conn_id != hook_class.default_conn_name:
             raise
         connection = None
-    return hook_class(
-        seldon_conn_id if connection is not None else None, namespace=namespace, connection=connection
-    )
+    if connection is None:
+        return hook_class(None, namespace=namespace)
+    loop = asyncio.get_running_loop()
+
+    def reconnect() -> Connection:
+        """Fetch it again, from a thread, through the event loop for the same reason."""
+        fetching = asyncio.run_coroutine_threadsafe(get_async_connection(seldon_conn_id), loop)
+        return fetching.result(timeout=RECONNECT_TIMEOUT)
+
+    return hook_class(seldon_conn_id, namespace=namespace, connection=connection, reconnect=reconnect)
 
 
 async def reach(seldon_conn_id: str, namespace: str | None) -> tuple[SeldonHook, ClusterAccess, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepalive
 from airflow.providers.common.compat.sdk import Connection
 
-from airflow_provider_seldon import __version__
+from airflow_provider_seldon import __version__, settings
+from airflow_provider_seldon.hooks.extras import extras_of, field
 from airflow_provider_seldon.hooks.ingress import Ingress
 from airflow_provider_seldon.hooks.mask import mask_configuration, redact
 from airflow_provider_seldon.kube.access import ClusterAccess
@@ -33,6 +35,8 @@ class SeldonConnectionHook(KubernetesHook):
     :param namespace: overrides the connection's namespace.
     :param connection: the connection itself, where it has been fetched already (in a triggerer, where fetching
         it must not block the event loop).
+    :param reconnect: fetches the connection again, when its credentials are not accepted any more; may block. Without
+        it, a connection that was passed in stays as it is.
     :param dry_run: let the API server check every write, webhooks included, and store none.
     :param kubernetes_options: overrides of ``KubernetesHook``: ``in_cluster``, ``config_file``, ``config_dict``,
         ``cluster_context``, ``disable_verify_ssl``, ``disable_tcp_keepalive``.
@@ -46,6 +50,7 @@ class SeldonConnectionHook(KubernetesHook):
         *,
         namespace: str | None = None,
         connection: Connection | None = None,
+        reconnect: Callable[[], Connection] | None = None,
         dry_run: bool = False,
         **kubernetes_options: Any,
     ) -> None:
@@ -54,10 +59,14 @@ class SeldonConnectionHook(KubernetesHook):
         self._dry_run = dry_run
         if connection is not None:
             self.__dict__["connection"] = connection
+        self._reconnect = reconnect or (self._fetch if connection is None else lambda: connection)
 
     @cached_property
     def connection(self) -> Connection:
         """The Airflow connection; an empty one where none is named."""
+        return self._fetch()
+
+    def _fetch(self) -> Connection:
         if not self.conn_id:
             return Connection(conn_id=self.default_conn_name)
         return self.get_connection(self.conn_id)
@@ -65,7 +74,7 @@ class SeldonConnectionHook(KubernetesHook):
     @cached_property
     def conn_extras(self) -> dict[str, Any]:
         """The connection's extra fields."""
-        return dict(self.connection.extra_dejson or {})
+        return extras_of(self.connection)
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -74,22 +83,45 @@ class SeldonConnectionHook(KubernetesHook):
 
         :raises ConnectionConfigError: the connection cannot be used; the text names the field.
         """
-        cluster = load(self._settings())
-        mask_configuration(cluster.configuration)
+        cluster = self._resolve(self.conn_extras)
         self._is_in_cluster = cluster.in_cluster
         return cluster
 
     @cached_property
     def access(self) -> ClusterAccess:
         """The same cluster and credentials for the asynchronous half; watches are shared by it."""
-        return ClusterAccess.of(self._settings())
+        return ClusterAccess.of(
+            self._settings(self.conn_extras), resolve=lambda: self._resolve_anew().configuration
+        )
+
+    def _resolve(self, extras: Mapping[str, Any]) -> Cluster:
+        cluster = load(self._settings(extras))
+        mask_configuration(cluster.configuration)
+        return cluster
+
+    def _resolve_anew(self) -> Cluster:
+        """
+        Resolve the connection as it is now: its own fields and its files may have been renewed; blocks.
+
+        Which namespace and gateway are meant stays as it was.
+        """
+        try:
+            connection = self._reconnect()
+        except Exception as error:
+            # Nothing may be wrong with what is known; an error of a secrets backend may quote anything.
+            self.log.warning("The connection cannot be read anew (%s)", type(error).__name__)
+            connection = self.connection
+        return self._resolve(extras_of(connection))
 
     def get_conn(self) -> ApiClient:
         """Return an authenticated client of the Kubernetes API, with a configuration of its own."""
+        return self._api_client_for(self.cluster)
+
+    def _api_client_for(self, cluster: Cluster) -> ApiClient:
         from kubernetes.client import ApiClient
 
-        configuration = self.cluster.configuration
-        if not self._flag("disable_tcp_keepalive", self.disable_tcp_keepalive):
+        configuration = cluster.configuration
+        if not _flag(self.conn_extras, "disable_tcp_keepalive", self.disable_tcp_keepalive):
             configure_tcp_keepalive(configuration)
         api_client = ApiClient(configuration=configuration)
         api_client.user_agent = USER_AGENT
@@ -107,7 +139,12 @@ class SeldonConnectionHook(KubernetesHook):
         if self._dry_run:
             self.log.info("Dry run: the API server checks every write, and stores none")
         kind = RehearsingClient if self._dry_run else SeldonClient
-        return kind(self.api_client, namespace=self.namespace)
+        return kind(
+            self.api_client,
+            namespace=self.namespace,
+            patience=settings.outage_patience(),
+            renew=lambda: self._api_client_for(self._resolve_anew()),
+        )
 
     def dry_run_changes(self) -> str:
         """Return what a hook with ``dry_run`` would have changed so far: unified diffs, credentials masked."""
@@ -150,16 +187,17 @@ class SeldonConnectionHook(KubernetesHook):
         """Name of the Secret for model servers that name none, if there is one."""
         return self._get_field("storage_env_from") or None
 
-    def _settings(self) -> ClusterSettings:
+    def _settings(self, extras: Mapping[str, Any]) -> ClusterSettings:
         return ClusterSettings(
-            in_cluster=self._flag("in_cluster", self.in_cluster),
-            kube_config_path=self.config_file or self._get_field("kube_config_path"),
-            kube_config=self.config_dict or self._get_field("kube_config"),
-            context=self.cluster_context or self._get_field("cluster_context"),
-            verify_ssl=not self._flag("disable_verify_ssl", self.disable_verify_ssl),
-            namespace=self._namespace or self._get_field("namespace"),
+            in_cluster=_flag(extras, "in_cluster", self.in_cluster),
+            kube_config_path=self.config_file or field(extras, "kube_config_path"),
+            kube_config=self.config_dict or field(extras, "kube_config"),
+            context=self.cluster_context or field(extras, "cluster_context"),
+            verify_ssl=not _flag(extras, "disable_verify_ssl", self.disable_verify_ssl),
+            namespace=self._namespace or field(extras, "namespace"),
         )
 
-    def _flag(self, name: str, argument: bool | None) -> bool:
-        value = argument if argument is not None else self._get_field(name)
-        return value.strip().lower() in {"true", "1", "yes"} if isinstance(value, str) else bool(value)
+
+def _flag(extras: Mapping[str, Any], name: str, argument: bool | None) -> bool:
+    value = argument if argument is not None else field(extras, name)
+    return value.strip().lower() in {"true", "1", "yes"} if isinstance(value, str) else bool(value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.exceptions import (
     ForbiddenError,
     NotFoundError,
     ServerUnavailableError,
     UnauthorizedError,
+    UnexpectedAnswerError,
 )
 from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.kube.transport import Transport
@@ -43,7 +44,7 @@ _LOOK = (
 class _Impatient(Transport):
     """Somebody looks at the form and waits."""
 
-    def __init__(self, api_client: ApiClient) -> None:
+    def __init__(self, api_client: ApiClient, **_: Any) -> None:
         super().__init__(api_client, attempts=2, timeout=10.0)
 
 
@@ -54,7 +55,7 @@ class _Client(SeldonClient):
         """Tell whether it is a Kubernetes API that says 404, and not a proxy or a web site."""
         try:
             return bool(self._transport.request("GET", "/apis").get("kind") == "APIGroupList")
-        except (NotFoundError, ValueError):
+        except (NotFoundError, UnexpectedAnswerError):
             return False
 
 
@@ -69,6 +70,8 @@ def check(hook: SeldonHook) -> tuple[bool, str]:
         if "system:anonymous" not in str(error):
             return False, str(error)
         return False, f"{_server(hook)} was sent no credentials. Add a user with a token or a certificate."
+    except UnexpectedAnswerError:
+        return False, f"{_server(hook)} is something else: what answers there is no Kubernetes API. {_LOOK}"
     except ServerUnavailableError as error:
         return False, f"{_server(hook)} cannot be reached: {_cause(error)}. {_LOOK}"
     except Exception as error:  # whatever it is, the form shows it instead of a stack trace

@@ -35,11 +35,15 @@ class ClusterAccess:
     resolve: Callable[[], Configuration] = field(compare=False, repr=False)
 
     @classmethod
-    def of(cls, settings: ClusterSettings) -> Self:
-        """Return the access that a connection's settings describe, their namespace aside; reads nothing yet."""
+    def of(cls, settings: ClusterSettings, *, resolve: Callable[[], Configuration] | None = None) -> Self:
+        """
+        Return the access that a connection's settings describe, their namespace aside; reads nothing yet.
+
+        :param resolve: reads them anew, where they may change themselves.
+        """
         plain = asdict(settings) | {"namespace": None}
         digest = hashlib.sha256(repr(sorted(plain.items())).encode()).hexdigest()[:16]
-        return cls(key=digest, resolve=lambda: load(settings).configuration)
+        return cls(key=digest, resolve=resolve or (lambda: load(settings).configuration))
 
     @classmethod
     def of_configuration(cls, configuration: Configuration, *, key: str) -> Self:

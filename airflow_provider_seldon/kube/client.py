@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.identity import MANAGER
+from airflow_provider_seldon.core.objects import items_at, text_at, value_at
 from airflow_provider_seldon.core.resource import GROUP, PLURAL, VERSION, SeldonDeployment
 from airflow_provider_seldon.exceptions import (
     ConflictError,
@@ -23,6 +25,7 @@ from airflow_provider_seldon.exceptions import (
     NotFoundError,
     RejectedError,
     RolloutTimeoutError,
+    UnexpectedAnswerError,
 )
 from airflow_provider_seldon.kube.pods import PodReader
 from airflow_provider_seldon.kube.secrets import SecretWriter
@@ -46,15 +49,26 @@ class SeldonClient:
     :param api_client: authenticated client, usually ``SeldonHook(...).api_client``.
     :param namespace: the namespace of every call.
     :param field_manager: owner recorded for the fields that this client sets.
+    :param patience: seconds for which a request is repeated while the API server or a webhook is away, see
+        ``Transport``.
+    :param renew: returns a client with credentials that have been read anew.
     """
 
     #: How requests are sent.
     transport_class: ClassVar[type[Transport]] = Transport
 
-    def __init__(self, api_client: ApiClient, *, namespace: str, field_manager: str = MANAGER) -> None:
+    def __init__(
+        self,
+        api_client: ApiClient,
+        *,
+        namespace: str,
+        field_manager: str = MANAGER,
+        patience: float = 0.0,
+        renew: Callable[[], ApiClient] | None = None,
+    ) -> None:
         self.namespace = namespace
         self.field_manager = field_manager
-        self._transport = self.transport_class(api_client)
+        self._transport = self.transport_class(api_client, patience=patience, renew=renew)
         #: Pods, their logs and events.
         self.pods = PodReader(self._transport, namespace=namespace)
         #: Secrets with storage credentials.
@@ -99,7 +113,7 @@ class SeldonClient:
             body={**manifest, "metadata": metadata},
             content_type=APPLY,
         )
-        return SeldonDeployment.from_manifest(answer)
+        return _deployment(answer)
 
     def annotate(
         self,
@@ -141,7 +155,7 @@ class SeldonClient:
                     f"{self.namespace}/{name} is another object by now (uid {uid} expected)"
                 ) from None
             raise
-        return SeldonDeployment.from_manifest(answer)
+        return _deployment(answer)
 
     def get(self, name: str) -> SeldonDeployment:
         """
@@ -150,7 +164,7 @@ class SeldonClient:
         :raises DeploymentNotFoundError: there is no such deployment, or no such CRD.
         """
         try:
-            return SeldonDeployment.from_manifest(self._transport.request("GET", self._path(name)))
+            return _deployment(self._transport.request("GET", self._path(name)))
         except NotFoundError as error:
             raise self._missing(name, error) from None
 
@@ -164,7 +178,7 @@ class SeldonClient:
         :param labels: label selector, such as ``app=x,tier!=test``.
         :param fields: field selector, such as ``metadata.name=x``.
         """
-        return [SeldonDeployment.from_manifest(item) for item in self._items(labels=labels, fields=fields)]
+        return [_deployment(item) for item in self._items(labels=labels, fields=fields)]
 
     def delete(
         self,
@@ -230,7 +244,7 @@ class SeldonClient:
             group = self._transport.request("GET", f"/apis/{GROUP}/{VERSION}")
         except NotFoundError:
             return False
-        return any(resource.get("name") == PLURAL for resource in group.get("resources") or ())
+        return any(resource.get("name") == PLURAL for resource in items_at(group, "resources"))
 
     def missing_rights(self, rights: Mapping[str, tuple[str, str, str]]) -> list[str]:
         """
@@ -258,7 +272,7 @@ class SeldonClient:
                 "spec": {"resourceAttributes": attributes},
             },
         )
-        return bool((review.get("status") or {}).get("allowed"))
+        return value_at(review, "status", "allowed") is True
 
     def _left_over(self, name: str, uid: str | None) -> str:
         try:
@@ -290,9 +304,13 @@ class SeldonClient:
                 },
             )
             yield from page.get("items") or ()
-            token = (page.get("metadata") or {}).get("continue")
+            before, token = token, text_at(page, "metadata", "continue") or None
             if not token:
                 return
+            if token == before:
+                raise UnexpectedAnswerError(
+                    f"GET {path}: the list does not go on; the same page follows again"
+                )
 
     def _path(self, name: str | None = None) -> str:
         collection = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
@@ -305,3 +323,10 @@ class SeldonClient:
         return DeploymentNotFoundError(
             f"There is no SeldonDeployment {self.namespace}/{name}, or the cluster has no Seldon Core ({error})."
         )
+
+
+def _deployment(answer: Mapping[str, Any]) -> SeldonDeployment:
+    try:
+        return SeldonDeployment.from_manifest(answer)
+    except InvalidRequestError as error:
+        raise UnexpectedAnswerError(f"The API server answered with something else: {error}") from None

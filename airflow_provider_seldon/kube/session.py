@@ -10,7 +10,6 @@ credentials had expired; when to try again is decided in ``feed``.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ import aiohttp
 
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError, UnauthorizedError
 from airflow_provider_seldon.kube.access import ClusterAccess, Gate
-from airflow_provider_seldon.kube.transport import raise_for_status
+from airflow_provider_seldon.kube.answers import parse_answer, raise_for_status
 
 USER_AGENT = "airflow-provider-seldon"
 #: Seconds to connect, and for a whole answer that is not a stream.
@@ -56,8 +55,7 @@ class ApiSession:
         :raises SeldonError: the subclass that the status code stands for.
         """
         async with self.open(path, query, timeout=REQUEST_TIMEOUT) as response:
-            data = json.loads(await response.read())
-        return data if isinstance(data, dict) else {}
+            return parse_answer(await response.read(), action=f"GET {path}")
 
     @asynccontextmanager
     async def open(

@@ -5,31 +5,30 @@ It uses the official client's authenticated connection (``kubernetes.client.ApiC
 well: credentials, their refresh, TLS, proxies, the connection pool. Objects go in and come out as plain
 dicts, because a model class that does not know a field would lose it.
 
-What is retried: connection failures, 429 and 5xx, for requests that are safe to send twice. All requests of
-this provider are: reads, server-side apply (the same body has the same effect twice), deletion with a uid
-precondition. 409 is *never* retried here: it is an answer, and what it means is decided by the caller.
+What is retried: connection failures, 429, 5xx and answers that are none, for requests that are safe to send twice.
+All requests of this provider are: reads, server-side apply (the same body has the same effect twice), creation
+(which the second time says that it exists), deletion with a uid precondition. 409 is *never* retried here: it is an
+answer, and what it means is decided by the caller. After a 401 the credentials are read anew.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NoReturn
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-
-from airflow_provider_seldon.exceptions import (
-    ConflictError,
-    ExistsError,
-    ForbiddenError,
-    NotFoundError,
-    RejectedError,
-    SeldonError,
-    ServerUnavailableError,
-    UnauthorizedError,
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
 )
+
+from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError, UnauthorizedError
+from airflow_provider_seldon.kube.answers import first_line, parse_answer, raise_for_status
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -44,15 +43,13 @@ STRATEGIC = "application/strategic-merge-patch+json"
 #: Form of an answer that leaves out everything but the metadata (Kubernetes API concepts, "Resource transformation").
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
-#: A server-side apply with a field that the schema does not know is answered with 500, but trying it again is
-#: no use (kubernetes/kubernetes, structured merge).
-UNTYPED = "failed to create typed patch object"
-
 #: Seconds to connect and to wait for the next byte of an answer.
 REQUEST_TIMEOUT = 30.0
 #: Tries of one request, the first included, and the longest pause between two, in seconds.
 ATTEMPTS = 5
 LONGEST_PAUSE = 15.0
+#: Seconds during which credentials that were accepted before are read anew, when they are not accepted any more.
+RENEWING = 30.0
 
 
 class Transport:
@@ -60,16 +57,29 @@ class Transport:
     Sends requests through an authenticated client.
 
     :param api_client: client made from an Airflow connection; its configuration is not changed.
-    :param attempts: tries of one request that is safe to repeat.
+    :param attempts: tries of one request that is safe to repeat; not fewer.
     :param timeout: seconds for connecting and for each read.
+    :param patience: seconds for which a request goes on being tried after so many attempts. Requests that follow each
+        other share them: while the server stays away, only the first one waits for so long.
+    :param renew: returns a client with credentials that have been read anew; None where there is no such way.
     """
 
     def __init__(
-        self, api_client: ApiClient, *, attempts: int = ATTEMPTS, timeout: float = REQUEST_TIMEOUT
+        self,
+        api_client: ApiClient,
+        *,
+        attempts: int = ATTEMPTS,
+        timeout: float = REQUEST_TIMEOUT,
+        patience: float = 0.0,
+        renew: Callable[[], ApiClient] | None = None,
     ) -> None:
         self._api_client = api_client
         self._attempts = attempts
         self._timeout = timeout
+        self._patience = patience
+        self._renew = renew
+        self._accepted = False
+        self._away_since: float | None = None
 
     def request(
         self,
@@ -87,11 +97,10 @@ class Transport:
         :param accept: form of the answer, such as ``METADATA_ONLY``.
         :raises SeldonError: the subclass that the status code stands for.
         """
-        raw = self._open(
+        answer: dict[str, Any] = self._open(
             method, path, query=query, body=body, content_type=content_type, accept=accept, whole=True
         )
-        answer = json.loads(raw.data or b"{}")
-        return answer if isinstance(answer, dict) else {"items": answer}
+        return answer
 
     def lines(
         self, path: str, *, query: Mapping[str, Any] | None = None, follow: bool = False
@@ -119,19 +128,55 @@ class Transport:
             raw.close()
 
     def _open(self, method: str, path: str, **request: Any) -> Any:
+        now = time.monotonic()
+        if self._away_since is not None and now - self._away_since > self._patience + LONGEST_PAUSE:
+            self._away_since = None  # that was another outage
+        spent = now - self._away_since if self._away_since is not None else 0.0
         retrying = Retrying(
             retry=retry_if_exception(_is_transient),
-            stop=stop_after_attempt(self._attempts),
+            stop=stop_after_attempt(self._attempts) & stop_after_delay(max(0.0, self._patience - spent)),
             wait=_pause,
-            before_sleep=lambda state: log.warning(
-                "%s Try %d of %d follows.",
-                state.outcome and state.outcome.exception(),
-                state.attempt_number + 1,
-                self._attempts,
-            ),
+            before_sleep=self._tell,
             reraise=True,
         )
-        return retrying(self._send, method, path, **request)
+        try:
+            answer = retrying(self._send_renewed, method, path, **request)
+        except SeldonError as error:
+            if not _is_transient(error):
+                self._away_since = None
+            raise
+        self._accepted, self._away_since = True, None
+        return answer
+
+    def _tell(self, state: RetryCallState) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+        log.warning(
+            "%s Try %d follows.", state.outcome and state.outcome.exception(), state.attempt_number + 1
+        )
+
+    def _send_renewed(self, method: str, path: str, **request: Any) -> Any:
+        """
+        Send, and after a 401 send again with credentials that are read anew.
+
+        What was accepted before may be in the middle of a rotation, and gets some time for it.
+        """
+        deadline = time.monotonic() + (RENEWING if self._accepted else 0.0)
+        pause = 0.5
+        try:
+            return self._send(method, path, **request)
+        except UnauthorizedError:
+            if self._renew is None:
+                raise
+        while True:
+            self._api_client = self._renew()
+            try:
+                return self._send(method, path, **request)
+            except UnauthorizedError:
+                if time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, RENEWING / 4)
 
     def _send(
         self,
@@ -162,12 +207,11 @@ class Transport:
                 _return_http_data_only=True,
                 _request_timeout=timeout or (self._timeout, self._timeout),
             )
-            if whole:
-                _ = raw.data  # read here, because an answer may also stall or break off after its head
-            return raw
+            # Read here, because an answer may also stall or break off after its head.
+            return parse_answer(raw.data, action=f"{method} {path}") if whole else raw
         except ApiException as error:
             if not error.status:
-                raise ServerUnavailableError(f"{method} {path}: {_first_line(error.reason)}") from None
+                raise ServerUnavailableError(f"{method} {path}: {first_line(error.reason)}") from None
             raise_for_status(error.status, error.body, error.headers, action=f"{method} {path}")
         except (HTTPError, OSError) as error:
             raise _unreachable(f"{method} {path}", _cause(error)) from None
@@ -185,79 +229,6 @@ def _unreachable(action: str, cause: str) -> ServerUnavailableError:
     )
 
 
-def raise_for_status(status: int, body: Any, headers: Mapping[str, str] | None, *, action: str) -> NoReturn:
-    """
-    Raise the exception that an HTTP answer of the Kubernetes API stands for.
-
-    :param body: the answer's body; a ``Status`` object where the API server made it.
-    :param action: what was tried, such as ``PATCH /apis/...``; begins the text.
-    """
-    answer = parse_status(body)
-    message = str(answer.get("message") or _first_line(body) or _phrase(status))
-    reason = str(answer.get("reason") or "")
-    raise _error(status, reason, message, answer.get("details") or {}, headers or {}, action)
-
-
-def parse_status(body: Any) -> dict[str, Any]:
-    """Return the ``Status`` object in an answer's body, or an empty dict."""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-    try:
-        answer = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
-
-
-def _error(
-    status: int, reason: str, message: str, details: dict[str, Any], headers: Mapping[str, str], action: str
-) -> SeldonError:
-    match status:
-        case HTTPStatus.UNAUTHORIZED:
-            return UnauthorizedError(
-                f"{action}: the API server did not accept the credentials of the Airflow connection ({message})."
-            )
-        case HTTPStatus.FORBIDDEN:
-            return ForbiddenError(
-                f"{action}: {message}. Grant the missing right to the connection's account (RBAC)."
-            )
-        case HTTPStatus.NOT_FOUND:
-            return NotFoundError(f"{action}: {message}")
-        case HTTPStatus.CONFLICT:
-            return _conflict(reason, message, details, action)
-        case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY | HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return RejectedError(f"{action}: {message}")
-    if UNTYPED in message:
-        return RejectedError(f"{action}: {message}")
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ServerUnavailableError(
-            f"{action}: {message} (HTTP {status})",
-            status=status,
-            retry_after=_retry_after(headers, details),
-        )
-    return SeldonError(f"{action}: {message} (HTTP {status})")
-
-
-def _conflict(reason: str, message: str, details: dict[str, Any], action: str) -> SeldonError:
-    if reason == "AlreadyExists":
-        return ExistsError(f"{action}: {message}")
-    causes = [cause for cause in details.get("causes") or () if cause.get("reason") == "FieldManagerConflict"]
-    managers = sorted({_manager(str(cause.get("message", ""))) for cause in causes})
-    fields = [str(cause.get("field", "")) for cause in causes]
-    if not causes:
-        return ConflictError(f"{action}: {message}")
-    return ConflictError(
-        f"{action}: {', '.join(fields)} belong to {', '.join(managers)}. Agree on one owner, or take the fields "
-        "over with force_conflicts=True.",
-        managers=managers,
-        fields=fields,
-    )
-
-
-def _manager(message: str) -> str:
-    """Name the manager in the API server's sentence ``conflict with "NAME" using VERSION at TIME``."""
-    return message.split('"')[1] if message.count('"') >= 2 else message
-
-
 def _is_transient(error: BaseException) -> bool:
     return isinstance(error, ServerUnavailableError)
 
@@ -266,30 +237,10 @@ def _pause(state: RetryCallState) -> float:
     """Return the seconds that the server asked for, else a jittered, growing pause."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, ServerUnavailableError) and error.retry_after is not None:
-        return min(error.retry_after, LONGEST_PAUSE * 4)
+        return error.retry_after
     return wait_random_exponential(multiplier=0.2, max=LONGEST_PAUSE)(state) + 0.05
-
-
-def _retry_after(headers: Mapping[str, str], details: dict[str, Any]) -> float | None:
-    value = headers.get("Retry-After") or details.get("retryAfterSeconds")
-    try:
-        return float(value) if value is not None else None
-    except (TypeError, ValueError):
-        return None
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "unexpected answer"
-
-
-def _first_line(text: Any) -> str:
-    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text or "")
-    return plain.strip().splitlines()[0][:500] if plain.strip() else ""
 
 
 def _cause(error: BaseException) -> str:
     reason = getattr(error, "reason", None) or error
-    return f"{type(reason).__name__}: {_first_line(str(reason))}"
+    return f"{type(reason).__name__}: {first_line(str(reason))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any, Literal
 
 import pytest
@@ -183,7 +184,7 @@ def test_values_are_never_fetched(client: SeldonClient, monkeypatch: pytest.Monk
 
     def note(*arguments: Any, **options: Any) -> Any:
         answer = send(*arguments, **options)
-        answers.append(answer.data)
+        answers.append(json.dumps(answer).encode())
         return answer
 
     monkeypatch.setattr(client._transport, "_send", note)
