@@ -162,6 +162,11 @@ class SeldonDeployment(ManifestModel):
         return _text(self._metadata.uid)
 
     @property
+    def resource_version(self) -> str | None:
+        """``metadata.resourceVersion``, or None."""
+        return _text(self._metadata.resource_version) or None
+
+    @property
     def labels(self) -> dict[str, str]:
         """``metadata.labels``; empty when absent. Not for writing."""
         return self._metadata.labels if isinstance(self._metadata.labels, dict) else {}

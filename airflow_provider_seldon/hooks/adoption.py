@@ -33,7 +33,7 @@ def tell_adoption(
     """
     if before is None or is_managed(before):
         return
-    after = client.apply(wanted, resource_version=resource_version, force=True, dry_run=True)
+    after = client.apply(wanted, uid=before.uid, resource_version=resource_version, force=True, dry_run=True)
     log.warning(
         "Taking over %s/%s, which was made by %s:\n%s",
         client.namespace,

@@ -100,7 +100,7 @@ class Deployer:
         )
         named = request.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
-            existing = self._existing(identity, request, named=named, adopt=adopt)
+            existing = self._existing(identity, request, look_up=named, adopt=adopt)
             decision = _decide(deploy, Evidence.of(metrics or {}, existing, now=now))
             decided = plan(
                 request,
@@ -127,9 +127,11 @@ class Deployer:
                     force=force_conflicts or adopt or decided.as_stored,
                 )
             except ConflictError as error:
-                if error.managers:
+                if error.managers and before is not None:
                     raise
                 log.info("%s/%s changed meanwhile; looking again", self._client.namespace, request.name)
+                # What bears the name now may be nobody's equivalent: without our label, a LIST does not show it.
+                named = named or before is None
                 conflict = error
                 continue
             return self._rollout(decided, stored, existing, action, decision)
@@ -169,29 +171,38 @@ class Deployer:
         return request, secret
 
     def _existing(
-        self, identity: Identity, request: SeldonDeployment, *, named: bool, adopt: bool
+        self, identity: Identity, request: SeldonDeployment, *, look_up: bool, adopt: bool
     ) -> list[SeldonDeployment]:
         """
-        List the equivalents and, where the user gave a name, what bears it now, whoever made that.
+        List the equivalents and, where the name is to be looked up, what bears it now, whoever made that.
 
         One that is being deleted is none any more. Where it bears the name that is asked for, its end is waited for:
         what is made anew before its children are gone takes them for its own, and loses them.
         """
         found = Finder(self._client).equivalents(identity)
         for one in found:
-            if is_being_deleted(one) and one.name == request.name:
-                log.info("%s/%s is being deleted; waiting for its end", self._client.namespace, one.name)
-                self._client.wait_until_deleted(one.name, uid=one.uid, timeout=DELETION_TIMEOUT)
+            if one.name == request.name:
+                self._wait_for_the_end(one)
         existing = [one for one in found if not is_being_deleted(one)]
-        if not named or any(one.name == request.name for one in existing):
+        if not look_up or any(one.name == request.name for one in existing):
             return existing
         try:
             bearer = self._client.get(request.name)
         except DeploymentNotFoundError:
             return existing
+        if self._wait_for_the_end(bearer):
+            return existing
         if not adopt:
             refuse_foreign(bearer, self._hook.namespace)
         return [bearer, *existing]
+
+    def _wait_for_the_end(self, deployment: SeldonDeployment) -> bool:
+        """Wait until a deployment that is being deleted is gone; return False where it is not."""
+        if not is_being_deleted(deployment):
+            return False
+        log.info("%s/%s is being deleted; waiting for its end", self._client.namespace, deployment.name)
+        self._client.wait_until_deleted(deployment.name, uid=deployment.uid, timeout=DELETION_TIMEOUT)
+        return True
 
     def _tell(self, decided: Plan, decision: Decision, before: SeldonDeployment | None) -> None:
         where = f"{self._client.namespace}/{decided.deployment.name}"
@@ -244,7 +255,13 @@ class Deployer:
             if secret.managed and not known:
                 resource_version = note(self._client, secret.name, before, resource_version)
             secret.ensure(self._client, before, known=known)
-        stored = self._client.apply(wanted, resource_version=resource_version, force=force)
+        stored = self._client.apply(
+            wanted,
+            create=before is None,
+            uid=before.uid if before else None,
+            resource_version=resource_version,
+            force=force,
+        )
         if secret and before is None:
             try:
                 secret.ensure(self._client, stored)

@@ -76,7 +76,7 @@ class Restorer:
             try:
                 if delete_created and failed.action == Action.CREATE:
                     self._client.delete(
-                        failed.name, uid=current.uid, resource_version=_resource_version(current)
+                        failed.name, uid=current.uid, resource_version=current.resource_version
                     )
                     log.info("Deleted %s, which this run has created", failed.name)
                     return None
@@ -169,7 +169,9 @@ class Restorer:
         withdrawn: str = "",
         force: bool = False,
     ) -> Rollout:
-        stored = self._client.apply(wanted, resource_version=_resource_version(current), force=force)
+        stored = self._client.apply(
+            wanted, uid=current.uid, resource_version=current.resource_version, force=force
+        )
         return self._waiting(current, stored, action, reason, withdrawn=withdrawn)
 
     def _waiting(
@@ -227,7 +229,3 @@ def _set_replicas(predictor: Mapping[str, Any], replicas: int) -> None:
     holders = [one for one in components if "replicas" in one]
     for holder in (predictor, *holders):
         holder["replicas"] = replicas  # type: ignore[index]
-
-
-def _resource_version(deployment: SeldonDeployment) -> str | None:
-    return deployment.metadata.resource_version if deployment.metadata else None

@@ -5,6 +5,15 @@ Writes are server-side apply with the field manager ``airflow-provider-seldon`` 
 a field that the cluster's CRD does not know is an error instead of being dropped without a word, and what an
 earlier apply set and this one leaves out is removed (a merge patch would keep it).
 
+A write says what it expects to find, and the server refuses it with a conflict where it finds something else:
+
+- *nothing*: ``resourceVersion`` 1, which no SeldonDeployment ever has, because the CRD that declares them was stored
+  before it. An apply of an object that is not there does not look at the resource version, one of an object that is
+  there does (kubernetes/apiserver, generic registry ``Store.Update``). A POST would do as well, but its fields would
+  belong to the operation Update of the field manager, and no later apply could remove one;
+- *that object at that version*: ``uid`` and ``resourceVersion``. The uid is needed, because the resource version alone
+  does not keep an apply from making anew what was deleted meanwhile.
+
 What this does *not* do: decide. It neither looks who owns an object nor waits for a rollout.
 """
 
@@ -38,6 +47,8 @@ log = logging.getLogger(__name__)
 
 #: Objects per page of a LIST (Kubernetes API concepts, "Retrieving large results sets in chunks").
 PAGE_SIZE = 500
+#: The resource version that says "must not exist".
+NEVER_STORED = "1"
 #: Seconds between two looks while a deletion finishes.
 DELETION_POLL = 1.0
 
@@ -78,6 +89,8 @@ class SeldonClient:
         self,
         deployment: SeldonDeployment,
         *,
+        create: bool = False,
+        uid: str | None = None,
         resource_version: str | None = None,
         force: bool = False,
         dry_run: bool = False,
@@ -86,11 +99,13 @@ class SeldonClient:
         Create the deployment, or make the existing one equal to it, in one request.
 
         :param deployment: the whole object as it should be; its status is not sent.
+        :param create: refuse if there is an object of that name, whoever made it.
+        :param uid: refuse if the object of that name is another one by now, or gone; give the resource version, too.
         :param resource_version: refuse if the stored object is not at this version any more.
         :param force: take over fields that other managers own.
         :param dry_run: let the server check everything, webhooks included, and store nothing.
         :returns: the object as stored (or as it would be).
-        :raises ConflictError: fields belong to other managers, or the resource version has moved on.
+        :raises ConflictError: fields belong to other managers, or what was expected was not found.
         :raises RejectedError: unknown field, or refused by the schema or the admission webhook.
         """
         manifest = deployment.to_manifest()
@@ -99,8 +114,10 @@ class SeldonClient:
         metadata["namespace"] = self.namespace
         for server_side in ("managedFields", "creationTimestamp", "generation", "uid", "resourceVersion"):
             metadata.pop(server_side, None)
-        if resource_version:
-            metadata["resourceVersion"] = resource_version
+        if uid:
+            metadata["uid"] = uid
+        if create or resource_version:
+            metadata["resourceVersion"] = NEVER_STORED if create else resource_version
         answer = self._transport.request(
             "PATCH",
             self._path(deployment.name),

@@ -1,0 +1,129 @@
+"""Every write names what it expects: what somebody else did between two requests is never lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.exceptions import ConflictError, NotManagedError
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube.transport import MERGE
+from airflow_provider_seldon.local.faults import Fault
+
+from .interference import Interference
+from .test_client import client, make_client, manifest  # noqa: F401
+from .test_deploy_operator import MONDAY, TUESDAY, deploy
+from .test_rollback import roll_back, uri
+
+OLDER = {"run_id": "monday", "logical_date": MONDAY}
+NEWER = {"run_id": "tuesday", "logical_date": TUESDAY}
+NEW = "s3://models/iris/new"
+
+
+@pytest.fixture
+def interference(monkeypatch: pytest.MonkeyPatch) -> Interference:
+    return Interference(monkeypatch)
+
+
+def patch(hook: SeldonHook, name: str, body: dict[str, Any], *, manager: str = "kubectl-edit") -> None:
+    """Do what ``kubectl edit`` does."""
+    path = f"/apis/machinelearning.seldon.io/v1/namespaces/{hook.namespace}/seldondeployments/{name}"
+    hook.client._transport.request(
+        "PATCH", path, query={"fieldManager": manager}, body=body, content_type=MERGE
+    )
+
+
+def without_our_label(hook: SeldonHook, name: str) -> None:
+    patch(hook, name, {"metadata": {"labels": {ids.LABEL_MANAGED_BY: None}}})
+
+
+def test_what_is_to_be_created_must_not_exist(client: Any) -> None:  # noqa: F811
+    first = client.apply(manifest(), create=True)
+    with pytest.raises(ConflictError):
+        client.apply(manifest(uri="s3://models/iris/2"), create=True, force=True)
+    assert client.get("iris").resource_version == first.resource_version
+
+
+def test_what_was_created_can_be_taken_back_by_a_later_apply(client: Any) -> None:  # noqa: F811
+    """The fields of a POST would belong to another operation of the field manager, and stay for ever."""
+    created = client.apply(manifest(protocol="v2"), create=True)
+    again = client.apply(manifest(), uid=created.uid, resource_version=created.resource_version)
+    assert again.to_manifest()["spec"].keys() == {"predictors"}
+
+
+def test_what_was_deleted_meanwhile_is_not_made_anew_by_an_update(client: Any) -> None:  # noqa: F811
+    """An apply with a resource version alone creates what is not there."""
+    created = client.apply(manifest(), create=True)
+    client.delete("iris", propagation="Background")
+    with pytest.raises(ConflictError):
+        client.apply(manifest(), uid=created.uid, resource_version=created.resource_version)
+    assert client.find() == []
+
+
+def test_a_creation_that_is_delayed_does_not_overwrite_what_a_newer_run_has_created(
+    hook: SeldonHook, local_seldon: Any
+) -> None:
+    fault = local_seldon.faults.add(
+        Fault(verb="apply", resource="seldondeployments", status=429, retry_after=2)
+    )
+    ended: list[BaseException] = []
+
+    def older() -> None:
+        try:
+            deploy(OLDER, on_failure="delete_if_created")
+        except AirflowSkipException as skipped:
+            ended.append(skipped)
+
+    thread = threading.Thread(target=older)
+    thread.start()
+    while not fault.hits:
+        time.sleep(0.02)
+    newer = deploy(NEWER, model_uri=NEW)
+    thread.join(60)
+    assert "tuesday" in str(ended[0])
+    assert uri(hook, newer["name"]) == NEW
+
+
+def test_a_creation_that_comes_second_is_decided_anew(hook: SeldonHook, interference: Interference) -> None:
+    with interference.before("PATCH", lambda: deploy(OLDER)) as met:
+        second = deploy(NEWER, model_uri=NEW)
+    assert (met[-1], second["action"]) == (f"PATCH {second['name']}", "updated")
+    assert uri(hook, second["name"]) == NEW
+
+
+def test_what_is_not_ours_any_more_is_not_overwritten(hook: SeldonHook) -> None:
+    """Without the label no LIST shows it, so it looks as if there were nothing."""
+    name = deploy()["name"]
+    without_our_label(hook, name)
+    try:
+        with pytest.raises(NotManagedError, match=name):
+            deploy(model_uri=NEW)
+        assert uri(hook, name) == "s3://models/iris/1"
+    finally:
+        hook.client.delete(name, propagation="Background")
+        hook.client.wait_until_deleted(name)
+
+
+@pytest.mark.parametrize("task", ["update", "rollback"])
+def test_what_somebody_deletes_before_the_write_is_not_written_as_if_it_were_there(
+    hook: SeldonHook, interference: Interference, task: str
+) -> None:
+    name = deploy()["name"]
+    deploy(model_uri="s3://models/iris/2")
+
+    def delete() -> None:
+        hook.client.delete(name, propagation="Background")
+        hook.client.wait_until_deleted(name)
+
+    with interference.before("PATCH", delete):
+        if task == "update":
+            assert deploy(model_uri=NEW)["action"] == "created"
+            return
+        with pytest.raises(Exception, match="no SeldonDeployment"):
+            roll_back(name)
+    assert hook.client.find() == []
