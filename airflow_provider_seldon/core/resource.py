@@ -146,6 +146,13 @@ class SeldonDeployment(ManifestModel):
         _refuse_other_kinds(data)
         return cls.model_validate(data, by_alias=True, by_name=False)
 
+    def annotated(self, annotations: Mapping[str, str]) -> Self:
+        """Return a copy with further annotations, which win over those that there are."""
+        manifest = self.to_manifest()
+        metadata = manifest.get("metadata") or {}
+        merged = {**(metadata.get("annotations") or {}), **annotations}
+        return type(self).from_manifest({**manifest, "metadata": {**metadata, "annotations": merged}})
+
     @property
     def name(self) -> str:
         """``metadata.name``, or an empty text."""

@@ -1,8 +1,8 @@
 """
 Completing a rollout that serves: its proof is recorded, and what it supersedes is given up; in this order.
 
-Requests: one GET and one PATCH record the proof, and one DELETE goes to each superseded deployment; a Secret that the
-deployment has ceased to use takes two GETs and a DELETE. All of it may be done again after it was interrupted.
+Requests: one GET and one PATCH record the proof, and a GET and a DELETE go to each superseded deployment; a Secret that
+the deployment has ceased to use takes two GETs and a DELETE. All of it may be done again after it was interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.history import ProvenVersion, annotations_after
+from airflow_provider_seldon.core.written import fingerprint
 from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
+from airflow_provider_seldon.hooks.removal import delete_if
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.hooks.secret_use import release_unused
 
@@ -41,7 +43,7 @@ class Completion:
             log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)
         deleted = []
         for name, uid in rollout.superseded.items():
-            if self._delete_superseded(name, uid):
+            if self._delete_superseded(name, uid, rollout.superseded_as.get(name)):
                 log.info("Deleted %s/%s, superseded by %s", self._client.namespace, name, rollout.name)
                 deleted.append(name)
         return deleted
@@ -58,8 +60,10 @@ class Completion:
                 record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
                 if all(current.annotations.get(key) == value for key, value in record.items()):
                     return
-                # Not the resource version: the operator writes the status just now, and what was seen stays true.
-                self._client.annotate(rollout.name, record, uid=current.uid)
+                # The operator writes the status just now, so this may take several looks.
+                self._client.annotate(
+                    rollout.name, record, uid=current.uid, resource_version=current.resource_version
+                )
                 return
             except ConflictError as error:
                 log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
@@ -68,15 +72,17 @@ class Completion:
                 return
         log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
 
-    def _delete_superseded(self, name: str, uid: str) -> bool:
-        for _ in range(CONFLICT_ATTEMPTS):
-            try:
-                return self._client.delete(name, uid=uid)
-            except ConflictError:
-                try:
-                    if self._client.get(name).uid != uid:
-                        break
-                except DeploymentNotFoundError:
-                    return False
-        log.info("%s/%s is another object by now; left as it is", self._client.namespace, name)
-        return False
+    def _delete_superseded(self, name: str, uid: str, seen: str | None) -> bool:
+        """
+        Delete a deployment, unless it is another one by now, or was deployed to since.
+
+        :param seen: its fingerprint when it was decided to delete it; None where that is not known.
+        """
+        try:
+            return (
+                delete_if(self._client, name, lambda one: one.uid == uid and seen in (None, fingerprint(one)))
+                is not None
+            )
+        except ConflictError as error:
+            log.warning("%s/%s is left as it is: %s", self._client.namespace, name, error)
+            return False

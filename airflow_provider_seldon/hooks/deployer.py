@@ -41,6 +41,7 @@ from airflow_provider_seldon.core.rollout import (
     reported_action,
 )
 from airflow_provider_seldon.core.validation import ensure_valid
+from airflow_provider_seldon.core.written import Written, fingerprint
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeployDecisionError,
@@ -53,7 +54,8 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.adoption import tell_adoption
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.ownership import owners_of, refuse_foreign
-from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
+from airflow_provider_seldon.hooks.removal import delete_if
+from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
 from airflow_provider_seldon.hooks.secret_use import former_secrets, note, storage_secrets_of
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
@@ -68,7 +70,7 @@ DELETION_TIMEOUT = 300.0
 
 class Deployer:
     """
-    Deploys and deletes through a hook.
+    Deploys through a hook.
 
     :param hook: the connection; its client's namespace applies.
     """
@@ -94,7 +96,7 @@ class Deployer:
         retry: bool,
     ) -> Rollout:
         """See :meth:`SeldonHook.deploy_model`."""
-        now = time.time()
+        now, mark = time.time(), new_mark()
         request, secret = self._request(
             server, identity=identity, replace=replace, annotations=_annotations(metrics, order, now)
         )
@@ -119,8 +121,10 @@ class Deployer:
             if not decided.action.writes:
                 return self._rollout(decided, decided.deployment, existing, action, decision)
             try:
+                marks = {ids.ANNOTATION_ACTION: str(action), ids.ANNOTATION_WRITE: mark}
+                wanted = decided.deployment.annotated(marks)
                 stored = self._write(
-                    _annotated(decided.deployment, {ids.ANNOTATION_ACTION: str(action)}),
+                    wanted,
                     before=before,
                     secret=None if decided.action is Action.RESTART else secret,
                     resource_version=decided.resource_version,
@@ -134,21 +138,9 @@ class Deployer:
                 named = named or before is None
                 conflict = error
                 continue
-            return self._rollout(decided, stored, existing, action, decision)
+            rollout = self._rollout(decided, stored, existing, action, decision)
+            return dataclasses.replace(rollout, written=Written.of(wanted, stored))
         raise conflict
-
-    def delete(self, name: str, *, wait: bool, timeout: float, managed_only: bool) -> bool:
-        """See :meth:`SeldonHook.delete_model_server`."""
-        try:
-            found = self._client.get(name)
-        except DeploymentNotFoundError:
-            return False
-        if managed_only:
-            refuse_foreign(found, self._hook.namespace)
-        deleted = self._client.delete(name, uid=found.uid)
-        if wait:
-            self._client.wait_until_deleted(name, uid=found.uid, timeout=timeout)
-        return deleted
 
     def _request(
         self, server: ModelServer, *, identity: Identity, replace: bool, annotations: Mapping[str, str]
@@ -266,7 +258,8 @@ class Deployer:
             try:
                 secret.ensure(self._client, stored)
             except SeldonError:
-                self._client.delete(stored.name, uid=stored.uid)
+                written, uid = Written.of(wanted, stored), stored.uid
+                delete_if(self._client, stored.name, lambda one: one.uid == uid and written.is_in(one))
                 raise
         return stored
 
@@ -287,6 +280,7 @@ class Deployer:
             info=dataclasses.replace(info, decision=str(decision)),
             expected=Expectation.of(stored, before=known.get(stored.name)),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
+            superseded_as={name: fingerprint(known[name]) for name in decided.superseded if name in known},
             last_available=ProvenVersion.of(stored).to_json(),
             in_flight=decided.action.writes,
             former_secrets=former_secrets(known.get(stored.name), stored),
@@ -298,13 +292,6 @@ def _decide(deploy: Any, evidence: Evidence) -> Decision:
         return decide(deploy, evidence)
     except InvalidRequestError as error:
         raise DeployDecisionError(str(error)) from None
-
-
-def _annotated(deployment: SeldonDeployment, annotations: Mapping[str, str]) -> SeldonDeployment:
-    manifest = deployment.to_manifest()
-    metadata = manifest["metadata"]
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
-    return SeldonDeployment.from_manifest(manifest)
 
 
 def _annotations(metrics: Mapping[str, float] | None, order: OrderToken | None, now: float) -> dict[str, str]:

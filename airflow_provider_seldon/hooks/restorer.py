@@ -31,13 +31,15 @@ from airflow_provider_seldon.core.objects import items_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.rollout import Action, carried_annotations
 from airflow_provider_seldon.core.scaling import woken
+from airflow_provider_seldon.core.written import Written
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
     InvalidModelServerError,
 )
+from airflow_provider_seldon.hooks.finder import is_being_deleted
 from airflow_provider_seldon.hooks.ownership import refuse_foreign
-from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout
+from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
 from airflow_provider_seldon.hooks.secret_use import former_secrets, usable_secret
 
 if TYPE_CHECKING:
@@ -70,11 +72,11 @@ class Restorer:
                 current = self._client.get(failed.name)
             except DeploymentNotFoundError:
                 return None
-            if not failed.is_still(current):
-                log.info("%s was written to by somebody else meanwhile; left as it is", failed.name)
+            if is_being_deleted(current) or not failed.is_still(current):
+                log.info("%s is not what this run has written any more; left as it is", failed.name)
                 return None
             try:
-                if delete_created and failed.action == Action.CREATE:
+                if delete_created and failed.action == Action.CREATE and not ProvenVersion.last_of(current):
                     self._client.delete(
                         failed.name, uid=current.uid, resource_version=current.resource_version
                     )
@@ -169,10 +171,12 @@ class Restorer:
         withdrawn: str = "",
         force: bool = False,
     ) -> Rollout:
+        marked = wanted.annotated({ids.ANNOTATION_WRITE: new_mark()})
         stored = self._client.apply(
-            wanted, uid=current.uid, resource_version=current.resource_version, force=force
+            marked, uid=current.uid, resource_version=current.resource_version, force=force
         )
-        return self._waiting(current, stored, action, reason, withdrawn=withdrawn)
+        rollout = self._waiting(current, stored, action, reason, withdrawn=withdrawn)
+        return dataclasses.replace(rollout, written=Written.of(marked, stored))
 
     def _waiting(
         self,

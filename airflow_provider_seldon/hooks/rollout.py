@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.info import ModelServerInfo
-from airflow_provider_seldon.core.objects import number_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.written import Written
 
 #: How often it is looked again when somebody else changed a deployment between a read and a write.
 CONFLICT_ATTEMPTS = 5
@@ -31,6 +32,8 @@ class Rollout:
     :param in_flight: whether there is a rollout to wait for.
     :param withdrawn: revision that a rollback goes back from; "" for none.
     :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
+    :param written: what the write left, by which it is recognised later; None for what an earlier release wrote.
+    :param superseded_as: name -> fingerprint of deployments to delete, as they were when that was decided.
     """
 
     name: str
@@ -43,15 +46,16 @@ class Rollout:
     in_flight: bool = True
     withdrawn: str = ""
     former_secrets: Sequence[str] = ()
+    written: Written | None = None
+    superseded_as: Mapping[str, str] = field(default_factory=dict)
 
     def is_still(self, current: SeldonDeployment) -> bool:
-        """Return whether ``current`` is what this rollout wrote: nobody has written another spec since."""
-        generation = number_at(current.to_manifest(), "metadata", "generation")
+        """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""
         return (
             current.uid == self.expected.uid
             and current.annotations.get(ids.ANNOTATION_REVISION) == self.info.revision
             and current.annotations.get(ids.ANNOTATION_RUN_ID, "") == self.info.run_id
-            and self.expected.generation in (None, generation)
+            and (self.written is None or self.written.is_in(current))
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -63,6 +67,8 @@ class Rollout:
             "expected": self.expected.to_json(),
             "superseded": dict(self.superseded),
             "former_secrets": list(self.former_secrets),
+            "written": self.written.to_json() if self.written else None,
+            "superseded_as": dict(self.superseded_as),
         }
 
     @classmethod
@@ -70,4 +76,10 @@ class Rollout:
         """Read what :meth:`to_json` returned; unknown keys are ignored, so that versions can differ."""
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         info, expected = ModelServerInfo(**data["info"]), Expectation.from_json(data["expected"])
-        return cls(**{**known, "info": info, "expected": expected})
+        written = Written.from_json(data["written"]) if data.get("written") else None
+        return cls(**{**known, "info": info, "expected": expected, "written": written})
+
+
+def new_mark() -> str:
+    """Return what tells one write apart from every other; see ``core.written``."""
+    return uuid.uuid4().hex[:12]

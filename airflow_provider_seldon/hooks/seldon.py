@@ -19,6 +19,7 @@ from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.removal import delete_named
 from airflow_provider_seldon.hooks.restorer import Restorer
 from airflow_provider_seldon.hooks.rights import check
 from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
@@ -235,7 +236,7 @@ class SeldonHook(SeldonConnectionHook):
         :raises NotManagedError: the deployment is somebody else's.
         :raises RolloutTimeoutError: something was left when the time was over.
         """
-        return Deployer(hook=self).delete(name, wait=wait, timeout=timeout, managed_only=managed_only)
+        return delete_named(self.client, name, wait=wait, timeout=timeout, managed_only=managed_only)
 
     def roll_back(
         self, name: str, *, to: str = "previous", by: str = "", order: OrderToken | None = None

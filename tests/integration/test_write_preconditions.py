@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.exceptions import ConflictError, NotManagedError
+from airflow_provider_seldon.core.outcome import Ending
+from airflow_provider_seldon.exceptions import ConflictError, NotManagedError, RolloutTimeoutError
+from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.transport import MERGE
 from airflow_provider_seldon.local.faults import Fault
+from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 
+from .conftest import context, scale_by_kubectl
 from .interference import Interference
 from .test_client import client, make_client, manifest  # noqa: F401
-from .test_deploy_operator import MONDAY, TUESDAY, deploy
+from .test_deploy_operator import MONDAY, TUESDAY, deploy, operator
 from .test_rollback import roll_back, uri
 
 OLDER = {"run_id": "monday", "logical_date": MONDAY}
@@ -127,3 +134,88 @@ def test_what_somebody_deletes_before_the_write_is_not_written_as_if_it_were_the
         with pytest.raises(Exception, match="no SeldonDeployment"):
             roll_back(name)
     assert hook.client.find() == []
+
+
+def bad(**more: Any) -> dict[str, Any]:
+    return {
+        "model_uri": "s3://models/iris/bad",
+        "model_server": behaving("never-ready"),
+        "timeout": patience(3),
+        **more,
+    }
+
+
+def while_it_waits(hook: SeldonHook, act: Callable[[str], Any]) -> threading.Thread:
+    """Act once the bad version is stored."""
+
+    def later() -> None:
+        while True:
+            found = [
+                one
+                for one in hook.client.find()
+                if one.annotations[ids.ANNOTATION_MODEL_URI].endswith("/bad")
+            ]
+            if found:
+                act(found[0].name)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("what", ["scaled", "labelled"])
+def test_what_a_run_did_not_write_does_not_keep_it_from_rolling_back(hook: SeldonHook, what: str) -> None:
+    name = deploy()["name"]
+
+    def act(name: str) -> None:
+        if what == "scaled":
+            scale_by_kubectl(hook, name, 2)
+        else:
+            patch(hook, name, {"metadata": {"labels": {"team": "x"}}})
+
+    thread = while_it_waits(hook, act)
+    with pytest.raises(RolloutTimeoutError, match="which serves"):
+        deploy(**bad())
+    thread.join()
+    assert uri(hook, name) == "s3://models/iris/1"
+
+
+def in_flight(**arguments: Any) -> Any:
+    """A task that has written and is about to wait, and what it wrote."""
+    task = operator(**arguments)
+    return task, task._deploy(context(), task._server())
+
+
+@pytest.mark.parametrize("on_failure", ["rollback", "delete_if_created"])
+def test_the_first_try_of_a_task_does_not_undo_its_second(hook: SeldonHook, on_failure: str) -> None:
+    """Airflow took it for dead, and it was not."""
+    if on_failure == "rollback":
+        deploy({"run_id": "before"})
+    first, rollout = in_flight(model_uri=NEW, on_failure=on_failure)
+    _, second = in_flight(model_uri=NEW)
+    assert second.info.revision == rollout.info.revision
+    assert first.undo(Rollout.from_json(json.loads(json.dumps(rollout.to_json())))) is None
+    assert uri(hook, rollout.name) == NEW
+    assert deploy(model_uri=NEW)["state"] == "Available"
+
+
+def test_a_version_that_was_proven_meanwhile_is_not_undone(hook: SeldonHook) -> None:
+    deploy({"run_id": "before"})
+    task, rollout = in_flight(model_uri=NEW)
+    outcome = hook.wait_for(rollout.name, expected=rollout.expected, deadline=time.time() + patience(30))
+    assert outcome.ending is Ending.READY
+    hook.complete(rollout)
+    assert task.undo(rollout) is None
+    assert uri(hook, rollout.name) == NEW
+
+
+def test_what_was_deployed_to_meanwhile_is_not_deleted_as_superseded(hook: SeldonHook) -> None:
+    other = deploy({"run_id": "other"}, replace=False)
+    first = deploy({"run_id": "first"}, replace=False, name="iris")
+    _, rollout = in_flight(name="iris", model_uri=NEW)
+    assert sorted(rollout.superseded) == [other["name"]]
+    deploy({"run_id": "other"}, replace=False, model_uri="s3://models/iris/3")
+    assert hook.complete(rollout) == []
+    assert {one.name for one in hook.client.find()} == {first["name"], other["name"]}
