@@ -4,8 +4,8 @@ The versions of a deployment that were seen serving: what a rollback can go back
 They are kept on the deployment itself, in two annotations: the last one (``last-available``), and the ones before
 it (``history``, newest first). Each holds the configuration that made the version, which never contains a
 credential, so that it can be built again; a storage Secret by its name only. Annotations of one object may
-take 256 KiB in all (Kubernetes API concepts), so the history has a limit of its own: large configurations are
-compressed, and the oldest versions are dropped first.
+take 256 KiB in all (Kubernetes API concepts), so large configurations are compressed, and of the history the oldest
+versions are dropped first. What cannot be recorded at all is refused before it is deployed: see ``room``.
 
 Nothing here says that a version *will* serve again: a rollback is waited for like any rollout.
 """
@@ -29,11 +29,17 @@ from airflow_provider_seldon.core.resource import SeldonDeployment
 
 #: Proven versions that are kept, the last available one included.
 KEPT = 10
-#: Bytes of the history annotation. With two configurations of at most 100 000 bytes each, in ``config`` and
-#: ``last-available``, this leaves 22 000 of the 262 144 bytes for everything else.
+#: Bytes of all annotations of an object, keys and values (Kubernetes, ``TotalAnnotationSizeLimitB``).
+MAX_ANNOTATIONS = 262_144
+#: Bytes that are left to what others, or a rollback, may add to them.
+SPARE = 8_192
+#: Bytes of the history annotation, where there is room for it.
 MAX_HISTORY_BYTES = 40_000
-#: A configuration longer than this is compressed in the history.
+#: A configuration longer than this is compressed in the history, and
 MAX_PLAIN_BYTES = 1_000
+#: one longer than this in ``last-available``, which people may want to read.
+MAX_PLAIN_LAST_BYTES = 10_000
+_TEXTS = ("secret_name", "run_id", "order", "metrics", "dag_id", "task_id")
 #: What a compressed configuration may grow to; more was not written by this provider.
 _MAX_UNPACKED = 1_000_000
 
@@ -50,6 +56,8 @@ class ProvenVersion:
     :param order: its ordering token, see ``fence``.
     :param metrics: its metrics, as their annotation says them.
     :param withdrawn: a rollback went back from it, so "previous" does not mean it.
+    :param dag_id: DAG that deployed it; "" in what an earlier release recorded.
+    :param task_id: its task.
     """
 
     revision: str
@@ -59,6 +67,8 @@ class ProvenVersion:
     order: str = ""
     metrics: str = ""
     withdrawn: bool = False
+    dag_id: str = ""
+    task_id: str = ""
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:
@@ -71,6 +81,8 @@ class ProvenVersion:
             run_id=annotations.get(ids.ANNOTATION_RUN_ID, ""),
             order=annotations.get(ids.ANNOTATION_ORDER, ""),
             metrics=annotations.get(ids.ANNOTATION_METRICS, ""),
+            dag_id=annotations.get(ids.ANNOTATION_DAG_ID, ""),
+            task_id=annotations.get(ids.ANNOTATION_TASK_ID, ""),
         )
 
     @classmethod
@@ -81,7 +93,7 @@ class ProvenVersion:
 
     def to_json(self) -> str:
         """Return the annotation's value."""
-        return canonical_json(self.to_data())
+        return canonical_json(_packed(self, plain=MAX_PLAIN_LAST_BYTES))
 
     def to_data(self) -> dict[str, Any]:
         """Return plain JSON data; what is empty is left out, but for revision and configuration."""
@@ -108,35 +120,40 @@ class ProvenVersion:
             revision=text("revision"),
             config=config if isinstance(config, dict) else _unpacked(config),
             withdrawn=data.get("withdrawn") is True,
-            **{key: text(key) for key in ("secret_name", "run_id", "order", "metrics")},
+            **{key: text(key) for key in _TEXTS},
         )
 
     def rebuilt(
         self, deployment: SeldonDeployment, *, annotations: Mapping[str, str] | None = None
-    ) -> SeldonDeployment | None:
+    ) -> SeldonDeployment:
         """
-        Return ``deployment`` as it was in this version; None when the configuration cannot be read.
+        Return ``deployment`` as it was in this version, whoever has deployed to it since.
 
         :param annotations: further annotations, which win over the version's own.
+        :raises InvalidRequestError: the version was not made from a configuration, or from one that cannot be read.
         """
         if not self.config:
-            return None
+            raise InvalidRequestError.of(
+                "revision", f"{self.revision} was recorded without its configuration", "deploy it again"
+            )
         own = {ids.ANNOTATION_METRICS: self.metrics, ids.ANNOTATION_ORDER: self.order}
         given = {key: value for key, value in own.items() if value} | dict(annotations or {})
-        identity = Identity.of(deployment)
-        try:
-            built = ModelServer.parse(self.config).to_deployment(
-                identity=replace(identity, run_id=self.run_id or identity.run_id),
-                namespace=deployment.namespace,
-                secret_name=self.secret_name or secret_in_use(deployment),
-                annotations=given,
-            )
-        except InvalidRequestError:
-            return None
+        built = ModelServer.parse(self.config).to_deployment(
+            identity=self._identity(deployment),
+            namespace=deployment.namespace,
+            secret_name=self.secret_name or secret_in_use(deployment),
+            annotations=given,
+        )
         manifest = built.to_manifest()
         return SeldonDeployment.from_manifest(
             {**manifest, "metadata": {**manifest["metadata"], "name": deployment.name}}
         )
+
+    def _identity(self, deployment: SeldonDeployment) -> Identity:
+        """Return who deployed this version; its configuration says which model it is."""
+        present = Identity.of(deployment)
+        known = self if self.dag_id or self.task_id else present
+        return Identity(dag_id=known.dag_id, task_id=known.task_id, run_id=self.run_id or present.run_id)
 
 
 def proven_versions(deployment: SeldonDeployment) -> tuple[ProvenVersion, ...]:
@@ -165,10 +182,10 @@ def annotations_after(
         for one in proven_versions(deployment)
         if one.revision != proven.revision
     ]
-    return {
-        ids.ANNOTATION_LAST_AVAILABLE: proven.to_json(),
-        ids.ANNOTATION_HISTORY: _history_text(earlier[: KEPT - 1]),
-    }
+    last = {ids.ANNOTATION_LAST_AVAILABLE: proven.to_json()}
+    rest = {key: value for key, value in deployment.annotations.items() if key != ids.ANNOTATION_HISTORY}
+    room = MAX_ANNOTATIONS - size_of({**rest, **last, ids.ANNOTATION_HISTORY: ""})
+    return last | {ids.ANNOTATION_HISTORY: history_text(earlier[: KEPT - 1], room=room)}
 
 
 def version_to_restore(deployment: SeldonDeployment, to: str) -> ProvenVersion:
@@ -213,18 +230,25 @@ def json_object(text: str | None) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _history_text(versions: Sequence[ProvenVersion]) -> str:
-    entries = [_packed(one) for one in versions]
-    while len(text := canonical_json({"versions": entries})) > MAX_HISTORY_BYTES:
+def history_text(versions: Sequence[ProvenVersion], *, room: int = MAX_HISTORY_BYTES) -> str:
+    """Return the history annotation, with as many versions as there is room for: so many bytes, or fewer."""
+    entries = [_packed(one, plain=MAX_PLAIN_BYTES) for one in versions]
+    while len(text := canonical_json({"versions": entries})) > min(room, MAX_HISTORY_BYTES) and entries:
         entries.pop()
     return text
 
 
-def _packed(version: ProvenVersion) -> dict[str, Any]:
+def size_of(annotations: Mapping[str, str]) -> int:
+    """Return the bytes that annotations take, as the API server counts them."""
+    return sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+
+
+def _packed(version: ProvenVersion, *, plain: int) -> dict[str, Any]:
     data = version.to_data()
-    plain = canonical_json(data["config"])
-    if len(plain) > MAX_PLAIN_BYTES:
-        data["config"] = base64.b64encode(zlib.compress(plain.encode(), 9)).decode()
+    text = canonical_json(data["config"])
+    if len(text) > plain:
+        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+        data["config"] = packed if len(packed) < len(text) else data["config"]
     return data
 
 

@@ -231,7 +231,10 @@ def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
     seen = ProvenVersion.last_of(deployment)
     if seen is None or seen.revision == deployment.annotations.get(ids.ANNOTATION_REVISION):
         return None
-    return seen.rebuilt(deployment)
+    try:
+        return seen.rebuilt(deployment)
+    except InvalidRequestError:
+        return None
 
 
 def _awake(deployment: SeldonDeployment) -> SeldonDeployment:

@@ -56,6 +56,7 @@ from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.ownership import owners_of, refuse_foreign
 from airflow_provider_seldon.hooks.removal import delete_if
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
+from airflow_provider_seldon.hooks.room import make_room
 from airflow_provider_seldon.hooks.secret_use import former_secrets, note, storage_secrets_of
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
@@ -239,6 +240,7 @@ class Deployer:
 
         A proven version that uses the same Secret (its name is a hash of its content) has been through this.
         """
+        resource_version = make_room(self._client, wanted, before, resource_version)
         tell_adoption(self._client, before, wanted, resource_version=resource_version)
         if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
             secret = None

@@ -40,6 +40,7 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.finder import is_being_deleted
 from airflow_provider_seldon.hooks.ownership import refuse_foreign
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
+from airflow_provider_seldon.hooks.room import make_room
 from airflow_provider_seldon.hooks.secret_use import former_secrets, usable_secret
 
 if TYPE_CHECKING:
@@ -101,10 +102,12 @@ class Restorer:
         last = ProvenVersion.last_of(current)
         if last is None or last.revision == current.annotations.get(ids.ANNOTATION_REVISION):
             return None
-        wanted = last.rebuilt(current)
-        if wanted is None:
-            log.warning("The version that last served cannot be built again from its annotation")
-            return None
+        try:
+            wanted = last.rebuilt(current)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(
+                f"Revision {last.revision} cannot be built again:\n{error}"
+            ) from None
         log.info("Rolling %s back to revision %s, which was last seen serving", current.name, last.revision)
         return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
 
@@ -127,12 +130,10 @@ class Restorer:
         if order:
             # A late retry of the run that is rolled back must not undo this.
             annotations[ids.ANNOTATION_ORDER] = str(order)
-        wanted = version.rebuilt(current, annotations=annotations)
-        if wanted is None:
-            raise InvalidModelServerError(
-                f"Nothing was rolled back: revision {version.revision} of {current.name} was not made from a "
-                "configuration that this version of the provider can read."
-            )
+        try:
+            wanted = version.rebuilt(current, annotations=annotations)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
         if again and present == wanted.annotations[ids.ANNOTATION_REVISION]:
             return self._waiting(
                 current, current, Action.ROLL_BACK, "an earlier try wrote it", withdrawn=left
@@ -172,9 +173,8 @@ class Restorer:
         force: bool = False,
     ) -> Rollout:
         marked = wanted.annotated({ids.ANNOTATION_WRITE: new_mark()})
-        stored = self._client.apply(
-            marked, uid=current.uid, resource_version=current.resource_version, force=force
-        )
+        version = make_room(self._client, marked, current, current.resource_version)
+        stored = self._client.apply(marked, uid=current.uid, resource_version=version, force=force)
         rollout = self._waiting(current, stored, action, reason, withdrawn=withdrawn)
         return dataclasses.replace(rollout, written=Written.of(marked, stored))
 

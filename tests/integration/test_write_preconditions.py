@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +15,12 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.outcome import Ending
-from airflow_provider_seldon.exceptions import ConflictError, NotManagedError, RolloutTimeoutError
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    InvalidModelServerError,
+    NotManagedError,
+    RolloutTimeoutError,
+)
 from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.transport import MERGE
@@ -219,3 +226,31 @@ def test_what_was_deployed_to_meanwhile_is_not_deleted_as_superseded(hook: Seldo
     deploy({"run_id": "other"}, replace=False, model_uri="s3://models/iris/3")
     assert hook.complete(rollout) == []
     assert {one.name for one in hook.client.find()} == {first["name"], other["name"]}
+
+
+@pytest.mark.parametrize("by", ["failure", "operator"])
+def test_going_back_does_not_depend_on_who_has_deployed_since(hook: SeldonHook, by: str) -> None:
+    """Under a name of the user's own, another DAG may deploy, and another model."""
+    before = deploy(name="prod")
+    other = {"task": {"dag_id": "other_dag", **NEWER}, "name": "prod", "model_name": "rose"}
+    if by == "failure":
+        with pytest.raises(RolloutTimeoutError, match="which serves"):
+            deploy(**bad(**other))
+    else:
+        deploy(**other, model_uri=NEW)
+        assert roll_back("prod")["model_name"] == "iris"
+    stored = hook.client.get("prod")
+    assert stored.annotations[ids.ANNOTATION_DAG_ID] == "train_and_deploy"
+    assert stored.annotations[ids.ANNOTATION_REVISION] == before["revision"]
+    assert deploy(name="prod")["action"] == "unchanged"
+
+
+def test_annotations_that_could_never_be_proven_are_refused_before_anything_is_written(
+    hook: SeldonHook,
+) -> None:
+    noise = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=90_000))
+    with pytest.raises(InvalidModelServerError, match="ConfigMap"):
+        deploy(model_server={"annotations": {"note": noise}})
+    assert hook.client.find() == []
+    assert deploy(model_server={"annotations": {"note": "A" * 90_000}})["state"] == "Available"
+    assert deploy(model_server={"annotations": {"note": noise[:60_000]}})["state"] == "Available"

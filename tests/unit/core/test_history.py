@@ -120,8 +120,36 @@ def test_a_version_is_built_again_as_it_was() -> None:
     first = version(1, secret="storage-1", run="monday")
     stored = proved(version(2, secret="storage-2", run="tuesday"), proved(first))
     again = proven_versions(stored)[1].rebuilt(stored)
-    assert again is not None
     assert again.to_manifest() == first.to_manifest()
+
+
+def test_a_version_is_built_again_as_it_was_whoever_has_deployed_since() -> None:
+    """With a name of the user's own, another DAG or another model may be deployed under it."""
+    first = version(1)
+    other = ModelServer.create(model_name="rose", model_uri="gs://rose/1", implementation="SKLEARN_SERVER")
+    who = Identity(dag_id="other", task_id="publish", model_name="rose", run_id="run-9")
+    manifest = other.to_deployment(identity=who, namespace="models").to_manifest()
+    manifest["metadata"]["name"] = first.name
+    stored = proved(SeldonDeployment.from_manifest(manifest), proved(first))
+    again = version_to_restore(stored, "previous").rebuilt(stored)
+    assert again.to_manifest() == first.to_manifest()
+
+
+def test_what_an_earlier_release_recorded_can_be_built_again() -> None:
+    """It did not say who had deployed it."""
+    first = version(1)
+    data = ProvenVersion.of(first).to_data()
+    del data["dag_id"], data["task_id"]
+    stored = proved(version(2), proved(first))
+    assert ProvenVersion.from_data(data).rebuilt(stored).to_manifest() == first.to_manifest()
+
+
+def test_why_a_version_cannot_be_built_again_is_told() -> None:
+    stored = after(1)
+    with pytest.raises(InvalidRequestError, match="without its configuration"):
+        ProvenVersion(revision="0123").rebuilt(stored)
+    with pytest.raises(InvalidRequestError, match="replicas"):
+        ProvenVersion(revision="0123", config={"model_name": "iris", "replica": 2}).rebuilt(stored)
 
 
 def test_previous_is_what_served_before_the_present_version() -> None:
