@@ -10,6 +10,7 @@ the server, its TLS and the credentials, in terms of aiohttp.
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -42,7 +43,9 @@ class ClusterAccess:
         :param resolve: reads them anew, where they may change themselves.
         """
         plain = asdict(settings) | {"namespace": None}
-        digest = hashlib.sha256(repr(sorted(plain.items())).encode()).hexdigest()[:16]
+        # Not by repr, which hides what tells two kubeconfigs apart.
+        text = json.dumps(plain, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return cls(key=digest, resolve=resolve or (lambda: load(settings).configuration))
 
     @classmethod

@@ -15,11 +15,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core.secret_text import SecretText
 from airflow_provider_seldon.exceptions import ConnectionConfigError
+from airflow_provider_seldon.kube.credentials import guard
+from airflow_provider_seldon.kube.key_files import FOLDER
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -44,19 +47,21 @@ class ClusterSettings:
 
     in_cluster: bool = False
     kube_config_path: str | None = None
-    kube_config: str | Mapping[str, Any] | None = None
+    kube_config: str | Mapping[str, Any] | None = field(default=None, repr=False)
     context: str | None = None
     verify_ssl: bool = True
     namespace: str | None = None
 
     def __post_init__(self) -> None:
-        chosen = [
-            field for field in ("in_cluster", "kube_config_path", "kube_config") if getattr(self, field)
-        ]
+        chosen = [name for name in ("in_cluster", "kube_config_path", "kube_config") if getattr(self, name)]
         if len(chosen) > 1:
             raise ConnectionConfigError(
                 f"The connection sets {' and '.join(chosen)}; they exclude each other. Keep one of them."
             )
+        given = self.kube_config
+        if given and isinstance(given, str | Mapping):
+            text = given if isinstance(given, str) else json.dumps(dict(given), default=str)
+            object.__setattr__(self, "kube_config", SecretText(text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,19 +96,24 @@ def load(settings: ClusterSettings) -> Cluster:
     from yaml import YAMLError
 
     configuration = Configuration()
+    problem = ""
     try:
         cluster = _load(settings, configuration)
     except (ConfigException, OSError) as error:
-        raise ConnectionConfigError(f"{_tried(settings)}: {error}") from None
+        problem = str(error)
+    except UnicodeError:
+        problem = "a login or a password holds characters that no HTTP header carries"
     except (ValueError, YAMLError) as error:
         # The parser's own text may quote the kubeconfig, and with it a credential.
-        raise ConnectionConfigError(
-            f"{_tried(settings)}: it is neither valid YAML nor JSON ({type(error).__name__})"
-        ) from None
+        problem = f"it is neither valid YAML nor JSON ({type(error).__name__})"
+    if problem:
+        # Raised from here, because an error that is being handled stays attached, with all that it knows.
+        raise ConnectionConfigError(f"{_tried(settings)}: {problem}")
     if not settings.verify_ssl:
         configuration.verify_ssl = False
     # Retries are decided in one place, kube/transport.py; the connection pool must not repeat a write.
     configuration.retries = False
+    guard(configuration)
     return cluster
 
 
@@ -133,7 +143,7 @@ def _in_cluster(settings: ClusterSettings, configuration: Configuration) -> Clus
 def _from_kube_config(settings: ClusterSettings, configuration: Configuration) -> Cluster:
     from kubernetes.config import list_kube_config_contexts, load_kube_config
 
-    with tempfile.NamedTemporaryFile("w", suffix=".kubeconfig") as inline:
+    with tempfile.NamedTemporaryFile("w", suffix=".kubeconfig", dir=FOLDER.path()) as inline:
         path = settings.kube_config_path
         if settings.kube_config:
             text = settings.kube_config
@@ -145,6 +155,7 @@ def _from_kube_config(settings: ClusterSettings, configuration: Configuration) -
             context=settings.context,
             client_configuration=configuration,
             persist_config=not settings.kube_config,
+            temp_file_path=str(FOLDER.path()),
         )
         namespace = settings.namespace
         if not namespace:

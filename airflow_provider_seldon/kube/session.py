@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import aiohttp
 
+from airflow_provider_seldon.core.secret_text import scrubbed
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError, UnauthorizedError
 from airflow_provider_seldon.kube.access import ClusterAccess, Gate
 from airflow_provider_seldon.kube.answers import parse_answer, raise_for_status
@@ -125,7 +126,7 @@ class ApiSession:
             allow_redirects=False,
         )
         if response.status != HTTPStatus.OK:
-            await _raise_for(response, f"GET {path}")
+            await _raise_for(response, f"GET {path}", credentials)
         _keep_alive(response)
         return response
 
@@ -138,9 +139,13 @@ class ApiSession:
             return self._gate
 
 
-async def _raise_for(response: aiohttp.ClientResponse, action: str) -> NoReturn:
+async def _raise_for(
+    response: aiohttp.ClientResponse, action: str, credentials: Mapping[str, str]
+) -> NoReturn:
     try:
-        body = await response.content.read(MAX_ERROR)
+        told = (await response.content.read(MAX_ERROR)).decode("utf-8", "replace")
+        # A server or a proxy may quote what we have sent.
+        body = scrubbed(told, credentials.values())
     finally:
         response.close()
     if response.status == HTTPStatus.GONE:

@@ -27,11 +27,13 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from airflow_provider_seldon.core.secret_text import scrubbed
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError, UnauthorizedError
 from airflow_provider_seldon.kube.answers import first_line, parse_answer, raise_for_status
+from airflow_provider_seldon.kube.credentials import secrets_of
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import ApiClient, Configuration
 
 log = logging.getLogger(__name__)
 
@@ -212,7 +214,7 @@ class Transport:
         except ApiException as error:
             if not error.status:
                 raise ServerUnavailableError(f"{method} {path}: {first_line(error.reason)}") from None
-            raise_for_status(error.status, error.body, error.headers, action=f"{method} {path}")
+            refused = error
         except (HTTPError, OSError) as error:
             raise _unreachable(f"{method} {path}", _cause(error)) from None
         except AttributeError as error:
@@ -220,6 +222,15 @@ class Transport:
             if not isinstance(error.__context__, ApiException):
                 raise
             raise _unreachable(f"{method} {path}", " ".join(str(error.__context__.reason).split())) from None
+        # Raised from here, because an error that is being handled is shown beside, with the whole answer.
+        body = _hidden(refused.body, self._api_client.configuration)
+        return raise_for_status(refused.status, body, refused.headers, action=f"{method} {path}")
+
+
+def _hidden(body: Any, configuration: Configuration) -> str:
+    """Return an answer without the credentials that were sent, which a server or a proxy may quote."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+    return scrubbed(text, secrets_of(configuration))
 
 
 def _unreachable(action: str, cause: str) -> ServerUnavailableError:
