@@ -19,6 +19,7 @@ from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.overtaking import overtaken
 from airflow_provider_seldon.hooks.removal import delete_named
 from airflow_provider_seldon.hooks.restorer import Restorer
 from airflow_provider_seldon.hooks.rights import check
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.exceptions import StaleRunError
     from airflow_provider_seldon.hooks.rollout import Rollout
 
 
@@ -260,6 +262,10 @@ class SeldonHook(SeldonConnectionHook):
         :returns: the rollout back, to be waited for; None when there is nothing to wait for.
         """
         return Restorer(hook=self).undo(failed, delete_created=delete_created)
+
+    def overtaken(self, rollout: Rollout) -> StaleRunError | None:
+        """Return what to tell of a rollout that a newer run has deployed over while it was waited for, else None."""
+        return overtaken(self.client, rollout)
 
     def scale(self, name: str, *, replicas: int | None) -> Rollout:
         """

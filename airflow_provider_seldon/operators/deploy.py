@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.model_server import ModelServer
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.exceptions import StaleRunError
     from airflow_provider_seldon.hooks.rollout import Rollout
 
 Parsed = TypeVar("Parsed")
@@ -70,7 +71,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         the one last seen serving, where there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this
         run, else roll back. Only what this task wrote is touched.
     :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
-        backfilled or retried late: ``skip`` the task, ``fail`` it, or ``deploy`` all the same.
+        backfilled or retried late, or deploys while the older one waits: ``skip`` the task, ``fail`` it, or ``deploy``
+        all the same.
     :param force_conflicts: take over fields that other field managers own.
     :param adopt: take over a deployment called ``name`` that this provider did not make; what that changes is logged
         first.
@@ -182,6 +184,15 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             return None
         return self.hook.undo(rollout, delete_created=self.on_failure == "delete_if_created")
 
+    def stale(self, error: StaleRunError) -> None:
+        """Do what ``on_stale`` says; with ``deploy``, a retry deploys again."""
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        if self.on_stale == "skip":
+            raise AirflowSkipException(str(error)) from error
+        if self.on_stale == "fail":
+            raise error
+
     def _deploy(self, context: Context, server: ModelServer) -> Rollout:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -203,8 +214,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
                 retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
             )
         except StaleRunError as error:
-            if self.on_stale == "skip":
-                raise AirflowSkipException(str(error)) from error
+            self.stale(error)
             raise
         except TurnedDownError as error:
             if error.skip:

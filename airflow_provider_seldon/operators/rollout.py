@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_seldon.core.fence import OrderToken
     from airflow_provider_seldon.core.outcome import Outcome
+    from airflow_provider_seldon.exceptions import StaleRunError
     from airflow_provider_seldon.hooks.rollout import Rollout
 
 
@@ -176,7 +177,24 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         # The start, so that every try has the same place.
         return token.at_most(min(now, started or now)) if token.at_most(now) != token else token
 
+    def stale(self, error: StaleRunError) -> None:
+        """A newer run has deployed while this one waited; raise what the task is to end with."""
+        raise error
+
     def _finish(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
+        """End the wait; a run that a newer one has deployed over meanwhile has not failed, it is out of date."""
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        try:
+            return self._end(rollout, outcome, failure)
+        except RolloutError as error:
+            newer = self.hook.overtaken(rollout) if failure is None and not error.rolled_back_to else None
+            if newer is not None:
+                self.log.info("%s", error)
+                self.stale(newer)
+            raise
+
+    def _end(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
         from airflow_provider_seldon.core.outcome import Ending
 
         if failure is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import string
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.outcome import Ending
@@ -19,7 +20,9 @@ from airflow_provider_seldon.exceptions import (
     ConflictError,
     InvalidModelServerError,
     NotManagedError,
+    ReplacedError,
     RolloutTimeoutError,
+    StaleRunError,
 )
 from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -32,7 +35,7 @@ from .conftest import context, scale_by_kubectl
 from .interference import Interference
 from .test_client import client, make_client, manifest  # noqa: F401
 from .test_deploy_operator import MONDAY, TUESDAY, deploy, operator
-from .test_rollback import roll_back, uri
+from .test_rollback import _event, roll_back, uri
 
 OLDER = {"run_id": "monday", "logical_date": MONDAY}
 NEWER = {"run_id": "tuesday", "logical_date": TUESDAY}
@@ -254,3 +257,36 @@ def test_annotations_that_could_never_be_proven_are_refused_before_anything_is_w
     assert hook.client.find() == []
     assert deploy(model_server={"annotations": {"note": "A" * 90_000}})["state"] == "Available"
     assert deploy(model_server={"annotations": {"note": noise[:60_000]}})["state"] == "Available"
+
+
+def ended_by_a_newer_run(*, deferrable: bool, on_stale: str) -> BaseException:
+    """How an older run ends that a newer one deploys over while it waits."""
+    arguments = bad(deferrable=deferrable, on_stale=on_stale, timeout=patience(30))
+    task = operator(**arguments)
+    if deferrable:
+        with pytest.raises(TaskDeferred) as deferral:
+            task.execute(context(**OLDER))
+        deploy(NEWER, model_uri=NEW)
+        event = asyncio.run(_event(deferral.value.trigger))
+        with pytest.raises(Exception) as ended:  # noqa: PT011
+            operator(**arguments).execute_complete(context(**OLDER), event)
+        return ended.value
+    rollout = task._deploy(context(**OLDER), task._server())
+    deploy(NEWER, model_uri=NEW)
+    with pytest.raises(Exception) as ended:  # noqa: PT011
+        task.wait_for(rollout)
+    return ended.value
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("on_stale", "how"), [("skip", AirflowSkipException), ("fail", StaleRunError), ("deploy", ReplacedError)]
+)
+def test_a_run_that_is_overtaken_while_it_waits_ends_as_on_stale_says(
+    hook: SeldonHook, deferrable: bool, on_stale: str, how: type[BaseException]
+) -> None:
+    ended = ended_by_a_newer_run(deferrable=deferrable, on_stale=on_stale)
+    assert type(ended) is how
+    assert on_stale == "deploy" or "newer run (2026-01-06T00:00:00+00:00 tuesday)" in str(ended)
+    (stored,) = hook.client.find()
+    assert stored.annotations[ids.ANNOTATION_MODEL_URI] == NEW
