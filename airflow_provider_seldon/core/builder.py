@@ -1,8 +1,10 @@
 """
 From the single arguments of a ``ModelServer`` to the ``spec`` of a SeldonDeployment: one predictor, one node.
 
-Only what was asked for is sent: no nulls, no empty lists, no ``replicas`` that would fight an autoscaler, no
-image where the operator fills it in. Source: Seldon Core reference, prepackaged servers and storage.
+Only what was asked for is sent: no nulls, no empty lists, no image where the operator fills it in. A number of pods
+that was not asked for is added afterwards, where it can still be changed from outside (``replicas``).
+
+Source: Seldon Core reference, prepackaged servers and storage.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from airflow_provider_seldon.core import builder, user_manifest
+from airflow_provider_seldon.core import builder, replicas, user_manifest
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.arguments import argument_problems, problems_of
 from airflow_provider_seldon.core.errors import InvalidRequestError
@@ -68,7 +68,8 @@ class ModelServer(BaseModel):
         this needs Seldon Core 1.17.1 or later; the files are under ``/mnt/models``.
     :param implementation: prepackaged server, e.g. ``SKLEARN_SERVER``, or a name your cluster's admin added.
     :param protocol: ``seldon`` (the operator's default), ``v2``, ``kfserving`` (the same) or ``tensorflow``.
-    :param replicas: number of pods. Sent only when given, so that it does not fight an autoscaler.
+    :param replicas: number of pods, whatever ``kubectl scale`` says. Without it there is one, until ``kubectl scale``
+        or an autoscaler says another number.
     :param secret_name: Secret whose keys the storage initializer gets as its environment.
     :param service_account: service account of the pods.
     :param parameters: parameters of the server; the CRD's type follows from the Python type.
@@ -179,7 +180,8 @@ class ModelServer(BaseModel):
         Return the resource that serves this model.
 
         Each predictor is stamped with the revision of its content, and the whole with its own; both are the
-        same for the same request in every process.
+        same for the same request in every process. Where the request leaves a number of pods open, one is added that
+        the revisions do not count.
 
         :param identity: who deploys it.
         :param namespace: namespace to put it into; must not contradict the manifest's.
@@ -214,6 +216,7 @@ class ModelServer(BaseModel):
             **builder.model_annotations(manifest["spec"]),
             **(annotations or {}),
         }
+        manifest["spec"] = replicas.completed(manifest["spec"])
         return SeldonDeployment.from_manifest({**manifest, "apiVersion": API_VERSION, "kind": KIND})
 
     def _own(self, identity: Identity) -> Identity:

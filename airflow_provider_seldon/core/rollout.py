@@ -8,7 +8,6 @@ in the documentation, "Continuous deployment".
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,11 +15,10 @@ from typing import Any, Literal
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.history import ProvenVersion, json_object
+from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.objects import items_at, number_at
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
-from airflow_provider_seldon.core.scaling import is_scaled_to_zero, woken
+from airflow_provider_seldon.core.scaling import awakened, continued, is_scaled_to_zero, wakes
 
 #: What a decision not to deploy comes to where a deployment exists, and where none does.
 OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
@@ -166,8 +164,8 @@ def _deploy_to(
         return Plan(action=Action.CREATE, deployment=request, superseded=superseded, reason=reason)
     superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
     same = target.annotations.get(ids.ANNOTATION_REVISION) == request.annotations.get(ids.ANNOTATION_REVISION)
-    wanted = woken(request, target)
-    if wanted is not request:
+    wanted = continued(request, target)
+    if same and wakes(wanted, target):
         reason = f"{target.name} was scaled to zero by somebody else, and is asked for pods again"
     elif same and is_proved(target):
         reason = f"{target.name} serves exactly this revision already"
@@ -215,7 +213,7 @@ def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -
     how = "with the configuration that was last seen serving" if restored else "with its own configuration"
     return Plan(
         action=Action.RESTART,
-        deployment=restored or _awake(newest),
+        deployment=restored or awakened(newest),
         reason=f"the decision is not to deploy; {newest.name} {what}, so it is started again {how}",
         resource_version=_resource_version(newest),
         as_stored=restored is None,
@@ -232,40 +230,9 @@ def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
     if seen is None or seen.revision == deployment.annotations.get(ids.ANNOTATION_REVISION):
         return None
     try:
-        return seen.rebuilt(deployment)
+        return continued(seen.rebuilt(deployment), deployment, insist=False)
     except InvalidRequestError:
         return None
-
-
-def _awake(deployment: SeldonDeployment) -> SeldonDeployment:
-    """Return the deployment as it is stored, with the configured replicas where it asks for none."""
-    manifest = copy.deepcopy(deployment.to_manifest())
-    manifest.pop("status", None)
-    configured = json_object(deployment.annotations.get(ids.ANNOTATION_CONFIG)).get("replicas")
-    spec = manifest.get("spec") or {}
-    # Not left out: what another manager has set, as ``kubectl scale`` does, stays where an apply does not mention it.
-    _wake(spec, configured or 1)
-    for predictor in items_at(spec, "predictors"):
-        _wake(predictor, configured)
-        for component in items_at(predictor, "componentSpecs"):
-            _wake(component, None)
-    metadata = manifest.get("metadata") or {}
-    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
-    # These are written beside the spec, not with it.
-    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY, ids.ANNOTATION_SECRETS)
-    annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
-    manifest["metadata"] = kept | {"annotations": annotations}
-    annotations[ids.ANNOTATION_REVISION] = ids.deployment_revision(manifest)
-    return SeldonDeployment.from_manifest(manifest)
-
-
-def _wake(holder: Any, configured: Any) -> None:
-    if number_at(holder, "replicas") != 0:
-        return
-    if isinstance(configured, int) and configured > 0:
-        holder["replicas"] = configured
-    else:
-        del holder["replicas"]
 
 
 def _names_itself(request: SeldonDeployment) -> bool:

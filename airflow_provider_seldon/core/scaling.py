@@ -1,53 +1,133 @@
 """
-Whether a spec asks for pods at all, and what to do when somebody else has scaled it to zero.
+Whether a deployment asks for pods at all, and with how many it goes on at the next write.
 
 ``kubectl scale`` sets ``spec.replicas``, which predictors without replicas of their own inherit (Seldon Core reference,
-replicas). A server-side apply leaves a field alone that it does not mention, so an apply that only does not say how
-many pods it wants would be ready with none. Pure.
+replicas). Where a spec says no number, the one that a Deployment has stays, none included (measured). What counts at a
+write is decided in ``replicas``. Pure.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core import replicas
+from airflow_provider_seldon.core.children import Role, expected_children
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at
+from airflow_provider_seldon.core.replicas import asked_numbers, is_autoscaled
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
 
 def is_scaled_to_zero(deployment: SeldonDeployment | Object) -> bool:
-    """Return whether the spec asks for no pods of any predictor."""
+    """
+    Return whether the spec asks for no pods of any predictor.
+
+    One that says no number asks for as many as there are: for none, where the operator reports a Deployment of each
+    predictor with none.
+    """
     manifest = deployment.to_manifest() if isinstance(deployment, SeldonDeployment) else deployment
     spec = mapping_at(manifest, "spec")
     predictors = items_at(spec, "predictors")
     general = number_at(spec, "replicas")
-    return bool(predictors) and all(_predictor_sleeps(one, general) for one in predictors)
+    asleep = [_predictor_sleeps(one, general) for one in predictors]
+    if all(asleep) or not mapping_at(manifest, "status", "deploymentStatus"):
+        return bool(predictors) and all(asleep)
+    idle = _idle_predictors(manifest)
+    return all(
+        one or any(predictor is other for other in idle)
+        for one, predictor in zip(asleep, predictors, strict=True)
+    )
 
 
-def woken(wanted: SeldonDeployment, current: SeldonDeployment) -> SeldonDeployment:
+def continued(
+    wanted: SeldonDeployment, current: SeldonDeployment, *, insist: bool = True
+) -> SeldonDeployment:
     """
-    Return what to apply so that it has pods, where the deployment it updates was scaled to zero by somebody else.
+    Return what to apply so that numbers of pods go on that others have set, see ``replicas.carried``.
 
-    ``kubectl scale`` leaves no owner behind. Where somebody owns the field, such as by an apply of their own, the API
-    server refuses this one with a conflict that names them, unless the field is taken over.
+    The revision in the annotations stays: another number of pods is no other version.
 
-    :param wanted: what is to be applied; it is returned itself where it says how many pods it wants.
+    :param wanted: what is to be applied.
     :param current: the deployment as it is.
+    :param insist: whether a number that is new in the request counts for more.
     """
-    spec = mapping_at(wanted.to_manifest(), "spec")
-    if number_at(mapping_at(current.to_manifest(), "spec"), "replicas") != 0 or "replicas" in spec:
-        return wanted
-    if not any(_predictor_sleeps(predictor, 0) for predictor in items_at(spec, "predictors")):
-        return wanted
-    # The revision in the annotations stays: it is the same version, with the default number of pods.
-    return SeldonDeployment.from_manifest({**wanted.to_manifest(), "spec": {**spec, "replicas": 1}})
+    manifest, stored = wanted.to_manifest(), current.to_manifest()
+    spec = replicas.carried(
+        manifest, stored, asked=asked_numbers(manifest), asked_before=asked_numbers(stored), insist=insist
+    )
+    return SeldonDeployment.from_manifest({**manifest, "spec": spec})
+
+
+def wakes(wanted: SeldonDeployment, current: SeldonDeployment) -> bool:
+    """Return whether ``wanted`` has pods and ``current`` has none."""
+    return is_scaled_to_zero(current) and not is_scaled_to_zero(wanted)
+
+
+def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
+    """Return a deployment as it is stored, with pods; of its metadata, what a user or this provider may write."""
+    manifest = copy.deepcopy(deployment.to_manifest())
+    manifest.pop("status", None)
+    asked = asked_numbers(manifest)
+    manifest["spec"] = replicas.awake(deployment.to_manifest(), asked, sleeps=is_scaled_to_zero)
+    metadata = manifest.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
+    # These are written beside the spec, not with it.
+    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY, ids.ANNOTATION_SECRETS)
+    annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
+    manifest["metadata"] = kept | {"annotations": annotations}
+    annotations[ids.ANNOTATION_REVISION] = replicas.revision(manifest, asked)
+    return SeldonDeployment.from_manifest(manifest)
+
+
+def scaled(built: SeldonDeployment, count: int) -> SeldonDeployment:
+    """
+    Return a deployment with so many pods of every predictor.
+
+    Its revision is another one: what is stored is not what the configuration says, and must not pass for "unchanged".
+
+    :param built: what the configuration makes, with numbers of explainers that go on.
+    """
+    manifest = copy.deepcopy(built.to_manifest())
+    bare = replicas.as_asked(mapping_at(manifest, "spec"), asked_numbers(manifest))
+    bare = replicas.scaled(bare, count)
+    manifest["metadata"]["annotations"][ids.ANNOTATION_REVISION] = ids.deployment_revision(
+        {**manifest, "spec": bare}
+    )
+    explainers = replicas.numbers(mapping_at(manifest, "spec"))
+    return SeldonDeployment.from_manifest(
+        {**manifest, "spec": replicas.completed(bare, explainers=explainers)}
+    )
+
+
+def says_the_same_numbers(wanted: SeldonDeployment, current: SeldonDeployment) -> bool:
+    """Return whether every number of pods in ``wanted`` is what is stored already."""
+    stored = replicas.numbers(mapping_at(current.to_manifest(), "spec"))
+    asked = replicas.numbers(mapping_at(wanted.to_manifest(), "spec"))
+    return all(stored.get(place) == number for place, number in asked.items())
+
+
+def _idle_predictors(manifest: Object) -> list[Object]:
+    """Return the predictors whose Deployments, left without a number, are reported with no pods."""
+    seen = mapping_at(manifest, "status", "deploymentStatus")
+    idle: dict[int, bool] = {}
+    predictors = []
+    for child in expected_children(manifest):
+        if child.role is not Role.COMPONENT:
+            continue
+        counts = [number_at(mapping_at(seen, name), "replicas") or 0 for name in child.names if name in seen]
+        none = child.scaled_to_zero or (child.replicas is None and not child.autoscaled and counts == [0])
+        idle[id(child.predictor)] = idle.get(id(child.predictor), True) and none
+        predictors.append(child.predictor)
+    return [one for one in predictors if idle[id(one)]]
 
 
 def _predictor_sleeps(predictor: Mapping[str, Any], general: int | None) -> bool:
     own = number_at(predictor, "replicas")
     below = own if own is not None else general
     components = items_at(predictor, "componentSpecs")
-    if any(component.get("hpaSpec") or component.get("kedaSpec") for component in components):
+    if any(is_autoscaled(component) for component in components):
         return False
     counts = [number_at(component, "replicas") for component in components] or [None]
     return all((below if count is None else count) == 0 for count in counts)

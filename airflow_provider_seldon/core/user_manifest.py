@@ -21,8 +21,16 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core.arguments import credential_problems
 from airflow_provider_seldon.core.builder import nodes
 from airflow_provider_seldon.core.errors import InvalidRequestError, Problem
-from airflow_provider_seldon.core.identity import LABEL_MANAGED_BY, MANAGER, is_reserved, unstamped
+from airflow_provider_seldon.core.identity import (
+    ANNOTATION_CONFIG,
+    LABEL_MANAGED_BY,
+    MANAGER,
+    is_reserved,
+    unstamped,
+)
 from airflow_provider_seldon.core.manifest import parse_yaml
+from airflow_provider_seldon.core.objects import text_at
+from airflow_provider_seldon.core.replicas import as_asked, asked_numbers
 from airflow_provider_seldon.core.resource import KIND, SeldonDeployment
 
 if TYPE_CHECKING:
@@ -68,6 +76,9 @@ def read(given: Any) -> dict[str, Any]:
     metadata, spec = whole.get("metadata") or {}, whole.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise InvalidRequestError.of("manifest", "metadata or spec is not a mapping", "give both as mappings")
+    if text_at(whole, "metadata", "annotations", ANNOTATION_CONFIG):
+        # Read back from a cluster: what was added to it is not what the user says.
+        spec = as_asked(spec, asked_numbers(whole))
     return {"metadata": _own_metadata(metadata), "spec": _own_spec(spec)}
 
 

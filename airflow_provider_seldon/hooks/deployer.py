@@ -53,6 +53,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.adoption import tell_adoption
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
+from airflow_provider_seldon.hooks.number_of_pods import apply_over_scaling
 from airflow_provider_seldon.hooks.ownership import owners_of, refuse_foreign
 from airflow_provider_seldon.hooks.removal import delete_if
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
@@ -249,12 +250,8 @@ class Deployer:
             if secret.managed and not known:
                 resource_version = note(self._client, secret.name, before, resource_version)
             secret.ensure(self._client, before, known=known)
-        stored = self._client.apply(
-            wanted,
-            create=before is None,
-            uid=before.uid if before else None,
-            resource_version=resource_version,
-            force=force,
+        stored = apply_over_scaling(
+            self._client, wanted, before=before, resource_version=resource_version, force=force
         )
         if secret and before is None:
             try:

@@ -8,12 +8,11 @@ writer did in between is lost. What was written is waited for by the caller, and
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.errors import InvalidRequestError
@@ -28,9 +27,10 @@ from airflow_provider_seldon.core.history import (
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.objects import items_at
+from airflow_provider_seldon.core.replicas import is_autoscaled
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.rollout import Action, carried_annotations
-from airflow_provider_seldon.core.scaling import woken
+from airflow_provider_seldon.core.scaling import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.core.written import Written
 from airflow_provider_seldon.exceptions import (
     ConflictError,
@@ -38,6 +38,7 @@ from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
 )
 from airflow_provider_seldon.hooks.finder import is_being_deleted
+from airflow_provider_seldon.hooks.number_of_pods import apply_over_scaling
 from airflow_provider_seldon.hooks.ownership import refuse_foreign
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
 from airflow_provider_seldon.hooks.room import make_room
@@ -109,6 +110,7 @@ class Restorer:
                 f"Revision {last.revision} cannot be built again:\n{error}"
             ) from None
         log.info("Rolling %s back to revision %s, which was last seen serving", current.name, last.revision)
+        wanted = continued(wanted, current, insist=False)
         return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
 
     def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
@@ -140,7 +142,8 @@ class Restorer:
             )
         log.info("Rolling %s back from revision %s to %s", current.name, present, version.revision)
         reason = f"back from revision {present} to {version.revision}"
-        return self._write(current, woken(wanted, current), Action.ROLL_BACK, reason, withdrawn=left)
+        wanted = continued(wanted, current, insist=False)
+        return self._write(current, wanted, Action.ROLL_BACK, reason, withdrawn=left)
 
     def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
         refuse_foreign(current, self._hook.namespace)
@@ -152,15 +155,17 @@ class Restorer:
         built = server.to_deployment(
             identity=Identity.of(current), secret_name=secret_in_use(current), annotations=annotations
         )
-        scaled = _scaled(built, current.name, replicas)
-        wanted = woken(scaled, current)
+        wanted = continued(_of_name(built, current.name), current)
+        if replicas is not None:
+            _refuse_autoscaled(wanted)
+            wanted = scaled(wanted, replicas)
         count = "its configured replicas" if replicas is None else f"{replicas} replicas"
         same = wanted.annotations[ids.ANNOTATION_REVISION] == current.annotations.get(ids.ANNOTATION_REVISION)
-        if same and wanted is scaled:
+        if same and says_the_same_numbers(wanted, current):
             return self._waiting(current, current, Action.SCALE, f"it has {count} already")
         log.info("Scaling %s to %s", current.name, count)
-        # Whoever scaled it by hand owns the number of pods, which is what this is asked to change.
-        return self._write(current, wanted, Action.SCALE, f"scaled to {count}", force=wanted is not scaled)
+        # Whoever has scaled it owns the number of pods, which is what this is asked to change.
+        return self._write(current, wanted, Action.SCALE, f"scaled to {count}", from_anybody=True)
 
     def _write(
         self,
@@ -170,11 +175,13 @@ class Restorer:
         reason: str,
         *,
         withdrawn: str = "",
-        force: bool = False,
+        from_anybody: bool = False,
     ) -> Rollout:
         marked = wanted.annotated({ids.ANNOTATION_WRITE: new_mark()})
         version = make_room(self._client, marked, current, current.resource_version)
-        stored = self._client.apply(marked, uid=current.uid, resource_version=version, force=force)
+        stored = apply_over_scaling(
+            self._client, marked, before=current, resource_version=version, from_anybody=from_anybody
+        )
         rollout = self._waiting(current, stored, action, reason, withdrawn=withdrawn)
         return dataclasses.replace(rollout, written=Written.of(marked, stored))
 
@@ -211,25 +218,15 @@ class Restorer:
         raise conflict
 
 
-def _scaled(built: SeldonDeployment, name: str, replicas: int | None) -> SeldonDeployment:
-    """Return a deployment with so many pods of each predictor; None for as many as it is configured with."""
-    manifest = copy.deepcopy(built.to_manifest())
-    manifest["metadata"]["name"] = name
-    if replicas is not None:
-        for predictor in items_at(manifest, "spec", "predictors"):
-            _set_replicas(predictor, replicas)
-        # What is stored is no longer what the configuration says, and must not pass for "unchanged".
-        manifest["metadata"]["annotations"][ids.ANNOTATION_REVISION] = ids.deployment_revision(manifest)
-    return SeldonDeployment.from_manifest(manifest)
+def _of_name(built: SeldonDeployment, name: str) -> SeldonDeployment:
+    manifest = built.to_manifest()
+    return SeldonDeployment.from_manifest({**manifest, "metadata": {**manifest["metadata"], "name": name}})
 
 
-def _set_replicas(predictor: Mapping[str, Any], replicas: int) -> None:
-    components = items_at(predictor, "componentSpecs")
-    if any(one.get("hpaSpec") or one.get("kedaSpec") for one in components):
-        raise InvalidModelServerError(
-            f"Nothing was scaled: an autoscaler (hpaSpec, kedaSpec) decides on the replicas of predictor "
-            f"{predictor.get('name')!r}. Change its limits with a deploy."
-        )
-    holders = [one for one in components if "replicas" in one]
-    for holder in (predictor, *holders):
-        holder["replicas"] = replicas  # type: ignore[index]
+def _refuse_autoscaled(deployment: SeldonDeployment) -> None:
+    for predictor in items_at(deployment.to_manifest(), "spec", "predictors"):
+        if any(is_autoscaled(one) for one in items_at(predictor, "componentSpecs")):
+            raise InvalidModelServerError(
+                f"Nothing was scaled: an autoscaler (hpaSpec, kedaSpec) decides on the replicas of predictor "
+                f"{predictor.get('name')!r}. Change its limits with a deploy."
+            )

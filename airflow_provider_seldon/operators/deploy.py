@@ -47,7 +47,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     :param model_uri: where the model files are (``s3://``, ``gs://``, ``pvc://``, a path for ``local``).
     :param implementation: prepackaged server, such as ``SKLEARN_SERVER``.
     :param protocol: ``seldon`` (default), ``v2`` or ``tensorflow``.
-    :param replicas: pods; leave it out where an autoscaler decides.
+    :param replicas: pods. Leave it out where an autoscaler or ``kubectl scale`` decides: then there is one at first,
+        and what they set stays through later deploys.
     :param model_server: further fields of :class:`~airflow_provider_seldon.core.model_server.ModelServer`, such as
         ``parameters``, ``resources``, ``env``, ``secret_name``, ``service_account``, ``image``.
     :param manifest: a whole SeldonDeployment, its spec or a graph instead: dict, YAML text, or a ``.yaml`` file

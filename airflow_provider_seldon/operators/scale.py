@@ -17,14 +17,15 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
     """
     Set the number of pods of every predictor of a model server, and wait until they serve, or are gone.
 
-    The configuration stays: the next deploy sets its number of pods again. Where an autoscaler (HPA, KEDA) decides, the
-    task fails and nothing is written.
+    The configuration stays: the next deploy sets its number of pods again. Where an autoscaler in the spec
+    (``hpaSpec``, ``kedaSpec``) decides, the task fails and nothing is written.
 
     Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``scaled``.
 
     :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
     :param replicas: pods of each predictor; 0 stops the model server, ``configured`` starts it with as many as it
-        was deployed with.
+        was deployed with, which is one where the deploy did not say; what runs with a number that ``kubectl scale`` or
+        an autoscaler has set keeps that.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`.
     """
 

@@ -63,14 +63,27 @@ def test_scaling_to_what_it_has_writes_nothing(hook: SeldonHook, local_seldon: A
     assert [one for one in requests_of_ours(local_seldon) if one.split()[0] in {"apply", "patch"}] == []
 
 
-def test_replicas_are_sent_only_when_they_were_given(hook: SeldonHook) -> None:
+def test_a_number_that_was_not_given_can_be_scaled_and_goes_on_through_deploys(hook: SeldonHook) -> None:
     name = deploy()["name"]
-    scale(name, 0)
-    scale(name, "configured")
-    stored = hook.client.get(name).to_manifest()
-    ours = [one for one in stored["metadata"]["managedFields"] if one["manager"] == "airflow-provider-seldon"]
-    assert ours
-    assert all("f:replicas" not in str(one["fieldsV1"]) for one in ours)
+    assert "replicas" not in hook.client.get(name).to_manifest()["spec"]["predictors"][0]
+    scale_by_kubectl(hook, name, 3)
+    assert deploy(model_uri="s3://models/iris/2")["state"] == "Available"
+    assert pods(hook, name) == 3
+    scale_by_kubectl(hook, name, 2)
+    assert hook.roll_back(name).action == "rolled_back"
+    assert hook.client.get(name).to_manifest()["spec"]["replicas"] == 2
+    assert scale(name, "configured")["state"] == "Available"
+    assert pods(hook, name) == 2
+
+
+def test_scaling_takes_the_number_from_whoever_has_set_it(hook: SeldonHook) -> None:
+    name = deploy()["name"]
+    scale_by_kubectl(hook, name, 2)
+    assert scale(name, 3)["state"] == "Available"
+    assert pods(hook, name) == 3
+    scale_by_kubectl(hook, name, 1)
+    assert deploy()["state"] == "Available"
+    assert pods(hook, name) == 1
 
 
 def test_what_an_autoscaler_decides_is_left_to_it(hook: SeldonHook) -> None:

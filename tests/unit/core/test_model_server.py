@@ -138,9 +138,10 @@ def test_an_image_can_replace_that_of_a_prepackaged_server() -> None:
     ]
 
 
-def test_replicas_are_sent_only_when_given() -> None:
+def test_without_replicas_the_number_of_pods_is_one_that_can_be_scaled() -> None:
     assert "replicas" not in predictor(**SKLEARN)
-    assert "replicas" not in built(**SKLEARN)["spec"]
+    assert built(**SKLEARN)["spec"]["replicas"] == 1
+    assert "replicas" not in built(**SKLEARN, replicas=2)["spec"]
     assert predictor(**SKLEARN, replicas=2)["replicas"] == 2
     assert predictor(**SKLEARN, replicas=0)["replicas"] == 0
 
@@ -201,7 +202,8 @@ def test_each_predictor_and_the_whole_carry_their_revision() -> None:
     made = built(**SKLEARN)
     (only,) = made["spec"]["predictors"]
     assert only["annotations"][ids.ANNOTATION_REVISION] == ids.revision(only)
-    assert made["metadata"]["annotations"][ids.ANNOTATION_REVISION] == ids.deployment_revision(made)
+    bare = {**made, "spec": {"predictors": made["spec"]["predictors"]}}
+    assert made["metadata"]["annotations"][ids.ANNOTATION_REVISION] == ids.deployment_revision(bare)
 
 
 def test_the_revision_does_not_depend_on_the_run() -> None:

@@ -115,7 +115,7 @@ def test_older_api_versions_are_sent_as_v1() -> None:
 
 def test_nulls_and_unused_credentials_are_not_sent() -> None:
     made = built({**SPEC, "oauth_key": "k", "oauth_secret": "s", "replicas": None})
-    assert set(made["spec"]) == {"predictors"}
+    assert set(made["spec"]) == {"predictors", "replicas"}
     assert "null" not in json.dumps(made)
 
 
