@@ -12,7 +12,7 @@ export UV_LINK_MODE := copy
 export UV_SYSTEM_CERTS ?= true
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
-.PHONY: help environments demo test newest package lint format soak crash bench docs clean
+.PHONY: help environments demo test newest newest-pre newest-run package lint format soak crash bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -36,9 +36,16 @@ test: ## run the tests on both Airflow versions, side by side
 test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
 	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
 
-newest: $(UV) $(VENVS)/mlserver/.ready ## run the tests on the newest of everything: nothing is pinned
+newest: PACKAGES = -e '.[test]'
+newest: newest-run ## run the tests on the newest of everything: nothing is pinned
+
+# Naming a pre-release allows those of the package named, and of what it pins; of nothing else.
+newest-pre: PACKAGES = -e '.[test]' 'apache-airflow>=3.4.0b1'
+newest-pre: newest-run ## the same with Airflow's own pre-releases
+
+newest-run: $(UV) $(VENVS)/mlserver/.ready
 	$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/newest
-	$(UV) pip install --quiet --upgrade --python $(VENVS)/newest/bin/python -e '.[test]'
+	$(UV) pip install --quiet --upgrade --python $(VENVS)/newest/bin/python $(PACKAGES)
 	$(UV) pip list --python $(VENVS)/newest/bin/python | grep -E '^(apache-airflow|kubernetes|pydantic|aiohttp)'
 	$(VENVS)/newest/bin/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
 

@@ -2,7 +2,7 @@
 Runs example DAGs with ``dag.test()``, one after the other in one process of their own.
 
 ``python -m tests.integration.example_runs`` reads from standard input a list of runs, ``{"dag": dag id, "conf": {...},
-"env": {...}}``, and prints as its last line a list of ``{"state": ..., "tasks": {task: state}, "xcoms": {task: what it
+"env": {...}}``, and answers a list of ``{"state": ..., "tasks": {task: state}, "xcoms": {task: what it
 returned}}``. The environment says which Airflow home and DAG folder to use.
 """
 
@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.airflow_version import AIRFLOW_3
+from tests.python_process import answer
 
 
 def main() -> None:
-    """Make the database, run everything, print what came out."""
+    """Make the database, run everything, answer what came out."""
     from airflow.utils.db import initdb
 
     orders = json.load(sys.stdin)
     initdb()
-    answers = [run(order, day=number) for number, order in enumerate(orders)]
-    print(json.dumps(answers))
+    answer([run(order, day=number) for number, order in enumerate(orders)])
 
 
 def run(order: dict[str, Any], *, day: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """
 Runs DAGs with ``dag.test()`` in a process of their own, and tells what a user would see of their tasks.
 
-``python -m tests.integration.task_runs`` runs what is in ``dags/observed_tasks.py``, and prints as its last line, for
-each task: its state, how often it was tried, and its links, asked for in the way of Airflow's own web server, of the
+``python -m tests.integration.task_runs`` runs what is in ``dags/observed_tasks.py``, and answers, for each
+task: its state, how often it was tried, and its links, asked for in the way of Airflow's own web server, of the
 serialised DAG: while the task was deferred, and at the end. Airflow home and DAG folder come with the environment.
 """
 
@@ -18,6 +18,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
 
 from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
+from tests.python_process import answer
 
 try:
     from airflow.serialization.serialized_objects import DagSerialization
@@ -67,7 +68,7 @@ def name_of(instance: TaskInstance) -> str:
 
 
 def main() -> None:
-    """Run everything and print what came out."""
+    """Run everything and answer what came out."""
     from airflow.utils.db import initdb
 
     initdb()
@@ -80,13 +81,13 @@ def main() -> None:
         for name in ("linked_tasks", "failing_tasks")
         for one in bag.dags[name].test().get_task_instances()
     ]
-    answer = {
+    told = {
         "states": {name_of(one): str(one.state) for one in tasks},
         "tries": {name_of(one): one.try_number for one in tasks},
         "deferred": observer.while_deferred,
         "ended": observer.links(),
     }
-    print(json.dumps(answer))
+    answer(told)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions
-
-from .python_process import run_python
+from tests.python_process import ask_python
 
 # One process runs all the DAGs, once.
 pytestmark = [pytest.mark.xdist_group("examples"), pytest.mark.timeout(600)]
@@ -102,12 +101,11 @@ def run(orders: list[dict[str, Any]], *, home: Path) -> list[dict[str, Any]]:
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
     }
-    printed = run_python(
+    answers: list[dict[str, Any]] = ask_python(
         "-m", "tests.integration.example_runs", env=environment, given=json.dumps(orders), timeout=580
     )
-    answers: list[dict[str, Any]] = json.loads(printed.splitlines()[-1])
     told = [(one["dag"], answer["tasks"]) for one, answer in zip(orders, answers, strict=True)]
-    assert {answer["state"] for answer in answers} == {"success"}, f"{told}\n{printed}"
+    assert {answer["state"] for answer in answers} == {"success"}, told
     return answers
 
 

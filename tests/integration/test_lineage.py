@@ -14,8 +14,7 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions
-
-from .python_process import run_python
+from tests.python_process import run_python
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from tests.airflow_version import AIRFLOW_3_3
 from tests.clusters import clusters, patience
 from tests.clusters.model_store import readable
-
-from .python_process import run_python
+from tests.python_process import ask_python
 
 ROOT = Path(__file__).parents[2]
 #: A deployment of somebody else, in another protocol.
@@ -65,11 +63,11 @@ def runs(local: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         hook = SeldonHook()
         hook.client.apply(SeldonDeployment.from_manifest(FOREIGN))
         try:
-            printed = run_python("-m", "tests.integration.task_runs", env=environment, timeout=patience(200))
+            told = ask_python("-m", "tests.integration.task_runs", env=environment, timeout=patience(200))
         finally:
             for deployment in hook.client.find():
                 hook.client.delete(deployment.name, propagation="Background")
-    return json.loads(printed.splitlines()[-1])
+    return told
 
 
 def links(base: str, name: str, *, protocol: str = "seldon") -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .python_process import run_python
+from tests.python_process import run_python
 
 SNIPPETS = Path(__file__).parents[2] / "docs" / "snippets"
 

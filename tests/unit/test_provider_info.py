@@ -7,8 +7,6 @@ import inspect
 import json
 import os
 import pkgutil
-import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,18 @@ from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_seldon
 from airflow_provider_seldon.get_provider_info import get_provider_info
+from tests.python_process import ask_python
 
 INFO: dict[str, Any] = get_provider_info()
 PACKAGE = "airflow_provider_seldon"
 
 #: Airflow reads the information while its own configuration is being built, so nothing may be imported.
 PROBE = """
-import json, sys
+import sys
 before = set(sys.modules)
 from airflow_provider_seldon.get_provider_info import get_provider_info
 get_provider_info()
-print(json.dumps(sorted(set(sys.modules) - before)))
+answer(sorted(set(sys.modules) - before))
 """
 
 #: Each costs seconds to start, so all run in one process.
@@ -52,20 +51,13 @@ for name, command in {COMMANDS!r}.items():
     with contextlib.redirect_stdout(io.StringIO()) as out:
         main()
     said[name] = out.getvalue()
-print(json.dumps(said))
+answer(said)
 """
 
 
 def run(probe: str, **environment: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", probe],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    probe = f"from tests.python_process import answer\n{probe}"
+    return ask_python("-W", "ignore", "-c", probe, env={**os.environ, **environment})
 
 
 def load(path: str) -> Any:
