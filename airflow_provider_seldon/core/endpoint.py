@@ -13,6 +13,7 @@ from types import MappingProxyType
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.object_name import checked_name, checked_namespace, checked_path
 from airflow_provider_seldon.core.payload import UnexpectedResponseError, parse_response, request_body
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ready_url",
     "request_body",
     "service_name",
+    "url_below",
     "without_credentials",
 ]
 
@@ -93,6 +95,15 @@ def prediction_url(
 def prediction_path(protocol: str = "seldon", node_name: str = "classifier") -> str:
     """Return the path of predictions, below what leads to the deployment."""
     return _path(protocol, "predict", node_name)
+
+
+def url_below(base_url: str, namespace: str, name: str, path: str) -> str:
+    """
+    Return the URL of a path below a deployment, such as ``/api/v1.0/metadata``.
+
+    :raises InvalidRequestError: the path leads elsewhere, or a name is none.
+    """
+    return _ingress(base_url, namespace, name) + checked_path(path)
 
 
 def feedback_url(base_url: str, namespace: str, name: str, *, protocol: str = "seldon") -> str:
@@ -219,8 +230,7 @@ def ingress_base(base_url: str) -> str:
 
 
 def _ingress(base_url: str, namespace: str, name: str) -> str:
-    base = ingress_base(base_url)
-    return f"{base}/seldon/{quote(namespace, safe='')}/{quote(name, safe='')}"
+    return f"{ingress_base(base_url)}/seldon/{checked_namespace(namespace)}/{checked_name(name)}"
 
 
 def _path(protocol: str, purpose: str, node_name: str = "") -> str:
@@ -234,5 +244,7 @@ def _path(protocol: str, purpose: str, node_name: str = "") -> str:
         raise InvalidRequestError.of(
             "protocol", f"the {protocol} protocol has no {purpose} endpoint", f"it exists in {having}"
         )
-    path = paths[purpose].replace("{node}", quote(node_name, safe=""))
+    # Dots alone are no name of a model, but would lead elsewhere.
+    node = "" if node_name in (".", "..") else quote(node_name, safe="")
+    path = paths[purpose].replace("{node}", node)
     return path.replace("/models//infer", "/models/infer")  # the engine's alias for graphs of one node

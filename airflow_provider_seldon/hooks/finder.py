@@ -8,6 +8,7 @@ from airflow_provider_seldon.core import identity
 from airflow_provider_seldon.core.identity import Identity, label_value
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.rollout import newest_first
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.client import SeldonClient
 
 #: Fact -> annotation that holds its full value.
@@ -56,7 +57,7 @@ class Finder:
             f"{key}={label_value(value)}" for key, value in (labels or {}).items()
         ]
         found = self._client.find(
-            labels=",".join(selectors), fields=f"metadata.name={name}" if name else None
+            labels=",".join(selectors), fields=f"metadata.name={paths.checked(name)}" if name else None
         )
         return newest_first(
             deployment

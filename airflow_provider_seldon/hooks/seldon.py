@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.endpoint import parse_response, request_body
+from airflow_provider_seldon.core.endpoint import parse_response, request_body, url_below
+from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.info import ModelServerInfo
+from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks import forms
 from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
@@ -303,14 +305,21 @@ class SeldonHook(SeldonConnectionHook):
         :param timeout: seconds for one request.
         :param retry_for: seconds during which a gateway that is not ready is asked again.
         :raises PredictionError: no prediction came.
+        :raises InvalidModelServerError: the path leads out of the deployment's own URL.
         """
         found = deployment or self.client.get(name)
         protocol = (found.spec.protocol if found.spec else None) or "seldon"
-        base = self.ingress.require_url()
+        _ = self.ingress.require_url()
         url = self.get_model_server_info(found).prediction_url
         if path:
-            url = f"{base}/seldon/{self.namespace}/{name}/{path.lstrip('/')}"
+            url = self._url_below(name, path)
         return self.ingress.post(url, request_body(protocol, data), timeout=timeout, retry_for=retry_for)
+
+    def _url_below(self, name: str, path: str) -> str:
+        try:
+            return url_below(self.ingress.require_url(), self.namespace, name, path)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was sent to the model:\n{error}") from None
 
     def predictions(self, name: str, data: Any, **options: Any) -> list[Any]:
         """Like :meth:`predict`, but return only the rows of the prediction, whatever the protocol."""

@@ -36,6 +36,7 @@ from airflow_provider_seldon.exceptions import (
     RolloutTimeoutError,
     UnexpectedAnswerError,
 )
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.pods import PodReader
 from airflow_provider_seldon.kube.secrets import SecretWriter
 from airflow_provider_seldon.kube.transport import APPLY, MERGE, Transport
@@ -253,12 +254,12 @@ class SeldonClient:
 
     def children(self, name: str) -> list[dict[str, Any]]:
         """List the Deployments that the operator made for ``name`` (label ``seldon-deployment-id``)."""
-        return list(self._pages(self._children_path(), labels=f"seldon-deployment-id={name}"))
+        return list(self._pages(self._children_path(), labels=f"seldon-deployment-id={paths.checked(name)}"))
 
     def crd_served(self) -> bool:
         """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""
         try:
-            group = self._transport.request("GET", f"/apis/{GROUP}/{VERSION}")
+            group = self._transport.request("GET", paths.GROUP_VERSION)
         except NotFoundError:
             return False
         return any(resource.get("name") == PLURAL for resource in items_at(group, "resources"))
@@ -282,7 +283,7 @@ class SeldonClient:
         }
         review = self._transport.request(
             "POST",
-            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            paths.ACCESS_REVIEWS,
             body={
                 "apiVersion": "authorization.k8s.io/v1",
                 "kind": "SelfSubjectAccessReview",
@@ -330,11 +331,10 @@ class SeldonClient:
                 )
 
     def _path(self, name: str | None = None) -> str:
-        collection = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
-        return f"{collection}/{name}" if name else collection
+        return paths.seldon_deployments(self.namespace, name)
 
     def _children_path(self) -> str:
-        return f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
+        return paths.deployments(self.namespace)
 
     def _missing(self, name: str, error: NotFoundError) -> DeploymentNotFoundError:
         return DeploymentNotFoundError(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from airflow_provider_seldon.core.children import child_ids
 from airflow_provider_seldon.core.objects import items_at
-from airflow_provider_seldon.core.resource import GROUP, PLURAL, VERSION
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.object_cache import ID_LABEL
 from airflow_provider_seldon.kube.session import ApiSession
@@ -25,10 +25,10 @@ async def look(access: ClusterAccess, namespace: str, name: str) -> Snapshot:
     session = ApiSession(access)
     try:
         try:
-            deployment = await session.get(f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}")
+            deployment = await session.get(paths.seldon_deployments(namespace, name))
         except NotFoundError:
             return Snapshot(deployment=None, children=[])
-        path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        path = paths.deployments(namespace)
         try:
             answer = await session.get(
                 path, {"labelSelector": f"{ID_LABEL} in ({','.join(child_ids(deployment))})"}

@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_provider_seldon.core.objects import Object, controller, items_at, mapping_at, name_of, text_at
 from airflow_provider_seldon.exceptions import ForbiddenError, SeldonError
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.json_stream import ListParser
 from airflow_provider_seldon.kube.object_cache import ID_LABEL
 from airflow_provider_seldon.kube.session import ApiSession
@@ -37,7 +38,7 @@ class SharedPods:
 
     def __init__(self, *, session: ApiSession, namespace: str) -> None:
         self._session = session
-        self._path = f"/api/v1/namespaces/{namespace}/pods"
+        self._path = paths.pods(namespace)
         self._asked: dict[str, float] = {}
         self._pods: dict[str, list[Object]] = {}
         self._read: frozenset[str] = frozenset()

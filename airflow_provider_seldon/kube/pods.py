@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_seldon.core.diagnosis import event_time
 from airflow_provider_seldon.exceptions import NotFoundError, RejectedError
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.transport import Transport
 
 #: Label that the operator puts on pods; its value is the deployment's name, or the predictor Service's name
@@ -30,7 +31,7 @@ class PodReader:
 
     def __init__(self, transport: Transport, *, namespace: str) -> None:
         self._transport = transport
-        self._base = f"/api/v1/namespaces/{namespace}"
+        self._namespace = namespace
 
     def of_deployment(self, name: str, *, engines: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """
@@ -39,9 +40,9 @@ class PodReader:
         :param engines: further values of the label, one per predictor Service (a separate engine's pods carry
             that instead of the deployment's name).
         """
-        values = ",".join([name, *(engines or {}).values()])
+        values = ",".join([paths.checked(name), *(engines or {}).values()])
         answer = self._transport.request(
-            "GET", f"{self._base}/pods", query={"labelSelector": f"{DEPLOYMENT_LABEL} in ({values})"}
+            "GET", paths.pods(self._namespace), query={"labelSelector": f"{DEPLOYMENT_LABEL} in ({values})"}
         )
         pods: list[dict[str, Any]] = list(answer.get("items") or ())
         return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
@@ -53,11 +54,11 @@ class PodReader:
         :param about: name of the object concerned, of any kind; all when None.
         :param warnings_only: leave out what went as planned.
         """
-        selectors = [f"involvedObject.name={about}"] if about else []
+        selectors = [f"involvedObject.name={paths.checked(about)}"] if about else []
         if warnings_only:
             selectors.append("type=Warning")
         answer = self._transport.request(
-            "GET", f"{self._base}/events", query={"fieldSelector": ",".join(selectors) or None}
+            "GET", paths.events(self._namespace), query={"fieldSelector": ",".join(selectors) or None}
         )
         return sorted(answer.get("items") or (), key=event_time)
 
@@ -80,7 +81,7 @@ class PodReader:
         :raises RejectedError: there is no such container, it has not started, or it has no previous run.
         """
         yield from self._transport.lines(
-            f"{self._base}/pods/{pod}/log",
+            paths.pod_log(self._namespace, pod),
             query={
                 "container": container,
                 "follow": "true" if follow else None,

@@ -18,6 +18,7 @@ from typing import Any
 
 from airflow_provider_seldon.core.identity import LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.exceptions import ConflictError, ExistsError, NotFoundError, NotManagedError
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.transport import METADATA_ONLY, STRATEGIC, Transport
 
 #: How often a Secret is looked at again when somebody else made, changed or deleted it between a look and a write.
@@ -163,8 +164,7 @@ class SecretWriter:
             return None
 
     def _request(self, method: str, name: str, **request: Any) -> dict[str, Any]:
-        collection = f"/api/v1/namespaces/{self._namespace}/secrets"
-        path = f"{collection}/{name}" if name else collection
+        path = paths.secrets(self._namespace, name or None)
         return self._transport.request(method, path, accept=METADATA_ONLY, **request)
 
 

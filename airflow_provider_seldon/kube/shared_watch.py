@@ -17,13 +17,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow_provider_seldon.core.objects import Object
-from airflow_provider_seldon.core.resource import GROUP, PLURAL, VERSION
 from airflow_provider_seldon.exceptions import (
     DeploymentNotFoundError,
     ForbiddenError,
     NotFoundError,
     SeldonError,
 )
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.feed import Feed, Sink, Tuning
 from airflow_provider_seldon.kube.object_cache import ID_LABEL, ObjectCache
@@ -131,7 +131,7 @@ class NamespaceWatch:
         self._synced = {"deployments": False, "children": False}
         self._children_refused = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+        self._path = paths.seldon_deployments(namespace)
         cache = self._cache
         self._deployments = self._feed(
             "deployments",
@@ -141,7 +141,7 @@ class NamespaceWatch:
         )
         self._children = self._feed(
             "children",
-            f"/apis/apps/v1/namespaces/{namespace}/deployments",
+            paths.deployments(namespace),
             {"labelSelector": ID_LABEL},
             Sink(put=cache.put_child, drop=cache.drop_child, names=cache.children),
         )

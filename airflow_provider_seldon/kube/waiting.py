@@ -18,6 +18,7 @@ from airflow_provider_seldon.core.objects import Object, text_at
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
 from airflow_provider_seldon.core.status import DeploymentState
+from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.feed import Tuning
 from airflow_provider_seldon.kube.looking import look
@@ -64,9 +65,10 @@ async def wait(
     :param history: memory of an earlier wait for the same, to go on with.
     :param tuning: how patient the watch is; for tests.
     :param progress_interval: seconds after which ``on_progress`` is called although nothing has changed.
+    :raises InvalidModelServerError: the name is none.
     :raises SeldonError: the namespace cannot be read, now or later: rights, credentials, or a missing CRD.
     """
-    waiter = _Waiter(name, expected, policy, on_progress, history, progress_interval, patience)
+    waiter = _Waiter(paths.checked(name), expected, policy, on_progress, history, progress_interval, patience)
     if deadline <= time.time():
         seen = await look(access, namespace, name)
         return waiter.outcome(namespace, waiter.judge(seen, None), seen)
