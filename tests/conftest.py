@@ -103,5 +103,5 @@ def local_seldon_processes() -> Iterator[LocalSeldon]:
     """Seldon Core with real processes; mark tests that use it with ``mlserver``."""
     if not os.environ.get(ENV_MLSERVER_PYTHON):
         pytest.skip(f"{ENV_MLSERVER_PYTHON} is not set")
-    with LocalSeldon(LocalOptions()) as local:
+    with LocalSeldon(LocalOptions(token=None)) as local:
         yield local

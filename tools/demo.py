@@ -105,7 +105,7 @@ def local_seldon(folder: Path) -> Iterator[Any]:
     from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
 
     say("Starting Seldon Core on this machine (API server, operator, gateway)")
-    options = LocalOptions(namespace=NAMESPACE, workdir=folder / "seldon")
+    options = LocalOptions(namespace=NAMESPACE, workdir=folder / "seldon", tls=True)
     with LocalSeldon(options) as local:
         print(f"  kubectl --kubeconfig {local.kubeconfig_path} -n {NAMESPACE} get sdep")
         yield local

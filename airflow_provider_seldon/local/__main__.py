@@ -40,9 +40,23 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--namespace", default="default", help="namespace to make and to use (default: default)")
     up.add_argument("--kubeconfig", type=Path, help="where to write the kubeconfig")
     up.add_argument("--workdir", type=Path, help="where pods' files go (default: a temporary directory)")
-    up.add_argument("--tls", action="store_true", help="serve the API over TLS")
     up.add_argument(
-        "--token", nargs="?", const="", help="ask for a bearer token: this one, or one that is made up"
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="serve the API over TLS (default; kubectl sends tokens over TLS only)",
+    )
+    up.add_argument(
+        "--token",
+        nargs="?",
+        const="",
+        default="",
+        help="the bearer token to ask for (default: one is made up)",
+    )
+    up.add_argument(
+        "--no-token",
+        action="store_true",
+        help="ask for none: everybody on this machine may do everything, and run commands as you",
     )
     up.add_argument("--mlserver-python", help=f"a Python that has MLServer (default: ${ENV_MLSERVER_PYTHON})")
     up.add_argument("--simulated", action="store_true", help="run no processes: pods only pretend")
@@ -51,10 +65,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(arguments: argparse.Namespace) -> LocalOptions:
-    token = arguments.token
+    token = None if arguments.no_token else arguments.token or secrets.token_urlsafe(24)
     if arguments.cluster and token is None:
-        # Whoever comes in by our door has the rights of that kubeconfig; tokens are only sent over TLS.
-        token, arguments.tls = "", True
+        raise ValueError("whoever comes in by this door has the rights of that kubeconfig: a token is needed")
     chosen = {"mlserver_python": arguments.mlserver_python} if arguments.mlserver_python else {}
     return LocalOptions(
         cluster=arguments.cluster,
@@ -64,7 +77,7 @@ def _options(arguments: argparse.Namespace) -> LocalOptions:
         kubeconfig=arguments.kubeconfig.absolute() if arguments.kubeconfig else None,
         workdir=arguments.workdir.absolute() if arguments.workdir else None,
         tls=arguments.tls,
-        token=secrets.token_urlsafe(24) if token == "" else token,
+        token=token,
         kubelet="simulated" if arguments.simulated else "process",
         lies=Lies.all() if arguments.lies else Lies(),
         **chosen,

@@ -13,6 +13,7 @@ import asyncio
 import base64
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -161,11 +162,12 @@ class LocalSeldon:
         self._make_folder()
         options = self.options
         self.server = self._make_server()
-        self._entrance = self.server.second_door()
+        token = secrets.token_urlsafe(32)
+        self._entrance = self.server.second_door(token)
         try:
             await self.server.start(options.host, options.port)
             await self._entrance.start(options.host)
-            self._api = ApiClient(url=self._entrance.url)
+            self._api = ApiClient(url=self._entrance.url, token=token)
             if options.cluster is not None:
                 self._furnishing = Furnishing(
                     api=self._api,

@@ -27,6 +27,7 @@ from .controllers.components import LABEL_APP
 from .controllers.informer import Informer
 from .controllers.manifests import dig, key_of, name_of, namespace_of
 from .controllers.replica_set import is_ready
+from .doors import refusal
 from .kubelet.kubelet import Kubelet
 from .kubelet.runtime import Request, Response
 from .options import LocalOptions
@@ -133,7 +134,8 @@ class Gateway:
             self._publish(deployment, delayed=delayed)
 
     async def _handle(self, request: web.Request) -> web.Response:
-        refused = self._refuse(request)
+        page = refusal(request, any_host=True)
+        refused = _refusal(403, page) if page else self._refuse(request)
         if refused is not None:
             return refused
         namespace, name = request.match_info["namespace"], request.match_info["name"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +36,10 @@ class LocalOptions:
     :param gateway_port: port of the ingress gateway; 0 picks a free one
     :param host: address that both listen on
     :param namespace: a namespace that exists from the start and is the kubeconfig's default
-    :param token: bearer token that the API server asks for; None asks for none
-    :param tls: serve the API over TLS, with a certificate authority of its own
+    :param token: bearer token that the API server asks for; one is made up where none is given, and None asks for none,
+        so that everybody on this machine may do everything. The kubeconfig carries it
+    :param tls: serve the API over TLS, with a certificate authority of its own. kubectl sends a kubeconfig's token over
+        TLS only
     :param admission: run the rules of Seldon's admission webhook
     :param workdir: where the kubeconfig and the pods' files go; None makes a temporary directory, removed at the end
     :param kubeconfig: where to write the kubeconfig instead of into ``workdir``
@@ -64,7 +67,7 @@ class LocalOptions:
     gateway_port: int = 0
     host: str = "127.0.0.1"
     namespace: str = "default"
-    token: str | None = None
+    token: str | None = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     tls: bool = False
     admission: bool = True
     workdir: Path | None = None
@@ -88,7 +91,7 @@ class LocalOptions:
     probe_period: float = 0.2
     grace: float = 5.0
     drain: float = 0.2
-    gateway_user: tuple[str, str] | None = None
-    gateway_token: str | None = None
+    gateway_user: tuple[str, str] | None = field(default=None, repr=False)
+    gateway_token: str | None = field(default=None, repr=False)
     lies: Lies = field(default_factory=Lies)
     seed: int | None = None

@@ -13,7 +13,8 @@ from tests.clusters import NEEDS, namespaces
 
 def simulated(**options: Any) -> LocalOptions:
     """Return the options of the session's cluster: pods only pretend."""
-    return LocalOptions(kubelet="simulated", pod_startup=(0.02, 0.1), **options)
+    # Without a token, for the tests that ask the API server by plain requests.
+    return LocalOptions(**{"kubelet": "simulated", "pod_startup": (0.02, 0.1), "token": None, **options})
 
 
 class LocalClusters:

@@ -84,7 +84,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     """Start a real Airflow, and Seldon Core with simulated pods and an operator that tells every lie."""
     failed_before = request.session.testsfailed
     options = LocalOptions(
-        kubelet="simulated", namespace=NAMESPACE, lies=Lies.all(seed=7), pod_startup=(0.1, 1)
+        token=None, kubelet="simulated", namespace=NAMESPACE, lies=Lies.all(seed=7), pod_startup=(0.1, 1)
     )
     with LocalSeldon(options) as local:
         airflow = Airflow(

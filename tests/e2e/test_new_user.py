@@ -54,6 +54,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSeldon]:
     train(store / "models" / "iris" / "1")
     real = Path(os.environ.get(ENV_MLSERVER_PYTHON) or "/nowhere").exists()
     options = LocalOptions(
+        token=None,
         namespace=NAMESPACE,
         kubelet="process" if real else "simulated",
         object_stores={"s3": ObjectStore(folder=store, credentials=KEYS)},

@@ -7,6 +7,7 @@ denies.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -86,9 +87,17 @@ class Authorizer:
 
     :param tokens: Accepted bearer tokens and the users they stand for; none means that nobody has to authenticate.
     :param deny: Rules about what is not allowed.
+    :param anonymous: Where tokens are demanded, whether the version may be read without one.
     """
 
-    def __init__(self, *, tokens: Mapping[str, str] | Iterable[str] = (), deny: Iterable[Deny] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        tokens: Mapping[str, str] | Iterable[str] = (),
+        deny: Iterable[Deny] = (),
+        anonymous: bool = True,
+    ) -> None:
+        self._anonymous = anonymous
         self.tokens: dict[str, str] = (
             dict(tokens) if isinstance(tokens, Mapping) else dict.fromkeys(tokens, LOCAL_USER)
         )
@@ -102,13 +111,19 @@ class Authorizer:
         """
         if not self.tokens:
             return User()
-        if not header:
+        if not header and self._anonymous:
             return User(name=ANONYMOUS, groups=("system:unauthenticated",))
         scheme, _, token = header.partition(" ")
-        name = self.tokens.get(token.strip()) if scheme.lower() == "bearer" else None
+        name = self._user_of(token.strip()) if scheme.lower() == "bearer" else None
         if name is None:
             raise status.unauthorized()
         return User(name=name)
+
+    def _user_of(self, token: str) -> str | None:
+        given = token.encode()
+        return next(
+            (name for known, name in self.tokens.items() if hmac.compare_digest(known.encode(), given)), None
+        )
 
     def is_allowed(self, attributes: Attributes, user: User) -> bool:
         """Return whether a user may do something."""

@@ -1,7 +1,8 @@
 """Hooks for tests in other processes: faults, the request log, compaction, and an end to all watches.
 
 Purpose: ``/_faults`` (GET, POST one or a list, DELETE), ``/_requests`` (GET, DELETE), ``/_compact`` (POST) and
-``/_watches`` (DELETE). They need no token, but are only there for clients on this machine.
+``/_watches`` (DELETE). They ask for the same tokens as everything
+else, and are only there for clients on this machine.
 """
 
 from __future__ import annotations

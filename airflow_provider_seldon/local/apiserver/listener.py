@@ -75,10 +75,12 @@ class Listener:
         """End every watch, as a restarted or overloaded server does."""
         self._backend.close_watches()
 
-    def second_door(self) -> Listener:
+    def second_door(self, token: str) -> Listener:
         """
-        Return a further listener for the same objects, without authentication, with faults and a log of its own.
+        Return a further listener for the same objects, with faults and a log of its own.
 
         It lets a cluster's own components pass while faults strike the clients.
+
+        :param token: Bearer token of these components; nobody else gets anything.
         """
-        return Listener(backend=self._backend, authorizer=Authorizer())
+        return Listener(backend=self._backend, authorizer=Authorizer(tokens=[token], anonymous=False))

@@ -14,14 +14,17 @@ from dataclasses import replace
 from aiohttp import web
 
 from airflow_provider_seldon.local.apiserver import status
-from airflow_provider_seldon.local.apiserver.authorization import Authorizer, User
+from airflow_provider_seldon.local.apiserver.authorization import ANONYMOUS, Authorizer, User
 from airflow_provider_seldon.local.apiserver.backend import Backend
 from airflow_provider_seldon.local.apiserver.hooks import Hooks, json_response
 from airflow_provider_seldon.local.apiserver.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.requestlog import LoggedRequest, RequestLog
+from airflow_provider_seldon.local.doors import refusal
 from airflow_provider_seldon.local.faults import DROP_AFTER, DROP_BEFORE, Fault, Faults
 
 _LOGGER = logging.getLogger(__name__)
+#: A browser sends these to other sites without asking, if the body's type is a harmless one, or none.
+_WRITES = ("POST", "PUT", "PATCH")
 _HEALTH = ("/healthz", "/readyz", "/livez")
 _REASONS = {
     400: "BadRequest",
@@ -60,7 +63,7 @@ class Pipeline:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer any request."""
         if request.path.startswith("/_"):
-            return await self._hooks.answer(request)
+            return await self._hook(request)
         entry = LoggedRequest(
             method=request.method,
             path=request.path,
@@ -85,6 +88,15 @@ class Pipeline:
                 response.headers.add("Warning", f'299 - "{text}"')
         return response
 
+    async def _hook(self, request: web.Request) -> web.StreamResponse:
+        try:
+            _check_door(request)
+            if self._authorizer.authenticate(request.headers.get("Authorization", "")).name == ANONYMOUS:
+                raise status.unauthorized()
+        except status.StatusError as error:
+            return error_response(error)
+        return await self._hooks.answer(request)
+
     async def _guarded(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong is an answer, too."""
         try:
@@ -108,6 +120,7 @@ class Pipeline:
             return error_response(status.internal_error(repr(error)))
 
     async def _answer(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
+        _check_door(request)
         if request.path.startswith(_HEALTH):
             return web.Response(text="ok")
         user = self._authorizer.authenticate(request.headers.get("Authorization", ""))
@@ -157,6 +170,19 @@ class Pipeline:
                 _hang_up(request)
             raise ConnectionResetError("dropped after handling, as ordered")
         return await self._permitted(request, info, user, fault)
+
+
+def _check_door(request: web.Request) -> None:
+    """
+    Refuse what a web page can send without asking this server first.
+
+    :raises StatusError: 403 for a foreign host or origin, 415 for a body of which nobody says what it is.
+    """
+    refused = refusal(request)
+    if refused:
+        raise status.StatusError(code=403, reason="Forbidden", message=refused, details={})
+    if request.method in _WRITES and request.body_exists and not request.headers.get("Content-Type"):
+        raise status.unsupported_media_type(["application/json", "application/yaml"])
 
 
 def _pinned_name(info: RequestInfo) -> str:

@@ -36,6 +36,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local_commands(stores: Path) -> Iterator[LocalSeldon]:
     """Seldon Core that runs commands; MLServer is not needed."""
     options = LocalOptions(
+        token=None,
         mlserver_python=None,
         images={"example/model": [sys.executable, SERVER, "--answer", "7"]},
         object_stores={"s3": ObjectStore(folder=stores, credentials=("key", "secret"))},

@@ -153,7 +153,9 @@ def test_shadow_gets_a_copy_and_never_answers(machine: Cluster, tmp_path: Path) 
 
 
 def test_gateway_asks_for_credentials() -> None:
-    options = LocalOptions(kubelet="simulated", gateway_user=("ada", "pass"), gateway_token="token")
+    options = LocalOptions(
+        token=None, kubelet="simulated", gateway_user=("ada", "pass"), gateway_token="token"
+    )
     with LocalSeldon(options) as local:
         cluster = Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
         cluster.create(seldon_deployment("iris"))

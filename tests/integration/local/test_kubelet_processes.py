@@ -112,7 +112,7 @@ def test_nothing_is_left_of_a_cluster_that_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon\n"
-        "with LocalSeldon(LocalOptions(mlserver_python=None)) as local:\n"
+        "with LocalSeldon(LocalOptions(mlserver_python=None, token=None)) as local:\n"
         "    print(local.api_url, local.gateway_url, local.workdir, flush=True)\n"
         "    time.sleep(60)\n"
     )

@@ -159,7 +159,7 @@ def test_pod_that_crashes_after_it_was_ready_makes_the_state_creating_again(clus
 
 
 def test_slow_pod_is_available_only_when_its_time_has_come() -> None:
-    with LocalSeldon(LocalOptions(kubelet="simulated", probe_period=0.05)) as local:
+    with LocalSeldon(LocalOptions(token=None, kubelet="simulated", probe_period=0.05)) as local:
         cluster = Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
         start(cluster, "slow:1")
         cluster.wait_for(lambda: container(cluster), lambda one: "running" in one.get("state", {}))

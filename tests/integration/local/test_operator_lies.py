@@ -15,7 +15,7 @@ from .cluster_client import Cluster, Manifest, as_of, condition, seldon_deployme
 @contextmanager
 def lying(lies: Lies, **options: object) -> Iterator[Cluster]:
     """A cluster of its own that tells these lies."""
-    chosen = LocalOptions(kubelet="simulated", pod_startup=(0.05, 0.1), lies=lies, **options)  # type: ignore[arg-type]
+    chosen = LocalOptions(token=None, kubelet="simulated", pod_startup=(0.05, 0.1), lies=lies, **options)  # type: ignore[arg-type]
     with LocalSeldon(chosen) as local:
         yield Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
 
