@@ -44,6 +44,20 @@ def difference(before: SeldonDeployment | None, after: SeldonDeployment | None) 
     return "\n".join(lines)
 
 
+def holds_credentials(value: Any) -> bool:
+    """Return whether something in a manifest looks like a credential in plain text."""
+    return _masks(_shown(value)) > _masks(value)
+
+
+def _masks(value: Any) -> int:
+    """Count the places where something is masked."""
+    if isinstance(value, Mapping):
+        return sum(_masks(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(_masks(item) for item in value)
+    return value.count(MASK) if isinstance(value, str) else 0
+
+
 def _lines(deployment: SeldonDeployment | None) -> list[str]:
     if deployment is None:
         return []

@@ -25,6 +25,7 @@ from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.manifest import canonical_json
 from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.objects import items_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
 #: Proven versions that are kept, the last available one included.
@@ -39,7 +40,7 @@ MAX_HISTORY_BYTES = 40_000
 MAX_PLAIN_BYTES = 1_000
 #: one longer than this in ``last-available``, which people may want to read.
 MAX_PLAIN_LAST_BYTES = 10_000
-_TEXTS = ("secret_name", "run_id", "order", "metrics", "dag_id", "task_id")
+_TEXTS = ("secret_name", "run_id", "order", "metrics", "dag_id", "task_id", "managed_by")
 #: What a compressed configuration may grow to; more was not written by this provider.
 _MAX_UNPACKED = 1_000_000
 
@@ -58,6 +59,8 @@ class ProvenVersion:
     :param withdrawn: a rollback went back from it, so "previous" does not mean it.
     :param dag_id: DAG that deployed it; "" in what an earlier release recorded.
     :param task_id: its task.
+    :param adopted: this is not ours: it is what was there before the deployment was taken over.
+    :param managed_by: what its managed-by label said then.
     """
 
     revision: str
@@ -69,6 +72,8 @@ class ProvenVersion:
     withdrawn: bool = False
     dag_id: str = ""
     task_id: str = ""
+    adopted: bool = False
+    managed_by: str = ""
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:
@@ -120,6 +125,7 @@ class ProvenVersion:
             revision=text("revision"),
             config=config if isinstance(config, dict) else _unpacked(config),
             withdrawn=data.get("withdrawn") is True,
+            adopted=data.get("adopted") is True,
             **{key: text(key) for key in _TEXTS},
         )
 
@@ -141,10 +147,14 @@ class ProvenVersion:
         built = ModelServer.parse(self.config).to_deployment(
             identity=self._identity(deployment),
             namespace=deployment.namespace,
-            secret_name=self.secret_name or secret_in_use(deployment),
+            secret_name=self.secret_name or (None if self.adopted else secret_in_use(deployment)),
             annotations=given,
         )
         manifest = built.to_manifest()
+        if self.adopted:
+            # Pods that the owner made run on: a stamp would be another pod template.
+            predictors = [ids.unstamped(one) for one in items_at(manifest, "spec", "predictors")]
+            manifest["spec"] = {**manifest["spec"], "predictors": predictors}
         return SeldonDeployment.from_manifest(
             {**manifest, "metadata": {**manifest["metadata"], "name": deployment.name}}
         )

@@ -22,6 +22,8 @@ from airflow_provider_seldon.core.scaling import awakened, continued, is_scaled_
 
 #: What a decision not to deploy comes to where a deployment exists, and where none does.
 OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
+#: Whether to take over what somebody else made: not, so that it can be given back, or even where it cannot.
+Adopt = bool | Literal["irreversibly"]
 OnNegativeEmpty = Literal["deploy", "skip", "fail"]
 
 

@@ -33,6 +33,7 @@ from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.rollout import (
     Action,
+    Adopt,
     OnNegative,
     OnNegativeEmpty,
     Plan,
@@ -51,7 +52,7 @@ from airflow_provider_seldon.exceptions import (
     StaleRunError,
     TurnedDownError,
 )
-from airflow_provider_seldon.hooks.adoption import tell_adoption
+from airflow_provider_seldon.hooks.adoption import IRREVERSIBLY, take_over
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.number_of_pods import apply_over_scaling
 from airflow_provider_seldon.hooks.ownership import owners_of, refuse_foreign
@@ -90,7 +91,7 @@ class Deployer:
         replace: bool,
         metrics: Mapping[str, float] | None,
         force_conflicts: bool,
-        adopt: bool,
+        adopt: Adopt,
         order: OrderToken | None,
         fence: bool,
         on_negative: OnNegative,
@@ -104,14 +105,14 @@ class Deployer:
         )
         named = request.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
-            existing = self._existing(identity, request, look_up=named, adopt=adopt)
+            existing = self._existing(identity, request, look_up=named, adopt=bool(adopt))
             decision = _decide(deploy, Evidence.of(metrics or {}, existing, now=now))
             decided = plan(
                 request,
                 existing,
                 deploy=decision.deploy,
                 replace=replace,
-                adopt=adopt,
+                adopt=bool(adopt),
                 on_negative=on_negative,
                 on_negative_empty=on_negative_empty,
             )
@@ -130,7 +131,8 @@ class Deployer:
                     before=before,
                     secret=None if decided.action is Action.RESTART else secret,
                     resource_version=decided.resource_version,
-                    force=force_conflicts or adopt or decided.as_stored,
+                    force=force_conflicts or bool(adopt) or decided.as_stored,
+                    adopt=adopt,
                 )
             except ConflictError as error:
                 if error.managers and before is not None:
@@ -235,14 +237,17 @@ class Deployer:
         secret: StorageSecret | None,
         resource_version: str | None,
         force: bool,
+        adopt: Adopt,
     ) -> SeldonDeployment:
         """
         Apply, with the storage Secret that always has an owner: the old object before the new spec, else the new one.
 
         A proven version that uses the same Secret (its name is a hash of its content) has been through this.
         """
+        foreign = take_over(self._client, before, wanted, irreversibly=adopt == IRREVERSIBLY)
+        if foreign is not before:
+            before, resource_version = foreign, foreign.resource_version if foreign else None
         resource_version = make_room(self._client, wanted, before, resource_version)
-        tell_adoption(self._client, before, wanted, resource_version=resource_version)
         if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
             secret = None
         if secret and before is not None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.adoption import given_back
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.fence import OrderToken
@@ -110,6 +111,9 @@ class Restorer:
                 f"Revision {last.revision} cannot be built again:\n{error}"
             ) from None
         log.info("Rolling %s back to revision %s, which was last seen serving", current.name, last.revision)
+        if last.adopted:
+            # Its pods are the owner's: nothing of ours says which revision they are.
+            wanted = given_back(last, wanted)
         wanted = continued(wanted, current, insist=False)
         return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
 

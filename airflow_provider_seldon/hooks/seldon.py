@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.model_server import ModelServer
     from airflow_provider_seldon.core.outcome import Outcome
     from airflow_provider_seldon.core.resource import SeldonDeployment
-    from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.core.rollout import Adopt, OnNegative, OnNegativeEmpty
     from airflow_provider_seldon.exceptions import StaleRunError
     from airflow_provider_seldon.hooks.rollout import Rollout
 
@@ -92,7 +92,7 @@ class SeldonHook(SeldonConnectionHook):
         replace: bool = True,
         metrics: Mapping[str, float] | None = None,
         force_conflicts: bool = False,
-        adopt: bool = False,
+        adopt: Adopt = False,
         order: OrderToken | None = None,
         fence: bool = True,
         on_negative: OnNegative = "ensure_running",
@@ -108,7 +108,8 @@ class SeldonHook(SeldonConnectionHook):
         :param replace: update the newest equivalent in place (its URL stays) instead of adding another.
         :param metrics: metrics of the candidate, recorded on the deployment.
         :param force_conflicts: take over fields that other managers own.
-        :param adopt: take over a deployment of the given name that this provider did not make.
+        :param adopt: take over a deployment of the given name that this provider did not make, if it can be given
+            back; ``irreversibly``: even if it cannot.
         :param order: when, in the order of runs, this deploy belongs; recorded.
         :param fence: refuse to replace what a deploy of a higher order has deployed.
         :param on_negative: what a negative decision does where a deployment exists, see ``core.rollout.plan``.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.identity import Identity
     from airflow_provider_seldon.core.model_server import ModelServer
     from airflow_provider_seldon.core.outcome import Outcome
-    from airflow_provider_seldon.core.rollout import OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.core.rollout import Adopt, OnNegative, OnNegativeEmpty
     from airflow_provider_seldon.exceptions import StaleRunError
     from airflow_provider_seldon.hooks.rollout import Rollout
 
@@ -75,8 +75,9 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         backfilled or retried late, or deploys while the older one waits: ``skip`` the task, ``fail`` it, or ``deploy``
         all the same.
     :param force_conflicts: take over fields that other field managers own.
-    :param adopt: take over a deployment called ``name`` that this provider did not make; what that changes is logged
-        first.
+    :param adopt: take over a deployment called ``name`` that this provider did not make. What that changes is logged
+        first, and what was there is recorded, so that a rollback gives it back. One that could not be given back (it
+        holds credentials in plain text, or is too large to be recorded) is left alone, but with ``irreversibly``.
     :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,
         ``dry_run``: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every
         operator.
@@ -127,7 +128,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         on_failure: Literal["rollback", "keep", "delete_if_created"] = "rollback",
         on_stale: Literal["skip", "fail", "deploy"] = "skip",
         force_conflicts: bool = False,
-        adopt: bool = False,
+        adopt: Adopt = False,
         **kwargs: Any,
     ) -> None:
         if smoke_test and not wait_for_available:

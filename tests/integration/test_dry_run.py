@@ -148,7 +148,7 @@ def test_what_is_adopted_is_shown_first_without_its_credentials(
 ) -> None:
     somebody_elses(hook)
     with caplog.at_level(logging.WARNING):
-        result = deploy(name="iris", adopt=True, dry_run=dry_run)
+        result = deploy(name="iris", adopt="irreversibly", dry_run=dry_run)
     told = next(one.getMessage() for one in caplog.records if "Taking over" in one.getMessage())
     assert "made by argocd-controller" in told
     assert "+      modelUri: s3://models/iris/1" in told
