@@ -1,0 +1,181 @@
+"""
+The verdict on a step of a canary: all metrics together, with Argo Rollouts' limits.
+
+While a step bakes, :func:`look` checks the hard limits; at its end, :func:`conclude` compares once. Pure: whoever calls
+says what was measured and what was counted before, and gets a verdict and the new counters back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from airflow_provider_seldon.core.analysis.assessment import Assessment, Grade, assess_safety, assess_step
+from airflow_provider_seldon.core.analysis.counters import Counters
+from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
+from airflow_provider_seldon.core.analysis.samples import Sample
+from airflow_provider_seldon.core.errors import InvalidRequestError
+
+#: What a step without a result comes to: bake on until the canary's time is over, abort, or go on as if it had passed.
+OnInconclusive = Literal["wait", "abort", "continue"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """
+    What a candidate must keep to.
+
+    :param metrics: at least one, with different names.
+    :param min_requests: requests of each side in a step below which rates and durations are inconclusive. 300 tell an
+        error rate of 1 % from none; 605 tell 3 % from 1 % with a power of 80 %.
+    :param failure_limit: how many looks of one metric may fail in a step; one more fails the canary (Argo Rollouts:
+        ``failureLimit``).
+    :param inconclusive_limit: how many may be inconclusive, likewise; None for any number, while the step bakes on.
+    :param consecutive_error_limit: how many measurements in a row may fail before the step counts as inconclusive (Argo
+        Rollouts: ``consecutiveErrorLimit``).
+    :param consecutive_success_limit: so many looks in a row that pass end a step before its bake time is over, if all
+        metrics reach it; None to bake in full.
+    :param on_inconclusive: see ``OnInconclusive``.
+    :raises InvalidRequestError: naming the field and the fix.
+    """
+
+    metrics: Sequence[TrafficMetric] = ()
+    min_requests: int = 300
+    failure_limit: int = 0
+    inconclusive_limit: int | None = None
+    consecutive_error_limit: int = 4
+    consecutive_success_limit: int | None = None
+    on_inconclusive: OnInconclusive = "wait"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", tuple(self.metrics))
+        strangers = [one for one in self.metrics if not isinstance(one, TrafficMetric)]
+        if not self.metrics or strangers:
+            raise InvalidRequestError.of(
+                "Analysis.metrics",
+                "holds something that is no metric" if strangers else "is empty, so nothing could ever fail",
+                "give ErrorRatio, Latency, PromQL, FunctionMetric or GoldenSet objects; analysis=None for a canary "
+                "without any",
+            )
+        names = [one.name for one in self.metrics]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InvalidRequestError.of(
+                "Analysis.metrics",
+                f"has {twice[0]!r} twice",
+                "give each a label of its own",
+            )
+        counts = ("min_requests", "failure_limit", "inconclusive_limit", "consecutive_error_limit")
+        for name in (*counts, "consecutive_success_limit"):
+            value = getattr(self, name)
+            optional = name in {"inconclusive_limit", "consecutive_success_limit"} and value is None
+            if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise InvalidRequestError.of(
+                    f"Analysis.{name}", "is no whole number of 0 or more", "give one"
+                )
+        if self.on_inconclusive not in get_args(OnInconclusive):
+            words = ", ".join(get_args(OnInconclusive))
+            raise InvalidRequestError.of("Analysis.on_inconclusive", "is unknown", f"use one of {words}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepVerdict:
+    """
+    What a look at a step comes to.
+
+    :param grade: ``PASS``, ``FAIL`` or ``INCONCLUSIVE``; never ``ERROR``.
+    :param assessments: one for each metric.
+    :param counters: by metric, for the next look.
+    :param reason: a sentence: the metric that decided, and why.
+    """
+
+    grade: Grade
+    assessments: tuple[Assessment, ...]
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def enough(self) -> bool:
+        """Whether every metric has been assessed with a result."""
+        return all(one.grade in {Grade.PASS, Grade.FAIL} for one in self.assessments)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data, for an XCom."""
+        return {
+            "grade": str(self.grade),
+            "reason": self.reason,
+            "metrics": [one.to_json() for one in self.assessments],
+        }
+
+
+def look(analysis: Analysis, samples: Mapping[str, Sample], counters: Mapping[str, Counters]) -> StepVerdict:
+    """
+    Check the hard limits while a step bakes.
+
+    :param samples: by the metric's name; what is missing counts as no data.
+    :param counters: of the looks before, in this step.
+    """
+    assessments = [
+        assess_safety(metric, samples.get(metric.name, Sample()), min_requests=analysis.min_requests)
+        for metric in analysis.metrics
+    ]
+    return _verdict(analysis, assessments, counters, ends=False)
+
+
+def conclude(
+    analysis: Analysis,
+    steps: Mapping[str, Sequence[Sample]],
+    counters: Mapping[str, Counters],
+    *,
+    number: int,
+    of: int,
+) -> StepVerdict:
+    """
+    Judge a step at its end.
+
+    :param steps: by the metric's name, a sample for each step so far, the present one last.
+    :param counters: of the looks before, in this step.
+    :param number: of the step, from 1.
+    :param of: how many steps are judged.
+    """
+    assessments = [
+        assess_step(
+            metric,
+            steps.get(metric.name) or [Sample()],
+            min_requests=analysis.min_requests,
+            look=number,
+            looks=of,
+        )
+        for metric in analysis.metrics
+    ]
+    return _verdict(analysis, assessments, counters, ends=True)
+
+
+def _verdict(
+    analysis: Analysis, assessments: Sequence[Assessment], before: Mapping[str, Counters], *, ends: bool
+) -> StepVerdict:
+    counters = {one.metric: before.get(one.metric, Counters()).after(one.grade) for one in assessments}
+    for one in assessments:
+        count = counters[one.metric]
+        # What fails when a step is concluded is no look among others: it is the comparison that was waited for.
+        if one.grade is Grade.FAIL and (ends or count.failed > analysis.failure_limit):
+            return _named(Grade.FAIL, one, assessments, counters)
+    for one in assessments:
+        count = counters[one.metric]
+        inconclusive = (
+            analysis.inconclusive_limit is not None and count.inconclusive > analysis.inconclusive_limit
+        )
+        if inconclusive or count.consecutive_errors > analysis.consecutive_error_limit:
+            return _named(Grade.INCONCLUSIVE, one, assessments, counters)
+    open_ones = [one for one in assessments if one.grade in {Grade.INCONCLUSIVE, Grade.ERROR}]
+    if ends and open_ones:
+        return _named(Grade.INCONCLUSIVE, open_ones[0], assessments, counters)
+    worst = next((one for one in assessments if one.grade is not Grade.PASS), assessments[0])
+    return _named(Grade.PASS, worst, assessments, counters)
+
+
+def _named(
+    grade: Grade, one: Assessment, assessments: Sequence[Assessment], counters: Mapping[str, Counters]
+) -> StepVerdict:
+    return StepVerdict(grade=grade, assessments=tuple(assessments), counters=counters, reason=str(one))

@@ -1,0 +1,200 @@
+"""
+One metric, judged: its limits held against what was measured.
+
+Purpose: the single place where numbers become pass, fail or inconclusive. It never passes for want of data, and never
+fails on a handful of requests. Counting over several looks is in ``counters``, the verdict over all metrics in
+``analysis``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from airflow_provider_seldon.core.analysis.metrics import Latency, TrafficMetric
+from airflow_provider_seldon.core.analysis.samples import Histogram, Requests, Sample
+from airflow_provider_seldon.core.analysis.significance import (
+    errs_more_often_than,
+    more_errors,
+    slower,
+    spent,
+)
+
+#: Fewer requests than this never fail anything, however bad they are.
+FLOOR = 20
+#: How unlikely errors must be, under the limit, to fail a candidate that has not had ``min_requests`` yet.
+EARLY = 0.001
+
+
+class Grade(StrEnum):
+    """What one metric comes to; ``ERROR`` is a measurement that failed, which says nothing about the candidate."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """
+    What one metric comes to, with the numbers.
+
+    :param metric: its name.
+    :param grade: the result.
+    :param candidate: the candidate's value; None where there is none.
+    :param baseline: the baseline's value; None where there is none, or none is wanted.
+    :param requests: requests of the candidate behind its value; None for metrics that count none.
+    :param baseline_requests: the same of the baseline.
+    :param limit: the limit that decided, as text.
+    :param reason: a sentence.
+    """
+
+    metric: str
+    grade: Grade
+    candidate: float | None = None
+    baseline: float | None = None
+    requests: int | None = None
+    baseline_requests: int | None = None
+    limit: str = ""
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {key: value for key, value in asdict(self).items() if value not in (None, "")}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**{**known, "grade": Grade(data["grade"])})
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.grade} ({self.reason})"
+
+
+def assess_safety(metric: TrafficMetric, sample: Sample, *, min_requests: int) -> Assessment:
+    """
+    Hold the candidate's own value against the metric's absolute limit; for any moment of a step.
+
+    :param min_requests: with fewer requests the result is inconclusive, unless the errors cannot be chance.
+    """
+    side = sample.candidate
+    found = _described(metric, sample, grade=Grade.INCONCLUSIVE)
+    if sample.error:
+        return _graded(found, Grade.ERROR, sample.error)
+    value = _value(metric, side)
+    if value is None:
+        return _graded(found, Grade.INCONCLUSIVE, "no data of the candidate")
+    if metric.at_most is None:
+        return _graded(found, Grade.PASS, "measured; it is compared at the end of the step")
+    limit = f"at most {metric.at_most:g}"
+    over = value > metric.at_most
+    few = found.requests is not None and found.requests < min_requests
+    if few and not (over and _cannot_be_chance(metric.at_most, side)):
+        reason = f"{found.requests} of {min_requests} requests are there"
+        return _graded(found, Grade.INCONCLUSIVE, reason, limit)
+    if over:
+        return _graded(found, Grade.FAIL, f"{value:.4g} is more than {metric.at_most:g}", limit)
+    return _graded(found, Grade.PASS, f"{value:.4g} is {limit}", limit)
+
+
+def assess_step(
+    metric: TrafficMetric, samples: Sequence[Sample], *, min_requests: int, look: int, looks: int
+) -> Assessment:
+    """
+    Judge a metric at the end of a step: its absolute limit, then the comparison with the baseline.
+
+    :param samples: one for each step so far, the present one last. The absolute limit holds for the present one; the
+        comparison is over all of them, step by step.
+    :param min_requests: as many must be there on both sides, in the present step, for a comparison.
+    :param look: number of this comparison within the canary, from 1.
+    :param looks: how many there will be.
+    """
+    sample = samples[-1]
+    own = assess_safety(metric, sample, min_requests=min_requests)
+    if own.grade is not Grade.PASS or not metric.compares:
+        return own
+    baseline = _value(metric, sample.baseline)
+    if baseline is None:
+        return _graded(own, Grade.INCONCLUSIVE, "no data of the baseline to compare with")
+    candidate = own.candidate if own.candidate is not None else math.nan
+    allowed = metric.allowed(baseline)
+    limit = f"at most {allowed:.4g} beside {baseline:.4g}"
+    counted = (own.requests, own.baseline_requests)
+    few = [n for n in counted if n is not None and n < min_requests]
+    if few:
+        return _graded(own, Grade.INCONCLUSIVE, f"{min(few)} of {min_requests} requests are there", limit)
+    if candidate <= allowed:
+        return _graded(own, Grade.PASS, f"{candidate:.4g} beside {baseline:.4g}", limit)
+    chance = _chance(samples)
+    level = spent(metric.significance, look, looks)
+    if chance is None:
+        return _graded(own, Grade.FAIL, f"{candidate:.4g} beside {baseline:.4g}", limit)
+    if chance < level:
+        reason = (
+            f"{candidate:.4g} beside {baseline:.4g}; if both were equal, by chance in {chance:.1%} of cases"
+        )
+        return _graded(own, Grade.FAIL, reason, limit)
+    reason = f"{candidate:.4g} beside {baseline:.4g} may be chance ({chance:.0%})"
+    return _graded(own, Grade.PASS, reason, limit)
+
+
+def _chance(samples: Sequence[Sample]) -> float | None:
+    """How likely what was seen is by chance; None for plain values, of which nothing is known but themselves."""
+    rates = [
+        (one.candidate, one.baseline)
+        for one in samples
+        if isinstance(one.candidate, Requests) and isinstance(one.baseline, Requests)
+    ]
+    if rates:
+        return more_errors(rates)
+    durations = [
+        (one.candidate, one.baseline)
+        for one in samples
+        if isinstance(one.candidate, Histogram) and isinstance(one.baseline, Histogram)
+    ]
+    return slower(durations)[0] if durations else None
+
+
+def _cannot_be_chance(limit: float, side: Any) -> bool:
+    if not isinstance(side, Requests) or side.whole()[0] < FLOOR:
+        return False
+    return errs_more_often_than(limit, side) < EARLY
+
+
+def _value(metric: TrafficMetric, side: Any) -> float | None:
+    """Return a side as one number; None where there is none, or it is not finite."""
+    value: float | None
+    if isinstance(side, Requests):
+        value = side.ratio if Requests.usable(side) else None
+    elif isinstance(side, Histogram):
+        quantile = metric.quantile if isinstance(metric, Latency) else 0.5
+        value = side.quantile(quantile) if Histogram.usable(side) else None
+    else:
+        value = side
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _requests(side: Any) -> int | None:
+    if isinstance(side, Requests | Histogram):
+        return round(side.total) if math.isfinite(side.total) else 0
+    return None
+
+
+def _described(metric: TrafficMetric, sample: Sample, *, grade: Grade) -> Assessment:
+    return Assessment(
+        metric=metric.name,
+        grade=grade,
+        candidate=_value(metric, sample.candidate),
+        baseline=_value(metric, sample.baseline),
+        requests=_requests(sample.candidate),
+        baseline_requests=_requests(sample.baseline),
+    )
+
+
+def _graded(found: Assessment, grade: Grade, reason: str, limit: str = "") -> Assessment:
+    return Assessment(**{**asdict(found), "grade": grade, "reason": reason, "limit": limit or found.limit})
