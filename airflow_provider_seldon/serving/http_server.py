@@ -22,8 +22,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from airflow_provider_seldon.serving.body import BadBodyError, read_body
 from airflow_provider_seldon.serving.function_model import FunctionModel
-from airflow_provider_seldon.serving.message import BadMessageError, answer_of, rows_of
+from airflow_provider_seldon.serving.message import BadMessageError, answer_of, rows_of, to_json
 
 log = logging.getLogger(__name__)
 
@@ -104,16 +105,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Predictions and feedback."""
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length).decode("utf-8", "replace")
+        try:
+            body = read_body(self.headers, self.rfile).decode("utf-8", "replace")
+        except BadBodyError as error:
+            self.close_connection = True  # where the next request begins is not known
+            return self._fail(error.status, "MICROSERVICE_BAD_DATA", str(error))
         path = urlsplit(self.path).path
         is_form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
         if path in _PREDICT:
-            self._predict(_form(body) if is_form else body)
-        elif path in _FEEDBACK:
-            self._answer(200, {"data": {"names": [], "ndarray": []}, "meta": {}})
-        else:
-            self._fail(404, "MICROSERVICE_NOT_FOUND", f"no such path: {path}")
+            return self._predict(_form(body) if is_form else body)
+        if path in _FEEDBACK:
+            return self._answer(200, {"data": {"names": [], "ndarray": []}, "meta": {}})
+        return self._fail(404, "MICROSERVICE_NOT_FOUND", f"no such path: {path}")
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Note requests in the log, probes only when asked for."""
@@ -121,14 +124,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _predict(self, body: str) -> None:
         try:
-            message = json.loads(body)
+            message = json.loads(body, parse_constant=_no_constant)
             rows = rows_of(message)
         except BadMessageError as error:
             return self._fail(400, "MICROSERVICE_BAD_DATA", str(error))
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._fail(400, "MICROSERVICE_BAD_DATA", "the request is not JSON")
         try:
-            answer = json.dumps(answer_of(self.server.model.predict(rows), message))
+            answer = to_json(answer_of(self.server.model.predict(rows), message))
         except Exception as error:
             log.exception("The prediction failed")
             return self._fail(500, "MICROSERVICE_INTERNAL_ERROR", f"{type(error).__name__}: {error}")
@@ -146,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -153,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
 def _form(text: str) -> str:
     """Return the field ``json``; a body that says it is a form and is not (curl's default) counts as it is."""
     return (parse_qs(text).get("json") or [text])[0]
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _metadata() -> Any:

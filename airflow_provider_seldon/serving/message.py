@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,19 @@ def answer_of(result: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     else:
         payload = {"data": {"names": [], "ndarray": plain}}
     return {**payload, "meta": {}}
+
+
+def to_json(answer: Mapping[str, Any]) -> str:
+    """
+    Return a message as JSON text.
+
+    :raises ValueError: it holds NaN or infinity, for which JSON has no word (RFC 8259).
+    """
+    try:
+        return json.dumps(answer, allow_nan=False)
+    except ValueError:
+        problem = "the function returned NaN or infinity, which JSON cannot carry; return None in its place"
+    raise ValueError(problem)
 
 
 def as_array(rows: list[Any]) -> Any:

@@ -24,6 +24,8 @@ from .queue import Retry, WorkQueue
 from .recorder import Recorder
 
 _RETRY_SECONDS = 1.0
+#: Pods that one ReplicaSet gets, as by a quota: so many a node takes by default (Kubernetes documentation, "maxPods").
+MAX_PODS = 110
 
 
 class ReplicaSetController:
@@ -73,7 +75,8 @@ class ReplicaSetController:
 
     async def _scale(self, replica_set: Manifest) -> None:
         pods = self._active(replica_set)
-        missing = int(dig(replica_set, "spec", "replicas", default=1)) - len(pods)
+        wanted = int(dig(replica_set, "spec", "replicas", default=1))
+        missing = min(wanted, MAX_PODS) - len(pods)
         for _ in range(missing):
             created = await self._api.create(PODS, _pod(replica_set))
             self._pods.observe(created)
@@ -83,6 +86,13 @@ class ReplicaSetController:
                 await self._api.delete(PODS, namespace_of(pod), name_of(pod), uid=pod["metadata"]["uid"])
                 self._pods.expect_deletion(*key_of(pod))
                 self._recorder.normal(replica_set, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
+        if wanted > MAX_PODS:
+            raise ApiError(
+                status=403,
+                reason="Forbidden",
+                message=f'pods "{name_of(replica_set)}-" is forbidden: exceeded quota: seldon-local, '
+                f"requested: pods=1, used: pods={MAX_PODS}, limited: pods={MAX_PODS}",
+            )
 
     def _active(self, replica_set: Manifest) -> list[Manifest]:
         return [

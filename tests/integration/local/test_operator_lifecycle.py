@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
+from airflow_provider_seldon.local.controllers import replica_set
 
 from .cluster_client import Cluster, condition, seldon_deployment, state
 
@@ -164,3 +165,22 @@ def test_what_belongs_to_another_operator_gets_no_status(cluster: Cluster, label
     control.delete(f"control-{cluster.namespace}-{label}")
     assert "status" not in cluster.get("mine")
     assert cluster.list("deployments") == []
+
+
+def test_more_pods_than_a_machine_holds_end_at_a_quota_and_others_go_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica_set, "MAX_PODS", 5)
+    cluster.create(seldon_deployment("huge", replicas=10**9))
+    child = cluster.wait_for(
+        lambda: cluster.list("deployments", seldon_deployment_id="huge"),
+        lambda seen: any(condition(one, "ReplicaFailure") == "True" for one in seen),
+        timeout=60,
+    )[0]
+    assert "exceeded quota" in str(child["status"])
+    cluster.create(seldon_deployment("small"))
+    cluster.wait_available("small", timeout=30)
+    cluster.delete("huge")
+    cluster.wait_for(
+        lambda: cluster.list("pods", seldon_deployment_id="huge"), lambda seen: not seen, timeout=60
+    )
