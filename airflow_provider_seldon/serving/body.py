@@ -7,7 +7,7 @@ A body whose end cannot be told is refused, and the connection with it: what fol
 from __future__ import annotations
 
 from email.message import Message
-from typing import BinaryIO
+from io import BufferedIOBase
 
 #: Bytes of a body; more is refused.
 MAX_BODY = 64 * 1024 * 1024
@@ -26,7 +26,7 @@ class BadBodyError(ValueError):
         self.status = status
 
 
-def read_body(headers: Message, stream: BinaryIO) -> bytes:
+def read_body(headers: Message, stream: BufferedIOBase) -> bytes:
     """
     Return the whole body.
 
@@ -50,7 +50,7 @@ def read_body(headers: Message, stream: BinaryIO) -> bytes:
     return _exactly(stream, _limited(int(text) if len(text) < 20 else MAX_BODY + 1))
 
 
-def _chunks(stream: BinaryIO) -> bytes:
+def _chunks(stream: BufferedIOBase) -> bytes:
     parts: list[bytes] = []
     total = 0
     while size := _size(_line(stream)):
@@ -71,14 +71,14 @@ def _size(line: bytes) -> int:
     return int(text, 16)
 
 
-def _line(stream: BinaryIO) -> bytes:
+def _line(stream: BufferedIOBase) -> bytes:
     line = stream.readline(_MAX_LINE)
     if not line.endswith(b"\n"):
         raise BadBodyError("the body ends before its last chunk, or a line of it is too long")
     return line.rstrip(b"\r\n")
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: BufferedIOBase, size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise BadBodyError("the body is shorter than it says")
