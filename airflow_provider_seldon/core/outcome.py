@@ -18,6 +18,11 @@ class Ending(StrEnum):
     REPLACED = "replaced"
     TIMEOUT = "timeout"
 
+    @property
+    def is_good(self) -> bool:
+        """Whether what was waited for serves."""
+        return self is Ending.READY
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

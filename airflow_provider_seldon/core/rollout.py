@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.drift import drift
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
@@ -59,6 +60,7 @@ class Plan:
     :param resource_version: apply only if the stored object is still at this version; None for a new one.
     :param as_stored: ``deployment`` is what is stored, but for its number of pods, so applying it takes nothing back
         that other field managers have set.
+    :param puts_back: ``deployment`` was written before, as it is, and somebody has changed it since.
     """
 
     action: Action
@@ -67,6 +69,7 @@ class Plan:
     reason: str = ""
     resource_version: str | None = None
     as_stored: bool = False
+    puts_back: bool = False
 
 
 def plan(
@@ -167,10 +170,13 @@ def _deploy_to(
     superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
     same = target.annotations.get(ids.ANNOTATION_REVISION) == request.annotations.get(ids.ANNOTATION_REVISION)
     wanted = continued(request, target)
+    changed = drift(wanted, target) if same else ""
     if same and wakes(wanted, target):
         reason = f"{target.name} was scaled to zero by somebody else, and is asked for pods again"
+    elif changed:
+        reason = f"{target.name} has this revision, but somebody has changed {changed}; it is put back"
     elif same and is_proved(target):
-        reason = f"{target.name} serves exactly this revision already"
+        reason = f"{target.name} has been seen serving exactly this revision, and has not been changed since"
         return Plan(action=Action.UNCHANGED, deployment=target, superseded=superseded, reason=reason)
     elif same:
         reason = f"{target.name} has this revision already, but it has not been seen serving"
@@ -184,6 +190,7 @@ def _deploy_to(
         superseded=superseded,
         reason=reason,
         resource_version=_resource_version(target),
+        puts_back=bool(changed),
     )
 
 

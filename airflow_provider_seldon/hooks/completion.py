@@ -11,14 +11,22 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.expectation import predictor_contents
 from airflow_provider_seldon.core.history import ProvenVersion, annotations_after
 from airflow_provider_seldon.core.written import fingerprint
-from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeletedError,
+    DeploymentNotFoundError,
+    ReplacedError,
+)
+from airflow_provider_seldon.hooks.finder import is_being_deleted
 from airflow_provider_seldon.hooks.removal import delete_if
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.hooks.secret_use import release_unused
 
 if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.hooks.rollout import Rollout
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
@@ -49,14 +57,17 @@ class Completion:
         return deleted
 
     def _record_proof(self, rollout: Rollout) -> None:
-        """Record the proof, unless another deploy has written to the deployment meanwhile."""
+        """
+        Record the proof.
+
+        :raises DeletedError: the deployment is gone.
+        :raises ReplacedError: it is another one by now, or another deploy has written to it.
+        """
         proven = ProvenVersion.from_json(rollout.last_available)
         for _ in range(CONFLICT_ATTEMPTS):
             try:
                 current = self._client.get(rollout.name)
-                if current.annotations.get(ids.ANNOTATION_REVISION) != proven.revision:
-                    log.info("%s was deployed again meanwhile; its proof is not recorded", rollout.name)
-                    return
+                self._refuse_another(rollout, current)
                 record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
                 if all(current.annotations.get(key) == value for key, value in record.items()):
                     return
@@ -67,10 +78,36 @@ class Completion:
                 return
             except ConflictError as error:
                 log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
-            except DeploymentNotFoundError as error:
-                log.info("The proof of %s is not recorded: %s", rollout.name, error)
-                return
+            except DeploymentNotFoundError:
+                raise self._deleted(rollout) from None
         log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
+
+    def _refuse_another(self, rollout: Rollout, current: SeldonDeployment) -> None:
+        """Refuse to call something proven that is not what was waited for."""
+        if is_being_deleted(current):
+            raise self._deleted(rollout)
+        found = current.annotations.get(ids.ANNOTATION_REVISION)
+        contents, wanted = predictor_contents(current.to_manifest()), rollout.expected.contents
+        unedited = all(contents.get(name) == content for name, content in wanted.items())
+        if rollout.expected.uid in (None, current.uid) and found == rollout.info.revision and unedited:
+            return
+        where = f"{self._client.namespace}/{rollout.name}"
+        by = current.annotations.get(ids.ANNOTATION_RUN_ID)
+        raise ReplacedError(
+            f"{where} came to serve revision {rollout.info.revision}, but was changed meanwhile: it is at revision "
+            f"{found or 'unknown'}{f' of run {by}' if by else ''}{'' if unedited else ', with other content'}. Nothing "
+            "was recorded or deleted.",
+            reason="DeployedAgain",
+            deployment=where,
+        )
+
+    def _deleted(self, rollout: Rollout) -> DeletedError:
+        where = f"{self._client.namespace}/{rollout.name}"
+        return DeletedError(
+            f"{where} came to serve, and was deleted before its proof was recorded. A retry deploys it again.",
+            reason="NotFound",
+            deployment=where,
+        )
 
     def _delete_superseded(self, name: str, uid: str, seen: str | None) -> bool:
         """

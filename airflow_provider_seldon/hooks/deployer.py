@@ -1,15 +1,15 @@
 """
 Carrying a deploy out: the order of requests that is safe to interrupt anywhere.
 
-    find equivalents -> decide -> plan -> apply, with the storage Secret -> (the caller waits) -> complete
+    find equivalents -> decide -> plan -> look, or apply, with the storage Secret -> (the caller waits) -> complete
 
 Killed between any two of these and started again, the same task finds what it left behind (the name is a
 function of DAG, task and model; the Secret's name one of its content) and comes to the same single deployment.
 
 Requests, besides the wait: one LIST per 500 equivalents, and where the user gave a name that none of them bears,
-one GET; then nothing where nothing changes, else one PATCH. A storage Secret that has to be made takes one POST more,
-and for a deployment that is there already one PATCH before that (``secret_use``). What follows when it serves is in
-``completion``.
+one GET; then one PATCH, or where nothing is to be written one LIST of the deployment's children (``looker``). A storage
+Secret that was used before takes one GET; one that has to be made takes one POST, and for a deployment that is there
+already one PATCH before that (``secret_use``). What follows when it serves is in ``completion``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.fence import OrderToken, order_of, overtaken_by
-from airflow_provider_seldon.core.history import ProvenVersion, secret_in_use
+from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.metrics import RecordedMetrics
 from airflow_provider_seldon.core.model_server import ModelServer
@@ -37,7 +37,6 @@ from airflow_provider_seldon.core.rollout import (
     OnNegative,
     OnNegativeEmpty,
     Plan,
-    is_proved,
     plan,
     reported_action,
 )
@@ -54,12 +53,18 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.adoption import IRREVERSIBLY, take_over
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
+from airflow_provider_seldon.hooks.looker import Looker
 from airflow_provider_seldon.hooks.number_of_pods import apply_over_scaling
-from airflow_provider_seldon.hooks.ownership import owners_of, refuse_foreign
+from airflow_provider_seldon.hooks.ownership import appliers_of, owners_of, refuse_foreign
 from airflow_provider_seldon.hooks.removal import delete_if
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
 from airflow_provider_seldon.hooks.room import make_room
-from airflow_provider_seldon.hooks.secret_use import former_secrets, note, storage_secrets_of
+from airflow_provider_seldon.hooks.secret_use import (
+    former_secrets,
+    note,
+    restore_secret,
+    storage_secrets_of,
+)
 from airflow_provider_seldon.hooks.storage import StorageSecret, storage_secret_for
 
 if TYPE_CHECKING:
@@ -69,6 +74,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds to wait for the end of a deployment that is being deleted and has the name that is asked for.
 DELETION_TIMEOUT = 300.0
+#: Actions that leave the spec as it is and want it to serve, so that the Secret that it names has to be there.
+_USE_AS_IT_IS = frozenset({Action.UNCHANGED, Action.REUSE, Action.RESTART})
 
 
 class Deployer:
@@ -118,11 +125,15 @@ class Deployer:
             )
             if fence and replace and decided.action.writes and decided.action is not Action.RESTART:
                 self._fence(order, existing)
+            decided, in_flight = Looker(hook=self._hook).confirmed(decided)
             before = next((one for one in existing if one.name == decided.deployment.name), None)
             self._tell(decided, decision, before)
             action = reported_action(decided, before, run_id=identity.run_id, retry=retry)
+            if before is not None and secret and decided.action in _USE_AS_IT_IS:
+                restore_secret(self._client, secret, before)
             if not decided.action.writes:
-                return self._rollout(decided, decided.deployment, existing, action, decision)
+                left = self._rollout(decided, decided.deployment, existing, action, decision)
+                return dataclasses.replace(left, in_flight=in_flight)
             try:
                 marks = {ids.ANNOTATION_ACTION: str(action), ids.ANNOTATION_WRITE: mark}
                 wanted = decided.deployment.annotated(marks)
@@ -131,7 +142,7 @@ class Deployer:
                     before=before,
                     secret=None if decided.action is Action.RESTART else secret,
                     resource_version=decided.resource_version,
-                    force=force_conflicts or bool(adopt) or decided.as_stored,
+                    force=force_conflicts or bool(adopt) or _takes_back(decided, before),
                     adopt=adopt,
                 )
             except ConflictError as error:
@@ -242,14 +253,12 @@ class Deployer:
         """
         Apply, with the storage Secret that always has an owner: the old object before the new spec, else the new one.
 
-        A proven version that uses the same Secret (its name is a hash of its content) has been through this.
+        One that the deployment has used before is looked at all the same: it may have been deleted by hand.
         """
         foreign = take_over(self._client, before, wanted, irreversibly=adopt == IRREVERSIBLY)
         if foreign is not before:
             before, resource_version = foreign, foreign.resource_version if foreign else None
         resource_version = make_room(self._client, wanted, before, resource_version)
-        if secret and before is not None and is_proved(before) and secret_in_use(before) == secret.name:
-            secret = None
         if secret and before is not None:
             known = secret.name in storage_secrets_of(before)
             if secret.managed and not known:
@@ -285,7 +294,8 @@ class Deployer:
             expected=Expectation.of(stored, before=known.get(stored.name)),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
             superseded_as={name: fingerprint(known[name]) for name in decided.superseded if name in known},
-            last_available=ProvenVersion.of(stored).to_json(),
+            # What is reused may be another version than its annotations say, by somebody's hand.
+            last_available="" if decided.action is Action.REUSE else ProvenVersion.of(stored).to_json(),
             in_flight=decided.action.writes,
             former_secrets=former_secrets(known.get(stored.name), stored),
         )
@@ -296,6 +306,15 @@ def _decide(deploy: Any, evidence: Evidence) -> Decision:
         return decide(deploy, evidence)
     except InvalidRequestError as error:
         raise DeployDecisionError(str(error)) from None
+
+
+def _takes_back(decided: Plan, before: SeldonDeployment | None) -> bool:
+    """
+    Whether to take over fields that others have written: what is stored anyway, and what was changed by hand.
+
+    Not from somebody who applies them: two that apply the same fields would take turns for ever.
+    """
+    return decided.as_stored or (decided.puts_back and before is not None and not appliers_of(before))
 
 
 def _annotations(metrics: Mapping[str, float] | None, order: OrderToken | None, now: float) -> dict[str, str]:

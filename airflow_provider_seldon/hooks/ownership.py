@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.identity import is_managed
+from airflow_provider_seldon.core.identity import MANAGER, is_managed
 from airflow_provider_seldon.exceptions import NotManagedError
 
 if TYPE_CHECKING:
@@ -37,6 +37,18 @@ def owners_of(deployment: SeldonDeployment) -> list[str]:
     controllers = [f"{_value(one, 'kind')} {_value(one, 'name')}" for one in references]
     managers = {_value(one, "manager") for one in entries if not _value(one, "subresource")}
     return [*controllers, *sorted(manager for manager in managers if manager)]
+
+
+def appliers_of(deployment: SeldonDeployment) -> list[str]:
+    """Name the others who apply parts of an object, as GitOps tools do again and again, unlike people who edit it."""
+    metadata = deployment.metadata
+    entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
+    appliers = {
+        _value(one, "manager")
+        for one in entries
+        if _value(one, "operation") == "Apply" and not _value(one, "subresource")
+    }
+    return sorted(appliers - {MANAGER, ""})
 
 
 def _value(entry: Any, key: str) -> str:

@@ -20,6 +20,7 @@ from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFound
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.graph import PredictiveUnit
     from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.hooks.storage import StorageSecret
     from airflow_provider_seldon.kube.client import SeldonClient
 
 
@@ -54,6 +55,12 @@ def note(
         before.name, {ids.ANNOTATION_SECRETS: text}, uid=before.uid, resource_version=resource_version
     )
     return noted.metadata.resource_version if noted.metadata and resource_version else None
+
+
+def restore_secret(client: SeldonClient, secret: StorageSecret, deployment: SeldonDeployment) -> None:
+    """Make a request's storage Secret again where a deployment uses it, and somebody has deleted it."""
+    if secret.name in storage_secrets_of(deployment):
+        secret.ensure(client, deployment, known=True)
 
 
 def usable_secret(client: SeldonClient, recorded: str, present: str | None) -> str:

@@ -21,6 +21,7 @@ from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
+from airflow_provider_seldon.hooks.looker import Looker
 from airflow_provider_seldon.hooks.overtaking import overtaken
 from airflow_provider_seldon.hooks.removal import delete_named
 from airflow_provider_seldon.hooks.restorer import Restorer
@@ -145,6 +146,15 @@ class SeldonHook(SeldonConnectionHook):
         :returns: names of the deleted deployments.
         """
         return Completion(hook=self).complete(rollout)
+
+    def still_serves(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
+        """
+        Look once more at a rollout that has come to serve some time ago, by fresh reads.
+
+        :param ready: how the wait for it ended.
+        :returns: the outcome of this moment; None where it has to be waited for again.
+        """
+        return Looker(hook=self).still(rollout, ready)
 
     def wait_for(
         self,

@@ -37,6 +37,7 @@ from airflow_provider_seldon.exceptions import (
     UnexpectedAnswerError,
 )
 from airflow_provider_seldon.kube import paths
+from airflow_provider_seldon.kube.object_cache import ID_LABEL
 from airflow_provider_seldon.kube.pods import PodReader
 from airflow_provider_seldon.kube.secrets import SecretWriter
 from airflow_provider_seldon.kube.transport import APPLY, MERGE, Transport
@@ -252,9 +253,17 @@ class SeldonClient:
                 )
             time.sleep(min(DELETION_POLL, max(0.0, deadline - time.monotonic())))
 
-    def children(self, name: str) -> list[dict[str, Any]]:
-        """List the Deployments that the operator made for ``name`` (label ``seldon-deployment-id``)."""
-        return list(self._pages(self._children_path(), labels=f"seldon-deployment-id={paths.checked(name)}"))
+    def children(self, *ids: str) -> list[dict[str, Any]]:
+        """
+        List the Deployments that the operator made for a SeldonDeployment.
+
+        :param ids: values of their label ``seldon-deployment-id``: usually the SeldonDeployment's name, see
+            ``core.children.child_ids``.
+        """
+        for one in ids:
+            paths.checked(one)
+        labels = f"{ID_LABEL}={ids[0]}" if len(ids) == 1 else f"{ID_LABEL} in ({','.join(ids)})"
+        return list(self._pages(self._children_path(), labels=labels))
 
     def crd_served(self) -> bool:
         """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""

@@ -50,7 +50,7 @@ class AssetEvents:
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
         """Whether the world should hear of it: a version proven by this task, or by an earlier try of it."""
-        if rollout.in_flight:
+        if rollout.in_flight and (rollout.action not in {"unchanged", "reused"} or not self._proven):
             return self._proven
         task_instance, info = context["ti"], rollout.info
         mine = (task_instance.dag_id, task_instance.task_id, task_instance.run_id)

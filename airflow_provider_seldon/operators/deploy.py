@@ -30,7 +30,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
 
     - none yet: creates one;
     - some, and ``replace``: updates the newest in place (its URL stays), and deletes the others once it serves;
-    - the very same version serves already: writes nothing;
+    - the very same version serves already, which is looked at: writes nothing; where it does not, waits for it;
+    - somebody has changed what was written: puts it back;
     - ``deploy_decision`` is no: keeps what serves, restarts it where it is down, and creates one only if there is
       none at all, because a model server is to be available at all times (``on_negative``, ``on_negative_empty``);
     - the new version does not come to serve, or answers its ``smoke_test`` wrongly: puts back the one that was last
@@ -65,9 +66,9 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     :param smoke_test: sample requests to the new version once it serves, before anything older is deleted and before
         it counts as proven: ``{"data": rows, "expected": rows, "tolerance": 1e-6}``, a list of such, or JSON text.
         Without ``expected`` any prediction will do. No answer is a wrong answer. Needs ``ingress_url``. A version
-        that serves already, or is only started again, is not asked. Where the traffic is split, each sample is sent
-        until every predictor that takes traffic has answered it; where the answers do not say who gave them, so often
-        that each has with a certainty of 99.9 % (500 times at most), which the log says.
+        that serves already is asked as well; one that the decision keeps or starts again is not. Where the traffic is
+        split, each sample is sent until every predictor that takes traffic has answered it; where the answers do not
+        say who gave them, so often that each has with a certainty of 99.9 % (500 times at most), which the log says.
     :param on_failure: when the new version does not come to serve, or answers its smoke test wrongly: ``rollback`` to
         the one last seen serving, where there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this
         run, else roll back. Only what this task wrote is touched.
@@ -165,18 +166,23 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             return self.rehearsed(rollout)
         self.announce(context, rollout.info)
         if not rollout.in_flight:
-            self.hook.complete(rollout)
-        elif self.wait_for_available:
+            return self._finish(rollout, self._serving(rollout), None)
+        if self.wait_for_available:
             return self.wait_for(rollout)
         return self.result(rollout)
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
-        """Send the smoke test; what was only started again is not the version that it was written for."""
+        """Send the smoke test; what the decision keeps is not the version that it was written for."""
         from airflow_provider_seldon.core.rollout import Action
         from airflow_provider_seldon.hooks.smoke_test import SmokeTest
 
         samples = self._samples()
-        if not samples or rollout.action == Action.RESTART:
+        if samples and rollout.action in {Action.RESTART, Action.REUSE, Action.KEEP}:
+            self.log.info(
+                "%s is %s; the smoke test is of another version, and not sent", rollout.name, rollout.action
+            )
+            return outcome
+        if not samples:
             return outcome
         return SmokeTest(self.hook, samples).judge(outcome)
 
@@ -194,6 +200,13 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             raise AirflowSkipException(str(error)) from error
         if self.on_stale == "fail":
             raise error
+
+    def _serving(self, rollout: Rollout) -> Outcome:
+        """Return the outcome of a deploy that found what it wants: the hook has looked at it."""
+        from airflow_provider_seldon.core.outcome import Ending, Outcome
+
+        info = rollout.info
+        return Outcome(ending=Ending.READY, name=rollout.name, namespace=info.namespace, state=info.state)
 
     def _deploy(self, context: Context, server: ModelServer) -> Rollout:
         from airflow.providers.common.compat.sdk import AirflowSkipException

@@ -113,6 +113,8 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         rollout = Rollout.from_json(handoff)
         self.announced = rollout.info
         self.note(rollout, undoing=failure is not None)
+        if outcome.ending.is_good:
+            outcome = self._looked_again(rollout, outcome)
         return self._finish(rollout, outcome, failure)
 
     def on_kill(self) -> None:
@@ -181,6 +183,18 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         """A newer run has deployed while this one waited; raise what the task is to end with."""
         raise error
 
+    def _looked_again(self, rollout: Rollout, ready: Outcome) -> Outcome:
+        """Return the outcome of this moment: the trigger's word is as old as the wait for a worker was long."""
+        outcome = self.hook.still_serves(rollout, ready)
+        if outcome is not None:
+            return outcome
+        return self.hook.wait_for(
+            rollout.name,
+            expected=rollout.expected,
+            deadline=time.time() + self.timeout,
+            failure_policy=self.failure_policy,
+        )
+
     def _finish(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
         """End the wait; a run that a newer one has deployed over meanwhile has not failed, it is out of date."""
         from airflow_provider_seldon.exceptions import RolloutError
@@ -234,8 +248,12 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
 
         revision = back.info.revision
         serves = outcome.ending is Ending.READY
-        if serves:
-            self.hook.complete(back)
+        try:
+            if serves:
+                self.hook.complete(back)
+        except RolloutError as error:
+            serves = False
+            outcome = outcome.turned_down(outcome.ending, reason=error.reason, message=str(error).rstrip("."))
         try:
             self.hook.raise_for_outcome(failure)
         except RolloutError as error:

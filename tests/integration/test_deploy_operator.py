@@ -79,7 +79,7 @@ def test_the_same_version_again_writes_nothing(hook: SeldonHook, local_seldon: A
     before = hook.client.find()[0].to_manifest()["metadata"]["resourceVersion"]
     local_seldon.requests.clear()
     assert deploy()["action"] == "unchanged"
-    assert requests_of_ours(local_seldon) == ["list seldondeployments"]
+    assert requests_of_ours(local_seldon) == ["list seldondeployments", "list deployments"]
     assert hook.client.find()[0].to_manifest()["metadata"]["resourceVersion"] == before
 
 

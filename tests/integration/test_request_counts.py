@@ -60,11 +60,12 @@ def test_a_deploy_is_one_read_and_one_write(hook: SeldonHook, local_seldon: Any)
     deploy(model_uri="s3://models/iris/2")
     assert sent(local_seldon) == ["list seldondeployments", "apply seldondeployments", *PROOF]
     deploy(model_uri="s3://models/iris/2")
-    assert requests_of_ours(local_seldon) == ["list seldondeployments"]
+    # Nothing is written, and so its children are looked at.
+    assert requests_of_ours(local_seldon) == ["list seldondeployments", "list deployments"]
 
 
 @pytest.mark.simulated_pods("the storage is made up")
-def test_a_storage_secret_takes_one_request_when_it_is_made_and_none_afterwards(
+def test_a_storage_secret_takes_one_request_when_it_is_made_and_one_look_afterwards(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", STORAGE["AIRFLOW_CONN_MINIO"])
@@ -80,7 +81,14 @@ def test_a_storage_secret_takes_one_request_when_it_is_made_and_none_afterwards(
         *PROOF,
     ]
     deploy(model_uri="s3://models/iris/2")
-    assert sent(local_seldon) == ["list seldondeployments", "apply seldondeployments", *PROOF]
+    assert sent(local_seldon) == [
+        "list seldondeployments",
+        "get secrets",
+        "apply seldondeployments",
+        *PROOF,
+    ]
+    deploy(model_uri="s3://models/iris/2")
+    assert sent(local_seldon) == ["list seldondeployments", "get secrets"]
     rotated = STORAGE["AIRFLOW_CONN_MINIO"].replace("hidden", "rotated")
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", rotated)
     again = deploy(model_uri="s3://models/iris/2")

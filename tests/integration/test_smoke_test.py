@@ -109,9 +109,9 @@ def test_what_this_run_created_can_be_deleted_when_it_answers_wrongly(hook: Seld
     ] == []
 
 
-def test_a_version_that_serves_already_or_is_only_started_again_is_not_asked(hook: SeldonHook) -> None:
+def test_a_version_that_the_decision_keeps_or_starts_again_is_not_asked(hook: SeldonHook) -> None:
     first = deploy()
-    assert deploy(smoke_test=WRONG)["action"] == "unchanged"
+    assert deploy(smoke_test=WRONG, deploy_decision=False)["action"] == "reused"
     hook.stop(first["name"])
     assert deploy(smoke_test=WRONG, deploy_decision=False)["action"] == "restarted"
 

@@ -111,6 +111,27 @@ def test_the_same_credentials_again_change_nothing(hook: SeldonHook, rotate: Any
 
 
 @READS_NOTHING
+@pytest.mark.parametrize(
+    ("arguments", "action"),
+    [
+        ({}, "unchanged"),
+        ({"model_uri": "s3://models/iris/2"}, "updated"),
+        ({"deploy_decision": False}, "reused"),
+    ],
+    ids=["unchanged", "updated", "reused"],
+)
+def test_a_secret_that_was_deleted_by_hand_is_made_again(
+    hook: SeldonHook, rotate: Any, arguments: dict[str, Any], action: str
+) -> None:
+    name = deploy()["name"]
+    (secret,) = secrets(hook)
+    hook.client._transport.request("DELETE", f"{collection(hook)}/{secret['metadata']['name']}")
+    assert deploy({"run_id": "run-2"}, **arguments)["action"] == action
+    assert keys(hook) == [OLD]
+    assert used(hook, name) == secret["metadata"]["name"]
+
+
+@READS_NOTHING
 def test_a_rotated_credential_rolls_the_pods_and_the_old_secret_goes(hook: SeldonHook, rotate: Any) -> None:
     first = deploy()
     old = used(hook, first["name"])
