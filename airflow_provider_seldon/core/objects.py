@@ -78,5 +78,5 @@ def seconds_at(value: Any, *path: str) -> float | None:
     """Return the RFC 3339 time at ``path`` as seconds since the epoch, or None."""
     try:
         return datetime.fromisoformat(text_at(value, *path)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

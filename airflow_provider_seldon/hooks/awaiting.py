@@ -15,6 +15,10 @@ FIND_INTERVAL = 10.0
 #: Waits that are prepared at a time. A thousand may begin at once; each takes the event loop, and in a thread Python's
 #: lock, for a part of a millisecond. Those that wait for their turn take nothing.
 PREPARING = 10
+#: Seconds after a deadline within which the scheduler ends a deferral that has not ended by itself:
+#: ``triggers.deferral.BACKSTOP`` (60 s), the time between two looks of the scheduler's (``[scheduler]
+#: trigger_timeout_check_interval``, 15 s), and some room.
+SCHEDULER_PATIENCE = 120.0
 #: Seconds for which a connection may be fetched again.
 RECONNECT_TIMEOUT = 30.0
 
@@ -87,10 +91,10 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
     from airflow_provider_seldon.kube import waiting
 
     hook, access, namespace = await reach(trigger.seldon_conn_id, trigger.namespace)
-    deadline = trigger.deadline if trigger.deadline is not None else time.time() + (trigger.timeout or 0.0)
+    ends_at = time.monotonic() + seconds_left(trigger.deadline, trigger.timeout, now=time.time())
     expected = Expectation.from_json(trigger.expected) if trigger.expected is not None else None
     name = trigger.name or await newest(hook, trigger)
-    while name is None and time.time() < deadline:
+    while name is None and time.monotonic() < ends_at:
         await asyncio.sleep(FIND_INTERVAL)
         name = await newest(hook, trigger)
     if name is None:
@@ -108,7 +112,7 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
         namespace,
         name,
         expected=expected,
-        deadline=deadline,
+        deadline=time.time() + ends_at - time.monotonic(),
         policy=policy_of(trigger.failure_policy),
         on_progress=Progress(name, interval=interval, logger=trigger.log),
         progress_interval=interval,
@@ -117,6 +121,26 @@ async def wait_in_triggerer(trigger: SeldonDeploymentTrigger) -> Outcome:
         return outcome
     # The diagnosis is read here, at once: when the task resumes, pods and events may be gone.
     return await asyncio.to_thread(Waiter(hook).explain, outcome)
+
+
+def seconds_left(deadline: float | None, timeout: float | None, *, now: float) -> float:
+    """
+    Return for how many seconds a trigger that starts, or starts again, waits; from then on no clock counts.
+
+    The deadline is a time of the worker's clock, the timeout is what was left then. Where the deadline has been over
+    for longer than the scheduler leaves a trigger alone, this machine's clock is wrong, or was when the task deferred,
+    or nothing ran meanwhile: nothing is given up then before the timeout is over. No clock that goes back makes a wait
+    longer than the timeout.
+
+    :param deadline: epoch seconds; None where there is only a timeout.
+    :param timeout: seconds; None in triggers of the first release that have a deadline.
+    """
+    if deadline is None:
+        return timeout or 0.0
+    left = deadline - now
+    if timeout is None:
+        return left
+    return timeout if left < -SCHEDULER_PATIENCE else min(left, timeout)
 
 
 async def newest(

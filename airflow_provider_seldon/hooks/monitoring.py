@@ -17,6 +17,7 @@ from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.core.objects import mapping_at, text_at
 from airflow_provider_seldon.hooks.awaiting import FIND_INTERVAL, newest, reach
 from airflow_provider_seldon.kube.shared_watch import Subscription, subscribe
+from airflow_provider_seldon.kube.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
@@ -135,25 +136,26 @@ class _Look:
         self._monitor = monitor
         self._subscription = subscription
         self._pods_due = 0.0
+        self._clock = SteadyClock()
 
     async def __call__(self) -> Change | None:
         seen = self._subscription.snapshot()
         if seen is None:
             return None
-        change = self._monitor.observe(seen.deployment, seen.children, now=time.time())
+        change = self._monitor.observe(seen.deployment, seen.children, now=self._clock())
         if change or not self._monitor.wants_pods or time.monotonic() < self._pods_due:
             return change
         pods = await self._subscription.pods(seen.children or [])
         self._pods_due = time.monotonic() + PODS_INTERVAL
         seen = self._subscription.snapshot() or seen
-        return self._monitor.observe(seen.deployment, seen.children, pods, now=time.time())
+        return self._monitor.observe(seen.deployment, seen.children, pods, now=self._clock())
 
     @property
     def pause(self) -> float:
         """Seconds until the next look is due, if nothing happens."""
         pauses = [IDLE]
         if self._monitor.due is not None:
-            pauses.append(self._monitor.due - time.time())
+            pauses.append(self._monitor.due - self._clock())
         if self._monitor.wants_pods:
             pauses.append(self._pods_due - time.monotonic())
         return max(0.05, min(pauses))

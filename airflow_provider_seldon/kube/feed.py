@@ -25,11 +25,16 @@ from airflow_provider_seldon.exceptions import (
     SeldonError,
     ServerUnavailableError,
     UnauthorizedError,
+    UnexpectedAnswerError,
 )
-from airflow_provider_seldon.kube.json_stream import ListParser
+from airflow_provider_seldon.kube.answers import is_named
+from airflow_provider_seldon.kube.json_stream import LONGEST, ListParser
 from airflow_provider_seldon.kube.session import ApiSession, ExpiredError
 
 log = logging.getLogger(__name__)
+
+#: Attempts in a row that failed, after which it lists again instead of going on from where it was: that may be wrong.
+LIST_AFTER = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +42,10 @@ class Tuning:
     """
     How patient a feed is; all times are seconds.
 
-    :param idle: a watch on which nothing, not even a bookmark, comes for so long is given up. API servers send a
-        bookmark every minute.
+    :param idle: a watch on which nothing comes for so long, not even its end, is given up: nobody is there any more.
     :param idle_list: the same for the answer to a LIST.
-    :param watch: how long the server is asked to keep a watch open.
+    :param watch: how long the server is asked to keep a watch open. API servers send a bookmark every minute and
+        before the end, so a short one is what shows soon that somebody is there, and goes on from its bookmark.
     :param poll: between two LISTs where there is no right to watch.
     :param poll_rounds: LISTs after which the right to watch is tried again.
     :param first_pause: before the first new attempt; doubles with each, up to ``longest_pause``.
@@ -51,9 +56,9 @@ class Tuning:
     :param page: objects in one LIST.
     """
 
-    idle: float = 75.0
+    idle: float = 35.0
     idle_list: float = 30.0
-    watch: float = 300.0
+    watch: float = 25.0
     poll: float = 10.0
     poll_rounds: int = 30
     first_pause: float = 0.2
@@ -133,8 +138,15 @@ class Feed:
             except (ForbiddenError, NotFoundError, UnauthorizedError) as error:
                 self._refuse(error)
                 trouble = error
-            except (SeldonError, ValueError) as error:
-                trouble = error if isinstance(error, SeldonError) else ServerUnavailableError(str(error))
+            except ServerUnavailableError as error:
+                if self._failures >= LIST_AFTER:
+                    self._version = ""
+                trouble = error
+            except SeldonError as error:
+                # Refused for whatever reason: if it is the version to go on from, a LIST helps.
+                self._version, trouble = "", error
+            except ValueError as error:
+                self._version, trouble = "", UnexpectedAnswerError(f"GET {self._path}: {error}")
             self.trouble = str(trouble)
             await asyncio.sleep(self._pause(trouble))
 
@@ -164,22 +176,28 @@ class Feed:
             ) as response:
                 async for chunk in response.content.iter_any():
                     for item in parser.feed(chunk):
+                        self._put(item)
                         seen.add(name_of(item))
-                        self._sink.put(item)
                         await self._breathe()
             if not parser.complete:
-                raise ServerUnavailableError(f"GET {self._path}: the answer is not complete")
+                raise ValueError("the answer is not complete")
             version = text_at(parser.metadata, "resourceVersion") or version
             token = text_at(parser.metadata, "continue")
             if not token:
                 break
+            if proceed.get("continue") == token:
+                raise ValueError("the list does not go on; the same page follows again")
             proceed = {"continue": token}
+        if not version:
+            raise ValueError("what answers is no list of the Kubernetes API")
         for name in self._sink.names():
             if name not in seen:
                 self._sink.drop(name)
                 await self._breathe()
         self._version = version
-        self._went_well()
+        # What failed before a LIST that went well may fail again right after it; the pauses go on growing until a watch
+        # goes well.
+        self._refused_since, self.trouble = None, ""
         self._on_synced()
 
     async def _watch(self) -> None:
@@ -196,23 +214,31 @@ class Feed:
             rest = b""
             async for chunk in response.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > LONGEST:
+                    raise ValueError("an event of the watch has no end")
                 for line in lines:
                     if line:
-                        self._take(json.loads(line))
+                        self._take(_event(line))
                         await self._breathe()
         if time.monotonic() - started < self._tuning.first_pause:
             raise ServerUnavailableError(f"GET {self._path}: the watch ended at once")
+        self._went_well()
 
     def _take(self, event: dict[str, Any]) -> None:
+        """
+        Take in an event.
+
+        :raises ValueError: it is none.
+        """
         manifest = event.get("object")
         if not isinstance(manifest, dict):
-            return
+            raise ValueError("an event of the watch has no object")
         kind = event.get("type")
         if kind == "ERROR":
             self._raise_for(manifest)
         version = text_at(manifest, "metadata", "resourceVersion")
         if kind in ("ADDED", "MODIFIED"):
-            self._sink.put(manifest)
+            self._put(manifest)
         elif kind == "DELETED":
             self._sink.drop(name_of(manifest))
         elif kind != "BOOKMARK":
@@ -220,8 +246,22 @@ class Feed:
         self._version = version or self._version
         self._went_well()
 
+    def _put(self, manifest: Object) -> None:
+        """
+        Pass an object on; what it is about concerns nobody but those who wait for it.
+
+        :raises ValueError: it is no object of Kubernetes.
+        """
+        if not is_named(manifest):
+            raise ValueError("what came is no object with a name")
+        try:
+            self._sink.put(manifest)
+        except Exception as error:
+            log.warning("%s: %s cannot be read: %r", self._path, name_of(manifest), error)
+            self._sink.drop(name_of(manifest))
+
     def _raise_for(self, status: Object) -> None:
-        message = f"GET {self._path}: the watch failed: {text_at(status, 'message') or status}"
+        message = f"GET {self._path}: the watch failed: {text_at(status, 'message') or 'no reason is given'}"
         code = number_at(status, "code") or 0
         if code == 410 or status.get("reason") in ("Expired", "Gone"):
             raise ExpiredError(message)
@@ -256,3 +296,15 @@ class Feed:
         await asyncio.sleep(0)
         self._burst = 0
         self._slice_end = time.perf_counter() + self._tuning.slice
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except RecursionError:
+        raise ValueError("an event of the watch nests too deeply") from None
+    except ValueError:
+        raise ValueError("an event of the watch is no JSON") from None
+    if not isinstance(event, dict):
+        raise ValueError("an event of the watch is no object")
+    return event

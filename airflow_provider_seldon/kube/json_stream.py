@@ -17,6 +17,8 @@ from typing import Any
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
 _WORD = re.compile(r"[-+.\w]+")
+#: The largest object that is read, in characters; etcd's limit is 1.5 MB.
+LONGEST = 8 * 1024 * 1024
 
 
 class ListParser:
@@ -34,7 +36,7 @@ class ListParser:
         """
         Take the next piece and yield the objects that it completes.
 
-        :raises ValueError: this is not a JSON object.
+        :raises ValueError: this is not a JSON object, one of its items is none, or one is too large.
         """
         self._text += self._bytes.decode(data)
         position = 0
@@ -47,6 +49,8 @@ class ListParser:
             if item is not None:
                 yield item
         self._text = self._text[position:]
+        if len(self._text) > LONGEST:
+            raise ValueError("an object in the answer has no end")
 
     def _step(self, position: int) -> tuple[int, dict[str, Any] | None]:
         """Read the next token from ``position``; return where it ends, and an item if it was one."""
@@ -63,7 +67,9 @@ class ListParser:
                 self._in_items = False
                 return position + 1, None
             item, position = self._value(position)
-            return position, item if isinstance(item, dict) else None
+            if not isinstance(item, dict):
+                raise ValueError("an item of the answer is no object")
+            return position, item
         if char == "}":
             self.complete = True
             return position + 1, None
@@ -92,6 +98,8 @@ class ListParser:
             value, end = _DECODER.raw_decode(self._text, position)
         except json.JSONDecodeError:
             raise _MoreNeeded from None
+        except RecursionError:
+            raise ValueError("the answer nests too deeply") from None
         return value, end
 
     def _next(self, position: int) -> tuple[int, str]:

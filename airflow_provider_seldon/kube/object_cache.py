@@ -85,7 +85,7 @@ class ObjectCache:
         """Take note of a SeldonDeployment; one that is known already, or older, changes nothing."""
         entry = self.entry(name_of(manifest))
         if _is_newer(manifest, entry._deployment):
-            entry._deployment = _pack(manifest, _trimmed_deployment(manifest))
+            entry._deployment = _pack(manifest, trimmed_deployment(manifest))
             entry._wake()
 
     def drop_deployment(self, name: str) -> None:
@@ -107,7 +107,7 @@ class ObjectCache:
         self._owners[name] = owner
         entry = self.entry(owner)
         if _is_newer(manifest, entry._children.get(name)):
-            entry._children[name] = _pack(manifest, _trimmed_child(manifest))
+            entry._children[name] = _pack(manifest, trimmed_child(manifest))
             entry._wake()
 
     def drop_child(self, name: str) -> None:
@@ -161,17 +161,19 @@ def _is_newer(manifest: Object, known: Packed | None) -> bool:
     if known is None:
         return True
     version, before = text_at(manifest, "metadata", "resourceVersion"), known[0]
-    if version.isdigit() and before.isdigit():
+    if version.isdecimal() and before.isdecimal() and len(version) + len(before) < 100:
         return int(version) > int(before)
     return version != before or not version
 
 
-def _trimmed_deployment(manifest: Object) -> dict[str, Any]:
+def trimmed_deployment(manifest: Object) -> dict[str, Any]:
+    """Return what is judged of a SeldonDeployment."""
     metadata = _only(mapping_at(manifest, "metadata"), _METADATA)
     return {"metadata": metadata, "spec": manifest.get("spec"), "status": manifest.get("status")}
 
 
-def _trimmed_child(manifest: Object) -> dict[str, Any]:
+def trimmed_child(manifest: Object) -> dict[str, Any]:
+    """Return what is judged of a Kubernetes Deployment."""
     spec, template = mapping_at(manifest, "spec"), mapping_at(manifest, "spec", "template")
     pod = mapping_at(template, "spec")
     return {

@@ -83,6 +83,8 @@ class SharedPods:
                     replica_set = text_at(controller(pod), "name")
                     pods.setdefault(replica_set.rpartition("-")[0], []).append(_trimmed(pod))
                 await asyncio.sleep(0)
+        if not parser.complete:
+            raise ValueError("the answer is not complete")
         self._pods, self._read, self._read_at = pods, ids, time.monotonic()
 
 

@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +25,7 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.feed import Feed, Sink, Tuning
+from airflow_provider_seldon.kube.looking import Snapshot, look_through
 from airflow_provider_seldon.kube.object_cache import ID_LABEL, ObjectCache
 from airflow_provider_seldon.kube.pod_reader import SharedPods
 from airflow_provider_seldon.kube.session import ApiSession
@@ -36,19 +36,6 @@ log = logging.getLogger(__name__)
 RETRY_REFUSED = 60.0
 #: How many are woken in one turn of the event loop when everything is new at once.
 WAKE_AT_ONCE = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """
-    A deployment as it was seen last.
-
-    :param deployment: the SeldonDeployment; None when there is none.
-    :param children: its Kubernetes Deployments; None when there is no right to read them.
-    """
-
-    deployment: Object | None
-    children: list[Object] | None
 
 
 class Subscription:
@@ -107,6 +94,14 @@ class Subscription:
         """Return the SeldonDeployment as it is stored this moment; None when there is none."""
         return await self._watch.read(self.name)
 
+    async def look(self) -> Snapshot:
+        """
+        Return deployment and children as they are stored this moment; the watch is not asked.
+
+        :raises SeldonError: the subclass that the status code stands for.
+        """
+        return await self._watch.look(self.name)
+
     async def pods(self, children: Sequence[Object]) -> list[Object] | None:
         """Return the pods of those children, at most a few seconds old; None without the right to read them."""
         return await self._watch.pods.of(children)
@@ -124,6 +119,7 @@ class NamespaceWatch:
     def __init__(self, *, session: ApiSession, namespace: str, tuning: Tuning) -> None:
         self.pods = SharedPods(session=session, namespace=namespace)
         self._session = session
+        self._namespace = namespace
         self._tuning = tuning
         self._cache = ObjectCache()
         self._error: SeldonError | None = None
@@ -198,6 +194,10 @@ class NamespaceWatch:
             return await self._session.get(f"{self._path}/{name}")
         except (NotFoundError, DeploymentNotFoundError):
             return None
+
+    async def look(self, name: str) -> Snapshot:
+        """See ``Subscription.look``."""
+        return await look_through(self._session, self._namespace, name)
 
     async def _keep_deployments(self) -> None:
         try:

@@ -8,6 +8,9 @@ nothing on the cluster, so it may be cancelled and begun again at any time.
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -18,14 +21,24 @@ from airflow_provider_seldon.core.objects import Object, text_at
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
 from airflow_provider_seldon.core.status import DeploymentState
+from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
 from airflow_provider_seldon.kube import paths
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.feed import Tuning
-from airflow_provider_seldon.kube.looking import look
-from airflow_provider_seldon.kube.shared_watch import Snapshot, Subscription, subscribe
+from airflow_provider_seldon.kube.looking import Snapshot, look
+from airflow_provider_seldon.kube.shared_watch import Subscription, subscribe
+from airflow_provider_seldon.kube.steady_clock import SteadyClock
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the pods of a child that lacks some.
 PODS_INTERVAL = 5.0
+#: Seconds for one look at the server itself; and for which one is tried again at the end of a rollout's time, while
+#: the server does not answer: to know nothing is no reason to roll back what may serve.
+LOOK_TIMEOUT = 10.0
+LAST_LOOK = 30.0
+#: Seconds between two tries of it at most.
+LOOK_PAUSE = 4.0
 #: Seconds after which progress is told again although nothing has changed.
 PROGRESS_INTERVAL = 60.0
 
@@ -57,7 +70,9 @@ async def wait(
 
     :param access: the cluster and who we are there.
     :param expected: the write that is waited for; None waits for whatever is deployed, and for its coming into being.
-    :param deadline: epoch seconds; one that is over means: look once, without a watch.
+    :param deadline: epoch seconds; one that is over means: look once, without a watch. It is made a time to wait at
+        once: a clock that is set meanwhile changes nothing. At the deadline it looks once more, at the server itself,
+        before it gives up; where something was written, that is tried for ``LAST_LOOK`` seconds.
     :param patience: seconds for which it goes on after the deadline while something is seen that only its duration
         tells good or bad; for a caller that begins anew afterwards, and would never see it last.
     :param policy: what fails a rollout.
@@ -70,8 +85,7 @@ async def wait(
     """
     waiter = _Waiter(paths.checked(name), expected, policy, on_progress, history, progress_interval, patience)
     if deadline <= time.time():
-        seen = await look(access, namespace, name)
-        return waiter.outcome(namespace, waiter.judge(seen, None), seen)
+        return await waiter.look_once(access, namespace)
     async with subscribe(access, namespace, name, tuning=tuning) as subscription:
         return await waiter.run(subscription, namespace, deadline)
 
@@ -98,9 +112,23 @@ class _Waiter:
         self._progress_interval = progress_interval
         self._patience = patience
         self._pods_at = 0.0
+        self._clock = SteadyClock()
+
+    async def look_once(self, access: ClusterAccess, namespace: str) -> Outcome:
+        """Return how it looks this moment."""
+        until = self._clock() + (0.0 if self._until_exists else LAST_LOOK)
+        while True:
+            try:
+                seen = await look(access, namespace, self._name)
+                return self.outcome(namespace, self.judge(seen, None), seen)
+            except ServerUnavailableError:
+                if self._clock() + LOOK_PAUSE > until:
+                    raise
+                await asyncio.sleep(LOOK_PAUSE)
 
     async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
         """Go on until there is a final verdict, or the deadline."""
+        deadline += self._clock() - time.time()  # the steady clock's
         # While it sleeps, a wait holds nothing of what it saw: there may be thousands.
         while not isinstance(step := await self._step(subscription, namespace, deadline), Outcome):
             await subscription.changed(step)
@@ -113,11 +141,11 @@ class _Waiter:
             verdict = self._nothing_yet(subscription)
         else:
             seen, verdict = await self._judge_and_look_closer(seen, subscription)
-        if verdict.phase in (Phase.DELETED, Phase.REPLACED):
-            seen, verdict = await self._confirm(seen, subscription)
-        now = time.time()
         if self._patience and _is_timing(verdict):
             deadline += self._patience
+        if verdict.phase is not Phase.READY and (verdict.final or self._clock() >= deadline):
+            seen, verdict = await self._confirm(seen, verdict, subscription, deadline)
+        now = self._clock()
         if verdict.final or now >= deadline:
             return self.outcome(namespace, verdict, seen)
         return self._pause(verdict, now, deadline, subscription.company)
@@ -132,7 +160,7 @@ class _Waiter:
                 seen.children,
                 pods,
                 expected=self._expected,
-                now=time.time(),
+                now=self._clock(),
                 history=self._history,
                 policy=self._policy,
             )
@@ -169,18 +197,44 @@ class _Waiter:
         seen = subscription.snapshot() or seen
         return seen, self.judge(seen, pods)
 
-    async def _confirm(self, seen: Snapshot | None, subscription: Subscription) -> tuple[Snapshot, Verdict]:
+    async def _confirm(
+        self, seen: Snapshot | None, verdict: Verdict, subscription: Subscription, deadline: float
+    ) -> tuple[Snapshot | None, Verdict]:
         """
-        Ask the server itself before telling anybody that the deployment is lost.
+        Ask the server itself before anything is given up.
 
-        A watch lags behind: right after a write it may still show what was there before, or nothing.
+        A watch lags behind: right after a write it may still show what was there before, or nothing; and one whose
+        other side is gone shows what was there when it went. Where the server does not answer, a bad verdict waits for
+        it until the deadline.
         """
-        children = seen.children if seen else None
-        stored = Snapshot(deployment=await subscription.read(), children=children)
+        over = self._clock() >= deadline
+        until = deadline + (0.0 if self._until_exists else LAST_LOOK) if over else 0.0
+        stored = await self._look(subscription, until)
+        if stored is None:
+            return seen, verdict if over else self._unconfirmed(verdict)
         verdict = self.judge(stored, None)
-        if verdict.phase is Phase.READY:  # with children that are older than the deployment
-            verdict = _pending("NotSeenYet", "waiting for the watch to catch up")
+        if verdict.wants_pods and (pods := await subscription.pods(stored.children or [])) is not None:
+            verdict = self.judge(stored, pods)
         return stored, verdict
+
+    async def _look(self, subscription: Subscription, until: float) -> Snapshot | None:
+        pause = LOOK_PAUSE / 8
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_TIMEOUT):
+                    return await subscription.look()
+            except (SeldonError, ValueError, TimeoutError) as error:
+                log.debug("%s cannot be looked at: %s", self._name, error)
+            if self._clock() + pause > until:
+                return None
+            await asyncio.sleep(pause)
+            pause = min(LOOK_PAUSE, pause * 2)
+
+    def _unconfirmed(self, verdict: Verdict) -> Verdict:
+        message = f"the API server does not confirm yet: {verdict.message}"
+        return dataclasses.replace(
+            _pending(verdict.reason, message), history=verdict.history, recheck_at=self._clock() + LOOK_PAUSE
+        )
 
     def _nothing_yet(self, subscription: Subscription) -> Verdict:
         trouble = subscription.trouble

@@ -67,14 +67,16 @@ class SeldonTask:
         """
         from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 
+        left = max(0.0, deadline - time.time())
         self.defer(  # type: ignore[attr-defined]
             trigger=SeldonDeploymentTrigger(
                 seldon_conn_id=self.seldon_conn_id,
                 namespace=self.hook.namespace,
                 deadline=deadline,
+                timeout=left,
                 failure_policy=self.failure_policy,
                 **wait,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time()) + BACKSTOP),
+            timeout=timedelta(seconds=left + BACKSTOP),
         )

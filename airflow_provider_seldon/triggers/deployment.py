@@ -42,7 +42,9 @@ class SeldonDeploymentTrigger(BaseTrigger):
     :param dag_id_of_deployer: DAG that deployed it.
     :param task_id_of_deployer: task that deployed it.
     :param deadline: epoch seconds at which the wait ends; absolute, so that a restart does not lengthen it.
-    :param timeout: instead of a deadline: seconds from the start, for a trigger that no worker has started.
+    :param timeout: instead of a deadline: seconds from the start, for a trigger that no worker has started. Beside a
+        deadline: the seconds that were left when the task deferred, which tell a clock that was set from time that
+        has passed.
     :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for whatever is there,
         and for its coming into being.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.

@@ -45,8 +45,9 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 class Cluster:
     """The server, and hands to write with."""
 
-    def __init__(self, server: Listener, http: aiohttp.ClientSession) -> None:
+    def __init__(self, server: Listener, http: aiohttp.ClientSession, *, url: str = "") -> None:
         self.server = server
+        self._url = url or server.url
         self.faults = server.faults
         self.requests = server.requests
         self._http = http
@@ -57,13 +58,13 @@ class Cluster:
         """A way in; the token is read anew each time the configuration is."""
 
         def resolve() -> Configuration:
-            configuration = Configuration(host=self.server.url)
+            configuration = Configuration(host=self._url)
             configuration.proxy = None
             if self.token:
                 configuration.api_key["authorization"] = f"Bearer {self.token}"
             return configuration
 
-        return ClusterAccess(key=self.server.url, resolve=resolve)
+        return ClusterAccess(key=self._url, resolve=resolve)
 
     async def deploy(
         self, name: str = "iris", namespace: str = "default", version: int = 1
@@ -161,13 +162,13 @@ class Cluster:
         self, stored: dict[str, Any] | None, name: str = "iris", **options: Any
     ) -> asyncio.Task[Outcome]:
         """Begin to wait for what was stored; without it, for whatever there is of that name."""
-        namespace = options.pop("namespace", "default")
+        namespace, access = options.pop("namespace", "default"), options.pop("access", self.access)
         if stored is not None:
             name, namespace = stored["metadata"]["name"], stored["metadata"]["namespace"]
             options.setdefault("expected", Expectation.of(stored))
         options.setdefault("deadline", time.time() + TIMEOUT)
         options.setdefault("tuning", QUICK)
-        return asyncio.create_task(wait(self.access, namespace, name, **options))
+        return asyncio.create_task(wait(access, namespace, name, **options))
 
 
 @asynccontextmanager

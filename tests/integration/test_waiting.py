@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from kubernetes.client import Configuration
@@ -10,11 +13,13 @@ from kubernetes.client import Configuration
 from airflow_provider_seldon.core.failure import FailurePolicy
 from airflow_provider_seldon.core.outcome import Ending
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError, UnauthorizedError
+from airflow_provider_seldon.kube import waiting as waiting_module
 from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.waiting import wait
 from airflow_provider_seldon.local.apiserver.authorization import Deny
 from airflow_provider_seldon.local.certificates import make_certificates
 from airflow_provider_seldon.local.faults import Fault
+from tests.front_server import Answer, Seen, in_front_of
 from tests.integration.api_server import (
     CHILDREN,
     QUICK,
@@ -239,3 +244,154 @@ async def make_pod(here: Cluster, stored: dict[str, object], reason: str) -> Non
     state = {"state": {"waiting": {"reason": reason, "message": "bad"}}}
     status = {"status": {"phase": "Pending", "containerStatuses": [entry | state]}}
     await here.send("PATCH", f"{path}/{metadata['name']}/status", status)
+
+
+@in_loop
+async def test_a_silent_watch_does_not_hide_that_a_version_serves():
+    async with cluster() as here:
+        for resource in (SDEPS, CHILDREN):
+            here.faults.add(Fault(verb="watch", resource=resource, stall=60.0, count=None))
+        stored = await here.deploy()
+        waiting = here.wait(stored, deadline=time.time() + 1.5, tuning=replace(QUICK, idle=30.0))
+        await watching(here)
+        await here.finish(stored)
+        assert (await waiting).ending is Ending.READY
+
+
+@in_loop
+async def test_a_failure_that_only_a_silent_watch_shows_is_not_believed():
+    async with cluster() as here:
+        for resource in (SDEPS, CHILDREN):
+            here.faults.add(Fault(verb="watch", resource=resource, stall=60.0, count=None))
+        stored = await here.deploy()
+        await here.roll(stored, available=0)
+        await here.say(stored, "Failed", "not for long")
+        tuning = replace(QUICK, idle=30.0)
+        policy = FailurePolicy(failed_grace=1.0)
+        waiting = here.wait(stored, deadline=time.time() + 5, tuning=tuning, policy=policy)
+        await watching(here)
+        await here.finish(stored)
+        assert (await waiting).ending is Ending.READY
+
+
+@in_loop
+async def test_at_the_deadline_a_server_that_is_away_is_asked_again_before_a_rollout_is_given_up():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting_module, "LOOK_PAUSE", 0.2)
+        await outlast_an_outage_at_the_deadline()
+
+
+async def outlast_an_outage_at_the_deadline() -> None:
+    async with cluster() as here:
+        stored = await here.deploy()
+        await here.finish(stored)
+        here.faults.add(Fault(verb="list", status=503, count=None))
+        here.faults.add(Fault(verb="get", status=503, count=3))
+        waiting = here.wait(stored, deadline=time.time() + 0.5)
+        await until(lambda: here.count("get", SDEPS) >= 3)
+        here.faults.clear()
+        assert (await waiting).ending is Ending.READY
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_is_set_changes_nothing_for_a_wait(monkeypatch: pytest.MonkeyPatch, jump: float):
+    real = time.time
+
+    @in_loop
+    async def scenario() -> None:
+        async with cluster() as here:
+            stored = await here.deploy()
+            began = time.monotonic()
+            waiting = here.wait(stored, deadline=time.time() + 1.5)
+            await watching(here)
+            monkeypatch.setattr(time, "time", lambda: real() + jump)
+            await here.say(stored, "Creating")
+            await asyncio.sleep(0.2)
+            assert not waiting.done()
+            assert (await waiting).ending is Ending.TIMEOUT
+            assert 1.0 < time.monotonic() - began < 10.0
+
+    scenario()
+
+
+ODD_EVENTS = {
+    "no JSON": b'{"type": "ADDED", "obj',
+    "no object": b"[1, 2]\n",
+    "a text": b'"x"\n',
+    "null": b"null\n",
+    "deep": b"[" * 100_000 + b"\n",
+    "deep object": b'{"type": "ADDED", "object": ' + b'{"a":' * 100_000 + b"\n",
+    "no name": b'{"type": "MODIFIED", "object": {}}\n',
+    "odd metadata": b'{"type": "MODIFIED", "object": {"metadata": [5]}}\n',
+    "odd text": b"\xff\xfe\n",
+    "HTML": b"<html>hello</html>",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("body", ODD_EVENTS.values(), ids=ODD_EVENTS)
+@pytest.mark.parametrize("verb", ["watch", "list"])
+def test_odd_answers_to_a_shared_watch_end_no_wait(body: bytes, verb: str):
+    @in_loop
+    async def scenario() -> None:
+        async with cluster() as here:
+            with in_front_of(here.server.url) as front:
+                left = [3]
+
+                def rule(seen: Seen) -> Answer | None:
+                    watches = "watch=true" in seen.path
+                    if left[0] and watches == (verb == "watch") and SDEPS in seen.path:
+                        left[0] -= 1
+                        return Answer(body)
+                    return None
+
+                front.rule = rule
+                stored, other = await here.deploy(), await here.deploy("other")
+                access = Cluster(here.server, here._http, url=front.url).access
+                waits = [here.wait(one, access=access) for one in (stored, other)]
+                await until(lambda: not left[0])
+                await here.finish(stored)
+                assert (await waits[0]).ending is Ending.READY
+                assert not waits[1].done()
+                waits[1].cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+
+    scenario()
+
+
+@in_loop
+async def test_an_object_that_cannot_be_kept_concerns_only_those_who_wait_for_it():
+    odd = {
+        "metadata": {"name": "odd", "resourceVersion": "²"},
+        "spec": {"predictors": [1, None, {"name": []}]},
+    }
+    deep: Any = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    lines = [
+        {"type": "ADDED", "object": odd},
+        {"type": "ADDED", "object": {"metadata": {"name": "odd", "ownerReferences": 5}, "status": "x"}},
+        {"type": "ADDED", "object": {"metadata": {"name": "deep"}, "spec": deep}},
+    ]
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    async with cluster() as here:
+        with in_front_of(here.server.url) as front:
+            odd_watches: list[Seen] = []
+
+            def rule(seen: Seen) -> Answer | None:
+                if "watch=true" in seen.path and len(odd_watches) < 3:
+                    odd_watches.append(seen)
+                    return Answer(body)
+                return None
+
+            front.rule = rule
+            stored = await here.deploy()
+            access = Cluster(here.server, here._http, url=front.url).access
+            waiting = here.wait(stored, access=access)
+            others = [here.wait(None, name, access=access) for name in ("odd", "deep")]
+            await until(lambda: len(odd_watches) == 3)
+            await here.finish(stored)
+            assert (await waiting).ending is Ending.READY
+            for one in others:
+                one.cancel()
+            await asyncio.gather(*others, return_exceptions=True)

@@ -99,7 +99,7 @@ class RequestInfo:
         value = self.query.get("resourceVersion")
         if not value:
             return None
-        if not value.isdigit():
+        if not value.isdecimal():
             problem = f'resourceVersion: Invalid value: "{value}": strconv.ParseUint: parsing "{value}": invalid syntax'
             if self.verb == "watch":
                 raise status.plain_error(problem)
