@@ -55,8 +55,7 @@ def parse_answer(body: bytes | str | None, *, action: str) -> dict[str, Any]:
         raise _unexpected(action, "has no kind")
     if not isinstance(answer.get("metadata", {}), dict | None):
         raise _unexpected(action, "has metadata that are none")
-    if answer["kind"].endswith("List") and "items" in answer:
-        check_items(answer["items"], action=action)
+    check_items(answer.get("items"), action=action)
     return answer
 
 
