@@ -27,14 +27,26 @@ class SeldonError(AirflowException):
     retryable: ClassVar[bool] = True
 
 
-class InvalidModelServerError(SeldonError, AirflowFailException):
+class InvalidModelServerError(SeldonError, AirflowFailException, ValueError, TypeError):
     """
     The request is wrong; nothing was sent to the cluster. The text names each field and its fix.
 
-    Not tried again: the same arguments are as wrong the next time.
+    Raised for every argument of an operator, a sensor, a trigger or the hook: when the DAG is parsed where the value is
+    known by then, else before anything is sent. It is a ``ValueError`` and a ``TypeError`` besides, as what Python
+    itself raises for a wrong argument. Not tried again: the same arguments are as wrong the next time.
     """
 
     retryable = False
+
+    @classmethod
+    def of(cls, where: str, problems: object) -> Self:
+        """
+        Return the error of arguments with which nothing was sent.
+
+        :param where: whose arguments they are.
+        :param problems: what is wrong, a line for each.
+        """
+        return cls(f"{where}: nothing was sent to the cluster:\n{problems}")
 
 
 class ConnectionConfigError(SeldonError):

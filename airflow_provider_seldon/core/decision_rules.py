@@ -22,12 +22,12 @@ from airflow_provider_seldon.core.errors import InvalidRequestError
 @dataclass(frozen=True)
 class MetricThreshold:
     """
-    Deploy when a metric of the candidate is within limits. What is no number (NaN) never is.
+    Deploy when a metric of the candidate is within limits. What is no finite number (NaN, infinity) never is.
 
     :param metric: name of the metric in the task's ``metrics``.
     :param at_least: the smallest value that passes.
     :param at_most: the largest value that passes.
-    :raises InvalidRequestError: neither limit is given.
+    :raises InvalidRequestError: neither limit is given, or one is no finite number.
     """
 
     metric: str
@@ -35,14 +35,19 @@ class MetricThreshold:
     at_most: float | None = None
 
     def __post_init__(self) -> None:
-        if self.at_least is None and self.at_most is None:
+        limits = [limit for limit in (self.at_least, self.at_most) if limit is not None]
+        if not limits:
             raise InvalidRequestError.of("MetricThreshold", "has no limit", "give at_least or at_most")
+        if not all(map(_is_finite, limits)):
+            raise InvalidRequestError.of(
+                "MetricThreshold", "has a limit that is no finite number", "give numbers"
+            )
 
     def decide(self, evidence: Evidence) -> Decision:
         """Compare the candidate's metric with the limits."""
         value = _candidates(evidence, self.metric)
         limits = []
-        passed = not math.isnan(value)
+        passed = math.isfinite(value)
         if self.at_least is not None:
             passed = passed and value >= self.at_least
             limits.append(f"at least {self.at_least:g}")
@@ -59,14 +64,15 @@ class BeatsServing:
     """
     Deploy when a metric of the candidate is better than that of the version which serves.
 
-    The opponent's number is the one that was recorded when that version was deployed.
+    The opponent's number is the one that was recorded when that version was deployed. A candidate whose metric is no
+    finite number (NaN, infinity) beats nothing.
 
     :param metric: name of the metric in the task's ``metrics``.
     :param higher_is_better: False for losses and errors.
     :param minimum_gain: how much better it has to be; with 0, anything better.
     :param maximum_age: an opponent's number that was recorded longer ago does not count any more.
     :param without_opponent: the decision where nothing serves, or no number that counts is recorded.
-    :raises InvalidRequestError: the gain is negative.
+    :raises InvalidRequestError: the gain is negative, or no finite number.
     """
 
     metric: str
@@ -76,15 +82,18 @@ class BeatsServing:
     without_opponent: bool = True
 
     def __post_init__(self) -> None:
+        if not _is_finite(self.minimum_gain):
+            raise InvalidRequestError.of("BeatsServing.minimum_gain", "is no finite number", "give 0 or more")
         if self.minimum_gain < 0:
             raise InvalidRequestError.of("BeatsServing.minimum_gain", "is negative", "give 0 or more")
 
     def decide(self, evidence: Evidence) -> Decision:
         """Compare the candidate's metric with that of what serves."""
         value = _candidates(evidence, self.metric)
-        if math.isnan(value):
+        if not math.isfinite(value):
+            # Nothing finite beats infinity; and it is not recorded, so the next candidate would have no opponent.
             return Decision(
-                deploy=False, reason=f"BeatsServing: the candidate's {self.metric} is not a number"
+                deploy=False, reason=f"BeatsServing: the candidate's {self.metric} is not a finite number"
             )
         missing = self._no_opponent(evidence)
         if missing:
@@ -209,6 +218,10 @@ def templatable(value: Any) -> Any:
     if callable(value) and not hasattr(value, "decide"):
         return AskFunction(value)
     return value
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _parts(name: str, parts: tuple[Any, ...]) -> tuple[Any, ...]:

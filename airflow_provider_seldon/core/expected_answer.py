@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_seldon.core.arguments import unknown
 from airflow_provider_seldon.core.errors import InvalidRequestError, Problem
+from airflow_provider_seldon.core.payload import request_body, sendable
+from airflow_provider_seldon.core.readers import WrongValueError
+from airflow_provider_seldon.core.readers import tolerance as read_tolerance
 
 #: Largest absolute difference between two numbers that still counts as equal, where none is given.
 TOLERANCE = 1e-6
@@ -28,7 +31,7 @@ class SampleRequest:
     One request, and what is expected of its answer.
 
     :param data: rows, or a dict that is sent as it is.
-    :param expected: rows of the prediction; None for any prediction.
+    :param expected: rows of the prediction, a list; None for any prediction.
     :param tolerance: largest absolute difference between two numbers that still counts as equal.
     """
 
@@ -50,10 +53,10 @@ def sample_requests(given: Any) -> list[SampleRequest]:
     :raises InvalidRequestError: naming each wrong entry and its fix.
     """
     decoded = from_text(given)
-    if decoded in (None, ""):
+    if decoded is None or (isinstance(decoded, str) and not decoded):
         return []
     entries = [decoded] if isinstance(decoded, Mapping) else decoded
-    if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
+    if not isinstance(entries, Sequence) or isinstance(entries, str | bytes) or not entries:
         raise InvalidRequestError.of(
             "smoke_test",
             f"is {_told(decoded)}",
@@ -64,12 +67,51 @@ def sample_requests(given: Any) -> list[SampleRequest]:
         raise InvalidRequestError(problems)
     return [
         SampleRequest(
-            data=from_text(one["data"]),
-            expected=from_text(one.get("expected")),
-            tolerance=float(one.get("tolerance", TOLERANCE)),
+            data=input_from_text(one["data"]),
+            expected=expected_rows(one.get("expected"), "expected"),
+            tolerance=read_tolerance(one.get("tolerance", TOLERANCE)),
         )
         for one in entries
     ]
+
+
+def ensure_sendable(samples: Sequence[SampleRequest], protocol: str) -> None:
+    """
+    Look whether a model server's protocol can carry the requests.
+
+    :raises InvalidRequestError: names the requests that it cannot.
+    """
+    problems: list[Problem] = []
+    for index, sample in enumerate(samples):
+        try:
+            request_body(protocol, sample.data)
+        except InvalidRequestError as error:
+            problems += [replace(one, field=f"smoke_test[{index}].{one.field}") for one in error.problems]
+    if problems:
+        raise InvalidRequestError(problems)
+
+
+def expected_rows(given: Any, field: str) -> list[Any] | None:
+    """
+    Read what is expected of an answer: rows, an array, or JSON text of rows; None and empty text for nothing.
+
+    :raises InvalidRequestError: no answer could ever be that.
+    """
+    decoded = from_text(given)
+    if decoded is None or (isinstance(decoded, str) and not decoded):
+        return None
+    rows = sendable(decoded, field)
+    if not isinstance(rows, list):
+        raise InvalidRequestError.of(
+            field, f"is {_told(rows)}, not rows", "give the rows of a prediction, a list"
+        )
+    return rows
+
+
+def input_from_text(value: Any) -> Any:
+    """Decode JSON text of rows or of a body. Other text is the input itself, such as ``42`` for a model of text."""
+    decoded = from_text(value)
+    return decoded if isinstance(decoded, list | Mapping) else value
 
 
 def equal(actual: Any, expected: Any, tolerance: float) -> bool:
@@ -93,7 +135,7 @@ def from_text(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 
@@ -111,14 +153,31 @@ def _problems(index: int, entry: Any) -> Iterator[Problem]:
     for key in entry:
         if key not in _KEYS:
             yield unknown(f"{field}.{key}", str(key), _KEYS, noun="key")
-    if entry.get("data") in (None, "", [], {}):
+    if _is_empty(entry.get("data")):
         yield Problem(f"{field}.data", "is missing", "give the rows to send")
+    else:
+        # What the deployment's protocol makes of it is checked where that is known.
+        yield from _unsendable(input_from_text(entry["data"]), f"{field}.data")
     try:
-        tolerance = float(entry.get("tolerance", TOLERANCE))
-    except (TypeError, ValueError):
-        tolerance = -1.0
-    if not tolerance >= 0:
-        yield Problem(f"{field}.tolerance", "is not a number of 0 or more", "give one, or leave it out")
+        expected_rows(entry.get("expected"), f"{field}.expected")
+    except InvalidRequestError as error:
+        yield from error.problems
+    try:
+        read_tolerance(entry.get("tolerance", TOLERANCE))
+    except WrongValueError as wrong:
+        yield Problem(f"{field}.tolerance", str(wrong), f"{wrong.fix}, or leave it out")
+
+
+def _unsendable(data: Any, field: str) -> Iterator[Problem]:
+    try:
+        if not isinstance(data, bytes):
+            sendable(data, field)
+    except InvalidRequestError as error:
+        yield from error.problems
+
+
+def _is_empty(data: Any) -> bool:
+    return data is None or (hasattr(data, "__len__") and len(data) == 0)
 
 
 def _is_list(value: Any) -> bool:
@@ -126,4 +185,4 @@ def _is_list(value: Any) -> bool:
 
 
 def _told(value: Any) -> str:
-    return f"a {type(value).__name__}" if value not in ([], ()) else "an empty list"
+    return "an empty list" if isinstance(value, list | tuple) and not value else f"a {type(value).__name__}"

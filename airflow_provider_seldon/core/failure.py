@@ -17,6 +17,9 @@ from typing import Any
 
 from airflow_provider_seldon.core.errors import InvalidRequestError, Problem
 
+#: What is to last for longer than this (ten years) is not meant; what shall never fail is None.
+MOST = 10 * 366 * 86400.0
+
 
 class FailureKind(StrEnum):
     """What a ``Failed`` state's description says about its future."""
@@ -152,7 +155,7 @@ class FailurePolicy:
         """
         data = data or {}
         names = [one.name for one in fields(cls)]
-        problems = [_unknown(key, names) for key in data if key not in names]
+        problems = [_unknown(str(key), names) for key in data if key not in names]
         values: dict[str, Any] = {}
         for key, value in data.items():
             if key not in names:
@@ -185,8 +188,8 @@ def _read(key: str, value: Any) -> Any:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"must be a number, not {type(value).__name__}")
-    if value < 0:
-        raise ValueError("must not be negative")
+    if not 0 <= value < MOST:
+        raise ValueError(f"must not be negative, and less than {MOST:g}")
     return float(value)
 
 

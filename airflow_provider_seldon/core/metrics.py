@@ -61,7 +61,7 @@ def parse_metrics(given: Any) -> dict[str, float]:
     if isinstance(given, str):
         try:
             data = json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
     if not isinstance(data, Mapping):
         raise InvalidRequestError.of(
@@ -75,8 +75,11 @@ def parse_metrics(given: Any) -> dict[str, float]:
 
 def _number(name: Any, value: Any) -> float:
     try:
+        # Python reads 1_0 as ten, and True as one; neither is a metric.
+        if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+            raise ValueError(value)
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidRequestError.of(
             f"metrics.{name}", "is not a number", "pass numbers only", value=repr(value)[:80]
         ) from None

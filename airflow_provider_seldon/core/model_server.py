@@ -167,6 +167,12 @@ class ModelServer(BaseModel):
         namespace = (self.manifest or {}).get("metadata", {}).get("namespace")
         return namespace if isinstance(namespace, str) else None
 
+    @property
+    def sent_protocol(self) -> str:
+        """The protocol of prediction requests: the request's, its manifest's, or the operator's default."""
+        spec = (self.manifest or {}).get("spec", {})
+        return str(self.protocol or spec.get("protocol") or "seldon")
+
     def to_deployment(
         self,
         *,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.manifest import json_copy
+from airflow_provider_seldon.core.manifest import MAX_DEPTH, json_copy
 
 _V2_DATATYPES = {
     "bool": "BOOL",
@@ -23,6 +23,9 @@ _V2_DATATYPES = {
     **{f"int{bits}": f"INT{bits}" for bits in (8, 16, 32, 64)},
     **{f"uint{bits}": f"UINT{bits}" for bits in (8, 16, 32, 64)},
 }
+
+
+_SENDABLE_FIX = "give text, finite numbers (no NaN), true/false, null, lists and dicts"
 
 
 class UnexpectedResponseError(ValueError):
@@ -40,7 +43,7 @@ def request_body(protocol: str, data: Any) -> dict[str, Any]:
     :raises InvalidRequestError: for an empty or ragged input, or one that JSON cannot carry.
     """
     if isinstance(data, Mapping):
-        return dict(json_copy(data, "data"))
+        return dict(sendable(data, "data"))
     if protocol == "seldon":
         return _seldon_body(data)
     if protocol in ("v2", "kfserving"):
@@ -60,11 +63,15 @@ def parse_response(protocol: str, payload: Any) -> list[Any]:
     tabular (``strData``, ``jsonData``, ...) gives its value as a single item, unless that is a list.
 
     :param payload: the decoded JSON of the response.
+    A null is no prediction, and neither is anything beside ``{"status": {"status": "FAILURE"}}``, whatever the HTTP
+    status says.
+
     :raises UnexpectedResponseError: when it has no prediction; the message holds the server's own words.
     """
-    if isinstance(payload, Mapping):
+    if isinstance(payload, Mapping) and not _reports_failure(payload):
         for rows in _READERS.get(protocol, _seldon_rows)(payload):
-            return rows if isinstance(rows, list) else [rows]
+            if rows is not None:
+                return rows if isinstance(rows, list) else [rows]
     raise UnexpectedResponseError(
         f"The response holds no prediction of the {protocol} protocol: {_told(payload)}"
     )
@@ -89,7 +96,7 @@ def _v2_body(data: Any) -> dict[str, Any]:
 
 
 def _rows(data: Any) -> list[Any]:
-    rows = json_copy(_plain(data), "data")
+    rows = sendable(data, "data")
     if not isinstance(rows, list) or not rows:
         raise InvalidRequestError.of(
             "data",
@@ -99,14 +106,49 @@ def _rows(data: Any) -> list[Any]:
     return rows
 
 
-def _plain(data: Any) -> Any:
+def sendable(data: Any, field: str) -> Any:
+    """
+    Return a copy of values as JSON carries them: arrays, data frames and NumPy numbers as lists and numbers.
+
+    :param field: name of the argument, for the message.
+    :raises InvalidRequestError: names the first value that JSON cannot carry, such as NaN, and its place.
+    """
+    try:
+        return json_copy(_plain(data), field)
+    except InvalidRequestError as error:
+        (problem,) = error.problems
+        raise InvalidRequestError.of(
+            problem.field, problem.message.replace("in a Kubernetes manifest", "in JSON"), _SENDABLE_FIX
+        ) from None
+
+
+def _plain(data: Any, depth: int = MAX_DEPTH) -> Any:
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
     if hasattr(data, "tolist"):
-        return data.tolist()
-    if isinstance(data, list | tuple):
-        return [_plain(item) for item in data]
+        data = data.tolist()
+    if depth and isinstance(data, Mapping):
+        return {key: _plain(value, depth - 1) for key, value in data.items()}
+    if depth and isinstance(data, list | tuple):
+        return [_plain(item, depth - 1) for item in data]
     return data
+
+
+def not_json(payload: Any, path: str = "") -> str:
+    """Return the place of the first number of an answer that JSON does not know (NaN, infinity); "" for none."""
+    if isinstance(payload, float) and not math.isfinite(payload):
+        return path or "."
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(payload, Mapping):
+        items = ((f".{key}", value) for key, value in payload.items())
+    elif isinstance(payload, list):
+        items = ((f"[{index}]", value) for index, value in enumerate(payload))
+    return next((found for key, value in items if (found := not_json(value, f"{path}{key}"))), "")
+
+
+def _reports_failure(payload: Mapping[str, Any]) -> bool:
+    status = payload.get("status")
+    return isinstance(status, Mapping) and str(status.get("status")).upper() == "FAILURE"
 
 
 def _shape(rows: Any) -> list[int]:

@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
@@ -306,6 +308,13 @@ def _decide(deploy: Any, evidence: Evidence) -> Decision:
         return decide(deploy, evidence)
     except InvalidRequestError as error:
         raise DeployDecisionError(str(error)) from None
+    except AirflowException:
+        # A user's own function may well skip the task.
+        raise
+    except Exception as error:
+        raise DeployDecisionError(
+            f"deploy_decision could not be asked: {type(error).__name__}: {error}. Nothing was sent to the cluster."
+        ) from error
 
 
 def _takes_back(decided: Plan, before: SeldonDeployment | None) -> bool:

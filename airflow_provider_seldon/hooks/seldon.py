@@ -12,11 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.endpoint import parse_response, request_body, url_below
+from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.endpoint import (
+    UnexpectedResponseError,
+    parse_response,
+    request_body,
+    url_below,
+)
 from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.fence import OrderToken
+from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.info import ModelServerInfo
-from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.outcome import Outcome
+from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.exceptions import InvalidModelServerError, PredictionError
 from airflow_provider_seldon.hooks import forms
+from airflow_provider_seldon.hooks.checked import checked, instance
 from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.deployer import Deployer
@@ -26,18 +39,16 @@ from airflow_provider_seldon.hooks.overtaking import overtaken
 from airflow_provider_seldon.hooks.removal import delete_named
 from airflow_provider_seldon.hooks.restorer import Restorer
 from airflow_provider_seldon.hooks.rights import check
+from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.expectation import Expectation
-    from airflow_provider_seldon.core.fence import OrderToken
-    from airflow_provider_seldon.core.identity import Identity
-    from airflow_provider_seldon.core.model_server import ModelServer
-    from airflow_provider_seldon.core.outcome import Outcome
-    from airflow_provider_seldon.core.resource import SeldonDeployment
     from airflow_provider_seldon.core.rollout import Adopt, OnNegative, OnNegativeEmpty
     from airflow_provider_seldon.exceptions import StaleRunError
-    from airflow_provider_seldon.hooks.rollout import Rollout
+
+_ORDER = instance(OrderToken, optional=True)
+_ROLLOUT = instance(Rollout)
+_NAMED = given.Rule(lambda value: value if isinstance(value, SeldonDeployment) else given.NAME(value))
 
 
 class SeldonHook(SeldonConnectionHook):
@@ -84,6 +95,7 @@ class SeldonHook(SeldonConnectionHook):
         """Tell whether the cluster answers, knows SeldonDeployments, and grants the rights that are needed."""
         return check(self)
 
+    @checked(server=instance(ModelServer), identity=instance(Identity), order=_ORDER)
     def deploy_model(
         self,
         server: ModelServer,
@@ -137,6 +149,7 @@ class SeldonHook(SeldonConnectionHook):
             retry=retry,
         )
 
+    @checked(rollout=_ROLLOUT)
     def complete(self, rollout: Rollout) -> list[str]:
         """
         Record that a rollout serves, and delete the deployments that it supersedes.
@@ -147,6 +160,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Completion(hook=self).complete(rollout)
 
+    @checked(rollout=_ROLLOUT, ready=instance(Outcome))
     def still_serves(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
         """
         Look once more at a rollout that has come to serve some time ago, by fresh reads.
@@ -156,6 +170,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Looker(hook=self).still(rollout, ready)
 
+    @checked(name=given.NAME, expected=instance(Expectation, optional=True))
     def wait_for(
         self,
         name: str,
@@ -180,6 +195,7 @@ class SeldonHook(SeldonConnectionHook):
             name, expected=expected, deadline=deadline, failure_policy=failure_policy, patience=patience
         )
 
+    @checked(outcome=instance(Outcome))
     def raise_for_outcome(self, outcome: Outcome) -> None:
         """
         Raise the exception that an outcome stands for; a good one raises nothing.
@@ -188,6 +204,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         raise_for(outcome)
 
+    @checked()
     def find_model_servers(
         self,
         *,
@@ -223,6 +240,7 @@ class SeldonHook(SeldonConnectionHook):
             },
         )
 
+    @checked(deployment=_NAMED)
     def get_model_server_info(
         self, deployment: SeldonDeployment | str, *, action: str = ""
     ) -> ModelServerInfo:
@@ -238,6 +256,7 @@ class SeldonHook(SeldonConnectionHook):
             found, ingress_url=self.ingress.url, namespace=self.namespace, action=action
         )
 
+    @checked(name=given.NAME)
     def delete_model_server(
         self, name: str, *, wait: bool = True, timeout: float = 300.0, managed_only: bool = True
     ) -> bool:
@@ -253,6 +272,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         return delete_named(self.client, name, wait=wait, timeout=timeout, managed_only=managed_only)
 
+    @checked(name=given.NAME, order=_ORDER)
     def roll_back(
         self, name: str, *, to: str = "previous", by: str = "", order: OrderToken | None = None
     ) -> Rollout:
@@ -267,6 +287,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Restorer(hook=self).roll_back(name, to=to, by=by, order=order)
 
+    @checked(failed=_ROLLOUT)
     def undo(self, failed: Rollout, *, delete_created: bool = False) -> Rollout | None:
         """
         Put back what served before a rollout that failed, if it still is what that rollout wrote.
@@ -276,10 +297,12 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Restorer(hook=self).undo(failed, delete_created=delete_created)
 
+    @checked(rollout=_ROLLOUT)
     def overtaken(self, rollout: Rollout) -> StaleRunError | None:
         """Return what to tell of a rollout that a newer run has deployed over while it was waited for, else None."""
         return overtaken(self.client, rollout)
 
+    @checked(name=given.NAME)
     def scale(self, name: str, *, replicas: int | None) -> Rollout:
         """
         Set the number of pods of every predictor, without waiting; the next deploy sets the configured one again.
@@ -289,14 +312,17 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Restorer(hook=self).scale(name, replicas=replicas)
 
+    @checked(name=given.NAME)
     def stop(self, name: str) -> Rollout:
         """Scale every predictor of a deployment to zero; its configuration stays."""
         return self.scale(name, replicas=0)
 
+    @checked(name=given.NAME)
     def start(self, name: str) -> Rollout:
         """Scale a stopped deployment to its configured replicas, without waiting."""
         return self.scale(name, replicas=None)
 
+    @checked(name=given.NAME, deployment=instance(SeldonDeployment, optional=True))
     def predict(
         self,
         name: str,
@@ -316,7 +342,7 @@ class SeldonHook(SeldonConnectionHook):
         :param timeout: seconds for one request.
         :param retry_for: seconds during which a gateway that is not ready is asked again.
         :raises PredictionError: no prediction came.
-        :raises InvalidModelServerError: the path leads out of the deployment's own URL.
+        :raises InvalidModelServerError: the data cannot be sent, or the path leads out of the deployment's own URL.
         """
         found = deployment or self.client.get(name)
         protocol = (found.spec.protocol if found.spec else None) or "seldon"
@@ -324,7 +350,11 @@ class SeldonHook(SeldonConnectionHook):
         url = self.get_model_server_info(found).prediction_url
         if path:
             url = self._url_below(name, path)
-        return self.ingress.post(url, request_body(protocol, data), timeout=timeout, retry_for=retry_for)
+        try:
+            body = request_body(protocol, data)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError.of("SeldonHook.predict", error) from None
+        return self.ingress.post(url, body, timeout=timeout, retry_for=retry_for)
 
     def _url_below(self, name: str, path: str) -> str:
         try:
@@ -332,12 +362,20 @@ class SeldonHook(SeldonConnectionHook):
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the model:\n{error}") from None
 
+    @checked(name=given.NAME)
     def predictions(self, name: str, data: Any, **options: Any) -> list[Any]:
         """Like :meth:`predict`, but return only the rows of the prediction, whatever the protocol."""
         found = options.pop("deployment", None) or self.client.get(name)
         protocol = (found.spec.protocol if found.spec else None) or "seldon"
-        return parse_response(protocol, self.predict(name, data, deployment=found, **options))
+        answer = self.predict(name, data, deployment=found, **options)
+        try:
+            return parse_response(protocol, answer)
+        except UnexpectedResponseError as error:
+            raise PredictionError(
+                f"{name} answered, but not with a prediction: {error}", status=200
+            ) from None
 
+    @checked(name=given.NAME)
     def get_logs(
         self, name: str, *, container: str | None = None, follow: bool = False, tail: int | None = None
     ) -> Iterator[str]:

@@ -19,13 +19,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.endpoint import parse_response
-from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expected_answer import SampleRequest, shortened
 from airflow_provider_seldon.core.outcome import Ending, Outcome
 from airflow_provider_seldon.core.payload import UnexpectedResponseError
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.traffic import answered_by, answering_predictors, requests_to_meet_all
-from airflow_provider_seldon.exceptions import ForbiddenError, PredictionError
+from airflow_provider_seldon.exceptions import ForbiddenError, InvalidModelServerError, PredictionError
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -145,7 +144,7 @@ class SmokeTest:
                 deployment.name, sample.data, deployment=deployment, retry_for=RETRY_FOR
             )
             rows = parse_response(protocol, answer)
-        except (PredictionError, UnexpectedResponseError, InvalidRequestError) as error:
+        except (PredictionError, UnexpectedResponseError, InvalidModelServerError) as error:
             return None, f"got no prediction: {error}"
         if sample.is_answered_by(rows):
             return answer, ""

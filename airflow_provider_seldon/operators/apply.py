@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_seldon.core.given import RULES, needed
+from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
 #: What a manifest says itself.
@@ -30,6 +32,7 @@ class SeldonApplyOperator(SeldonDeployModelOperator):
     """
 
     ui_color = "#e4eef4"
+    rules = {**SeldonDeployModelOperator.rules, "manifest": needed(RULES["manifest"])}  # noqa: RUF012
 
     def __init__(
         self,
@@ -41,7 +44,9 @@ class SeldonApplyOperator(SeldonDeployModelOperator):
     ) -> None:
         for field in _IN_THE_MANIFEST:
             if kwargs.get(field) is not None:
-                raise TypeError(f"{type(self).__name__} takes no {field}: the manifest says it")
+                raise InvalidModelServerError.of(
+                    type(self).__name__, f"it takes no {field}: the manifest says it"
+                )
         super().__init__(manifest=manifest, name=name, model_name=model_name, **kwargs)
 
     def _given(self) -> dict[str, Any]:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core import given
+from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from airflow_provider_seldon.triggers.checking import checked
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.model_server import ModelServer
+
+
+_NESTED = {"extra_args": given.MAPPING, "container": given.MAPPING}
 
 
 class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
@@ -49,6 +55,20 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         "env": "json",
         "container_resources": "json",
     }
+    rules = {  # noqa: RUF012
+        **SeldonDeployModelOperator.rules,
+        **given.of(
+            *(
+                "image",
+                "predict_function",
+                "load_function",
+                "env",
+                "container_resources",
+                "image_pull_secrets",
+            ),
+            *("ports", "probes", "startup_timeout", "python"),
+        ),
+    }
 
     def __init__(
         self,
@@ -67,7 +87,9 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
     ) -> None:
         for name in ("implementation", "manifest"):
             if kwargs.get(name) is not None:
-                raise TypeError(f"{type(self).__name__} takes no {name}: the image serves the model")
+                raise InvalidModelServerError.of(
+                    type(self).__name__, f"it takes no {name}: the image serves the model"
+                )
         super().__init__(**kwargs)
         self.image = image
         self.predict_function = predict_function
@@ -79,23 +101,29 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         self.probes = probes
         self.startup_timeout = startup_timeout
         self.python = python
+        self.check_literals()
 
     def _server(self) -> ModelServer:
         from airflow_provider_seldon.core.custom_model import custom_container
         from airflow_provider_seldon.core.errors import InvalidRequestError
         from airflow_provider_seldon.exceptions import InvalidModelServerError
 
-        given = dict(self.model_server or {})
-        extra_args = dict(given.pop("extra_args", None) or {})
-        fields = {**(extra_args.pop("container", None) or {}), **(self.probes or {})}
+        server = dict(self.model_server or {})
+        own = {"extra_args": server.pop("extra_args", None)}
+        extra_args = dict(checked("model_server", own, _NESTED)["extra_args"] or {})
+        own = {"container": extra_args.pop("container", None)}
+        fields = {
+            **(checked("model_server.extra_args", own, _NESTED)["container"] or {}),
+            **(self.probes or {}),
+        }
         if self.ports:
             fields["ports"] = [dict(port) for port in self.ports]
         try:
             made = custom_container(
                 predict_function=self.predict_function,
                 load_function=self.load_function or None,
-                model_uri=self.model_uri or given.get("model_uri"),
-                protocol=self.protocol or given.get("protocol"),
+                model_uri=self.model_uri or server.get("model_uri"),
+                protocol=self.protocol or server.get("protocol"),
                 startup_timeout=self.startup_timeout,
                 python=self.python,
                 container=fields,
@@ -105,7 +133,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         self._check(self.predict_function, "predict_function", arguments=2)
         if self.load_function:
             self._check(self.load_function, "load_function", arguments=1)
-        own = {
+        arguments = {
             "image": self.image,
             "env": self.env,
             "resources": self.container_resources,
@@ -113,8 +141,8 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         }
         self.model_server = {
             "command": made["command"],
-            **given,
-            **{key: value for key, value in own.items() if value},
+            **server,
+            **{key: value for key, value in arguments.items() if value},
             "extra_args": {**extra_args, **made["extra_args"]},
         }
         return super()._server()

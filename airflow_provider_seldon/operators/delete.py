@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
     ui_color = "#f6e6e4"
+    rules = given.of(
+        *SELECTORS,
+        *("namespace", "seldon_conn_id", "managed_only", "wait_for_deletion", "timeout", "dry_run"),
+    )
 
     def __init__(
         self,
@@ -83,9 +88,11 @@ class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
         self.timeout = timeout
         # ``dry_run`` itself is a method of every operator.
         self.is_dry_run = dry_run
+        self.check_literals()
 
     def execute(self, context: Context) -> list[str]:
         """Delete; see the class."""
+        self.check_arguments()
         names = self._names()
         deleted = [name for name in names if self._delete(name)]
         if self.is_dry_run:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.core.decision_rules import templatable
+from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 
 if TYPE_CHECKING:
@@ -107,6 +109,24 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         "smoke_test": "json",
     }
     ui_color = "#e8f4ea"
+    rules = {  # noqa: RUF012
+        **SeldonRolloutOperator.rules,
+        **given.of(
+            *(
+                "model_name",
+                "model_uri",
+                "implementation",
+                "protocol",
+                "replicas",
+                "model_server",
+                "manifest",
+            ),
+            *("deploy_decision", "on_negative", "on_negative_empty", "metrics", "replace"),
+            *("wait_for_available", "smoke_test", "on_failure", "on_stale", "force_conflicts", "adopt"),
+            # ``core.naming`` says what the name of a new deployment may be.
+            name=given.OPTIONAL_TEXT,
+        ),
+    }
 
     def __init__(
         self,
@@ -132,8 +152,6 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         adopt: Adopt = False,
         **kwargs: Any,
     ) -> None:
-        if smoke_test and not wait_for_available:
-            raise ValueError("smoke_test needs wait_for_available: only what serves can be asked")
         super().__init__(**kwargs)
         self.model_name = model_name
         self.model_uri = model_uri
@@ -154,12 +172,21 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         self.on_stale = on_stale
         self.force_conflicts = force_conflicts
         self.adopt = adopt
+        self.check_literals()
+        if smoke_test not in (None, "", [], {}) and not wait_for_available:
+            raise InvalidModelServerError.of(
+                type(self).__name__, "smoke_test needs wait_for_available: only what serves can be asked"
+            )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy and wait; see the class."""
+        from airflow_provider_seldon.core.expected_answer import ensure_sendable
+
+        self.check_arguments()
         server = self._server()
         self.namespace = self.namespace or server.namespace
-        if self._samples():
+        if samples := self._samples():
+            self._read(lambda given: ensure_sendable(given, server.sent_protocol), samples)
             self.hook.ingress.require_url()
         rollout = self._deploy(context, server)
         if self.is_dry_run:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.answer_test import AnswerTest
 from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.core.resource import SeldonDeployment
 
 
 class SeldonPredictOperator(SeldonTask, BaseOperator):
@@ -37,6 +41,19 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
     template_fields_renderers = {"data": "json", "expected": "json"}  # noqa: RUF012
     ui_color = "#e6eef8"
     operator_extra_links = LINKS
+    rules = given.of(
+        *(
+            "data",
+            "expected",
+            "tolerance",
+            "path",
+            "namespace",
+            "seldon_conn_id",
+            "request_timeout",
+            "retry_for",
+        ),
+        name=given.NAME,
+    )
 
     def __init__(
         self,
@@ -55,46 +72,74 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
         super().__init__(**kwargs)
         self.name = name
         self.data = data
-        self.expected = expected
+        self.expected = AnswerTest.wrapped(expected)
         self.tolerance = tolerance
         self.path = path
         self.namespace = namespace
         self.seldon_conn_id = seldon_conn_id
         self.request_timeout = request_timeout
         self.retry_for = retry_for
+        self.check_literals()
 
     def execute(self, context: Context) -> Any:
         """Predict and compare; see the class."""
-        from airflow_provider_seldon.core.expected_answer import from_text
-
+        self.check_arguments()
         deployment = self.hook.client.get(self.name)
         self.announce(context, self.hook.get_model_server_info(deployment))
         answer = self.hook.predict(
             self.name,
-            from_text(self.data),
+            self.data,
             deployment=deployment,
-            path=self.path,
+            path=self.path or None,
             timeout=self.request_timeout,
             retry_for=self.retry_for,
         )
         self.log.info("%s answered %s", self.name, json.dumps(answer)[:1000])
-        if self.expected is not None:
-            self._compare(answer, deployment)
+        self._judge(answer, deployment)
         return answer
 
-    def _compare(self, answer: Any, deployment: Any) -> None:
+    def _judge(self, answer: Any, deployment: SeldonDeployment) -> None:
+        """Look whether an answer is a prediction, and the expected one. Another path's answer may be anything."""
         from airflow_provider_seldon.core.endpoint import parse_response
-        from airflow_provider_seldon.core.expected_answer import equal, from_text
+        from airflow_provider_seldon.core.expected_answer import equal
+        from airflow_provider_seldon.core.payload import UnexpectedResponseError, not_json
         from airflow_provider_seldon.exceptions import PredictionError
 
-        if isinstance(self.expected, Callable):  # type: ignore[arg-type]
-            if not self.expected(answer):
+        if place := not_json(answer):
+            raise PredictionError(
+                f"{self.name} answered with a number at {place} that JSON does not know (NaN or infinity), so it "
+                "cannot be pushed as an XCom. Let the model return null or text for it.",
+                status=200,
+            )
+        if isinstance(self.expected, AnswerTest):
+            if not self._holds(self.expected, answer):
                 raise PredictionError(
                     f"{self.name} answered, but not as expected: {json.dumps(answer)[:500]}", status=200
                 )
             return
+        if self.path and self.expected is None:
+            return
         protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
-        rows = parse_response(protocol, answer)
-        expected = from_text(self.expected)
-        if not equal(rows, expected, self.tolerance):
-            raise PredictionError(f"{self.name} predicted {rows}, expected {expected}", status=200)
+        try:
+            rows = parse_response(protocol, answer)
+        except UnexpectedResponseError as error:
+            raise PredictionError(
+                f"{self.name} answered, but not with a prediction: {error}", status=200
+            ) from None
+        if self.expected is not None and not equal(rows, self.expected, self.tolerance):
+            raise PredictionError(f"{self.name} predicted {rows}, expected {self.expected}", status=200)
+
+    def _holds(self, test: AnswerTest, answer: Any) -> bool:
+        from airflow.providers.common.compat.sdk import AirflowException
+
+        from airflow_provider_seldon.exceptions import PredictionError
+
+        try:
+            return bool(test.function(answer))
+        except AirflowException:
+            raise
+        except Exception as error:
+            raise PredictionError(
+                f"{self.name} answered, but {test!r} could not judge that: {type(error).__name__}: {error}",
+                status=200,
+            ) from error

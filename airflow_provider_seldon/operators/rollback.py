@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
 
     template_fields: Sequence[str] = ("name", "to", "namespace", "seldon_conn_id")
     ui_color = "#f5ead9"
+    rules = {**SeldonRolloutOperator.rules, **given.of("to", name=given.NAME)}  # noqa: RUF012
 
     def __init__(self, *, name: str, to: str = "previous", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.name = name
         self.to = to
+        self.check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Roll back and wait; see the class."""
+        self.check_arguments()
         task_instance = context["ti"]
         by = "/".join(
             str(part)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.operators.asset_events import AssetEvents
 from airflow_provider_seldon.operators.lineage import Lineage
@@ -50,6 +51,9 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
     """
 
     operator_extra_links = LINKS
+    rules = given.of(
+        *("namespace", "seldon_conn_id", "timeout", "deferrable", "failure_policy", "on_kill", "dry_run")
+    )
 
     def __init__(
         self,
@@ -71,9 +75,10 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         self.deferrable = deferrable
         self.failure_policy = failure_policy
         # ``on_kill`` itself is the method that Airflow calls.
-        self.kill_action = None if on_kill == "keep" else on_kill
+        self.kill_action = on_kill
         self.is_dry_run = dry_run
         self._waited_for: Rollout | None = None
+        self.check_literals()
 
     def wait_for(self, rollout: Rollout, failure: Outcome | None = None) -> dict[str, Any]:
         """
@@ -93,7 +98,7 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
                 name=rollout.name,
                 expected=rollout.expected.to_json(),
                 handoff={**rollout.to_json(), "failure": failure.to_json() if failure else None},
-                kill_action=None if failure else self.kill_action,
+                kill_action=None if failure or self.kill_action == "keep" else self.kill_action,
             )
         self._waited_for = None if failure else rollout
         outcome = self.hook.wait_for(
@@ -119,7 +124,7 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
 
     def on_kill(self) -> None:
         """Do what the argument ``on_kill`` says; Airflow calls this on the worker."""
-        if self.kill_action and self._waited_for:
+        if self.kill_action != "keep" and self._waited_for:
             self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 
 if TYPE_CHECKING:
@@ -31,14 +32,20 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
 
     template_fields: Sequence[str] = ("name", "replicas", "namespace", "seldon_conn_id")
     ui_color = "#e6e9f4"
+    rules = {  # noqa: RUF012
+        **SeldonRolloutOperator.rules,
+        **given.of(name=given.NAME, replicas=given.REPLICAS_OR_CONFIGURED),
+    }
 
     def __init__(self, *, name: str, replicas: int | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.name = name
         self.replicas = replicas
+        self.check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Scale and wait; see the class."""
+        self.check_arguments()
         rollout = self.hook.scale(self.name, replicas=self._replicas())
         self.announce(context, rollout.info)
         return self.wait_for(rollout)
@@ -48,14 +55,4 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
         return self._replicas() != 0 and super().serves_something_new(rollout, context)
 
     def _replicas(self) -> int | None:
-        from airflow_provider_seldon.exceptions import InvalidModelServerError
-
-        if self.replicas == "configured":
-            return None
-        text = str(self.replicas).strip()
-        if not text.isdecimal():
-            raise InvalidModelServerError(
-                f"Nothing was scaled: replicas is {self.replicas!r}; give a whole number of 0 or more, or "
-                "'configured'."
-            )
-        return int(text)
+        return None if self.replicas == "configured" else int(self.replicas)

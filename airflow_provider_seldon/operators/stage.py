@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_seldon.core import given
+from airflow_provider_seldon.triggers.checking import CheckedArguments
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class SeldonStageModelOperator(BaseOperator):
+class SeldonStageModelOperator(CheckedArguments, BaseOperator):
     """
     Stage a trained model: the task between training and deploying.
 
@@ -52,6 +55,20 @@ class SeldonStageModelOperator(BaseOperator):
         "namespace",
     )
     ui_color = "#f4efe6"
+    rules = given.of(
+        *(
+            "source",
+            "target",
+            "implementation",
+            "protocol",
+            "version",
+            "served_from",
+            "keep",
+            "source_conn_id",
+        ),
+        *("target_conn_id", "seldon_conn_id", "namespace"),
+        model_name=given.TEXT,
+    )
 
     def __init__(
         self,
@@ -84,12 +101,14 @@ class SeldonStageModelOperator(BaseOperator):
         self.target_conn_id = target_conn_id
         self.seldon_conn_id = seldon_conn_id
         self.namespace = namespace
+        self.check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Copy what is not there yet, and prune; see the class."""
         from airflow_provider_seldon.hooks.seldon import SeldonHook
         from airflow_provider_seldon.hooks.staging import stage_model
 
+        self.check_arguments()
         staged = stage_model(
             self.source,
             self.target,

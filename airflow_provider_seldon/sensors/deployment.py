@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.triggers.base import StartTriggerArgs
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.links.deployment import LINKS
+from airflow_provider_seldon.triggers.checking import checked
 from airflow_provider_seldon.triggers.deferral import BACKSTOP, SeldonTask
 
 if TYPE_CHECKING:
@@ -55,6 +57,18 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
     ui_color = "#fdf6e0"
     operator_extra_links = LINKS
+    rules = given.of(
+        *SELECTORS,
+        *(
+            "namespace",
+            "seldon_conn_id",
+            "failure_policy",
+            "deferrable",
+            "start_from_trigger",
+            "poke_interval",
+        ),
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -71,7 +85,10 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         poke_interval: float = 10.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        # Airflow's own constructor goes on with these two.
+        times = {"poke_interval": poke_interval, **{key: kwargs[key] for key in kwargs if key == "timeout"}}
+        kwargs |= checked(type(self).__name__, times, self.rules, parsing=True)
+        super().__init__(**kwargs)
         self.name = name
         self.model_name = model_name
         self.dag_id_of_deployer = dag_id_of_deployer
@@ -80,6 +97,8 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         self.seldon_conn_id = seldon_conn_id
         self.failure_policy = failure_policy
         self.deferrable = deferrable
+        self.start_from_trigger = start_from_trigger
+        self.check_literals()
         self.start_from_trigger = start_from_trigger and deferrable
         if self.start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(
@@ -91,6 +110,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait; see the class."""
+        self.check_arguments()
         if not self.deferrable:
             return super().execute(context)
         deadline = time.time() + self.timeout

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.triggers.checking import CheckedArguments
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
@@ -20,7 +22,7 @@ BACKSTOP = 60.0
 ANNOUNCED = ("name", "namespace", "prediction_url", "model_name", "revision")
 
 
-class SeldonTask:
+class SeldonTask(CheckedArguments):
     """
     Mixin for tasks with ``seldon_conn_id`` and ``namespace``; those that defer also have ``failure_policy`` and a
     method ``execute_complete``.

@@ -7,7 +7,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_seldon.core import given
 from airflow_provider_seldon.triggers.arguments import serialized
+from airflow_provider_seldon.triggers.checking import CheckedArguments
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (
@@ -26,7 +28,7 @@ ARGUMENTS = (
 )
 
 
-class SeldonDeploymentTrigger(BaseTrigger):
+class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     """
     Ends with one event: how the wait for a deployment ended.
 
@@ -52,7 +54,18 @@ class SeldonDeploymentTrigger(BaseTrigger):
         a rollout's.
     :param kill_action: ``rollback`` or ``delete``: what to do with that rollout when a user ends the task; None
         leaves everything as it is.
+    :raises InvalidModelServerError: an argument is wrong.
     """
+
+    rules = given.of(
+        *("seldon_conn_id", "namespace", "name", "model_name", "dag_id_of_deployer", "task_id_of_deployer"),
+        "failure_policy",
+        deadline=given.optional(given.RULES["deadline"]),
+        timeout=given.optional(given.SECONDS),
+        expected=given.optional(given.PLAIN_MAPPING),
+        handoff=given.ANYTHING,
+        kill_action=given.optional(given.word("rollback", "delete")),
+    )
 
     def __init__(
         self,
@@ -83,6 +96,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
         self.failure_policy = failure_policy
         self.handoff = handoff
         self.kill_action = kill_action
+        self.check_literals()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments."""
@@ -92,6 +106,7 @@ class SeldonDeploymentTrigger(BaseTrigger):
         """Wait and report."""
         from airflow_provider_seldon.hooks.awaiting import wait_in_triggerer
 
+        self.check_arguments()
         outcome = await wait_in_triggerer(self)
         yield TriggerEvent({**outcome.to_json(), "handoff": self.handoff})
 

@@ -17,7 +17,10 @@ from typing import Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_seldon.core import given
+from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.triggers.arguments import serialized
+from airflow_provider_seldon.triggers.checking import CheckedArguments
 
 #: The kinds of event.
 EVENTS = ("failed", "degraded", "available")
@@ -35,7 +38,7 @@ ARGUMENTS = (
 )
 
 
-class SeldonDeploymentEventTrigger(BaseEventTrigger):
+class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
     """
     Fires whenever the health of a deployment has changed for good, without end.
 
@@ -61,8 +64,14 @@ class SeldonDeploymentEventTrigger(BaseEventTrigger):
     :param grace: seconds for which a change must hold. Let it be longer than a new pod needs to become ready, or each
         lost pod and each scaling up is told as degraded.
     :param events: which to fire for.
-    :raises ValueError: nothing says which deployment, or there is no such kind of event.
+    :raises InvalidModelServerError: an argument is wrong, nothing says which deployment, or there is no such kind of
+        event.
     """
+
+    rules = given.of(
+        *("name", "namespace", "seldon_conn_id", "model_name", "dag_id_of_deployer", "task_id_of_deployer"),
+        *("grace", "events"),
+    )
 
     def __init__(
         self,
@@ -78,10 +87,8 @@ class SeldonDeploymentEventTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()
         if not (name or model_name or dag_id_of_deployer):
-            raise ValueError("Say which deployment: name, model_name or dag_id_of_deployer")
-        if unknown := [event for event in events if event not in EVENTS]:
-            raise ValueError(
-                f"There is no event {', '.join(map(repr, unknown))}; there are {', '.join(EVENTS)}"
+            raise InvalidModelServerError.of(
+                type(self).__name__, "Say which deployment: name, model_name or dag_id_of_deployer"
             )
         self.name = name
         self.namespace = namespace
@@ -90,8 +97,9 @@ class SeldonDeploymentEventTrigger(BaseEventTrigger):
         self.dag_id_of_deployer = dag_id_of_deployer
         self.task_id_of_deployer = task_id_of_deployer
         self.grace = grace
-        # Airflow compares arguments before and after they went through JSON, which has no tuples.
-        self.events = list(events)
+        self.events: Sequence[str] = events
+        # Makes a list of them: Airflow compares arguments before and after JSON, which has no tuples.
+        self.check_literals()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments."""

@@ -48,6 +48,8 @@ def evidence(
         ({"at_least": 0.1, "at_most": 0.2}, 0.3, False),
         ({"at_least": 0.9}, float("nan"), False),
         ({"at_most": 0.9}, float("nan"), False),
+        ({"at_least": 0.9}, float("inf"), False),
+        ({"at_most": 0.9}, float("-inf"), False),
         ({"at_least": 0.0}, -1.0, False),
     ],
 )
@@ -192,3 +194,17 @@ def test_where_nobody_has_looked_the_deployments_own_metrics_count() -> None:
 
 def test_where_nothing_is_deployed_there_is_no_opponent() -> None:
     assert Evidence.of({"x": 1}, [], now=NOW.timestamp()) == Evidence(candidate={"x": 1}, now=NOW)
+
+
+def test_infinity_beats_nothing_and_so_leaves_the_opponents_number() -> None:
+    for best, rule in (("inf", BeatsServing("auc")), ("-inf", BeatsServing("auc", higher_is_better=False))):
+        assert not rule.decide(evidence({"auc": float(best)}, {"auc": 0.9})).deploy
+        assert not rule.decide(evidence({"auc": float(best)})).deploy
+
+
+@pytest.mark.parametrize("limit", [float("nan"), float("inf"), "0.9", True])
+def test_a_limit_that_is_no_finite_number_is_refused_when_the_dag_is_parsed(limit: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="no finite number"):
+        MetricThreshold("auc", at_least=limit)
+    with pytest.raises(InvalidRequestError, match="no finite number"):
+        BeatsServing("auc", minimum_gain=limit)
