@@ -15,6 +15,8 @@ from dataclasses import dataclass
 class Lies:
     """Switches for what a client may be told wrongly; everything is off (or as short as can be) by default.
 
+    Not so the hot loop, which is no moment: it is on as long as nobody switches it off.
+
     :param operator_delay: seconds for which a changed SeldonDeployment is left unread: the previous
         ``Available`` stays visible (section 2.3, row 7)
     :param deployment_status_delay: seconds after which the Deployment controller notices a new template: the
@@ -26,6 +28,9 @@ class Lies:
     :param transient_failed_seconds: how long a flash is left standing before the retry
     :param mesh_delay: seconds by which the condition ``istioVirtualServicesReady`` (and so ``Ready``) lags
         behind the state, and by which the gateway learns of new routes (SeldonIO/seldon-core #3474, #1461)
+    :param hot_loop_rate: updates a second that the operator makes for ever of each Deployment whose number of
+        replicas neither component nor predictor, specification or autoscaler gives, from its first update on; 0 for
+        none, which no operator is like
     :param jitter: every delay is multiplied by a random factor between ``1 - jitter`` and ``1 + jitter``
     :param seed: makes the randomness repeatable
     """
@@ -37,6 +42,7 @@ class Lies:
     transient_failed_limit: int | None = 3
     transient_failed_seconds: float = 0.1
     mesh_delay: float = 0.0
+    hot_loop_rate: float = 6.0
     jitter: float = 0.0
     seed: int | None = None
 

@@ -13,11 +13,29 @@ from .manifests import clone, dig, namespace_of
 
 LABEL_ID = "seldon-deployment-id"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "seldon-core"}
+PROMETHEUS = {"prometheus.io/path": "/prometheus", "prometheus.io/scrape": "true"}
 DEFAULT_PROGRESS_DEADLINE = 600
 
 
-def child_deployment(deployment: Manifest, predictor: Manifest, name: str, component: Manifest) -> Manifest:
-    """The Deployment of one component, before units, engine and initializers are added to its pods."""
+_UNIT_LABELS = {
+    "MODEL": "seldon.io/model",
+    "ROUTER": "seldon.io/router",
+    "COMBINER": "seldon.io/combiner",
+    "TRANSFORMER": "seldon.io/transformer",
+    "OUTPUT_TRANSFORMER": "seldon.io/output-transformer",
+}
+
+
+def child_deployment(
+    deployment: Manifest, predictor: Manifest, name: str, component: Manifest, *, metrics: bool = True
+) -> Manifest:
+    """
+    The Deployment of one component, before units, engine and initializers are added to its pods.
+
+    Its containers are the component's own, so that what is added to them later shows there too.
+
+    :param metrics: annotate the pods for Prometheus
+    """
     child = skeleton(deployment, name)
     spec_annotations = dig(deployment, "spec", "annotations", default={})
     annotations = {
@@ -32,13 +50,15 @@ def child_deployment(deployment: Manifest, predictor: Manifest, name: str, compo
         **predictor["labels"],
         **dig(component, "metadata", "labels", default={}),
     }
-    child["metadata"] |= {"labels": labels | MANAGED_BY, "annotations": annotations}
+    child["metadata"] |= {"labels": labels, "annotations": annotations}
     template = child["spec"]["template"]
     template["metadata"] = {
         "labels": dict(labels) | ({"seldon.io/shadow": "true"} if predictor.get("shadow") else {}),
-        "annotations": {"prometheus.io/path": "/prometheus", "prometheus.io/scrape": "true"} | annotations,
+        "annotations": (dict(PROMETHEUS) if metrics else {}) | annotations,
     }
-    template["spec"] = clone(component.get("spec") or {})
+    spec = component.get("spec") or {}
+    template["spec"] = clone({key: value for key, value in spec.items() if key != "containers"})
+    template["spec"]["containers"] = list(spec.get("containers") or [])
     complete_pod(template["spec"])
     child["spec"]["selector"]["matchLabels"] = {LABEL_ID: naming.deployment_id(deployment)}
     deadline = predictor.get("progressDeadlineSeconds")
@@ -81,8 +101,30 @@ def complete_pod(pod: Manifest) -> None:
         volumes.append({"name": PODINFO_VOLUME, "downwardAPI": {"items": [item], "defaultMode": 420}})
 
 
-def add_selector_labels(child: Manifest, labels: dict[str, str]) -> None:
-    """Label the Deployment and its pods, and select by it."""
+def unit_labels(unit: Manifest | None, predictor: Manifest) -> dict[str, str]:
+    """
+    The labels by which Seldon Core tells what a Deployment or Service is for.
+
+    :param unit: the graph unit; None for a container that is none, which counts as the explainer where there is one
+    """
+    labels = dict(MANAGED_BY)
+    kind = (unit or {}).get("type")
+    if kind in _UNIT_LABELS:
+        labels[_UNIT_LABELS[kind]] = "true"
+    elif not kind and (predictor.get("explainer") or {}).get("type"):
+        labels["seldon.io/explainer"] = "true"
+    if predictor.get("shadow"):
+        labels["seldon.io/shadow"] = "true"
+    return labels
+
+
+def add_labels(child: Manifest, labels: dict[str, str]) -> None:
+    """Label the Deployment and its pods."""
     child["metadata"]["labels"] |= labels
     child["spec"]["template"]["metadata"]["labels"] |= labels
+
+
+def add_selector_labels(child: Manifest, labels: dict[str, str]) -> None:
+    """Label the Deployment and its pods, and select by it."""
+    add_labels(child, labels)
     child["spec"]["selector"]["matchLabels"] |= labels

@@ -11,34 +11,33 @@ from dataclasses import dataclass, field
 from airflow_provider_seldon.local.api import Manifest
 
 from . import naming, scaling
-from .children import LABEL_ID, MANAGED_BY, add_selector_labels, child_deployment, complete_pod, skeleton
-from .containers import (
-    ANNOTATION_NO_STORAGE_INITIALIZER,
-    ENGINE,
-    ENGINE_GRPC_PORT,
-    ENGINE_HTTP_PORT,
-    add_initializer,
-    add_tensorflow_serving,
-    complete_unit_container,
-    engine_container,
+from .children import (
+    LABEL_ID,
+    MANAGED_BY,
+    PROMETHEUS,
+    add_labels,
+    add_selector_labels,
+    child_deployment,
+    complete_pod,
+    skeleton,
+    unit_labels,
 )
+from .containers import complete_unit_container
 from .defaults import has_no_engine, has_separate_engine, unit_of, walk, with_defaults
+from .engine import ENGINE, ENGINE_GRPC_PORT, ENGINE_HTTP_PORT, engine_container, mount_certificate
 from .errors import ComponentError
-from .explainers import EXPLAINER_GRPC_PORT, EXPLAINER_PORT, explainer_deployment
+from .explainers import LABEL_APP, explainer_deployment, is_explained, service_port
 from .manifests import dig, name_of, namespace_of
-from .servers import SERVERS, is_hardcoded, is_prepackaged, protocol_key
+from .model_servers import TFSERVING, add_model_servers
+from .servers import is_hardcoded, protocol_key
 
-LABEL_APP = "seldon-app"
+__all__ = ["LABEL_APP", "Components", "build", "replicas_of"]
+
 LABEL_CONTAINER_SERVICE = "seldon-app-svc"
 LABEL_ENGINE = "seldon-deployment-contains-svcorch"
 
-_UNIT_LABELS = {
-    "MODEL": "seldon.io/model",
-    "ROUTER": "seldon.io/router",
-    "COMBINER": "seldon.io/combiner",
-    "TRANSFORMER": "seldon.io/transformer",
-    "OUTPUT_TRANSFORMER": "seldon.io/output-transformer",
-}
+_SERVICE_ACCOUNT = "default"
+"""Of a separate engine, as the Helm chart sets it."""
 
 
 @dataclass(kw_only=True)
@@ -51,6 +50,7 @@ class Components:
     horizontal_pod_autoscalers: list[Manifest] = field(default_factory=list)
     scaled_objects: list[Manifest] = field(default_factory=list)
     pod_disruption_budgets: list[Manifest] = field(default_factory=list)
+    autoscaled: set[str] = field(default_factory=set)
     address: str = ""
     default_deployment: str = ""
 
@@ -68,13 +68,13 @@ def build(deployment: Manifest) -> Components:
 
 
 def replicas_of(deployment: Manifest, predictor: Manifest, component: Manifest) -> int | None:
-    """Wanted replicas of one component; None where an autoscaler decides (section 1.2)."""
+    """Wanted replicas of one component; None where an autoscaler decides, or nobody (section 1.2)."""
     if component.get("kedaSpec") or component.get("hpaSpec"):
         return None
     for owner in (component, predictor, deployment.get("spec") or {}):
         if owner.get("replicas") is not None:
             return int(owner["replicas"])
-    return 1
+    return None
 
 
 class _Builder:
@@ -94,21 +94,30 @@ class _Builder:
 
     def build(self) -> None:
         separate = has_separate_engine(self.deployment) and not self.no_engine
+        certificate = dig(self.predictor, "ssl", "certSecretName")
         if separate:
-            self.components.deployments.append(self._engine_deployment())
+            engine = self._engine_deployment()
+            if certificate:
+                mount_certificate(engine, certificate)
+            self.components.deployments.append(engine)
+        children: list[Manifest] = []
         for index, component in enumerate(self.predictor.get("componentSpecs") or []):
             if dig(component, "spec", "containers"):
-                self._add_component(component, index)
+                children.append(self._add_component(component, index))
+        self.components.deployments += children
+        add_model_servers(self.deployment, self.predictor, children)
         if not self.no_engine:
             if not separate:
-                self._inject_engine()
-            ports = ENGINE_HTTP_PORT, ENGINE_GRPC_PORT
+                self._inject_engine(children)
+            if certificate:
+                mount_certificate(_child_of(children, self.predictor["graph"]["name"]), certificate)
+            ports = {"http": ENGINE_HTTP_PORT, "grpc": ENGINE_GRPC_PORT}
             self._add_service(self.service, ports, selector={LABEL_APP: self.service})
             if self.first:
                 self._set_address(ENGINE_HTTP_PORT)
         self._add_explainer()
 
-    def _add_component(self, component: Manifest, index: int) -> None:
+    def _add_component(self, component: Manifest, index: int) -> Manifest:
         name = naming.component_deployment(self.deployment, self.predictor, component, index)
         if self.first and index == 0:
             self.components.default_deployment = name
@@ -116,44 +125,29 @@ class _Builder:
         replicas = replicas_of(self.deployment, self.predictor, component)
         if replicas is not None:
             child["spec"]["replicas"] = replicas
-        self.components.deployments.append(child)
         self._add_scaling(component, name)
         for container in child["spec"]["template"]["spec"]["containers"]:
             unit = unit_of(self.predictor["graph"], container["name"])
-            if unit is None or "httpPort" not in unit["endpoint"]:
-                continue  # not every container is a graph unit
-            self._add_unit(child, container, unit)
+            add_labels(child, unit_labels(unit, self.predictor))
+            if unit is not None and container["name"] not in (ENGINE, TFSERVING):
+                self._add_unit(child, container, unit)
+        return child
 
     def _add_unit(self, child: Manifest, container: Manifest, unit: Manifest) -> None:
-        if is_prepackaged(unit["implementation"]) and not container.get("image"):
-            reason = "Failed to get server config for"
-            if unit["implementation"] in SERVERS:
-                reason = f"no image compatible with {self.protocol} protocol for"
-            raise ComponentError(f"{reason} {unit['implementation']}")
-        pod = child["spec"]["template"]["spec"]
         complete_unit_container(container, unit=unit, deployment=self.deployment, predictor=self.predictor)
-        if ANNOTATION_NO_STORAGE_INITIALIZER not in dig(self.deployment, "spec", "annotations", default={}):
-            add_initializer(pod, container, unit)
-        if unit["implementation"] == "TENSORFLOW_SERVER" and self.protocol == "seldon":
-            add_tensorflow_serving(pod, container, unit)
-        if unit.get("serviceAccountName"):
-            pod["serviceAccountName"] = unit["serviceAccountName"]
         service = naming.container_service(self.deployment, self.predictor, container["name"])
         label = f"{LABEL_CONTAINER_SERVICE}-{container['name']}"
         add_selector_labels(child, {label: service})
-        kind = _UNIT_LABELS.get(unit.get("type") or "")
-        if kind:
-            for labels in (child["metadata"]["labels"], child["spec"]["template"]["metadata"]["labels"]):
-                labels[kind] = "true"
-        ports = unit["endpoint"]["httpPort"], unit["endpoint"]["grpcPort"]
-        self._add_service(service, ports, selector={label: service}, labels={label: service})
+        ports = {"http": unit["endpoint"]["httpPort"], "grpc": unit["endpoint"]["grpcPort"]}
+        labels = unit_labels(unit, self.predictor)
+        self._add_service(service, ports, selector={label: service}, labels=labels | {label: service})
         if self.no_engine:
             add_selector_labels(child, {LABEL_APP: self.service})
-            self._add_service(self.service, ports, selector={LABEL_APP: self.service})
+            self._add_service(self.service, ports, selector={LABEL_APP: self.service}, labels=labels)
             if self.first:
-                self._set_address(ports[0])
+                self._set_address(ports["http"])
 
-    def _inject_engine(self) -> None:
+    def _inject_engine(self, children: list[Manifest]) -> None:
         """The engine joins the pod of the first unit that is reached through localhost."""
         units = [unit for unit in walk(self.predictor["graph"]) if not is_hardcoded(unit["implementation"])]
         local = [unit for unit in units if unit["endpoint"].get("service_host") == "localhost"]
@@ -161,68 +155,61 @@ class _Builder:
             raise ComponentError(
                 "engine not separate and no pu with localhost service - not clear where to inject engine"
             )
-        for child in self.components.deployments:
-            pod = child["spec"]["template"]["spec"]
-            names = [container["name"] for container in pod["containers"]]
-            mine = dig(child, "metadata", "labels", LABEL_CONTAINER_SERVICE + "-" + local[0]["name"])
-            own = naming.container_service(self.deployment, self.predictor, local[0]["name"])
-            if local[0]["name"] in names and mine == own:
-                if ENGINE not in names:
-                    pod["containers"].append(engine_container(self.deployment, self.predictor))
-                child["metadata"]["labels"][LABEL_ENGINE] = "true"
-                add_selector_labels(child, {LABEL_APP: self.service})
-                return
-        raise ComponentError(
-            "engine not separate and no deployment for pu with localhost service"
-            " - not clear where to inject engine"
-        )
+        child = _child_of(children, local[0]["name"])
+        containers = child["spec"]["template"]["spec"]["containers"]
+        if ENGINE not in [container["name"] for container in containers]:
+            containers.append(engine_container(self.deployment, self.predictor))
+            child["metadata"]["labels"][LABEL_ENGINE] = "true"
+            add_selector_labels(child, {LABEL_APP: self.service})
 
     def _engine_deployment(self) -> Manifest:
         """A separate engine: its id label holds the *Service* name, and only spec annotations reach it."""
         name = naming.engine_deployment(self.deployment, self.predictor)
         labels = {LABEL_APP: self.service, LABEL_ID: self.service}
         child = skeleton(self.deployment, name)
-        child["metadata"]["labels"] = {
-            **labels,
-            LABEL_ENGINE: "true",
-            "app": name,
-            "version": "v1",
-            "fluentd": "true",
-        }
+        more = {"app": name} | self.predictor["labels"]
+        child["metadata"]["labels"] = labels | {LABEL_ENGINE: "true", "fluentd": "true"} | more
         child["metadata"]["annotations"] = dict(dig(self.deployment, "spec", "annotations", default={}))
         template = child["spec"]["template"]
-        template["metadata"]["labels"] = {**labels, "app": name}
-        template["spec"] = {"containers": [engine_container(self.deployment, self.predictor)]}
+        template["metadata"] = {"labels": labels | more, "annotations": dict(PROMETHEUS)}
+        template["spec"] = {
+            "containers": [engine_container(self.deployment, self.predictor)],
+            "serviceAccountName": _SERVICE_ACCOUNT,
+        }
         complete_pod(template["spec"])
         child["spec"]["selector"]["matchLabels"] = labels
-        child["spec"]["replicas"] = int(dig(self.predictor, "svcOrchSpec", "replicas", default=1))
+        owners = (self.predictor.get("svcOrchSpec"), self.predictor, self.deployment.get("spec"))
+        given = (owner["replicas"] for owner in owners if owner and owner.get("replicas") is not None)
+        replicas = next(given, None)
+        if replicas is not None:
+            child["spec"]["replicas"] = int(replicas)
         return child
 
     def _add_explainer(self) -> None:
-        child = explainer_deployment(self.deployment, self.predictor)
-        if child is None:
+        if not is_explained(self.predictor):
             return
+        details = self.components.service_details[self.service]
+        child = explainer_deployment(self.deployment, self.predictor, details)
         name = name_of(child)
-        add_selector_labels(child, {LABEL_APP: name})
         self.components.deployments.append(child)
-        self._add_service(name, (EXPLAINER_PORT, EXPLAINER_GRPC_PORT), selector={LABEL_APP: name})
+        labels = unit_labels(None, self.predictor) | {LABEL_APP: self.service}
+        ports = {"http": service_port(self.predictor)}
+        self._add_service(name, ports, selector={LABEL_APP: name}, labels=labels)
         self.components.service_details[name]["explainerFor"] = self.service
 
     def _add_service(
         self,
         name: str,
-        ports: tuple[int, int],
+        ports: dict[str, int],
         *,
         selector: dict[str, str],
         labels: dict[str, str] | None = None,
     ) -> None:
         endpoint = f"{name}.{self.namespace}"
-        self.components.service_details[name] = {
-            "svcName": name,
-            "httpEndpoint": f"{endpoint}:{ports[0]}",
-            "grpcEndpoint": f"{endpoint}:{ports[1]}",
+        self.components.service_details[name] = {"svcName": name} | {
+            f"{kind}Endpoint": f"{endpoint}:{port}" for kind, port in ports.items()
         }
-        app = self.service if labels else name
+        own = {LABEL_ID: naming.deployment_id(self.deployment), LABEL_APP: self.service}
         self.components.services.append(
             {
                 "apiVersion": "v1",
@@ -230,8 +217,7 @@ class _Builder:
                 "metadata": {
                     "name": name,
                     "namespace": self.namespace,
-                    "labels": {LABEL_ID: naming.deployment_id(self.deployment), LABEL_APP: app}
-                    | (labels or MANAGED_BY),
+                    "labels": own | (labels or MANAGED_BY),
                     "annotations": dict(self.predictor.get("annotations") or {}),
                 },
                 "spec": {
@@ -239,8 +225,8 @@ class _Builder:
                     "sessionAffinity": "None",
                     "selector": selector,
                     "ports": [
-                        {"name": "http", "protocol": "TCP", "port": ports[0], "targetPort": ports[0]},
-                        {"name": "grpc", "protocol": "TCP", "port": ports[1], "targetPort": ports[1]},
+                        {"name": kind, "protocol": "TCP", "port": port, "targetPort": port}
+                        for kind, port in ports.items()
                     ],
                 },
             }
@@ -257,9 +243,22 @@ class _Builder:
 
     def _add_scaling(self, component: Manifest, name: str) -> None:
         seldon_id = naming.deployment_id(self.deployment)
+        if component.get("hpaSpec") or component.get("kedaSpec"):
+            self.components.autoscaled.add(name)
         scaler = scaling.horizontal_pod_autoscaler(component, name, self.namespace, seldon_id)
         keda = scaling.scaled_object(component, name, self.namespace, seldon_id)
         budget = scaling.pod_disruption_budget(component, name, self.namespace, seldon_id)
         self.components.horizontal_pod_autoscalers += [scaler] if scaler else []
         self.components.scaled_objects += [keda] if keda else []
         self.components.pod_disruption_budgets += [budget] if budget else []
+
+
+def _child_of(children: list[Manifest], container: str) -> Manifest:
+    """The Deployment whose pods have a container of that name."""
+    for child in children:
+        if any(one["name"] == container for one in child["spec"]["template"]["spec"]["containers"]):
+            return child
+    raise ComponentError(
+        "engine not separate and no deployment for pu with localhost service"
+        " - not clear where to inject engine"
+    )

@@ -47,25 +47,46 @@ def has_no_engine(predictor: Manifest) -> bool:
 def with_defaults(deployment: Manifest) -> Manifest:
     """A copy of the SeldonDeployment with everything filled in that the operator needs."""
     deployment = clone(deployment)
+    numbers = _Numbers()
+    protocol = protocol_key(dig(deployment, "spec", "protocol"))
     for predictor in dig(deployment, "spec", "predictors", default=[]):
         predictor["labels"] = {"version": predictor["name"]} | (predictor.get("labels") or {})
         for unit in walk(predictor["graph"]):
             _default_unit(unit)
-        protocol = protocol_key(dig(deployment, "spec", "protocol"))
+        given = {box["name"] for _, box in containers_of(predictor)}
         _add_server_containers(predictor, protocol)
-        _assign_ports(deployment, predictor)
+        boxes = list(containers_of(predictor))
+        # What the user lists is numbered first; then come the servers that the operator adds.
+        for index, container in [box for box in boxes if box[1]["name"] in given] + [
+            box for box in boxes if box[1]["name"] not in given
+        ]:
+            _default_container(deployment, predictor, index, container, numbers)
     return deployment
 
 
+class _Numbers:
+    """
+    Ports in the order of a deployment's containers, across all its predictors.
+
+    Containers of one name share their HTTP and gRPC ports; each container with metrics has a port of its own, so that
+    dropping an earlier predictor changes the later ones.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self.metrics = FIRST_METRICS_PORT
+
+    def place(self, name: str) -> int:
+        """How many other names came before."""
+        return self._places.setdefault(name, len(self._places))
+
+
 def _default_unit(unit: Manifest) -> None:
-    unit.setdefault("children", [])
-    if unit["children"] is None:
-        unit["children"] = []
     if not (unit.get("type") or unit.get("methods") or unit.get("implementation")):
         unit["type"] = "MODEL"
     if not unit.get("implementation"):
         unit["implementation"] = "UNKNOWN_IMPLEMENTATION"
-    if is_prepackaged(unit["implementation"]) and not unit.get("type"):
+    elif is_prepackaged(unit["implementation"]):
         unit["type"] = "MODEL"
     if unit.get("endpoint") is None:
         unit["endpoint"] = {}
@@ -93,32 +114,35 @@ def _add_server_containers(predictor: Manifest, protocol: str) -> None:
             spec = components[0].setdefault("spec", {})
             spec["containers"] = [*(spec.get("containers") or []), container]
         image = SERVERS[server].images.get(protocol) if server in SERVERS else None
-        if not container.get("image") and image:
+        if not container.get("image") and image and protocol != "tensorflow":
             container["image"] = image
 
 
-def _assign_ports(deployment: Manifest, predictor: Manifest) -> None:
-    """Ports count up per container; the first entry of ``componentSpecs`` shares a pod with the engine."""
-    grpc_only = dig(deployment, "spec", "transport") == "grpc"
+def _default_container(
+    deployment: Manifest, predictor: Manifest, index: int, container: Manifest, numbers: _Numbers
+) -> None:
+    """The first entry of ``componentSpecs`` shares a pod with the engine; what is no graph unit is left alone."""
+    place = numbers.place(container["name"])
+    unit = unit_of(predictor["graph"], container["name"])
+    if unit is None:
+        return
+    container["imagePullPolicy"] = container.get("imagePullPolicy") or "IfNotPresent"
+    container.setdefault("terminationMessagePath", "/dev/termination-log")
+    container.setdefault("terminationMessagePolicy", "File")
+    _mount(container, PODINFO_VOLUME, "/etc/podinfo")
+    if _port(container, "metrics") is None:
+        port = {"name": "metrics", "containerPort": numbers.metrics, "protocol": "TCP"}
+        container["ports"] = [*(container.get("ports") or []), port]
+        numbers.metrics += 1
+    endpoint = unit["endpoint"]
+    service = naming.container_service(deployment, predictor, container["name"])
     separate = has_separate_engine(deployment)
-    for count, (index, container) in enumerate(containers_of(predictor)):
-        container.setdefault("imagePullPolicy", "IfNotPresent")
-        container.setdefault("terminationMessagePath", "/dev/termination-log")
-        container.setdefault("terminationMessagePolicy", "File")
-        _mount(container, PODINFO_VOLUME, "/etc/podinfo")
-        unit = unit_of(predictor["graph"], container["name"])
-        if unit is None:
-            continue
-        _port(container, "metrics", FIRST_METRICS_PORT + count)
-        endpoint = unit["endpoint"]
-        service = naming.container_service(deployment, predictor, container["name"])
-        remote = f"{service}.{namespace_of(deployment)}.svc.cluster.local."
-        endpoint["service_host"] = "localhost" if index == 0 and not separate else remote
-        endpoint["httpPort"] = _port(container, "http", FIRST_HTTP_PORT + count)
-        endpoint["grpcPort"] = _port(container, "grpc", FIRST_GRPC_PORT + count)
-        wants_grpc = grpc_only or endpoint.get("type") == "GRPC"
-        endpoint.setdefault("type", "GRPC" if wants_grpc else "REST")
-        endpoint["service_port"] = endpoint["grpcPort"] if wants_grpc else endpoint["httpPort"]
+    remote = f"{service}.{namespace_of(deployment)}.svc.cluster.local"
+    endpoint["service_host"] = "localhost" if index == 0 and not separate else remote
+    endpoint["httpPort"] = _port(container, "http") or FIRST_HTTP_PORT + place
+    endpoint["grpcPort"] = _port(container, "grpc") or FIRST_GRPC_PORT + place
+    wants_grpc = dig(deployment, "spec", "transport") == "grpc" or endpoint.get("type") == "GRPC"
+    endpoint["service_port"] = endpoint["grpcPort"] if wants_grpc else endpoint["httpPort"]
 
 
 def _mount(container: Manifest, volume: str, path: str) -> None:
@@ -127,11 +151,8 @@ def _mount(container: Manifest, volume: str, path: str) -> None:
         mounts.append({"name": volume, "mountPath": path})
 
 
-def _port(container: Manifest, name: str, number: int) -> int:
-    """The container's port of that name, added if it names none."""
-    ports = container["ports"] = list(container.get("ports") or [])
-    for port in ports:
-        if port.get("name") == name:
-            return int(port["containerPort"])
-    ports.append({"name": name, "containerPort": number, "protocol": "TCP"})
-    return number
+def _port(container: Manifest, name: str) -> int | None:
+    """The container's port of that name, if it has one."""
+    found = (port["containerPort"] for port in container.get("ports") or [] if port.get("name") == name)
+    number = next(found, None)
+    return None if number is None else int(number)

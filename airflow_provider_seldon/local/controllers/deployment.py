@@ -153,6 +153,7 @@ class DeploymentController:
         }
         created = await self._api.create(REPLICA_SETS, manifest)
         self._replica_sets.observe(created)
+        self._started[key_of(deployment)] = f'Created new replica set "{name}"'
         self._recorder.normal(deployment, "ScalingReplicaSet", f"Scaled up replica set {name} to {size}")
         return created
 
@@ -169,18 +170,22 @@ class DeploymentController:
         return updated
 
     async def _annotate(self, deployment: Manifest, new: Manifest) -> Manifest:
-        """Number the revisions; a new one starts the progress deadline anew."""
+        """
+        Number the revisions; a former template that comes back starts the progress deadline anew.
+
+        The number is written through the status, as the real controller does: it is no new generation.
+        """
         latest = max(_revision(one) for one in self._replica_sets.owned_by(deployment["metadata"]["uid"]))
         if _revision(new) < latest:  # a former template came back
             patch = {"metadata": {"annotations": {ANNOTATION_REVISION: str(latest + 1)}}}
             new = await self._api.patch(REPLICA_SETS, namespace_of(new), name_of(new), patch)
             self._replica_sets.observe(new)
+            self._started[key_of(deployment)] = f'Created new replica set "{name_of(new)}"'
         if _revision(deployment) == _revision(new):
             return deployment
         updated = clone(deployment)
         updated["metadata"].setdefault("annotations", {})[ANNOTATION_REVISION] = str(_revision(new))
-        self._started[key_of(deployment)] = f'Created new replica set "{name_of(new)}"'
-        updated = await self._api.update(DEPLOYMENTS, updated)
+        updated = await self._api.update(DEPLOYMENTS, updated, subresource="status")
         self._deployments.observe(updated)
         return updated
 

@@ -1,4 +1,8 @@
-"""The Deployment of a predictor's explainer (Seldon Core reference, sections 1.5 and 6). Pure."""
+"""The Deployment and the Service of a predictor's explainer (Seldon Core reference, sections 1.5 and 6). Pure.
+
+What is in it was seen on the real operator: it counts no metrics, is selected by the deployment's label alone, and in
+the Open Inference Protocol its environment is replaced by MLServer's.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,19 @@ import json
 from airflow_provider_seldon.local.api import Manifest
 
 from . import naming
-from .children import child_deployment
-from .containers import add_initializer
+from .children import add_labels, child_deployment, unit_labels
+from .containers import PRE_STOP, PROBE_TIMES
 from .errors import ComponentError
-from .manifests import clone, dig, namespace_of
-from .servers import EXPLAINER_IMAGES, protocol_key
+from .initializer import add_initializer
+from .manifests import clone, dig
+from .servers import EXPLAINER_IMAGES, MODELS_PATH, protocol_key
 
 EXPLAINER_PORT = 9000
-EXPLAINER_GRPC_PORT = 5000
+LABEL_APP = "seldon-app"
 
-_TYPES = {
+_IMAGES_TYPE = "AnchorImages"
+# What MLServer's explainer runtime calls the types that Seldon Core knows.
+_MLSERVER_TYPES = {
     "AnchorTabular": "anchor_tabular",
     "AnchorImages": "anchor_image",
     "AnchorText": "anchor_text",
@@ -24,48 +31,115 @@ _TYPES = {
     "Contrastive": "contrastive",
     "KernelShap": "kernel_shap",
     "IntegratedGradients": "integrated_gradients",
-    "ALE": "ale",
+    "ALE": "ALE",
     "TreeShap": "tree_shap",
 }
 
 
-def explainer_deployment(deployment: Manifest, predictor: Manifest) -> Manifest | None:
-    """The explainer's Deployment, or None: an explainer without a type is no explainer.
+def is_explained(predictor: Manifest) -> bool:
+    """Whether a predictor has an explainer; one without a type is none."""
+    return bool(dig(predictor, "explainer", "type"))
 
-    :raises ComponentError: the type is not one that Seldon Core knows
+
+def service_port(predictor: Manifest) -> int:
+    """The port of the explainer's Service, whatever the container's own port is."""
+    return int(dig(predictor, "explainer", "endpoint", "service_port", default=0)) or EXPLAINER_PORT
+
+
+def explainer_deployment(deployment: Manifest, predictor: Manifest, details: Manifest) -> Manifest:
     """
-    explainer = predictor.get("explainer") or {}
-    kind = explainer.get("type")
-    if not kind:
-        return None
-    if kind not in _TYPES:
-        raise ComponentError(f"{kind} not supported")
+    The explainer's Deployment.
+
+    :param details: entry of ``serviceStatus`` of the predictor that is explained
+    :raises ComponentError: in the Open Inference Protocol, a type that Seldon Core does not know
+    """
+    explainer = predictor["explainer"]
     name = naming.explainer(deployment, predictor)
-    protocol = protocol_key(dig(deployment, "spec", "protocol"))
     container: Manifest = clone(explainer.get("containerSpec") or {})
-    container.setdefault("name", name)
-    container.setdefault("image", EXPLAINER_IMAGES.get(protocol, EXPLAINER_IMAGES["seldon"]))
-    container.setdefault("imagePullPolicy", "IfNotPresent")
-    host = f"{naming.predictor_service(deployment, predictor)}.{namespace_of(deployment)}:8000"
-    if not container.get("args"):
-        container["args"] = [
-            *("--model_name", predictor["graph"]["name"], "--predictor_host", host),
-            *("--protocol", f"{protocol}.http", "--http_port", str(EXPLAINER_PORT), _TYPES[kind]),
-            *(f"--{key}={value}" for key, value in sorted((explainer.get("config") or {}).items())),
-        ]
-    container["env"] = [
-        *(container.get("env") or []),
-        {"name": "SELDON_EXPLAINER_PARAMETERS", "value": json.dumps(explainer.get("initParameters") or "")},
-    ]
-    container.setdefault("ports", [{"name": "http", "containerPort": EXPLAINER_PORT, "protocol": "TCP"}])
-    ready = {"tcpSocket": {"port": EXPLAINER_PORT}, "periodSeconds": 5, "failureThreshold": 3}
-    container.setdefault("readinessProbe", ready | {"initialDelaySeconds": 20, "timeoutSeconds": 1})
-    child = child_deployment(deployment, predictor, name, {"spec": {"containers": [container]}})
-    for labels in (child["metadata"]["labels"], child["spec"]["template"]["metadata"]["labels"]):
-        labels["seldon.io/explainer"] = "true"
+    container["name"] = container.get("name") or name
+    protocol = protocol_key(dig(deployment, "spec", "protocol"))
+    container["image"] = container.get("image") or EXPLAINER_IMAGES["v2" if protocol == "v2" else "seldon"]
+    container["imagePullPolicy"] = container.get("imagePullPolicy") or "IfNotPresent"
+    port = _add_port(container, service_port(predictor))
+    handler = {"tcpSocket": {"port": "http"}}
+    times = {"livenessProbe": (60, 5), "readinessProbe": (20, 7)}
+    for probe, (delay, failures) in times.items():
+        own = handler | PROBE_TIMES | {"initialDelaySeconds": delay, "failureThreshold": failures}
+        container.setdefault(probe, clone(own))
+    container.setdefault("lifecycle", clone(PRE_STOP))
+    grpc = "grpc" in (dig(deployment, "spec", "transport"), str(dig(explainer, "endpoint", "type")).lower())
+    host = details["grpcEndpoint" if grpc else "httpEndpoint"]
+    if protocol == "v2":
+        container["env"] = _mlserver_env(explainer, predictor, container["name"], host, port)
+    else:
+        transport = "grpc" if grpc else "http"
+        container["args"] = _arguments(explainer, predictor, host, f"{protocol}.{transport}", port)
+    component = {"spec": {"containers": [container]}}
+    child = child_deployment(deployment, predictor, name, component, metrics=False)
+    replicas = _replicas(deployment, predictor)
+    if replicas is not None:
+        child["spec"]["replicas"] = replicas
     pod = child["spec"]["template"]["spec"]
+    add_initializer(pod, pod["containers"][0], explainer)
     if explainer.get("serviceAccountName"):
         pod["serviceAccountName"] = explainer["serviceAccountName"]
-    add_initializer(pod, pod["containers"][0], {**explainer, "name": name})
-    child["spec"]["replicas"] = int(explainer["replicas"]) if explainer.get("replicas") is not None else 1
+    add_labels(child, unit_labels(None, predictor) | {LABEL_APP: name})
     return child
+
+
+def _add_port(container: Manifest, number: int) -> int:
+    ports = container["ports"] = list(container.get("ports") or [])
+    for port in ports:
+        if port.get("name") == "http":
+            return int(port["containerPort"])
+    ports.append({"name": "http", "containerPort": number, "protocol": "TCP"})
+    return number
+
+
+def _arguments(explainer: Manifest, predictor: Manifest, host: str, protocol: str, port: int) -> list[str]:
+    uri = explainer.get("modelUri")
+    arguments = [
+        f"--model_name={predictor['graph']['name']}",
+        f"--predictor_host={host}",
+        f"--protocol={protocol}",
+        f"--http_port={port}",
+        *([f"--storage_uri={MODELS_PATH}"] if uri else []),
+        str(explainer["type"]),
+        *(["--tf_data_type=float32"] if explainer["type"] == _IMAGES_TYPE else []),
+    ]
+    for key, value in sorted((explainer.get("config") or {}).items()):
+        arguments.append(f"--{key}={str(value).replace(uri, MODELS_PATH, 1) if uri else value}")
+    return arguments
+
+
+def _mlserver_env(
+    explainer: Manifest, predictor: Manifest, name: str, host: str, port: int
+) -> list[Manifest]:
+    """MLServer's variables; ``initParameters`` is JSON and goes in as it stands."""
+    kind = explainer["type"]
+    if kind not in _MLSERVER_TYPES:
+        raise ComponentError(f"{kind} not supported")
+    url = f"http://{host}/v2/models/{predictor['graph']['name']}/infer"
+    parts = {"explainer_type": json.dumps(_MLSERVER_TYPES[kind]), "infer_uri": json.dumps(url)}
+    if explainer.get("initParameters"):
+        parts["init_parameters"] = explainer["initParameters"]
+    extra = "{" + ",".join(f"{json.dumps(key)}:{text}" for key, text in parts.items()) + "}"
+    values = {
+        "MLSERVER_HTTP_PORT": str(port),
+        "MLSERVER_MODEL_IMPLEMENTATION": "mlserver_alibi_explain.AlibiExplainRuntime",
+        "MLSERVER_MODEL_NAME": name,
+        "MLSERVER_MODEL_URI": MODELS_PATH,
+        "MLSERVER_MODEL_EXTRA": extra,
+    }
+    return [{"name": key, "value": value} for key, value in values.items()]
+
+
+def _replicas(deployment: Manifest, predictor: Manifest) -> int | None:
+    """The explainer's own number; zero when the predictor is at zero, and None where nobody says."""
+    main = predictor.get("replicas")
+    if main is None:
+        main = dig(deployment, "spec", "replicas")
+    if main == 0:
+        return 0
+    own = dig(predictor, "explainer", "replicas")
+    return None if own is None else int(own)

@@ -29,7 +29,6 @@ from .queue import WorkQueue
 from .recorder import Recorder
 from .replica_set import ReplicaSetController
 from .seldon import SeldonController
-from .seldon_pass import Cluster
 
 _OPTIONAL = (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SCALED_OBJECTS)
 
@@ -69,13 +68,11 @@ class Controllers:
         recorder = self._recorder("seldon-controller-manager")
         served = frozenset([kind for kind in _OPTIONAL if await self._api.serves(kind)])
         self.operator = SeldonController(
-            cluster=Cluster(
-                api=self._api,
-                deployments=await self._caches.of(DEPLOYMENTS),
-                services=await self._caches.of(SERVICES),
-                recorder=recorder,
-                served=served,
-            ),
+            api=self._api,
+            deployments=await self._caches.of(DEPLOYMENTS),
+            services=await self._caches.of(SERVICES),
+            recorder=recorder,
+            served=served,
             seldon_deployments=await self._caches.of(SELDON_DEPLOYMENTS),
             namespaces=await self._caches.of(NAMESPACES),
             lies=self._lies,

@@ -12,15 +12,17 @@ import asyncio
 import logging
 import random
 
-from airflow_provider_seldon.local.api import SELDON_DEPLOYMENTS, ApiError, Manifest
+from airflow_provider_seldon.local.api import SELDON_DEPLOYMENTS, ApiClient, ApiError, Kind, Manifest
 from airflow_provider_seldon.local.lies import Lies
 
 from . import status as conditions
 from .components import Components, build
 from .errors import ComponentError
+from .hot_loop import HotLoop
 from .informer import Informer, Key
 from .manifests import canonical, clone, controller_of, dig, key_of, name_of, namespace_of
 from .queue import Retry, WorkQueue
+from .recorder import Recorder
 from .seldon_pass import Cluster, Pass
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,11 @@ LABEL_CONTROLLER = "seldon.io/controller-id"
 class SeldonController:
     """The operator's loop: one worker for the whole cluster, as in Seldon Core.
 
-    :param cluster: where children are read from and written to
+    :param api: the client to write with
+    :param deployments: cache of Deployments
+    :param services: cache of Services
+    :param recorder: where events go
+    :param served: the optional resource types (autoscalers, budgets) that the API server has
     :param seldon_deployments: cache of the resources to reconcile
     :param namespaces: cache of namespaces, for the label that hands them to another operator
     :param lies: what to be slow or wrong about
@@ -40,12 +46,15 @@ class SeldonController:
     def __init__(
         self,
         *,
-        cluster: Cluster,
+        api: ApiClient,
+        deployments: Informer,
+        services: Informer,
+        recorder: Recorder,
+        served: frozenset[Kind],
         seldon_deployments: Informer,
         namespaces: Informer,
         lies: Lies,
     ) -> None:
-        self._cluster = cluster
         self._seldon_deployments = seldon_deployments
         self._namespaces = namespaces
         self._lies = lies
@@ -55,9 +64,17 @@ class SeldonController:
         self._mesh: dict[str, tuple[str, float]] = {}
         self._paused = False
         self.queue = WorkQueue(name="seldon operator", work=self._reconcile)
+        self._cluster = Cluster(
+            api=api,
+            deployments=deployments,
+            services=services,
+            recorder=recorder,
+            served=served,
+            hot_loop=HotLoop(rate=lies.hot_loop_rate, again=self.queue.add),
+        )
         seldon_deployments.subscribe(self._on_deployment)
-        cluster.deployments.subscribe(self._on_child)
-        cluster.services.subscribe(self._on_child)
+        deployments.subscribe(self._on_child)
+        services.subscribe(self._on_child)
 
     def pause(self) -> None:
         """Stop reconciling, as when the operator is down: statuses keep what they say."""
@@ -84,6 +101,8 @@ class SeldonController:
     def _on_child(self, old: Manifest | None, new: Manifest | None) -> None:
         manifest = new or old
         owner = controller_of(manifest) if manifest is not None else None
+        if manifest is not None and new is None:
+            self._cluster.hot_loop.forget(manifest)
         if manifest is not None and owner is not None and owner["kind"] == SELDON_DEPLOYMENTS.kind:
             self._enqueue((namespace_of(manifest), owner["name"]))
 

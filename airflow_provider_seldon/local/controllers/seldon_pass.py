@@ -23,6 +23,7 @@ from airflow_provider_seldon.local.api import (
 
 from . import status as conditions
 from .components import LABEL_ENGINE, Components
+from .hot_loop import HotLoop
 from .informer import Informer
 from .manifests import (
     clone,
@@ -38,7 +39,7 @@ from .manifests import (
 from .recorder import Recorder
 
 ANNOTATION_LAST_APPLIED = "seldon.io/last-applied"
-_KEPT_ANNOTATIONS = "deployment.kubernetes.io/"
+_WITH_REPLICAS = "+replicas"
 
 _SCALING_CONDITIONS = {
     HORIZONTAL_POD_AUTOSCALERS: conditions.HPAS_READY,
@@ -52,6 +53,7 @@ class Cluster:
     """What a pass reads from and writes to.
 
     :param served: the optional resource types (autoscalers, budgets) that the API server has
+    :param hot_loop: paces the updates that the operator makes for ever
     """
 
     api: ApiClient
@@ -59,6 +61,7 @@ class Cluster:
     services: Informer
     recorder: Recorder
     served: frozenset[Kind]
+    hot_loop: HotLoop
 
 
 class Pass:
@@ -98,13 +101,12 @@ class Pass:
                 continue
             self.status["address"] = {"url": self._components.address}
             same_spec = is_subset(service["spec"], found["spec"])
-            wanted = service["metadata"]["annotations"]
-            if same_spec and wanted == (found["metadata"].get("annotations") or {}):
+            if same_spec and _same_metadata(service, found):
                 details = self.status.setdefault("serviceStatus", {})
                 details.setdefault(name, self._components.service_details[name])
                 continue
             updated = clone(found)
-            updated["metadata"]["annotations"] = wanted
+            updated["metadata"] |= {key: service["metadata"][key] for key in ("labels", "annotations")}
             updated["spec"] |= service["spec"]
             self._cluster.services.observe(await self._api.update(SERVICES, updated))
             if not same_spec:
@@ -173,11 +175,10 @@ class Pass:
     async def _ensure_deployment(self, wanted: Manifest) -> Manifest | None:
         """The child as found, or None when it was made or really changed in this pass."""
         name = name_of(wanted)
-        wanted["metadata"]["annotations"][ANNOTATION_LAST_APPLIED] = short_hash(
-            [wanted["metadata"]["labels"], wanted["metadata"]["annotations"], wanted["spec"]]
-        )
+        applied = _applied(wanted["spec"])
         found = self._cluster.deployments.get(self._namespace, name)
         if found is None:
+            wanted["metadata"]["annotations"][ANNOTATION_LAST_APPLIED] = applied
             await self._create(DEPLOYMENTS, wanted)
             return None
         if wanted["spec"]["selector"] != found["spec"]["selector"]:
@@ -185,22 +186,34 @@ class Pass:
             await self._api.delete(DEPLOYMENTS, self._namespace, name, propagation="Foreground")
             await self._create(DEPLOYMENTS, wanted)
             return None
-        if _same_deployment(wanted, found):
+        loops = self._loops(wanted, found)
+        if _same_spec(wanted, found) and not (loops and self._cluster.hot_loop.is_due(found)):
             return found
         updated = clone(found)
-        kept = found["metadata"].get("annotations") or {}
-        updated["metadata"]["annotations"] = wanted["metadata"]["annotations"] | {
-            key: value for key, value in kept.items() if key.startswith(_KEPT_ANNOTATIONS)
-        }
-        updated["metadata"]["labels"] = wanted["metadata"]["labels"]
+        updated["metadata"] |= {key: dict(wanted["metadata"][key]) for key in ("labels", "annotations")}
         updated["spec"] = {**wanted["spec"]}
-        updated["spec"].setdefault("replicas", found["spec"].get("replicas"))  # an autoscaler's business
+        updated["spec"].setdefault("replicas", found["spec"].get("replicas"))
+        updated["metadata"]["annotations"][ANNOTATION_LAST_APPLIED] = _applied(updated["spec"])
         updated = await self._api.update(DEPLOYMENTS, updated)
         self._cluster.deployments.observe(updated)
         if is_derivative(_pod(found), _pod(updated)):
             return updated
         self._event("UpdateDeployment", f'Updated Deployment "{name}"')
         return None
+
+    def _loops(self, wanted: Manifest, found: Manifest) -> bool:
+        """
+        Whether the operator wants to take away a number of replicas that it has copied itself.
+
+        The number of a Deployment that is there is kept when nobody gives one, and is recorded as applied; from then
+        on every comparison says that it has to go. Under an autoscaler the number is not compared.
+        """
+        recorded = str(dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED, default=""))
+        return (
+            "replicas" not in wanted["spec"]
+            and recorded.endswith(_WITH_REPLICAS)
+            and name_of(wanted) not in self._components.autoscaled
+        )
 
     def _note_replicas(self, found: Manifest) -> None:
         """``deploymentStatus``; zeroes are left out, and what was always zero is never listed."""
@@ -272,13 +285,24 @@ class Pass:
 _SHORT = {"HorizontalPodAutoscaler": "HPA", "PodDisruptionBudget": "PDB"}
 
 
-def _same_deployment(wanted: Manifest, found: Manifest) -> bool:
-    """Neither what is wanted now nor what was wanted last time differs from what is there."""
-    applied = dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED)
-    if applied != wanted["metadata"]["annotations"][ANNOTATION_LAST_APPLIED]:
-        return False
-    return is_subset(wanted["metadata"]["labels"], found["metadata"].get("labels")) and is_subset(
+def _applied(spec: Manifest) -> str:
+    """What stands for the record of the last applied configuration; the real one holds all of it."""
+    text = short_hash({key: value for key, value in spec.items() if key != "replicas"})
+    return text + (_WITH_REPLICAS if "replicas" in spec else "")
+
+
+def _same_spec(wanted: Manifest, found: Manifest) -> bool:
+    """Neither what is wanted now nor what was wanted last time differs from what is there; metadata is ignored."""
+    recorded = str(dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED, default=""))
+    template = {key: value for key, value in wanted["spec"].items() if key != "replicas"}
+    return recorded.removesuffix(_WITH_REPLICAS) == _applied(template) and is_subset(
         wanted["spec"], found["spec"]
+    )
+
+
+def _same_metadata(wanted: Manifest, found: Manifest) -> bool:
+    return all(
+        (found["metadata"].get(key) or {}) == wanted["metadata"][key] for key in ("labels", "annotations")
     )
 
 

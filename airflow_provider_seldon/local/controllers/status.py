@@ -46,7 +46,7 @@ _REASONS = {
     AMBASSADOR_READY: (
         "All Ambassador Mappings created",
         "Not all Ambassador Mappings created",
-        "No Ambassador Mappings defined",
+        "No Ambassador Mappaings defined",  # sic
     ),
 }
 

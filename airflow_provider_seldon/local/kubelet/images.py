@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_provider_seldon.local.api import Manifest
-from airflow_provider_seldon.local.controllers.containers import ENGINE
+from airflow_provider_seldon.local.controllers.engine import ENGINE
 
 from .runtime import StartError
 

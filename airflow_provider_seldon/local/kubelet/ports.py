@@ -32,7 +32,9 @@ class Ports:
 
     def __init__(self, container: Manifest) -> None:
         entries = container.get("ports") or []
-        numbers = list(dict.fromkeys(int(entry["containerPort"]) for entry in entries))
+        numbers = list(
+            dict.fromkeys([int(entry["containerPort"]) for entry in entries] + _unlisted(container))
+        )
         self._local = dict(zip(numbers, free_ports(len(numbers)), strict=True))
         self._names = {
             str(entry["name"]): int(entry["containerPort"]) for entry in entries if entry.get("name")
@@ -57,3 +59,13 @@ class Ports:
             if "PORT" in name and value.isdigit() and int(value) in self._local:
                 replaced[name] = str(self._local[int(value)])
         return replaced
+
+
+def _unlisted(container: Manifest) -> list[int]:
+    """Ports for metrics, which the operator names in variables alone where it overwrites a server's ports."""
+    values = [
+        str(entry.get("value", ""))
+        for entry in container.get("env") or []
+        if entry["name"].endswith(("METRICS_PORT", "METRICS_SERVICE_PORT"))
+    ]
+    return [int(value) for value in values if value.isdigit()]

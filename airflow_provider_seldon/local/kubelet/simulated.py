@@ -28,7 +28,7 @@ import random
 from collections.abc import Mapping
 
 from airflow_provider_seldon.local.api import Manifest
-from airflow_provider_seldon.local.controllers.containers import ENGINE
+from airflow_provider_seldon.local.controllers.engine import ENGINE
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of
 from airflow_provider_seldon.local.options import LocalOptions
 

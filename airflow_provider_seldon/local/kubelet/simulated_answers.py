@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
 from airflow_provider_seldon.local.api import Manifest
-from airflow_provider_seldon.local.controllers.containers import ENGINE
 from airflow_provider_seldon.local.controllers.defaults import walk
+from airflow_provider_seldon.local.controllers.engine import ENGINE
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of
 
 from .routes import Operation, refusal, route

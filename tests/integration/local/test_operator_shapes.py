@@ -81,7 +81,7 @@ def test_separate_engine_has_pods_of_its_own_and_another_id_label(cluster: Clust
     engine = found["apart-default-svc-orch"]
     assert engine["metadata"]["labels"]["seldon-deployment-id"] == "apart-default"
     graph = engine_predictor(engine)["graph"]
-    host = f"apart-default-classifier.{cluster.namespace}.svc.cluster.local."
+    host = f"apart-default-classifier.{cluster.namespace}.svc.cluster.local"
     assert graph["endpoint"]["service_host"] == host
     pod = found["apart-default-0-classifier"]["spec"]["template"]["spec"]
     assert [one["name"] for one in pod["containers"]] == ["classifier"]

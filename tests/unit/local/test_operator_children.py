@@ -92,17 +92,17 @@ def test_claim_is_mounted_for_the_initializer() -> None:
 
 @pytest.mark.parametrize(
     ("component", "predictor", "spec", "wanted"),
-    [(4, 3, 2, 4), (None, 3, 2, 3), (None, None, 2, 2), (None, None, None, 1), (0, 3, None, 0)],
+    [(4, 3, 2, 4), (None, 3, 2, 3), (None, None, 2, 2), (None, None, None, None), (0, 3, None, 0)],
 )
-def test_nearest_replicas_win(
-    component: int | None, predictor: int | None, spec: int | None, wanted: int
+def test_nearest_replicas_win_and_nobody_is_asked_for_a_default(
+    component: int | None, predictor: int | None, spec: int | None, wanted: int | None
 ) -> None:
     manifest = deployment(componentSpecs=[{"spec": {"containers": []}}])
     owners = (manifest["spec"]["predictors"][0]["componentSpecs"][0], manifest["spec"]["predictors"][0])
     for owner, replicas in zip((*owners, manifest["spec"]), (component, predictor, spec), strict=True):
         if replicas is not None:
             owner["replicas"] = replicas
-    assert build(manifest).deployments[0]["spec"]["replicas"] == wanted
+    assert build(manifest).deployments[0]["spec"].get("replicas") == wanted
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,12 @@ def test_what_cannot_be_built_says_so_in_seldons_words(change: Manifest, message
     assert str(failed.value) == message
 
 
-def test_unknown_explainer_type_is_refused() -> None:
+def test_unknown_explainer_type_is_refused_in_the_open_inference_protocol_alone() -> None:
+    manifest = deployment(explainer={"type": "Magic"})
+    assert "Magic" in build(manifest).deployments[1]["spec"]["template"]["spec"]["containers"][0]["args"]
+    manifest["spec"]["protocol"] = "v2"
     with pytest.raises(ComponentError, match=r"^Magic not supported$"):
-        build(deployment(explainer={"type": "Magic"}))
+        build(manifest)
 
 
 def test_building_changes_nothing_and_is_repeatable() -> None:
