@@ -16,11 +16,13 @@ from .process_cluster import SERVER
 
 
 @pytest.fixture
-def cluster(local_seldon: LocalSeldon, fresh_namespace: str) -> Cluster:
-    """A namespace of its own in Seldon Core with simulated pods."""
-    return Cluster(
+def cluster(local_seldon: LocalSeldon, fresh_namespace: str) -> Iterator[Cluster]:
+    """A namespace of its own in Seldon Core with simulated pods; no hot loop in it outlives the test."""
+    cluster = Cluster(
         api_url=local_seldon.api_url, gateway_url=local_seldon.gateway_url, namespace=fresh_namespace
     )
+    yield cluster
+    cluster.call("DELETE", cluster.path("seldondeployments"), {"propagationPolicy": "Background"})
 
 
 @pytest.fixture(scope="session")

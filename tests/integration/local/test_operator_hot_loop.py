@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,13 +10,6 @@ from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, 
 
 NAME = "iris-default-0-classifier"
 REVISION = "deployment.kubernetes.io/revision"
-
-
-@pytest.fixture
-def iris(cluster: Cluster) -> Iterator[Cluster]:
-    """The deployment of a test is removed afterwards, so that its loop does not outlive it."""
-    yield cluster
-    cluster.delete("iris")
 
 
 def child(cluster: Cluster, name: str = NAME) -> Manifest:
@@ -44,25 +36,25 @@ def wait_still(cluster: Cluster, name: str = NAME) -> None:
     cluster.wait_for(lambda: is_still(cluster, name), bool)
 
 
-def test_first_version_without_a_number_is_still_and_has_one_generation(iris: Cluster) -> None:
-    iris.create(seldon_deployment("iris"))
-    iris.wait_available("iris")
-    assert is_still(iris)
-    one = child(iris)
+def test_first_version_without_a_number_is_still_and_has_one_generation(cluster: Cluster) -> None:
+    cluster.create(seldon_deployment("iris"))
+    cluster.wait_available("iris")
+    assert is_still(cluster)
+    one = child(cluster)
     assert one["metadata"]["generation"] == 1  # the revision is annotated through the status
     assert one["metadata"]["annotations"][REVISION] == "1"
 
 
-def test_update_without_a_number_is_repeated_for_ever_at_a_bounded_rate(iris: Cluster) -> None:
-    iris.create(seldon_deployment("iris"))
-    iris.wait_available("iris")
-    iris.set_uri("iris", "gs://models/two")
-    wait_looping(iris)
+def test_update_without_a_number_is_repeated_for_ever_at_a_bounded_rate(cluster: Cluster) -> None:
+    cluster.create(seldon_deployment("iris"))
+    cluster.wait_available("iris")
+    cluster.set_uri("iris", "gs://models/two")
+    wait_looping(cluster)
     started = time.monotonic()
-    with iris.recorded("deployments") as seen:
-        wait_looping(iris)
-        iris.wait_available("iris")
-        wait_looping(iris)
+    with cluster.recorded("deployments") as seen:
+        wait_looping(cluster)
+        cluster.wait_available("iris")
+        wait_looping(cluster)
     elapsed = time.monotonic() - started
     mine = [one for one in seen if one["metadata"]["name"] == NAME]
     templates = {str(one["spec"]["template"]) for one in mine}
@@ -71,96 +63,96 @@ def test_update_without_a_number_is_repeated_for_ever_at_a_bounded_rate(iris: Cl
     assert any(REVISION not in one["metadata"]["annotations"] for one in mine)
     assert any(one["status"].get("observedGeneration", 0) < one["metadata"]["generation"] for one in mine)
     assert mine[-1]["metadata"]["generation"] - mine[0]["metadata"]["generation"] <= 6 * elapsed + 2
-    assert state(iris.get("iris")) == "Available"
+    assert state(cluster.get("iris")) == "Available"
 
 
 @pytest.mark.parametrize("where", ["component", "predictor", "spec"])
-def test_number_ends_the_loop_at_once(iris: Cluster, where: str) -> None:
-    iris.create(seldon_deployment("iris", componentSpecs=[{"spec": {"containers": []}}]))
-    iris.wait_available("iris")
-    iris.set_uri("iris", "gs://models/two")
-    wait_looping(iris)
+def test_number_ends_the_loop_at_once(cluster: Cluster, where: str) -> None:
+    cluster.create(seldon_deployment("iris", componentSpecs=[{"spec": {"containers": []}}]))
+    cluster.wait_available("iris")
+    cluster.set_uri("iris", "gs://models/two")
+    wait_looping(cluster)
 
     def give(spec: Manifest) -> None:
         predictor = spec["predictors"][0]
         owner = {"component": predictor["componentSpecs"][0], "predictor": predictor, "spec": spec}[where]
         owner["replicas"] = 1
 
-    iris.update("iris", give)
-    wait_still(iris)
-    assert REVISION in child(iris)["metadata"]["annotations"]
+    cluster.update("iris", give)
+    wait_still(cluster)
+    assert REVISION in child(cluster)["metadata"]["annotations"]
 
 
 def test_explainer_without_a_number_of_its_own_loops_and_the_predictors_number_does_not_help(
-    iris: Cluster,
+    cluster: Cluster,
 ) -> None:
     explainer = {"type": "AnchorTabular", "modelUri": "gs://explainers/one"}
-    iris.create(seldon_deployment("iris", replicas=1, explainer=explainer))
-    iris.wait_available("iris")
+    cluster.create(seldon_deployment("iris", replicas=1, explainer=explainer))
+    cluster.wait_available("iris")
 
     def change(spec: Manifest) -> None:
         spec["predictors"][0]["explainer"]["modelUri"] = "gs://explainers/two"
 
-    iris.update("iris", change)
-    wait_looping(iris, "iris-default-explainer")
-    assert is_still(iris)
+    cluster.update("iris", change)
+    wait_looping(cluster, "iris-default-explainer")
+    assert is_still(cluster)
 
     def give(spec: Manifest) -> None:
         spec["predictors"][0]["explainer"]["replicas"] = 1
 
-    iris.update("iris", give)
-    wait_still(iris, "iris-default-explainer")
+    cluster.update("iris", give)
+    wait_still(cluster, "iris-default-explainer")
 
 
-def test_child_under_an_autoscaler_does_not_loop(iris: Cluster) -> None:
+def test_child_under_an_autoscaler_does_not_loop(cluster: Cluster) -> None:
     component = {"hpaSpec": {"maxReplicas": 3, "minReplicas": 1}, "spec": {"containers": []}}
-    iris.create(seldon_deployment("iris", componentSpecs=[component]))
-    iris.wait_available("iris")
-    iris.set_uri("iris", "gs://models/two")
-    iris.wait_available("iris")
-    assert is_still(iris)
-    assert generation(iris) == 2
+    cluster.create(seldon_deployment("iris", componentSpecs=[component]))
+    cluster.wait_available("iris")
+    cluster.set_uri("iris", "gs://models/two")
+    cluster.wait_available("iris")
+    assert is_still(cluster)
+    assert generation(cluster) == 2
 
 
-def test_without_a_number_the_child_keeps_the_one_it_has_zero_included(iris: Cluster) -> None:
-    iris.create(seldon_deployment("iris", replicas=2))
-    iris.wait_available("iris")
+def test_without_a_number_the_child_keeps_the_one_it_has_zero_included(cluster: Cluster) -> None:
+    cluster.create(seldon_deployment("iris", replicas=2))
+    cluster.wait_available("iris")
 
     def stop(spec: Manifest) -> None:
         spec["predictors"][0]["replicas"] = 0
 
-    iris.update("iris", stop)
-    iris.wait_for(lambda: child(iris)["spec"]["replicas"], lambda number: number == 0)
+    cluster.update("iris", stop)
+    cluster.wait_for(lambda: child(cluster)["spec"]["replicas"], lambda number: number == 0)
 
     def forget(spec: Manifest) -> None:
         del spec["predictors"][0]["replicas"]
 
-    iris.update("iris", forget)
-    wait_looping(iris)
-    assert child(iris)["spec"]["replicas"] == 0
-    assert iris.list("pods") == []
+    cluster.update("iris", forget)
+    wait_looping(cluster)
+    assert child(cluster)["spec"]["replicas"] == 0
+    assert cluster.list("pods") == []
 
 
-def test_scale_subresource_works_where_the_number_is_the_specifications_own(iris: Cluster) -> None:
+def test_scale_subresource_works_where_the_number_is_the_specifications_own(cluster: Cluster) -> None:
     manifest = seldon_deployment("iris")
     manifest["spec"]["replicas"] = 1
-    iris.create(manifest)
-    iris.wait_available("iris")
-    path = iris.path("seldondeployments", "iris")
+    cluster.create(manifest)
+    cluster.wait_available("iris")
+    path = cluster.path("seldondeployments", "iris")
     for number in (3, 0, 2):
-        scale(iris, path, number)
-        iris.wait_for(lambda: child(iris)["spec"]["replicas"], lambda now, wanted=number: now == wanted)
-    wait_still(iris)
+        scale(cluster, path, number)
+        cluster.wait_for(lambda: child(cluster)["spec"]["replicas"], lambda now, wanted=number: now == wanted)
+    wait_still(cluster)
 
 
-def test_scale_subresource_has_no_effect_beside_a_predictors_number(iris: Cluster) -> None:
+def test_scale_subresource_has_no_effect_beside_a_predictors_number(cluster: Cluster) -> None:
     manifest = seldon_deployment("iris", replicas=1)
     manifest["spec"]["replicas"] = 1
-    iris.create(manifest)
-    iris.wait_available("iris")
-    scale(iris, iris.path("seldondeployments", "iris"), 3)
-    assert is_still(iris)
-    assert child(iris)["spec"]["replicas"] == 1
+    cluster.create(manifest)
+    cluster.wait_available("iris")
+    scale(cluster, cluster.path("seldondeployments", "iris"), 3)
+    assert is_still(cluster)
+    assert child(cluster)["spec"]["replicas"] == 1
 
 
 def scale(cluster: Cluster, path: str, number: int) -> None:

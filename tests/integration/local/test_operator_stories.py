@@ -188,7 +188,9 @@ def _step(sdep: Manifest, child: Manifest | None) -> Step:
 
 def test_local_tells_the_stories_of_three_replicas() -> None:
     """Deployed, updated, and an update that does not come up within its deadline."""
-    options = LocalOptions(kubelet="simulated", pod_startup=(0.1, 0.3), lies=Lies(rollout_pause=0.1))
+    options = LocalOptions(
+        token=None, kubelet="simulated", pod_startup=(0.1, 0.3), lies=Lies(rollout_pause=0.1)
+    )
     with LocalSeldon(options) as local:
         director = Director(Cluster(api_url=local.api_url, gateway_url=local.gateway_url))
         cluster = director.cluster
@@ -216,7 +218,7 @@ def test_local_tells_the_stories_of_three_replicas() -> None:
 
 
 def test_local_tells_the_story_of_the_hot_loop() -> None:
-    options = LocalOptions(kubelet="simulated", pod_startup=(0.3, 0.5))
+    options = LocalOptions(token=None, kubelet="simulated", pod_startup=(0.3, 0.5))
     with LocalSeldon(options) as local:
         director = Director(Cluster(api_url=local.api_url, gateway_url=local.gateway_url))
         director.cluster.create(seldon_deployment("iris"))
