@@ -101,6 +101,18 @@ class RejectedError(SeldonError):
     retryable = False
 
 
+class UndeclaredFieldsError(RejectedError):
+    """
+    The cluster's CRD does not declare some fields, so that an apply of them is refused as a whole.
+
+    :param fields: their paths, such as ``spec.predictors[0].graph.endpoint.http_port``.
+    """
+
+    def __init__(self, message: str, *, fields: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
+
+
 class ForbiddenError(SeldonError):
     """The credentials lack a right (HTTP 403); the text names verb and resource."""
 

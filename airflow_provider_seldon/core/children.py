@@ -90,6 +90,11 @@ def expected_children(deployment: Object) -> tuple[ExpectedChild, ...]:
     )
 
 
+def deployment_id(name: str) -> str:
+    """Return the value that the label ``seldon-deployment-id`` has on the children of a deployment of that name."""
+    return _names("", name)[0]
+
+
 def child_ids(deployment: Object) -> tuple[str, ...]:
     """
     Return the values that the label ``seldon-deployment-id`` has on a deployment's children.
@@ -97,7 +102,7 @@ def child_ids(deployment: Object) -> tuple[str, ...]:
     A separate engine's is the name of the predictor's Service (Seldon Core reference, labels).
     """
     spec, name = mapping_at(deployment, "spec"), name_of(deployment)
-    ids = [_names("", name)[0]]
+    ids = [deployment_id(name)]
     if _is_true(spec, ANNOTATION_SEPARATE_ENGINE):
         for predictor in items_at(spec, "predictors"):
             own = text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME)

@@ -167,7 +167,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             (
                 *("replace", "force_conflicts", "dry_run", "wait_for_available", "deferrable"),
                 *("managed_only", "wait_for_deletion", "wait", "start_from_trigger", "fence", "retry"),
-                *("delete_created", "running", "follow"),
+                *("delete_created", "running", "follow", "drop_unknown_fields"),
             ),
             FLAG,
         ),

@@ -24,6 +24,7 @@ from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.manifest import canonical_json, json_copy
 from airflow_provider_seldon.core.parameters import Scalar, as_text
+from airflow_provider_seldon.core.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
 
 #: Kubernetes allows 256 KiB for all annotations of an object, and the config is in two of them.
@@ -216,6 +217,8 @@ class ModelServer(BaseModel):
                 ids.stamped(predictor) if isinstance(predictor, dict) else predictor
                 for predictor in predictors
             ]
+        # Not where the manifest is read: the stamps of versions that serve count what it said.
+        manifest["spec"] = without_empty_maps(manifest["spec"])
         manifest["metadata"]["annotations"] |= {
             ids.ANNOTATION_CONFIG: self._config_text(),
             ids.ANNOTATION_REVISION: ids.deployment_revision(manifest),

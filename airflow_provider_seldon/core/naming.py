@@ -15,10 +15,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.admission import SERVICE_NAME, has_own_container, walk
+from airflow_provider_seldon.core.arguments import unknown
 from airflow_provider_seldon.core.errors import Problem
 from airflow_provider_seldon.core.graph import PredictiveUnit
 from airflow_provider_seldon.core.identity import LABEL_VALUE
-from airflow_provider_seldon.core.predictor import Explainer, HpaSpec, Predictor, SeldonPodSpec
+from airflow_provider_seldon.core.predictor import (
+    EXPLAINER_TYPES,
+    Explainer,
+    HpaSpec,
+    Predictor,
+    SeldonPodSpec,
+)
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
 #: A container's name is part of the label ``seldon-app-svc-<name>``, whose 63 characters leave so many.
@@ -42,13 +49,8 @@ def problems(deployment: SeldonDeployment) -> Iterator[Problem]:
     """Yield every name, label and number of ``deployment`` that something built from it cannot carry."""
     if not deployment.name:
         yield Problem("metadata.name", "is missing", "give the deployment a name")
-    elif not _DNS_1035.match(deployment.name):
-        yield Problem(
-            "metadata.name",
-            "is not a DNS-1035 label, but Service names are made of it",
-            f"use at most 63 characters, begin with a letter; {_NAME_FIX}",
-            value=deployment.name,
-        )
+    else:
+        yield from _own_name_problems(deployment.name)
     for kind, entries in (("labels", deployment.labels), ("annotations", deployment.annotations)):
         for key, value in entries.items():
             if not isinstance(value, str):
@@ -61,7 +63,21 @@ def problems(deployment: SeldonDeployment) -> Iterator[Problem]:
     for index, predictor in enumerate(given if isinstance(given, list) else ()):
         if isinstance(predictor, Predictor):
             yield from _predictor_problems(predictor, f"spec.predictors[{index}]")
+            yield from _explainer_type_problems(predictor, f"spec.predictors[{index}]", spec)
     yield from _clashes(deployment)
+
+
+def _own_name_problems(name: str) -> Iterator[Problem]:
+    """Of a name that is too long for a label the operator makes a hash, whatever else is in it."""
+    if len(name) > MAX_LABEL and not _SUBDOMAIN.match(name):
+        yield Problem("metadata.name", "is not the name of a Kubernetes object", _NAME_FIX, value=name)
+    elif len(name) <= MAX_LABEL and not _DNS_1035.match(name):
+        yield Problem(
+            "metadata.name",
+            "is not a DNS-1035 label, but Service names are made of it",
+            f"begin with a letter; {_NAME_FIX}",
+            value=name,
+        )
 
 
 def _predictor_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
@@ -81,6 +97,14 @@ def _predictor_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
     for index, component in enumerate(given):
         if isinstance(component, SeldonPodSpec):
             yield from _component_problems(component, f"{path}.componentSpecs[{index}]")
+
+
+def _explainer_type_problems(predictor: Predictor, path: str, spec: object) -> Iterator[Problem]:
+    """MLServer is told the type in its own words; for the other protocols the image alone knows its types."""
+    kind = getattr(predictor.explainer, "type", None)
+    is_v2 = getattr(spec, "protocol", None) in ("v2", "kfserving")
+    if is_v2 and isinstance(kind, str) and kind and kind not in EXPLAINER_TYPES:
+        yield unknown(f"{path}.explainer.type", kind, EXPLAINER_TYPES, noun="explainer of protocol v2")
 
 
 def _service_problems(predictor: Predictor, path: str) -> Iterator[Problem]:

@@ -76,7 +76,7 @@ class SeldonPodSpec(ManifestModel):
         return [c for c in containers if isinstance(c, dict)] if isinstance(containers, list) else []
 
 
-#: Explainer types of Seldon Core, v1 CRD.
+#: Explainer types that Seldon's operator has names for; with protocol v2 it takes no other.
 EXPLAINER_TYPES = (
     "AnchorTabular",
     "AnchorImages",
@@ -91,7 +91,12 @@ EXPLAINER_TYPES = (
 
 
 class Explainer(ManifestModel):
-    """A model explainer beside the predictor; without ``type`` there is none."""
+    """
+    A model explainer beside the predictor; without ``type`` there is none.
+
+    The operator hands the type on to the explainer's image, which alone knows which there are; with protocol v2 it
+    takes only those above.
+    """
 
     type: Text = None
     model_uri: Text = Field(None, alias="modelUri")

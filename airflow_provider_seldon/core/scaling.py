@@ -16,6 +16,7 @@ from airflow_provider_seldon.core import identity as ids
 from airflow_provider_seldon.core import replicas
 from airflow_provider_seldon.core.children import Role, expected_children
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at
+from airflow_provider_seldon.core.pruning import without_empty_maps
 from airflow_provider_seldon.core.replicas import asked_numbers, is_autoscaled
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
@@ -70,7 +71,8 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
     manifest = copy.deepcopy(deployment.to_manifest())
     manifest.pop("status", None)
     asked = asked_numbers(manifest)
-    manifest["spec"] = replicas.awake(deployment.to_manifest(), asked, sleeps=is_scaled_to_zero)
+    spec = replicas.awake(deployment.to_manifest(), asked, sleeps=is_scaled_to_zero)
+    manifest["spec"] = without_empty_maps(spec)
     metadata = manifest.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
     # These are written beside the spec, not with it.

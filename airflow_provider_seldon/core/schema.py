@@ -17,7 +17,7 @@ from airflow_provider_seldon.core.arguments import unknown
 from airflow_provider_seldon.core.errors import Problem
 from airflow_provider_seldon.core.graph import Endpoint, Logger, Parameter, PredictiveUnit
 from airflow_provider_seldon.core.manifest import ManifestModel
-from airflow_provider_seldon.core.predictor import EXPLAINER_TYPES, Explainer, HpaSpec, KedaSpec, Predictor
+from airflow_provider_seldon.core.predictor import HpaSpec, KedaSpec, Predictor
 from airflow_provider_seldon.core.resource import SeldonDeploymentSpec
 
 _REQUIRED: Mapping[type[ManifestModel], tuple[str, ...]] = MappingProxyType(
@@ -50,7 +50,6 @@ _WORDS: Mapping[tuple[type[ManifestModel], str], tuple[str, ...]] = MappingProxy
         (Parameter, "type"): ("STRING", "INT", "FLOAT", "DOUBLE", "BOOL"),
         (Endpoint, "type"): ("REST", "GRPC"),
         (Logger, "mode"): ("all", "request", "response"),
-        (Explainer, "type"): EXPLAINER_TYPES,
     }
 )
 _TYPE_NAMES = {str: "text", int: "a whole number", bool: "true or false", dict: "a mapping", list: "a list"}

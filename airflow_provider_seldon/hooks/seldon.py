@@ -9,6 +9,7 @@ before its successor is ready.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from airflow_provider_seldon.hooks import forms
 from airflow_provider_seldon.hooks.checked import checked, instance
 from airflow_provider_seldon.hooks.completion import Completion
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
+from airflow_provider_seldon.hooks.declared import with_declared_fields
 from airflow_provider_seldon.hooks.deployer import Deployer
 from airflow_provider_seldon.hooks.finder import Finder
 from airflow_provider_seldon.hooks.looker import Looker
@@ -111,6 +113,7 @@ class SeldonHook(SeldonConnectionHook):
         on_negative: OnNegative = "ensure_running",
         on_negative_empty: OnNegativeEmpty = "deploy",
         retry: bool = False,
+        drop_unknown_fields: bool = False,
     ) -> Rollout:
         """
         Bring a model server onto the cluster, as ``core.rollout.plan`` decides, without waiting for it.
@@ -128,14 +131,16 @@ class SeldonHook(SeldonConnectionHook):
         :param on_negative: what a negative decision does where a deployment exists, see ``core.rollout.plan``.
         :param on_negative_empty: the same where none exists.
         :param retry: this is not the first try of the run, so what an earlier one did counts as done by this one.
+        :param drop_unknown_fields: leave out, and log, fields of a manifest that the cluster's CRD does not declare.
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
+        :raises UndeclaredFieldsError: the cluster's CRD lacks fields of the request.
         :raises NotManagedError: a deployment of that name is somebody else's.
         :raises StaleRunError: a newer run has deployed already.
         :raises TurnedDownError: the decision is negative, and nothing was to be done then.
         """
-        return Deployer(hook=self).deploy(
-            server,
+        deploy_server = functools.partial(
+            Deployer(hook=self).deploy,
             identity=identity,
             deploy=deploy,
             replace=replace,
@@ -148,6 +153,7 @@ class SeldonHook(SeldonConnectionHook):
             on_negative_empty=on_negative_empty,
             retry=retry,
         )
+        return with_declared_fields(deploy_server, server, drop=drop_unknown_fields)
 
     @checked(rollout=_ROLLOUT)
     def complete(self, rollout: Rollout) -> list[str]:

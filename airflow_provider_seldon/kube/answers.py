@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from airflow_provider_seldon.core.objects import items_at, mapping_at
+from airflow_provider_seldon.core.undeclared import undeclared_fields
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     ExistsError,
@@ -25,6 +26,7 @@ from airflow_provider_seldon.exceptions import (
     SeldonError,
     ServerUnavailableError,
     UnauthorizedError,
+    UndeclaredFieldsError,
     UnexpectedAnswerError,
 )
 
@@ -124,9 +126,9 @@ def _error(
         case HTTPStatus.CONFLICT:
             return _conflict(reason, message, details, action)
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY | HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return RejectedError(f"{action}: {message}")
+            return _rejected(message, action)
     if UNTYPED in message:
-        return RejectedError(f"{action}: {message}")
+        return _rejected(message, action)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return ServerUnavailableError(
             f"{action}: {message} (HTTP {status})",
@@ -134,6 +136,18 @@ def _error(
             retry_after=retry_after(headers, details),
         )
     return SeldonError(f"{action}: {message} (HTTP {status})")
+
+
+def _rejected(message: str, action: str) -> SeldonError:
+    fields = undeclared_fields(message)
+    if not fields:
+        return RejectedError(f"{action}: {message}")
+    return UndeclaredFieldsError(
+        f"{action}: {message}. The cluster's version of Seldon Core does not know {', '.join(fields)}; kubectl create "
+        "would drop that without a word. Remove it, or deploy a manifest with drop_unknown_fields=True, which leaves "
+        "it out and logs it.",
+        fields=fields,
+    )
 
 
 def _conflict(reason: str, message: str, details: dict[str, Any], action: str) -> SeldonError:

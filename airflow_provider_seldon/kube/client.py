@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_seldon.core.children import deployment_id
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.identity import MANAGER
 from airflow_provider_seldon.core.objects import items_at, text_at, value_at
@@ -260,8 +261,7 @@ class SeldonClient:
         :param ids: values of their label ``seldon-deployment-id``: usually the SeldonDeployment's name, see
             ``core.children.child_ids``.
         """
-        for one in ids:
-            paths.checked(one)
+        ids = tuple(deployment_id(paths.checked(one)) for one in ids)
         labels = f"{ID_LABEL}={ids[0]}" if len(ids) == 1 else f"{ID_LABEL} in ({','.join(ids)})"
         return list(self._pages(self._children_path(), labels=labels))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_provider_seldon.core.children import deployment_id
 from airflow_provider_seldon.core.diagnosis import event_time
 from airflow_provider_seldon.exceptions import NotFoundError, RejectedError
 from airflow_provider_seldon.kube import paths
@@ -40,7 +41,7 @@ class PodReader:
         :param engines: further values of the label, one per predictor Service (a separate engine's pods carry
             that instead of the deployment's name).
         """
-        values = ",".join([paths.checked(name), *(engines or {}).values()])
+        values = ",".join([deployment_id(paths.checked(name)), *(engines or {}).values()])
         answer = self._transport.request(
             "GET", paths.pods(self._namespace), query={"labelSelector": f"{DEPLOYMENT_LABEL} in ({values})"}
         )

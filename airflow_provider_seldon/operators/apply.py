@@ -28,7 +28,7 @@ class SeldonApplyOperator(SeldonDeployModelOperator):
     :param model_name: what the deployment is a version of; its name when left out. Where neither is said, the task
         fails and nothing is sent.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`, such as
-        ``smoke_test``, ``dry_run``, ``adopt``, ``on_failure``, ``deferrable``.
+        ``smoke_test``, ``dry_run``, ``adopt``, ``drop_unknown_fields``, ``on_failure``, ``deferrable``.
     """
 
     ui_color = "#e4eef4"

@@ -81,6 +81,8 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
     :param adopt: take over a deployment called ``name`` that this provider did not make. What that changes is logged
         first, and what was there is recorded, so that a rollback gives it back. One that could not be given back (it
         holds credentials in plain text, or is too large to be recorded) is left alone, but with ``irreversibly``.
+    :param drop_unknown_fields: leave out, and log, the fields of a manifest that the cluster's CRD does not declare.
+        Without it they fail the task, because an apply of them is refused; ``kubectl create`` drops them silently.
     :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,
         ``dry_run``: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every
         operator.
@@ -123,6 +125,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
             ),
             *("deploy_decision", "on_negative", "on_negative_empty", "metrics", "replace"),
             *("wait_for_available", "smoke_test", "on_failure", "on_stale", "force_conflicts", "adopt"),
+            "drop_unknown_fields",
             # ``core.naming`` says what the name of a new deployment may be.
             name=given.OPTIONAL_TEXT,
         ),
@@ -150,6 +153,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         on_stale: Literal["skip", "fail", "deploy"] = "skip",
         force_conflicts: bool = False,
         adopt: Adopt = False,
+        drop_unknown_fields: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -172,6 +176,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         self.on_stale = on_stale
         self.force_conflicts = force_conflicts
         self.adopt = adopt
+        self.drop_unknown_fields = drop_unknown_fields
         self.check_literals()
         if smoke_test not in (None, "", [], {}) and not wait_for_available:
             raise InvalidModelServerError.of(
@@ -253,6 +258,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
                 fence=self.on_stale != "deploy",
                 on_negative=self.on_negative,
                 on_negative_empty=self.on_negative_empty,
+                drop_unknown_fields=self.drop_unknown_fields,
                 retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
             )
         except StaleRunError as error:

@@ -11,7 +11,11 @@ import pytest
 import yaml
 
 from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.exceptions import InvalidModelServerError, RolloutFailedError
+from airflow_provider_seldon.exceptions import (
+    InvalidModelServerError,
+    RolloutFailedError,
+    UndeclaredFieldsError,
+)
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from tests.clusters import patience
@@ -123,3 +127,42 @@ def test_the_example_serves_both_versions_and_a_change_of_traffic_restarts_no_po
     stored = hook.client.get("iris-ab").to_manifest()["spec"]["predictors"]
     assert {one["name"]: one["traffic"] for one in stored} == {"champion": 50, "challenger": 50}
     assert {pod["metadata"]["name"] for pod in hook.client.pods.of_deployment("iris-ab")} == pods
+
+
+def test_a_manifest_with_fields_that_the_crd_lacks_is_refused_or_applied_without_them(
+    hook: SeldonHook, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = yaml.safe_load(CHAIN)
+    manifest["spec"]["predictors"][0]["graph"]["endpoint"] = {"type": "REST", "grpc_port": 5}
+    field = "spec.predictors[0].graph.endpoint.grpc_port"
+    with pytest.raises(UndeclaredFieldsError, match="drop_unknown_fields=True") as refused:
+        apply(manifest)
+    assert refused.value.fields == (field,)
+    assert hook.client.find() == []
+    done = apply(manifest, drop_unknown_fields=True)
+    assert (done["action"], done["state"]) == ("created", "Available")
+    assert field in caplog.text
+    assert apply(manifest, drop_unknown_fields=True)["action"] == "unchanged"
+    graph = hook.client.get("pipeline").to_manifest()["spec"]["predictors"][0]["graph"]
+    assert graph["endpoint"] == {"type": "REST"}
+
+
+def test_a_name_that_is_hashed_serves_and_is_deleted_to_the_last_pod(hook: SeldonHook) -> None:
+    name = "pipeline-" + "1234567890-" * 5 + "12"
+    assert len(name) == 66
+    manifest = yaml.safe_load(CHAIN)
+    manifest["metadata"]["name"] = name
+    assert apply(manifest)["state"] == "Available"
+    assert {child["metadata"]["name"][:7] for child in hook.client.children(name)} == {"seldon-"}
+    assert hook.client.pods.of_deployment(name)
+    assert hook.delete_model_server(name)
+    assert hook.client.pods.of_deployment(name) == []
+
+
+def test_annotations_can_be_emptied(hook: SeldonHook) -> None:
+    manifest = yaml.safe_load(CHAIN)
+    manifest["spec"]["annotations"] = {"project": "iris"}
+    apply(manifest)
+    manifest["spec"]["annotations"] = {}
+    assert apply(manifest)["state"] == "Available"
+    assert "annotations" not in hook.client.get("pipeline").to_manifest()["spec"]
