@@ -19,7 +19,14 @@ from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
-from airflow_provider_seldon.core.scaling import awakened, continued, is_scaled_to_zero, wakes
+from airflow_provider_seldon.core.scaling import (
+    awakened,
+    continued,
+    is_scaled_to_zero,
+    says_the_same_numbers,
+    wakes,
+    with_all_numbers,
+)
 
 #: What a decision not to deploy comes to where a deployment exists, and where none does.
 OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
@@ -170,11 +177,16 @@ def _deploy_to(
     superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
     same = target.annotations.get(ids.ANNOTATION_REVISION) == request.annotations.get(ids.ANNOTATION_REVISION)
     wanted = continued(request, target)
-    changed = drift(wanted, target) if same else ""
+    numbered = with_all_numbers(target, like=wanted)
+    changed = drift(wanted, numbered) if same else ""
     if same and wakes(wanted, target):
         reason = f"{target.name} was scaled to zero by somebody else, and is asked for pods again"
     elif changed:
         reason = f"{target.name} has this revision, but somebody has changed {changed}; it is put back"
+    elif same and not says_the_same_numbers(numbered, target):
+        reason = (
+            f"{target.name} has this revision, and gets the numbers of pods that an earlier release left open"
+        )
     elif same and is_proved(target):
         reason = f"{target.name} has been seen serving exactly this revision, and has not been changed since"
         return Plan(action=Action.UNCHANGED, deployment=target, superseded=superseded, reason=reason)

@@ -103,6 +103,18 @@ def scaled(built: SeldonDeployment, count: int) -> SeldonDeployment:
     )
 
 
+def with_all_numbers(deployment: SeldonDeployment, *, like: SeldonDeployment) -> SeldonDeployment:
+    """
+    Return a deployment with a number wherever it leaves one open.
+
+    :param like: what is to be applied; explainers get its numbers.
+    """
+    explainers = replicas.numbers(mapping_at(like.to_manifest(), "spec"))
+    manifest = deployment.to_manifest()
+    spec = replicas.completed(mapping_at(manifest, "spec"), explainers=explainers)
+    return SeldonDeployment.from_manifest({**manifest, "spec": spec})
+
+
 def says_the_same_numbers(wanted: SeldonDeployment, current: SeldonDeployment) -> bool:
     """Return whether every number of pods in ``wanted`` is what is stored already."""
     stored = replicas.numbers(mapping_at(current.to_manifest(), "spec"))

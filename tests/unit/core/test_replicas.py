@@ -176,7 +176,11 @@ def test_a_number_that_is_added_is_no_other_version() -> None:
     made = request(predictor(explainer=EXPLAINER))
     older = stored(made, bare=True)
     assert "replicas" not in spec(older)
-    assert plan(made, [older]).action is Action.UNCHANGED
+    decided = plan(made, [older])
+    assert (decided.action, decided.puts_back) == (Action.UPDATE, False)
+    assert "left open" in decided.reason
+    assert decided.deployment == made
+    assert plan(made, [stored(made)]).action is Action.UNCHANGED
     assert ids.revision(spec(made)["predictors"][0]) == ids.revision(spec(older)["predictors"][0])
 
 
