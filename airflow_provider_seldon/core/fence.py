@@ -73,6 +73,7 @@ def meant_for(
     run_after: datetime | None = None,
     data_interval_end: datetime | None = None,
     logical_date: datetime | None = None,
+    now: datetime,
 ) -> datetime | None:
     """
     Return when a DAG run was meant to run; None when it does not say.
@@ -80,13 +81,13 @@ def meant_for(
     :param run_after: Airflow 3: just that, for runs of every kind.
     :param data_interval_end: Airflow 2.11: when a scheduled run, a backfill included, runs. Every run has one: for one
         that was triggered, by hand or by a dataset, the last interval that is over, or its sources' interval.
-    :param logical_date: Airflow 2.11: the start of that interval, or the moment at which the run was triggered.
+    :param logical_date: Airflow 2.11: the start of that interval, or the moment at which the run was triggered. On
+        Airflow 3, whoever triggers a run may give it any: a later one counts, but not one in the future.
+    :param now: the present.
     """
-    if run_after is not None:
-        return run_after
+    known = [_utc(moment) for moment in (run_after or data_interval_end, logical_date) if moment is not None]
     # A triggered run is as new as the moment that triggered it, though its interval ended before.
-    known = [_utc(moment) for moment in (data_interval_end, logical_date) if moment is not None]
-    return max(known, default=None)
+    return max((moment for moment in known if moment <= _utc(now)), default=min(known, default=None))
 
 
 def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> OrderToken | None:

@@ -176,10 +176,11 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
 
         run = context["dag_run"]
         moments = ("run_after", "data_interval_end", "logical_date")
-        moment = meant_for(**{name: getattr(run, name, None) for name in moments})
+        now = datetime.now(UTC)
+        moment = meant_for(**{name: getattr(run, name, None) for name in moments}, now=now)
         if moment is None:
             return None
-        token, now = OrderToken.of(moment, run.run_id), datetime.now(UTC)
+        token = OrderToken.of(moment, run.run_id)
         started = getattr(run, "start_date", None)
         # The start, so that every try has the same place.
         return token.at_most(min(now, started or now)) if token.at_most(now) != token else token

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pendulum
@@ -223,6 +224,13 @@ def test_a_date_in_the_far_future_counts_as_the_time_of_writing() -> None:
     assert before <= token.moment <= datetime.now(UTC)
     tomorrow = OrderToken.of(datetime.now(UTC) + timedelta(seconds=1), "scheduled__x")
     assert overtaken_by(tomorrow, [deployed_by(token)]) is None
+
+
+def test_a_logical_date_in_the_future_does_not_count_where_the_run_says_when_it_was_to_run() -> None:
+    run = SimpleNamespace(
+        run_id="manual__x", run_after=MONDAY, logical_date=datetime(2199, 1, 1, tzinfo=UTC), start_date=None
+    )
+    assert token_of(run).moment == MONDAY  # type: ignore[arg-type]
 
 
 def test_every_try_of_a_run_from_the_future_has_the_same_place() -> None:
