@@ -123,6 +123,10 @@ class UnauthorizedError(SeldonError):
     """The credentials were not accepted (HTTP 401)."""
 
 
+class CredentialPluginError(UnauthorizedError):
+    """The exec plugin of a kubeconfig gave no credentials; the text names it, and tells what it said."""
+
+
 class ServerUnavailableError(SeldonError):
     """
     The API server (or a webhook it calls) did not answer usefully, retries included.

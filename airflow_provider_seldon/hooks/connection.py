@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepaliv
 from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon import __version__, settings
+from airflow_provider_seldon.exceptions import CredentialPluginError
 from airflow_provider_seldon.hooks.extras import extras_of, field
 from airflow_provider_seldon.hooks.ingress import Ingress
 from airflow_provider_seldon.hooks.mask import mask_configuration, redact
@@ -19,6 +22,10 @@ from airflow_provider_seldon.kube.client import SeldonClient
 from airflow_provider_seldon.kube.configuration import Cluster, ClusterSettings, load
 from airflow_provider_seldon.kube.rehearsal import RehearsingClient
 
+log = logging.getLogger(__name__)
+
+#: Seconds between two runs of an exec plugin that fails.
+PLUGIN_PAUSES = (1.0, 4.0)
 #: What the API server's audit log shows.
 USER_AGENT = f"airflow-provider-seldon/{__version__}"
 
@@ -95,7 +102,7 @@ class SeldonConnectionHook(KubernetesHook):
         )
 
     def _resolve(self, extras: Mapping[str, Any]) -> Cluster:
-        cluster = load(self._settings(extras))
+        cluster = _loaded(self._settings(extras))
         mask_configuration(cluster.configuration)
         return cluster
 
@@ -201,3 +208,17 @@ class SeldonConnectionHook(KubernetesHook):
 def _flag(extras: Mapping[str, Any], name: str, argument: bool | None) -> bool:
     value = argument if argument is not None else field(extras, name)
     return value.strip().lower() in {"true", "1", "yes"} if isinstance(value, str) else bool(value)
+
+
+def _loaded(settings: ClusterSettings) -> Cluster:
+    """Resolve; a plugin that fails may have met a passing trouble of its identity provider."""
+    problem = ""
+    for pause in (*PLUGIN_PAUSES, None):
+        try:
+            return load(settings)
+        except CredentialPluginError as error:
+            problem = redact(str(error))
+        if pause is not None:
+            log.warning("%s Trying again in %g s.", problem, pause)
+            time.sleep(pause)
+    raise CredentialPluginError(problem)

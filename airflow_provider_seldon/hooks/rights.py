@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.exceptions import (
+    CredentialPluginError,
     ForbiddenError,
     NotFoundError,
     ServerUnavailableError,
@@ -63,6 +64,8 @@ def check(hook: SeldonHook) -> tuple[bool, str]:
     """See :meth:`SeldonHook.test_connection`; the message says what to do."""
     try:
         return _check(hook)
+    except CredentialPluginError as error:
+        return False, str(error)
     except UnauthorizedError:
         return False, f"{_server(hook)} did not accept the credentials. Renew the token or the certificate."
     except ForbiddenError as error:

@@ -13,14 +13,13 @@ nothing is named, the pod's own service account is tried first and the default k
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.secret_text import SecretText
-from airflow_provider_seldon.exceptions import ConnectionConfigError
+from airflow_provider_seldon.exceptions import ConnectionConfigError, SeldonError
 from airflow_provider_seldon.kube.credentials import guard
 from airflow_provider_seldon.kube.key_files import FOLDER
 
@@ -59,7 +58,11 @@ class ClusterSettings:
                 f"The connection sets {' and '.join(chosen)}; they exclude each other. Keep one of them."
             )
         given = self.kube_config
-        if given and isinstance(given, str | Mapping):
+        if given and not isinstance(given, str | Mapping):
+            raise ConnectionConfigError(
+                f"kube_config is a {type(given).__name__}, not a kubeconfig; give one mapping, as JSON or YAML"
+            )
+        if given:
             text = given if isinstance(given, str) else json.dumps(dict(given), default=str)
             object.__setattr__(self, "kube_config", SecretText(text))
 
@@ -90,6 +93,7 @@ def load(settings: ClusterSettings) -> Cluster:
     ``default``, as kubectl has it.
 
     :raises ConnectionConfigError: nothing usable was found; the text says what was tried.
+    :raises CredentialPluginError: the exec plugin of the kubeconfig gave no credentials.
     """
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException
@@ -99,13 +103,21 @@ def load(settings: ClusterSettings) -> Cluster:
     problem = ""
     try:
         cluster = _load(settings, configuration)
-    except (ConfigException, OSError) as error:
+    except ConfigException as error:
+        problem = str(error).partition("{")[0]  # the client's own text may go on with the whole entry
+    except ConnectionConfigError as error:
+        problem = str(error)
+    except SeldonError:
+        raise
+    except OSError as error:
         problem = str(error)
     except UnicodeError:
         problem = "a login or a password holds characters that no HTTP header carries"
     except (ValueError, YAMLError) as error:
         # The parser's own text may quote the kubeconfig, and with it a credential.
         problem = f"it is neither valid YAML nor JSON ({type(error).__name__})"
+    except Exception as error:  # the client takes much for granted of what is in a kubeconfig
+        problem = f"it is no valid kubeconfig ({type(error).__name__})"
     if problem:
         # Raised from here, because an error that is being handled stays attached, with all that it knows.
         raise ConnectionConfigError(f"{_tried(settings)}: {problem}")
@@ -141,28 +153,17 @@ def _in_cluster(settings: ClusterSettings, configuration: Configuration) -> Clus
 
 
 def _from_kube_config(settings: ClusterSettings, configuration: Configuration) -> Cluster:
-    from kubernetes.config import list_kube_config_contexts, load_kube_config
+    from airflow_provider_seldon.kube import kube_config
 
-    with tempfile.NamedTemporaryFile("w", suffix=".kubeconfig", dir=FOLDER.path()) as inline:
-        path = settings.kube_config_path
-        if settings.kube_config:
-            text = settings.kube_config
-            inline.write(text if isinstance(text, str) else json.dumps(dict(text)))
-            inline.flush()
-            path = inline.name
-        load_kube_config(
-            config_file=path,
-            context=settings.context,
-            client_configuration=configuration,
-            persist_config=not settings.kube_config,
-            temp_file_path=str(FOLDER.path()),
-        )
-        namespace = settings.namespace
-        if not namespace:
-            contexts, active = list_kube_config_contexts(config_file=path)
-            chosen = next((one for one in contexts if one["name"] == settings.context), active)
-            namespace = (chosen.get("context") or {}).get("namespace")
-    return Cluster(configuration=configuration, namespace=namespace or DEFAULT_NAMESPACE, in_cluster=False)
+    given = kube_config.read(
+        configuration,
+        path=settings.kube_config_path,
+        inline=str(settings.kube_config) if settings.kube_config else None,
+        context=settings.context,
+        temporary=str(FOLDER.path()),
+    )
+    namespace = settings.namespace or given or DEFAULT_NAMESPACE
+    return Cluster(configuration=configuration, namespace=namespace, in_cluster=False)
 
 
 def _tried(settings: ClusterSettings) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from airflow_provider_seldon.core.objects import Object, name_of, number_at, text_at
 from airflow_provider_seldon.exceptions import (
+    CredentialPluginError,
     ForbiddenError,
     NotFoundError,
     SeldonError,
@@ -135,6 +136,8 @@ class Feed:
                 continue
             except ExpiredError as error:
                 self._version, trouble = "", error
+            except CredentialPluginError as error:
+                trouble = error
             except (ForbiddenError, NotFoundError, UnauthorizedError) as error:
                 self._refuse(error)
                 trouble = error

@@ -14,14 +14,22 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import aiohttp
 
 from airflow_provider_seldon.core.secret_text import scrubbed
-from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError, UnauthorizedError
+from airflow_provider_seldon.exceptions import (
+    ConnectionConfigError,
+    SeldonError,
+    ServerUnavailableError,
+    UnauthorizedError,
+)
 from airflow_provider_seldon.kube.access import ClusterAccess, Gate
 from airflow_provider_seldon.kube.answers import parse_answer, raise_for_status
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
 
 USER_AGENT = "airflow-provider-seldon"
 #: Seconds to connect, and for a whole answer that is not a stream.
@@ -135,8 +143,21 @@ class ApiSession:
         async with self._resolving:
             if self._gate is None or self._gate is refused:
                 configuration = await asyncio.to_thread(self._access.resolve)
-                self._gate = await asyncio.to_thread(Gate.open, configuration)
+                self._gate = await asyncio.to_thread(_opened, configuration)
             return self._gate
+
+
+def _opened(configuration: Configuration) -> Gate:
+    problem = ""
+    try:
+        return Gate.open(configuration)
+    except SeldonError:
+        raise
+    except Exception as error:  # certificates that are none, a host that is none: whatever a kubeconfig says
+        problem = type(error).__name__
+    raise ConnectionConfigError(
+        f"The server, its proxy or the certificates of the Airflow connection cannot be used ({problem})."
+    )
 
 
 async def _raise_for(

@@ -28,7 +28,12 @@ from tenacity import (
 )
 
 from airflow_provider_seldon.core.secret_text import scrubbed
-from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError, UnauthorizedError
+from airflow_provider_seldon.exceptions import (
+    CredentialPluginError,
+    SeldonError,
+    ServerUnavailableError,
+    UnauthorizedError,
+)
 from airflow_provider_seldon.kube.answers import first_line, parse_answer, raise_for_status
 from airflow_provider_seldon.kube.credentials import secrets_of
 
@@ -241,7 +246,7 @@ def _unreachable(action: str, cause: str) -> ServerUnavailableError:
 
 
 def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, ServerUnavailableError)
+    return isinstance(error, ServerUnavailableError | CredentialPluginError)
 
 
 def _pause(state: RetryCallState) -> float:

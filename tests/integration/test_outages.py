@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -19,7 +25,10 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube import transport
+from airflow_provider_seldon.kube.session import ApiSession
+from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.faults import Fault
+from airflow_provider_seldon.local.options import LocalOptions
 from tests.api_servers import ApiServers, api_servers, kube_config
 from tests.front_server import Answer, FrontServer, Seen, in_front_of
 
@@ -196,3 +205,68 @@ def test_credentials_that_never_were_good_are_refused_at_once(front: FrontServer
         hook.client.find()
     assert len(front.seen) == 2
     assert time.monotonic() - started < 10
+
+
+class ConnectProxy:
+    """A proxy for TLS, which sends all to one place, whatever host is asked for."""
+
+    def __init__(self, upstream: str) -> None:
+        self.asked: list[str] = []
+        port = urlsplit(upstream).port
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_CONNECT(handler) -> None:  # noqa: N805
+                self.asked.append(handler.path)
+                with socket.create_connection(("127.0.0.1", port)) as there:
+                    handler.send_response(200)
+                    handler.end_headers()
+                    pump = threading.Thread(target=_pump, args=(there, handler.connection), daemon=True)
+                    pump.start()
+                    _pump(handler.connection, there)
+                    pump.join(timeout=10)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for one in (source, target):
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+def test_both_halves_go_through_the_proxy_of_a_kubeconfig(connect: Any, monkeypatch: pytest.MonkeyPatch):
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    with LocalSeldon(LocalOptions(kubelet="simulated", tls=True)) as local:
+        proxy = ConnectProxy(local.api_url)
+        config = json.loads(json.dumps(local.kubeconfig))
+        config["clusters"][0]["cluster"] |= {
+            "server": "https://192.0.2.1:6443",
+            "tls-server-name": "127.0.0.1",
+            "proxy-url": proxy.url,
+        }
+        hook = connect(kube_config=json.dumps(config))
+        assert hook.client.find() == []
+        assert proxy.asked == ["192.0.2.1:6443"]
+
+        async def triggerer() -> str:
+            session = ApiSession(hook.access)
+            try:
+                return str((await session.get("/api/v1/namespaces/default/pods"))["kind"])
+            finally:
+                await session.close()
+
+        assert asyncio.run(triggerer()) == "PodList"
+        assert len(proxy.asked) == 2
+        proxy.server.shutdown()
+        proxy.server.server_close()
