@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_seldon.core.child_revision import difference
 from airflow_provider_seldon.core.children import ExpectedChild
+from airflow_provider_seldon.core.expected_ports import PortPlan
 from airflow_provider_seldon.core.memory import Memory
 from airflow_provider_seldon.core.objects import (
     Object,
@@ -65,15 +66,33 @@ class ChildReport:
 
 
 def report_children(
-    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object], memory: Memory
+    deployment: Object,
+    wanted: Sequence[ExpectedChild],
+    children: Sequence[Object],
+    memory: Memory,
+    *,
+    withdrawn: frozenset[str] = frozenset(),
 ) -> list[ChildReport]:
-    """Return a report for each wanted child, in their order."""
+    """
+    Return a report for each wanted child, in their order.
+
+    :param withdrawn: annotations of the spec that were taken away.
+    """
     by_name = {name_of(child): child for child in children}
-    return [_report(deployment, one, by_name, memory) for one in wanted]
+    ports = PortPlan(deployment, wanted, by_name)
+
+    def outdated(child: Object, expected: ExpectedChild) -> str:
+        return difference(child, expected, deployment, ports=ports, withdrawn=withdrawn)
+
+    return [_report(deployment, one, by_name, memory, outdated) for one in wanted]
 
 
 def _report(
-    deployment: Object, expected: ExpectedChild, by_name: dict[str, Object], memory: Memory
+    deployment: Object,
+    expected: ExpectedChild,
+    by_name: dict[str, Object],
+    memory: Memory,
+    outdated: Callable[[Object, ExpectedChild], str],
 ) -> ChildReport:
     name = next((name for name in expected.names if name in by_name), expected.name)
     child = by_name.get(name)
@@ -88,7 +107,7 @@ def _report(
     counts = _Counts.of(child, expected)
     for reason, message in (
         _not_ours(deployment, child),
-        _not_this_revision(deployment, expected, child),
+        _not_this_revision(expected, child, outdated(child, expected)),
         _not_observed(deployment, child, memory),
     ):
         if message:
@@ -137,9 +156,8 @@ def _not_ours(deployment: Object, child: Object) -> tuple[str, str]:
     return "", ""
 
 
-def _not_this_revision(deployment: Object, expected: ExpectedChild, child: Object) -> tuple[str, str]:
-    spec = mapping_at(deployment, "spec")
-    if text := difference(child, expected, spec):
+def _not_this_revision(expected: ExpectedChild, child: Object, text: str) -> tuple[str, str]:
+    if text:
         return "ChildOutdated", f"the operator has not updated it: {text}"
     found = _wanted_pods(child)
     if expected.replicas is not None and found != expected.replicas:

@@ -8,11 +8,12 @@ judgement over time needs; ``judge`` returns a new one each time. Neither reads 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_seldon.core.acknowledgement import Mark, routes_of
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, revision
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at, text_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
@@ -35,6 +36,9 @@ class Expectation:
         known.
     :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it asked for
         pods where none were asked for, or no longer says how many, and those from before may pass for them.
+    :param routes: the write changed how requests are divided between predictors.
+    :param withdrawn: annotations of the spec that the write took away.
+    :param mark: with which the operator's next write of the status is told; None: not known.
     """
 
     uid: str | None = None
@@ -43,6 +47,9 @@ class Expectation:
     contents: Mapping[str, str] = field(default_factory=dict)
     status: str | None = None
     settle: bool = False
+    routes: bool = False
+    withdrawn: Sequence[str] = ()
+    mark: Mark | None = None
 
     @classmethod
     def of(
@@ -55,24 +62,33 @@ class Expectation:
         :param before: the deployment as it was before the write; None when it is new, or not known.
         """
         manifest = as_manifest(deployment)
+        former = None if before is None else as_manifest(before)
         return cls(
             uid=text_at(manifest, "metadata", "uid") or None,
             generation=number_at(manifest, "metadata", "generation"),
             revisions=stamped_revisions(manifest),
             contents=predictor_contents(manifest),
             status=status_fingerprint(manifest),
-            settle=before is not None and _may_look_done_already(as_manifest(before), manifest),
+            settle=former is not None and _may_look_done_already(former, manifest),
+            routes=former is not None and routes_of(former) != routes_of(manifest),
+            withdrawn=_withdrawn(former or {}, manifest),
+            mark=Mark.of(manifest),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data; None and defaults are left out."""
-        plain = asdict(self) | {"revisions": dict(self.revisions), "contents": dict(self.contents)}
-        return {key: value for key, value in plain.items() if value not in (None, {}, False)}
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain |= {"revisions": dict(self.revisions), "contents": dict(self.contents)}
+        plain |= {"withdrawn": list(self.withdrawn), "mark": self.mark and self.mark.to_json()}
+        return {key: value for key, value in plain.items() if value not in (None, {}, False, [])}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Expectation:
         """Return the value that ``to_json`` wrote. Unknown keys are ignored, so that versions can differ."""
-        return cls(**{key: value for key, value in data.items() if key in cls.__dataclass_fields__})
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        if known.get("mark") is not None:
+            known["mark"] = Mark.from_json(known["mark"])
+        return cls(**known | {"withdrawn": tuple(known.get("withdrawn") or ())})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +99,14 @@ class History:
     :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
         ``judge``; a thing that stops holding is dropped.
     :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
+    :param acknowledged: the operator was seen to have written the status after the write.
     :param templates: child -> fingerprint of what its pods are made from, and the generation at which that was first
         seen: a status of that generation, or a later one, is about these pods, however far the generation has got.
     """
 
     since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     moved: bool = False
+    acknowledged: bool = False
     templates: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
     def holds(self, key: str, now: float) -> float:
@@ -98,7 +116,8 @@ class History:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
         templates = {child: list(seen) for child, seen in self.templates.items()}
-        return {"since": dict(self.since), "moved": self.moved, "templates": templates}
+        flags = {"moved": self.moved, "acknowledged": self.acknowledged}
+        return {"since": dict(self.since), **flags, "templates": templates}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> History:
@@ -106,7 +125,12 @@ class History:
         templates = {
             child: (text, generation) for child, (text, generation) in (data.get("templates") or {}).items()
         }
-        return cls(since=dict(data.get("since") or {}), moved=bool(data.get("moved")), templates=templates)
+        return cls(
+            since=dict(data.get("since") or {}),
+            moved=bool(data.get("moved")),
+            acknowledged=bool(data.get("acknowledged")),
+            templates=templates,
+        )
 
 
 def as_manifest(deployment: SeldonDeployment | Object) -> Object:
@@ -151,6 +175,12 @@ def _may_look_done_already(before: Object, after: Object) -> bool:
     return woken or _leaves_replicas_open(before, after) or _changes_nothing_visible(before, after)
 
 
+def _withdrawn(before: Object, after: Object) -> tuple[str, ...]:
+    """Return the annotations of the spec that are in it no more."""
+    former = set(mapping_at(before, "spec", "annotations"))
+    return tuple(sorted(former - set(mapping_at(after, "spec", "annotations"))))
+
+
 def _leaves_replicas_open(before: Object, after: Object) -> bool:
     """Whether a predictor had a number of pods that it is not given any more."""
     fixed = {text_at(one, "name") for one in items_at(before, "spec", "predictors") if "replicas" in one}
@@ -159,8 +189,30 @@ def _leaves_replicas_open(before: Object, after: Object) -> bool:
 
 
 def _changes_nothing_visible(before: Object, after: Object) -> bool:
-    """Whether the specs differ although every predictor, replicas and explainer included, stayed the same."""
-    return before.get("spec") != after.get("spec") and _visible(before) == _visible(after)
+    """
+    Whether the specs differ although every predictor, replicas and explainer included, stayed the same.
+
+    Predictors that went take their Deployments with them, which the status may not list.
+    """
+    if before.get("spec") == after.get("spec"):
+        return False
+    names = {text_at(one, "name") for one in items_at(after, "spec", "predictors")}
+    kept = [one for one in _visible(before) if not isinstance(one, Mapping) or one.get("name") in names]
+    return kept == _visible(after) or _explainer_lost_its_secret(before, after)
+
+
+def _explainer_lost_its_secret(before: Object, after: Object) -> bool:
+    """Whether an explainer is back to the Secret of those that name none; only the operator knows which."""
+    named = {
+        text_at(one, "name")
+        for one in items_at(before, "spec", "predictors")
+        if text_at(one, "explainer", "envSecretRefName")
+    }
+    return any(
+        text_at(one, "name") in named and not text_at(one, "explainer", "envSecretRefName")
+        for one in items_at(after, "spec", "predictors")
+        if one.get("explainer")
+    )
 
 
 def _visible(deployment: Object) -> list[Any]:

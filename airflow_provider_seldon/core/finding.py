@@ -25,9 +25,11 @@ class Finding:
     :param reason: one CamelCase word.
     :param message: a sentence.
     :param child: the child Deployment concerned, where there is one.
+    :param weaker: READY only: what could not be looked at; empty when everything was.
     """
 
     phase: Phase
     reason: str
     message: str
     child: str = ""
+    weaker: str = ""

@@ -17,6 +17,7 @@ class Memory:
 
     def __init__(self, history: History, now: float) -> None:
         self.moved = history.moved
+        self.acknowledged = history.acknowledged
         self.next_due: float | None = None
         self._before = history
         self._now = now
@@ -54,4 +55,9 @@ class Memory:
 
     def history(self) -> History:
         """Return the memory for the next judgement."""
-        return History(since=self._since, moved=self.moved, templates=self._templates)
+        return History(
+            since=self._since,
+            moved=self.moved,
+            acknowledged=self.acknowledged,
+            templates=self._templates,
+        )

@@ -6,6 +6,7 @@ Nothing here makes a deployment ready: ``readiness`` asks for the operator's wor
 
 from __future__ import annotations
 
+from airflow_provider_seldon.core.acknowledgement import writes_routes
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.failure import FailureKind, FailurePolicy
 from airflow_provider_seldon.core.finding import Finding, Phase
@@ -68,6 +69,28 @@ def state_pending(manifest: Object, *, asleep: bool) -> Finding | None:
         message = f"condition Ready is not True; waiting for {', '.join(sorted(parts)) or 'the operator'}"
         return Finding(phase=Phase.PENDING, reason="NotReady", message=message)
     return None
+
+
+def routes_pending(
+    manifest: Object, expected: Expectation, memory: Memory, *, asleep: bool
+) -> Finding | None:
+    """
+    Whether other traffic weights are still to be written to the ingress.
+
+    They show nowhere but there, so the operator's own write of the status has to come first. It comes only where there
+    is an ingress that the operator writes to, and not before every child has pods.
+    """
+    if not expected.routes or memory.acknowledged or asleep or not writes_routes(manifest):
+        return None
+    message = "the operator has not written the status since the traffic was divided anew"
+    return Finding(phase=Phase.PENDING, reason="NotAcknowledged", message=message)
+
+
+def weakness(expected: Expectation, memory: Memory) -> str:
+    """Return what is not known of a change that no child shows; empty when the operator has acknowledged it."""
+    if not (expected.settle or expected.routes) or memory.acknowledged:
+        return ""
+    return "nothing shows this change, and the operator has not written the status since"
 
 
 def _without_numbers(text: str) -> str:

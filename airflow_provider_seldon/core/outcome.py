@@ -36,6 +36,7 @@ class Outcome:
     :param message: a sentence.
     :param state: the last ``status.state`` seen.
     :param diagnosis: what pods, events and logs tell about a failure; several lines, credentials masked.
+    :param weaker: of a good end: what it is not known from; empty when it is known from all there is.
     """
 
     ending: Ending
@@ -45,6 +46,7 @@ class Outcome:
     message: str = ""
     state: str = ""
     diagnosis: str = ""
+    weaker: str = ""
 
     def explained(self, diagnosis: str) -> Outcome:
         """Return this outcome with a diagnosis."""

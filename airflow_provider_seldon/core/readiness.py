@@ -28,6 +28,7 @@ from airflow_provider_seldon.core.expectation import (
 )
 from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.finding import Finding, Phase
+from airflow_provider_seldon.core.leftover import leftover_pending
 from airflow_provider_seldon.core.memory import Memory
 from airflow_provider_seldon.core.objects import (
     Object,
@@ -35,10 +36,16 @@ from airflow_provider_seldon.core.objects import (
     number_at,
     text_at,
 )
-from airflow_provider_seldon.core.operator_state import state_failure, state_line, state_pending
+from airflow_provider_seldon.core.operator_state import (
+    routes_pending,
+    state_failure,
+    state_line,
+    state_pending,
+    weakness,
+)
 from airflow_provider_seldon.core.pod_failure import pod_problems
 from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.core.status_only import counts_line, judge_status_only
+from airflow_provider_seldon.core.status_only import NO_RIGHT, counts_line, judge_status_only
 
 __all__ = ["Finding", "Phase", "Verdict", "judge"]
 
@@ -57,6 +64,7 @@ class Verdict:
     :param recheck_at: epoch seconds at which the verdict may change without anything new being seen; None
         when it will not.
     :param wants_pods: a child looks wrong: reading its pods may tell why.
+    :param weaker: of READY: what it is not known from; empty when it is known from all there is.
     """
 
     phase: Phase
@@ -67,6 +75,7 @@ class Verdict:
     history: History = field(default_factory=History)
     recheck_at: float | None = None
     wants_pods: bool = False
+    weaker: str = ""
 
     @property
     def final(self) -> bool:
@@ -105,14 +114,19 @@ def judge(
         finding = gone or Finding(phase=Phase.DELETED, reason="NotFound", message="the deployment is gone")
         return _verdict(finding, memory, progress=f"{finding.reason}: {finding.message}")
     memory.moved |= expected.status is not None and status_fingerprint(manifest) != expected.status
+    memory.acknowledged |= memory.moved or (expected.mark is not None and expected.mark.is_followed(manifest))
     wanted = expected_children(manifest)
     if children is None:
         finding = judge_status_only(manifest, wanted, expected, memory, policy)
-        progress = f"{state_line(manifest)}; {counts_line(manifest)} (weaker: no right to read Deployments)"
+        progress = f"{state_line(manifest)}; {counts_line(manifest)}"
+        if not finding.weaker:  # a verdict that is weaker says so itself
+            progress += f" (weaker: {NO_RIGHT})"
         suspects = finding.phase is Phase.PENDING
     else:
-        reports = report_children(manifest, wanted, children, memory)
+        reports = report_children(manifest, wanted, children, memory, withdrawn=frozenset(expected.withdrawn))
         finding = _judge_children(manifest, reports, pods, expected, memory, policy)
+        if finding.phase is Phase.READY and not any(report.asleep for report in reports):
+            finding = leftover_pending(manifest, wanted, children) or finding
         progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)
         if not all(report.observed for report in reports):
@@ -178,17 +192,21 @@ def _judge_children(
         return Finding(
             phase=Phase.PENDING, reason=unready.reason, message=unready.message, child=unready.name
         )
-    unproved = state_pending(manifest, asleep=any(report.asleep for report in reports))
+    asleep = any(report.asleep for report in reports)
+    unproved = state_pending(manifest, asleep=asleep) or routes_pending(
+        manifest, expected, memory, asleep=asleep
+    )
     if unproved is not None:
         return unproved
     if expected.settle and not memory.lasted("settle", policy.settle):
         message = "everything is ready; waiting for a change that no Deployment shows to reach the ingress"
         return Finding(phase=Phase.PENDING, reason="Settling", message=message)
+    weaker = weakness(expected, memory)
     if all(report.asleep for report in reports):
         message = "scaled to zero, as asked: no pod is left"
-        return Finding(phase=Phase.READY, reason="ScaledToZero", message=message)
+        return Finding(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
     message = f"every Deployment runs this revision and is available: {', '.join(r.name for r in reports)}"
-    return Finding(phase=Phase.READY, reason="Serving", message=message)
+    return Finding(phase=Phase.READY, reason="Serving", message=message, weaker=weaker)
 
 
 def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> Finding | None:
@@ -233,7 +251,8 @@ def _verdict(finding: Finding, memory: Memory, *, progress: str, wants_pods: boo
         reason=finding.reason,
         message=finding.message,
         child=finding.child,
-        progress=progress,
+        weaker=finding.weaker,
+        progress=f"{progress} (weaker: {finding.weaker})" if finding.weaker else progress,
         history=memory.history(),
         recheck_at=memory.next_due if pending else None,
         wants_pods=wants_pods and pending,

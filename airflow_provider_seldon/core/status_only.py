@@ -15,9 +15,12 @@ from airflow_provider_seldon.core.children import ExpectedChild
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.failure import FailurePolicy
 from airflow_provider_seldon.core.finding import Finding, Phase
+from airflow_provider_seldon.core.leftover import leftover_pending
 from airflow_provider_seldon.core.memory import Memory
 from airflow_provider_seldon.core.objects import Object, count_at, mapping_at
-from airflow_provider_seldon.core.operator_state import state_failure, state_pending
+from airflow_provider_seldon.core.operator_state import routes_pending, state_failure, state_pending
+
+NO_RIGHT = "no right to read Deployments"
 
 
 def judge_status_only(
@@ -31,9 +34,13 @@ def judge_status_only(
     failed = state_failure(manifest, expected, memory, policy)
     if failed is not None:
         return failed
-    unproved = state_pending(manifest, asleep=any(child.scaled_to_zero for child in wanted))
-    if unproved is None:
-        unproved = _counts_pending(manifest, wanted)
+    asleep = any(child.scaled_to_zero for child in wanted)
+    unproved = (
+        state_pending(manifest, asleep=asleep)
+        or _counts_pending(manifest, wanted)
+        or (None if asleep else leftover_pending(manifest, wanted, None))
+        or routes_pending(manifest, expected, memory, asleep=asleep)
+    )
     if unproved is not None:
         return unproved
     needed = policy.weak_steady if memory.moved else policy.weak_silent
@@ -43,7 +50,7 @@ def judge_status_only(
         )
         return Finding(phase=Phase.PENDING, reason="WatchingStatus", message=message)
     message = f"the status was good for {needed:g} s without a break (Deployments could not be read)"
-    return Finding(phase=Phase.READY, reason="StatusSteady", message=message)
+    return Finding(phase=Phase.READY, reason="StatusSteady", message=message, weaker=NO_RIGHT)
 
 
 def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> Finding | None:

@@ -64,7 +64,7 @@ class Looker:
             deployment: SeldonDeployment | None = self._client.get(rollout.name)
         except DeploymentNotFoundError:
             deployment = None
-        verdict = self._judge(deployment, dataclasses.replace(rollout.expected, settle=False))
+        verdict = self._judge(deployment, dataclasses.replace(rollout.expected, settle=False, routes=False))
         if not verdict.final:
             log.info("%s: %s (%s); waiting for it again", rollout.name, verdict.message, verdict.reason)
             return None

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_seldon.core.acknowledgement import trimmed
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, name_of, text_at
 from airflow_provider_seldon.core.resource import KIND
 
@@ -26,7 +27,31 @@ _METADATA = (
     "deletionTimestamp",
     "ownerReferences",
 )
-_CONTAINER = ("name", "image", "command", "args", "env")
+#: What tells versions apart.
+_CONTAINER = (
+    "name",
+    "image",
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "resources",
+    "workingDir",
+    "securityContext",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+)
+_POD = (
+    "serviceAccountName",
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "imagePullSecrets",
+    "priorityClassName",
+    "volumes",
+)
 
 
 #: Resource version, and JSON text. A tuple of these two is nothing that the garbage collector has to visit.
@@ -169,6 +194,7 @@ def _is_newer(manifest: Object, known: Packed | None) -> bool:
 def trimmed_deployment(manifest: Object) -> dict[str, Any]:
     """Return what is judged of a SeldonDeployment."""
     metadata = _only(mapping_at(manifest, "metadata"), _METADATA)
+    metadata["managedFields"] = trimmed(manifest)
     return {"metadata": metadata, "spec": manifest.get("spec"), "status": manifest.get("status")}
 
 
@@ -182,7 +208,8 @@ def trimmed_child(manifest: Object) -> dict[str, Any]:
             **_only(spec, ("replicas", "paused")),
             "template": {
                 "metadata": _only(mapping_at(template, "metadata"), ("annotations", "labels")),
-                "spec": {
+                "spec": _only(pod, _POD)
+                | {
                     kind: [_only(container, _CONTAINER) for container in items_at(pod, kind)]
                     for kind in ("containers", "initContainers")
                     if kind in pod

@@ -180,6 +180,7 @@ class _Waiter:
             reason=verdict.reason,
             message=verdict.message,
             state=state,
+            weaker=verdict.weaker,
         )
 
     async def _judge_and_look_closer(

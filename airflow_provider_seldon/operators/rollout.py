@@ -228,9 +228,10 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         self.hook.raise_for_outcome(outcome)
         self.hook.complete(rollout)
         self._proven = True
-        return self.result(
+        result = self.result(
             dataclasses.replace(rollout, info=dataclasses.replace(rollout.info, state=outcome.state))
         )
+        return {**result, "weaker": outcome.weaker} if outcome.weaker else result
 
     def _undo(self, rollout: Rollout, outcome: Outcome) -> None:
         """Undo and wait for it; an undo that does not work must not hide why it was needed."""
