@@ -37,6 +37,8 @@ _TAGS = {
 _OPTIONS = frozenset(
     {"--model_name", "--predictor_host", "--protocol", "--http_port", "--storage_uri", "--tf_data_type"}
 )
+#: Variables that begin so may be the operator's.
+_OPERATOR_VARIABLES = ("SELDON_", "PREDICTIVE_UNIT_", "MLSERVER_")
 #: Fields of a container that the operator leaves as they are given.
 _GIVEN_FIELDS = (
     "command",
@@ -84,7 +86,8 @@ def _container_difference(container: Object, wanted: Object, is_v2: bool) -> str
 def _settings(container: Object, kinds: Sequence[str] = ("requests", "limits")) -> set[str]:
     """Names of variables and resources; ``kinds`` is where its requests come from: a limit may stand for one."""
     resources = mapping_at(container, "resources")
-    names = {f"env {text_at(entry, 'name')}" for entry in items_at(container, "env")}
+    told = (text_at(entry, "name") for entry in items_at(container, "env"))
+    names = {f"env {name}" for name in told if not name.startswith(_OPERATOR_VARIABLES)}
     limits = {f"resources.limits.{name}" for name in mapping_at(resources, "limits")}
     requests = {f"resources.requests.{name}" for kind in kinds for name in mapping_at(resources, kind)}
     return names | limits | requests

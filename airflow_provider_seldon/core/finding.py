@@ -26,6 +26,7 @@ class Finding:
     :param message: a sentence.
     :param child: the child Deployment concerned, where there is one.
     :param weaker: READY only: what could not be looked at; empty when everything was.
+    :param wants_pods: READY only: reading the pods would make it certain.
     """
 
     phase: Phase
@@ -33,3 +34,4 @@ class Finding:
     message: str
     child: str = ""
     weaker: str = ""
+    wants_pods: bool = False

@@ -32,8 +32,13 @@ class Memory:
         due = start + seconds
         if due <= self._now:
             return True
-        self.next_due = due if self.next_due is None else min(self.next_due, due)
+        self.due_in(due - self._now)
         return False
+
+    def due_in(self, seconds: float) -> None:
+        """Note that the next look is due by then."""
+        due = self._now + seconds
+        self.next_due = due if self.next_due is None else min(self.next_due, due)
 
     def keep(self, prefix: str) -> None:
         """Keep what was remembered under that prefix, for it could not be looked at this time."""

@@ -60,6 +60,17 @@ def pod_problems(child: Object, pods: Sequence[Object], policy: FailurePolicy) -
     ]
 
 
+def running_pods(child: Object, pods: Sequence[Object]) -> list[Object]:
+    """Return all pods of a Deployment that have not ended yet, those that are ending included."""
+    name = name_of(child)
+    return [
+        pod
+        for pod in pods
+        if text_at(controller(pod), "name").rpartition("-")[0] == name
+        and text_at(pod, "status", "phase") not in ("Failed", "Succeeded")
+    ]
+
+
 def newest_pods(child: Object, pods: Sequence[Object]) -> list[Object]:
     """
     Return the living pods of a Deployment's newest ReplicaSet; none when it has none yet.

@@ -43,11 +43,14 @@ from airflow_provider_seldon.core.operator_state import (
     state_pending,
     weakness,
 )
-from airflow_provider_seldon.core.pod_failure import pod_problems
+from airflow_provider_seldon.core.pod_failure import pod_problems, running_pods
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.status_only import NO_RIGHT, counts_line, judge_status_only
 
 __all__ = ["Finding", "Phase", "Verdict", "judge"]
+
+#: Seconds after which to look again at pods that are ending.
+ENDING_INTERVAL = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ class Verdict:
     :param history: the memory to pass to the next call.
     :param recheck_at: epoch seconds at which the verdict may change without anything new being seen; None
         when it will not.
-    :param wants_pods: a child looks wrong: reading its pods may tell why.
+    :param wants_pods: a child looks wrong: reading its pods may tell why. Of READY: reading them makes it certain.
     :param weaker: of READY: what it is not known from; empty when it is known from all there is.
     """
 
@@ -101,7 +104,7 @@ def judge(
     :param children: Kubernetes Deployments of the namespace; others than this deployment's do no harm. None
         when there is no right to read them: then the status has to be good for some time, which is weaker.
     :param pods: pods of the namespace, freshly read; None when they were not read. They can only make a
-        verdict FAILED.
+        verdict FAILED, or READY without pods certain.
     :param expected: the write that is waited for.
     :param now: epoch seconds.
     :param history: what the previous call returned as ``Verdict.history``; None for the first one.
@@ -203,10 +206,32 @@ def _judge_children(
         return Finding(phase=Phase.PENDING, reason="Settling", message=message)
     weaker = weakness(expected, memory)
     if all(report.asleep for report in reports):
-        message = "scaled to zero, as asked: no pod is left"
-        return Finding(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
+        return _asleep(reports, pods, memory, weaker)
     message = f"every Deployment runs this revision and is available: {', '.join(r.name for r in reports)}"
     return Finding(phase=Phase.READY, reason="Serving", message=message, weaker=weaker)
+
+
+def _asleep(
+    reports: Sequence[ChildReport], pods: Sequence[Object] | None, memory: Memory, weaker: str
+) -> Finding:
+    """A Deployment counts no pod that is ending, which still serves what it has begun, and may get requests."""
+    if pods is None:
+        message = "scaled to zero, as asked: no Deployment counts a pod any more"
+        unseen = "pods that are still ending were not looked at"
+        return Finding(
+            phase=Phase.READY,
+            reason="ScaledToZero",
+            message=message,
+            weaker=weaker or unseen,
+            wants_pods=True,
+        )
+    for report in reports:
+        if ending := running_pods(report.child, pods):
+            memory.due_in(ENDING_INTERVAL)
+            message = f"pod {name_of(ending[0])} has not ended yet"
+            return Finding(phase=Phase.PENDING, reason="PodsEnding", message=message, child=report.name)
+    message = "scaled to zero, as asked: no pod is left"
+    return Finding(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
 
 
 def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> Finding | None:
@@ -255,5 +280,5 @@ def _verdict(finding: Finding, memory: Memory, *, progress: str, wants_pods: boo
         progress=f"{progress} (weaker: {finding.weaker})" if finding.weaker else progress,
         history=memory.history(),
         recheck_at=memory.next_due if pending else None,
-        wants_pods=wants_pods and pending,
+        wants_pods=finding.wants_pods or (wants_pods and pending),
     )

@@ -46,19 +46,21 @@ class SharedPods:
         self._refused_at = float("-inf")
         self._reading = asyncio.Lock()
 
-    async def of(self, children: Sequence[Object]) -> list[Object] | None:
+    async def of(self, children: Sequence[Object], *, age: float = FRESH) -> list[Object] | None:
         """
-        Return the pods of some children, at most ``FRESH`` seconds old.
+        Return the pods of some children.
 
         None when they cannot be read: there is no right to, or the server does not answer. That is not a reason to
         end a wait.
+
+        :param age: seconds for which an answer that is there is good enough.
         """
         wanted = {_id(child) for child in children} - {""}
         if time.monotonic() - self._refused_at < REFUSED or not wanted:
             return None
         self._asked |= dict.fromkeys(wanted, time.monotonic())
         async with self._reading:
-            if time.monotonic() - self._read_at >= FRESH or not wanted <= self._read:
+            if time.monotonic() - self._read_at >= age or not wanted <= self._read:
                 await asyncio.sleep(max(GATHER, self._read_at + GAP - time.monotonic()))
                 try:
                     await self._list()

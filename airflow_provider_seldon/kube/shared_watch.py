@@ -27,7 +27,7 @@ from airflow_provider_seldon.kube.access import ClusterAccess
 from airflow_provider_seldon.kube.feed import Feed, Sink, Tuning
 from airflow_provider_seldon.kube.looking import Snapshot, look_through
 from airflow_provider_seldon.kube.object_cache import ID_LABEL, ObjectCache
-from airflow_provider_seldon.kube.pod_reader import SharedPods
+from airflow_provider_seldon.kube.pod_reader import FRESH, SharedPods
 from airflow_provider_seldon.kube.session import ApiSession
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,9 @@ class Subscription:
         """
         return await self._watch.look(self.name)
 
-    async def pods(self, children: Sequence[Object]) -> list[Object] | None:
-        """Return the pods of those children, at most a few seconds old; None without the right to read them."""
-        return await self._watch.pods.of(children)
+    async def pods(self, children: Sequence[Object], *, age: float = FRESH) -> list[Object] | None:
+        """Return the pods of those children, at most so many seconds old; None without the right to read them."""
+        return await self._watch.pods.of(children, age=age)
 
 
 class NamespaceWatch:

@@ -19,7 +19,7 @@ from airflow_provider_seldon.core.expectation import Expectation, History
 from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.objects import Object, text_at
 from airflow_provider_seldon.core.outcome import Ending, Outcome
-from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
+from airflow_provider_seldon.core.readiness import ENDING_INTERVAL, Phase, Verdict, judge
 from airflow_provider_seldon.core.status import DeploymentState
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
 from airflow_provider_seldon.kube import paths
@@ -120,7 +120,9 @@ class _Waiter:
         while True:
             try:
                 seen = await look(access, namespace, self._name)
-                return self.outcome(namespace, self.judge(seen, None), seen)
+                verdict = self.judge(seen, None)
+                self.tell(verdict)
+                return self.outcome(namespace, verdict, seen)
             except ServerUnavailableError:
                 if self._clock() + LOOK_PAUSE > until:
                     raise
@@ -145,13 +147,14 @@ class _Waiter:
             deadline += self._patience
         if verdict.phase is not Phase.READY and (verdict.final or self._clock() >= deadline):
             seen, verdict = await self._confirm(seen, verdict, subscription, deadline)
+        self.tell(verdict)
         now = self._clock()
         if verdict.final or now >= deadline:
             return self.outcome(namespace, verdict, seen)
         return self._pause(verdict, now, deadline, subscription.company)
 
     def judge(self, seen: Snapshot, pods: list[Object] | None) -> Verdict:
-        """Judge, remember, and tell."""
+        """Judge, and remember."""
         if seen.deployment is None and self._until_exists:
             verdict = _pending("NotFound", "there is no such SeldonDeployment yet")
         else:
@@ -165,9 +168,12 @@ class _Waiter:
                 policy=self._policy,
             )
             self._history = verdict.history
+        return verdict
+
+    def tell(self, verdict: Verdict) -> None:
+        """Tell whoever follows the wait."""
         if self._on_progress is not None:
             self._on_progress(verdict)
-        return verdict
 
     def outcome(self, namespace: str, verdict: Verdict, seen: Snapshot | None) -> Outcome:
         """Return how the wait ended; a verdict that is not final stands for the time being over."""
@@ -188,6 +194,8 @@ class _Waiter:
     ) -> tuple[Snapshot, Verdict]:
         verdict = self.judge(seen, None)
         now = time.monotonic()
+        if verdict.final and verdict.wants_pods:
+            return await self._make_certain(seen, verdict, subscription)
         if not verdict.wants_pods or now - self._pods_at < PODS_INTERVAL:
             return seen, verdict
         self._pods_at = now
@@ -195,6 +203,16 @@ class _Waiter:
         if pods is None:
             return seen, verdict
         # Time has passed: old news of a child must not be put together with new ones of its pods.
+        seen = subscription.snapshot() or seen
+        return seen, self.judge(seen, pods)
+
+    async def _make_certain(
+        self, seen: Snapshot, verdict: Verdict, subscription: Subscription
+    ) -> tuple[Snapshot, Verdict]:
+        """Look at the pods before telling that there is none; without the right to, the verdict says so."""
+        pods = await subscription.pods(seen.children or [], age=ENDING_INTERVAL)
+        if pods is None:
+            return seen, verdict
         seen = subscription.snapshot() or seen
         return seen, self.judge(seen, pods)
 
@@ -239,13 +257,10 @@ class _Waiter:
 
     def _nothing_yet(self, subscription: Subscription) -> Verdict:
         trouble = subscription.trouble
-        verdict = _pending(
+        return _pending(
             "ServerUnavailable" if trouble else "Connecting",
             trouble or "reading the namespace for the first time",
         )
-        if self._on_progress is not None:
-            self._on_progress(verdict)
-        return verdict
 
     def _pause(self, verdict: Verdict, now: float, deadline: float, company: int) -> float:
         """

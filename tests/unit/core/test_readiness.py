@@ -313,6 +313,33 @@ def test_history_of_the_previous_release_is_readable():
     )
 
 
+def asleep() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    deployment = sdep(spec(replicas=0), state="Creating", ready="False")
+    return deployment, complete_children(deployment)
+
+
+def pod_of(child: dict[str, Any], **more: Any) -> dict[str, Any]:
+    owner = {"kind": "ReplicaSet", "name": f"{child['metadata']['name']}-6d4b", "controller": True}
+    return {"metadata": {"name": "one", "ownerReferences": [owner], **more}, "status": {"phase": "Running"}}
+
+
+def test_scaled_to_zero_while_a_pod_is_still_ending_is_not_ready():
+    deployment, children = asleep()
+    ending = pod_of(children[0], deletionTimestamp="2026-11-28T10:00:00Z")
+    verdict = look(deployment, children, pods=[ending], now=5.0)
+    assert (verdict.phase, verdict.reason, verdict.recheck_at) == (Phase.PENDING, "PodsEnding", 6.0)
+    other = pod_of({"metadata": {"name": "other-default-0-classifier"}})
+    dead = pod_of(children[0]) | {"status": {"phase": "Failed"}}
+    verdict = look(deployment, children, pods=[other, dead])
+    assert (verdict.phase, verdict.reason, verdict.weaker) == (Phase.READY, "ScaledToZero", "")
+
+
+def test_scaled_to_zero_without_a_look_at_the_pods_is_weaker_and_asks_for_one():
+    verdict = look(*asleep())
+    assert (verdict.phase, verdict.reason, verdict.wants_pods) == (Phase.READY, "ScaledToZero", True)
+    assert "not looked at" in verdict.weaker
+
+
 def test_policy_decides_how_long_failed_may_last():
     failed = sdep(state="Failed")
     patient = FailurePolicy(failed_grace=600.0)

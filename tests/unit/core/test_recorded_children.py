@@ -86,7 +86,7 @@ def test_what_the_operator_made_of_a_manifest_is_ready(name: str):
     known = Expectation.of(stored(one), before=stored(one))
     for seen in (as_seen(stored(one), children(one)), (stored(one), children(one))):
         for expected in (Expectation(), known):
-            found = judge(*seen, expected=expected, now=0.0)
+            found = judge(*seen, [], expected=expected, now=0.0)
             assert (found.phase, found.weaker) == (Phase.READY, ""), found.message
 
 
@@ -200,7 +200,6 @@ def _replicas(spec: Spec) -> Any:
 CHANGES: dict[str, Callable[[Spec], Any]] = {
     "first predictor dropped": _several(lambda predictors: predictors.pop(0) and None),
     "last predictor dropped": _several(lambda predictors: predictors.pop() and None),
-    "predictors reordered": _several(lambda predictors: predictors.reverse()),
     "explainer dropped": lambda spec: None if _first(spec).pop("explainer", None) else ...,
     "explainer added": _explainer_added,
     "explainer config": _explainer_config,
