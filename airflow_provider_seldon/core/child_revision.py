@@ -3,8 +3,9 @@ Which version of a predictor a child Deployment runs.
 
 With this provider's stamp that is one comparison, made wherever the operator carries the stamp to: the
 Deployment's pod template and the predictor that the engine was started with. But an edit by somebody else leaves the
-stamp as it is, what is no part of a predictor has none, and neither has a foreign deployment. So what the template shows
-is compared with what the operator makes of the spec as well. This module looks at what a Deployment *asks for*; whether its pods got there is decided in ``readiness``.
+stamp as it is, what is no part of a predictor has none, and neither has a foreign deployment. So what the template
+shows is compared with what the operator makes of the spec as well. This module looks at what a Deployment *asks for*;
+whether its pods got there is decided in ``readiness``.
 Source: Seldon Core reference, what a client can compare; real operator, what rolls pods.
 """
 
