@@ -50,7 +50,9 @@ def difference(
         text = explainer_difference(child, expected, deployment)
     if not text:
         text = content_difference(child, expected, spec)
-    return text or _annotation_difference(child, expected, spec, withdrawn)
+    return (
+        text or _annotation_difference(child, expected, spec, withdrawn) or ports.difference(child, expected)
+    )
 
 
 def template_stamp(child: Object) -> str:

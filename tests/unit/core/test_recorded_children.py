@@ -200,6 +200,7 @@ def _replicas(spec: Spec) -> Any:
 CHANGES: dict[str, Callable[[Spec], Any]] = {
     "first predictor dropped": _several(lambda predictors: predictors.pop(0) and None),
     "last predictor dropped": _several(lambda predictors: predictors.pop() and None),
+    "predictors reordered": _several(lambda predictors: predictors.reverse()),
     "explainer dropped": lambda spec: None if _first(spec).pop("explainer", None) else ...,
     "explainer added": _explainer_added,
     "explainer config": _explainer_config,
