@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_seldon.core.acknowledgement import Mark, routes_of
 from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, revision
 from airflow_provider_seldon.core.objects import Object, items_at, mapping_at, number_at, text_at
+from airflow_provider_seldon.core.replicas import completed
 from airflow_provider_seldon.core.resource import SeldonDeployment
 from airflow_provider_seldon.core.scaling import is_scaled_to_zero
 
@@ -185,7 +186,8 @@ def _leaves_replicas_open(before: Object, after: Object) -> bool:
     """Whether a predictor had a number of pods that it is not given any more."""
     fixed = {text_at(one, "name") for one in items_at(before, "spec", "predictors") if "replicas" in one}
     predictors = items_at(after, "spec", "predictors")
-    return any(text_at(one, "name") in fixed and "replicas" not in one for one in predictors)
+    is_open = number_at(after, "spec", "replicas") is None
+    return is_open and any(text_at(one, "name") in fixed and "replicas" not in one for one in predictors)
 
 
 def _changes_nothing_visible(before: Object, after: Object) -> bool:
@@ -217,8 +219,10 @@ def _explainer_lost_its_secret(before: Object, after: Object) -> bool:
 
 def _visible(deployment: Object) -> list[Any]:
     hidden = {"traffic"}
-    predictors = items_at(deployment, "spec", "predictors")
+    # A number that is added where one was left open shows on no Deployment either.
+    spec = completed(mapping_at(deployment, "spec"))
+    predictors = items_at(spec, "predictors")
     return [
-        mapping_at(deployment, "spec").get("replicas"),
+        spec.get("replicas"),
         *({key: value for key, value in one.items() if key not in hidden} for one in predictors),
     ]

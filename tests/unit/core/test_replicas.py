@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.adoption import taken_over
 from airflow_provider_seldon.core.children import Role, expected_children
+from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.model_server import ModelServer
@@ -172,6 +174,30 @@ def test_whatever_is_stored_can_be_read_for_its_numbers(manifest: dict[str, Any]
     assert isinstance(spec(continued(request(), there)), dict)
 
 
+@pytest.mark.parametrize("extra", [{}, {"explainer": EXPLAINER}, {"hpaSpec": {"maxReplicas": 3}}])
+@pytest.mark.parametrize("replicas", [None, 2])
+def test_single_arguments_leave_none_open_either(extra: dict[str, Any], replicas: int | None) -> None:
+    if "hpaSpec" in extra and replicas:
+        return
+    custom = {"image": "example/iris:1", "command": ["serve"]}
+    for server in ({"implementation": "SKLEARN_SERVER", "model_uri": "gs://iris/1"}, custom):
+        made = ModelServer.create(model_name="iris", extra_args=extra, replicas=replicas, **server)
+        built = made.to_deployment(identity=WHO)
+        assert left_open(built) == []
+        assert ("replicas" in spec(built)) == (replicas is None and "hpaSpec" not in extra)
+
+
+def test_what_is_given_back_to_its_owner_has_the_owners_number() -> None:
+    theirs = {"metadata": {"name": "iris"}, "spec": {"predictors": [predictor()], "replicas": 4}}
+    ours = request(replicas=2)
+    version = taken_over(SeldonDeployment.from_manifest(theirs), ours)
+    back = continued(version.rebuilt(ours), stored(ours), insist=False)
+    assert number(back) == 4
+    del theirs["spec"]["replicas"]
+    version = taken_over(SeldonDeployment.from_manifest(theirs), ours)
+    assert left_open(continued(version.rebuilt(ours), stored(ours), insist=False)) == []
+
+
 def test_a_number_that_is_added_is_no_other_version() -> None:
     made = request(predictor(explainer=EXPLAINER))
     older = stored(made, bare=True)
@@ -295,3 +321,15 @@ def test_numbers_are_the_same_only_when_all_are() -> None:
     assert says_the_same_numbers(made, stored(made))
     assert not says_the_same_numbers(made, stored(made, replicas=2, by="kubectl"))
     assert not says_the_same_numbers(made, stored(made, bare=True))
+
+
+def test_a_number_that_is_added_does_not_pass_for_a_change_that_shows() -> None:
+    made = request(predictor("main", traffic=90), predictor("canary", traffic=10))
+    before = stored(made, bare=True)
+    after = request(predictor("main", traffic=50), predictor("canary", traffic=50))
+    assert Expectation.of(after, before=before).settle
+    assert not Expectation.of(request(predictor(replicas=3)), before=before).settle
+
+
+def test_a_number_that_moves_from_the_predictor_to_the_spec_is_no_reason_to_settle() -> None:
+    assert not Expectation.of(request(), before=request(predictor(replicas=2))).settle
