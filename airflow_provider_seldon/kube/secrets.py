@@ -23,6 +23,8 @@ from airflow_provider_seldon.kube.transport import METADATA_ONLY, STRATEGIC, Tra
 
 #: How often a Secret is looked at again when somebody else made, changed or deleted it between a look and a write.
 _ATTEMPTS = 5
+#: The same for giving one up: as many deployments as share it may do so at once, and each time one of them succeeds.
+_RELEASE_ATTEMPTS = 20
 
 
 class SecretWriter:
@@ -94,7 +96,7 @@ class SecretWriter:
         :param uid: of the deployment.
         :returns: True when the Secret is gone.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(_RELEASE_ATTEMPTS):
             metadata = self._metadata(name)
             if metadata is None:
                 return True
@@ -104,7 +106,8 @@ class SecretWriter:
             try:
                 if owners == [uid]:
                     return self._delete(name, metadata)
-                self._patch_owners(name, [{"$patch": "delete", "uid": uid}])
+                gone = {"$patch": "delete", "uid": uid}
+                self._patch_owners(name, [gone], resource_version=metadata.get("resourceVersion"))
                 return False
             except ConflictError:
                 continue  # another deployment began or ceased to use it
@@ -138,12 +141,20 @@ class SecretWriter:
         self._request("DELETE", name, body=body)
         return True
 
-    def _patch_owners(self, name: str, references: list[dict[str, str]]) -> None:
+    def _patch_owners(
+        self, name: str, references: list[dict[str, str]], *, resource_version: str | None = None
+    ) -> None:
+        """
+        Add or remove owners. Adding one twice, or late, does no harm, and many deployments may do so at once.
+
+        :param resource_version: refuse if the Secret has changed since, for one that begins to use it again.
+        """
+        seen = {"resourceVersion": resource_version} if resource_version else {}
         self._request(
             "PATCH",
             name,
             query={"fieldManager": self._field_manager},
-            body={"metadata": {"ownerReferences": references}},
+            body={"metadata": {**seen, "ownerReferences": references}},
             content_type=STRATEGIC,
         )
 

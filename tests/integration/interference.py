@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +26,9 @@ class Interference:
 
         def request(transport: Transport, method: str, path: str, **parts: Any) -> dict[str, Any]:
             self._meet(method, path)
+            records = getattr(self._planned, "records", None)
+            if records is not None and method != "GET":
+                records.append(partial(send, transport, method, path, **parts))
             return send(transport, method, path, **parts)
 
         monkeypatch.setattr(Transport, "request", request)
@@ -43,6 +47,16 @@ class Interference:
             yield met
         finally:
             self._planned.act = None
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[Callable[[], Any]]]:
+        """Note the writes of this thread; calling one sends it again."""
+        records: list[Callable[[], Any]] = []
+        self._planned.records = records
+        try:
+            yield records
+        finally:
+            self._planned.records = None
 
     def _meet(self, method: str, path: str) -> None:
         act = getattr(self._planned, "act", None)
