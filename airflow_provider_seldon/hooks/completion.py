@@ -68,7 +68,8 @@ class Completion:
             try:
                 current = self._client.get(rollout.name)
                 self._refuse_another(rollout, current)
-                record = annotations_after(current, proven, withdrawn=rollout.withdrawn)
+                seen = proven if _is_own_write(rollout, current) else ProvenVersion.of(current)
+                record = annotations_after(current, seen, withdrawn=rollout.withdrawn)
                 if all(current.annotations.get(key) == value for key, value in record.items()):
                     return
                 # The operator writes the status just now, so this may take several looks.
@@ -123,3 +124,8 @@ class Completion:
         except ConflictError as error:
             log.warning("%s/%s is left as it is: %s", self._client.namespace, name, error)
             return False
+
+
+def _is_own_write(rollout: Rollout, current: SeldonDeployment) -> bool:
+    """Whether nobody has deployed the same revision again, with an order and metrics of their own."""
+    return rollout.written is None or current.annotations.get(ids.ANNOTATION_WRITE) == rollout.written.mark
