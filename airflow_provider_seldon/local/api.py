@@ -68,6 +68,9 @@ HORIZONTAL_POD_AUTOSCALERS = Kind(
 POD_DISRUPTION_BUDGETS = Kind(
     api_version="policy/v1", plural="poddisruptionbudgets", kind="PodDisruptionBudget"
 )
+VIRTUAL_SERVICES = Kind(
+    api_version="networking.istio.io/v1alpha3", plural="virtualservices", kind="VirtualService"
+)
 SCALED_OBJECTS = Kind(api_version="keda.sh/v1alpha1", plural="scaledobjects", kind="ScaledObject")
 
 

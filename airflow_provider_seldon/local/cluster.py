@@ -180,7 +180,11 @@ class LocalSeldon:
             self._caches = caches = Caches(self._api)
             self.kubelet = Kubelet(api=self._api, caches=caches, options=options, runtime=self._runtime())
             self.controllers = Controllers(
-                api=self._api, caches=caches, lies=options.lies, garbage=self._furnishing is not None
+                api=self._api,
+                caches=caches,
+                lies=options.lies,
+                garbage=self._furnishing is not None,
+                istio=options.istio,
             )
             self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
@@ -278,9 +282,17 @@ class LocalSeldon:
         tokens = {options.token: _USER} if options.token else {}
         tls = self._certificates.server if self._certificates else None
         if options.cluster is not None:
+            if options.istio:
+                raise ValueError("istio=True needs the API server of this process: leave out cluster=")
             return ApiProxy(upstream=Upstream.of_kubeconfig(options.cluster), tokens=tokens, tls=tls)
         namespaces = tuple(dict.fromkeys(["default", options.namespace]))
-        return ApiServer(tokens=tokens, admission=options.admission, namespaces=namespaces, tls=tls)
+        return ApiServer(
+            tokens=tokens,
+            admission=options.admission,
+            namespaces=namespaces,
+            istio=options.istio,
+            tls=tls,
+        )
 
     def _runtime(self) -> Runtime:
         if self.options.kubelet == "simulated":

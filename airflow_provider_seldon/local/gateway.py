@@ -3,7 +3,8 @@
 Like an ingress in a cluster it splits requests by the predictors' ``traffic``, copies them to shadow predictors
 and knows nothing of models. Routes change only when the operator has said ``Available`` and every predictor has
 a ready pod (Seldon Core reference, section 8); requests go to ready pods only, so the old ones serve during a
-rollout. Explainers are served below ``/seldon/<namespace>/<name>-explainer/<predictor>``. Only HTTP, no gRPC.
+rollout. Explainers are served below ``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio switched on the
+operator's VirtualServices say all that instead. Only HTTP, no gRPC.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ import hmac
 import logging
 import random
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from .api import PODS, SELDON_DEPLOYMENTS, Manifest
+from .api import PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES, Manifest
 from .controllers import naming
 from .controllers.caches import Caches
 from .controllers.components import LABEL_APP
@@ -30,6 +30,7 @@ from .controllers.replica_set import is_ready
 from .doors import refusal
 from .kubelet.kubelet import Kubelet
 from .kubelet.runtime import Request, Response
+from .mesh import Path, Target, routes_of
 from .options import LocalOptions
 
 log = logging.getLogger(__name__)
@@ -37,15 +38,6 @@ log = logging.getLogger(__name__)
 _HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding"}
 _MAX_BODY = 64 * 1024 * 1024
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where requests can go: the label ``seldon-app`` of a predictor's pods, and its share."""
-
-    service: str
-    weight: int
-    shadow: bool
 
 
 class Gateway:
@@ -62,7 +54,7 @@ class Gateway:
         self._random = random.Random(options.seed)
         self._caches = caches
         self._deployments: Informer
-        self._routes: dict[tuple[str, str], list[Target]] = {}
+        self._routes: dict[Path, list[Target]] = {}
         self._by_service: dict[tuple[str, str], dict[str, Manifest]] = {}
         self._unrouted: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,7 +65,10 @@ class Gateway:
         """Listen; :attr:`url` is known afterwards."""
         self._deployments = await self._caches.of(SELDON_DEPLOYMENTS)
         (await self._caches.of(PODS)).subscribe(self._on_pod)
-        self._deployments.subscribe(self._on_deployment)
+        if self._options.istio:
+            (await self._caches.of(VIRTUAL_SERVICES)).subscribe(self._on_virtual_service)
+        else:
+            self._deployments.subscribe(self._on_deployment)
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_route("*", "/seldon/{namespace}/{name}{path:(?:/.*)?}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -98,6 +93,18 @@ class Gateway:
                 self._unrouted.discard(key_of(old))
             return
         self._publish(new)
+
+    def _on_virtual_service(self, old: Manifest | None, new: Manifest | None) -> None:
+        """Istio's own routes: taken over as they stand, whatever there is behind them."""
+        before = routes_of(old) if old is not None else {}
+        routes = routes_of(new) if new is not None else {}
+
+        def take_over() -> None:
+            for path in before.keys() - routes.keys():
+                self._routes.pop(path, None)
+            self._routes.update(routes)
+
+        asyncio.get_running_loop().call_later(self._options.lies.mesh_delay, take_over)
 
     def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
         manifest = new or old
@@ -183,6 +190,9 @@ class Gateway:
         deployment = self._deployments.get(namespace, name.removesuffix("-explainer"))
         _, _, rest = path.partition("/")
         predictor_name, _, tail = rest.partition("/")
+        if self._options.istio:
+            targets = self._routes.get((namespace, name, predictor_name))
+            return (targets, "/" + tail) if targets else None
         for predictor in dig(deployment, "spec", "predictors", default=[]):
             if deployment is not None and name.endswith("-explainer") and predictor["name"] == predictor_name:
                 service = naming.explainer(deployment, predictor)

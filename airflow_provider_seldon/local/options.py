@@ -58,6 +58,8 @@ class LocalOptions:
     :param drain: how long a pod goes on serving after its deletion was asked for
     :param gateway_user: name and password that the gateway asks for (HTTP basic); None asks for none
     :param gateway_token: bearer token that the gateway asks for; None asks for none
+    :param istio: the operator keeps VirtualServices, which the API server then has, and the gateway goes by them; not
+        together with ``cluster``
     :param lies: what the operator is slow or wrong about
     :param seed: makes the simulated kubelet's randomness repeatable
     """
@@ -93,5 +95,6 @@ class LocalOptions:
     drain: float = 0.2
     gateway_user: tuple[str, str] | None = field(default=None, repr=False)
     gateway_token: str | None = field(default=None, repr=False)
+    istio: bool = False
     lies: Lies = field(default_factory=Lies)
     seed: int | None = None

@@ -53,8 +53,10 @@ class Dispatcher:
         authorizer: Authorizer,
         log_source: logs.LogSource | None,
         bookmark_seconds: float,
+        istio: bool = False,
     ) -> None:
         self.store = store
+        self._istio = istio
         self.log_source = log_source
         self._writer = writer
         self._reader = Reader(store)
@@ -96,7 +98,11 @@ class Dispatcher:
     def served(self) -> list[ResourceType]:
         """Return the resources that are served now: custom ones only while their definition is there."""
         defined = self.store.get(crd.DEFINITIONS, "", crd.NAME) is not None
-        return [resource for resource in RESOURCES if defined or not resource.custom]
+        return [
+            resource
+            for resource in RESOURCES
+            if (defined or not resource.custom) and (self._istio or not resource.mesh)
+        ]
 
     async def answer(
         self, request: web.Request, info: RequestInfo, user: User, *, close_watch_after: float | None = None
@@ -107,7 +113,8 @@ class Dispatcher:
         :param close_watch_after: End a watch after this many seconds whatever the client asked.
         :raises StatusError: When it fails.
         """
-        if info.resource.custom and info.resource not in self.served():
+        optional = info.resource.custom or info.resource.mesh
+        if optional and info.resource not in self.served():
             raise status.NoSuchPathError
         _check_verb(info)
         if not info.resource.stored:

@@ -34,6 +34,7 @@ class ResourceType:
     :param unconditional_update: Whether a PUT without a resource version is accepted.
     :param returns_deleted: Whether a DELETE answers with the object instead of a ``Status``.
     :param generation: Whether ``metadata.generation`` counts the changes of the specification.
+    :param mesh: Whether it belongs to Istio, and is served only where that is installed.
     :param stored: Whether objects exist at all; reviews are only answered.
     """
 
@@ -50,6 +51,7 @@ class ResourceType:
     unconditional_update: bool = True
     returns_deleted: bool = False
     generation: bool = False
+    mesh: bool = False
     stored: bool = True
 
     @property
@@ -135,6 +137,15 @@ RESOURCES: tuple[ResourceType, ...] = (
         custom=True,
         unconditional_update=False,
         generation=True,
+    ),
+    ResourceType(
+        group="networking.istio.io",
+        versions=("v1alpha3", "v1beta1", "v1"),
+        plural="virtualservices",
+        kind="VirtualService",
+        short_names=("vs",),
+        generation=True,
+        mesh=True,
     ),
     ResourceType(
         group="apiextensions.k8s.io",

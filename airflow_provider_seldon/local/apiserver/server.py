@@ -38,6 +38,7 @@ class ApiServer(Listener):
     :param garbage_collection: Whether dependents follow their owners.
     :param garbage_delay: Seconds that the garbage collector lags behind.
     :param log_source: Where pod logs come from; may be set later as ``server.log_source``.
+    :param istio: Whether Istio's VirtualServices are served.
     :param tls: Server certificate to serve HTTPS with.
     """
 
@@ -55,6 +56,7 @@ class ApiServer(Listener):
         garbage_collection: bool = True,
         garbage_delay: float = 0.0,
         log_source: LogSource | None = None,
+        istio: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.store = Store(history_limit=history_limit)
@@ -69,6 +71,7 @@ class ApiServer(Listener):
             authorizer=authorizer,
             log_source=log_source,
             bookmark_seconds=bookmark_seconds,
+            istio=istio,
         )
         super().__init__(backend=self._dispatcher, authorizer=authorizer, tls=tls)
         self._collects = garbage_collection

@@ -30,6 +30,7 @@ from .explainers import LABEL_APP, explainer_deployment, is_explained, service_p
 from .manifests import dig, name_of, namespace_of
 from .model_servers import TFSERVING, add_model_servers
 from .servers import is_hardcoded, protocol_key
+from .virtual_services import explainer_virtual_service, predictors_virtual_service
 
 __all__ = ["LABEL_APP", "Components", "build", "replicas_of"]
 
@@ -50,6 +51,7 @@ class Components:
     horizontal_pod_autoscalers: list[Manifest] = field(default_factory=list)
     scaled_objects: list[Manifest] = field(default_factory=list)
     pod_disruption_budgets: list[Manifest] = field(default_factory=list)
+    virtual_services: list[Manifest] = field(default_factory=list)
     autoscaled: set[str] = field(default_factory=set)
     address: str = ""
     default_deployment: str = ""
@@ -64,7 +66,20 @@ def build(deployment: Manifest) -> Components:
     components = Components()
     for number, predictor in enumerate(dig(deployment, "spec", "predictors", default=[])):
         _Builder(deployment, predictor, components, first=number == 0).build()
+    ports = _ports_of(deployment, components)
+    components.virtual_services.append(predictors_virtual_service(deployment, ports))
     return components
+
+
+def _ports_of(deployment: Manifest, components: Components) -> list[dict[str, int]]:
+    """The ports of each predictor's Service."""
+    services = {name_of(service): service for service in components.services}
+    found = []
+    for predictor in dig(deployment, "spec", "predictors", default=[]):
+        service = services.get(naming.predictor_service(deployment, predictor))
+        ports = dig(service, "spec", "ports", default=[])
+        found.append({"http": 0, "grpc": 0} | {port["name"]: int(port["port"]) for port in ports})
+    return found
 
 
 def replicas_of(deployment: Manifest, predictor: Manifest, component: Manifest) -> int | None:
@@ -196,6 +211,8 @@ class _Builder:
         ports = {"http": service_port(self.predictor)}
         self._add_service(name, ports, selector={LABEL_APP: name}, labels=labels)
         self.components.service_details[name]["explainerFor"] = self.service
+        route = explainer_virtual_service(self.deployment, self.predictor, ports["http"])
+        self.components.virtual_services.append(route)
 
     def _add_service(
         self,

@@ -18,6 +18,7 @@ from airflow_provider_seldon.local.api import (
     SECRETS,
     SELDON_DEPLOYMENTS,
     SERVICES,
+    VIRTUAL_SERVICES,
     ApiClient,
 )
 from airflow_provider_seldon.local.lies import Lies
@@ -42,6 +43,7 @@ class Controllers:
     :param caches: what to read from
     :param lies: what to be slow or wrong about
     :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
+    :param istio: keep VirtualServices
     :param garbage: collect garbage, where the API server does not do it itself
     """
 
@@ -53,12 +55,14 @@ class Controllers:
         lies: Lies | None = None,
         seldon_only: bool = False,
         garbage: bool = False,
+        istio: bool = False,
     ) -> None:
         self._api = api
         self._caches = caches
         self._lies = lies or Lies()
         self._seldon_only = seldon_only
         self._garbage = garbage
+        self._istio = istio
         self._tasks: list[asyncio.Task[None]] = []
         self._queues: list[WorkQueue] = []
         self.operator: SeldonController | None = None
@@ -73,6 +77,7 @@ class Controllers:
             services=await self._caches.of(SERVICES),
             recorder=recorder,
             served=served,
+            virtual_services=await self._caches.of(VIRTUAL_SERVICES) if self._istio else None,
             seldon_deployments=await self._caches.of(SELDON_DEPLOYMENTS),
             namespaces=await self._caches.of(NAMESPACES),
             lies=self._lies,

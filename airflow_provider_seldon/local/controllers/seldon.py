@@ -37,6 +37,7 @@ class SeldonController:
     :param deployments: cache of Deployments
     :param services: cache of Services
     :param recorder: where events go
+    :param virtual_services: cache of VirtualServices; None without Istio
     :param served: the optional resource types (autoscalers, budgets) that the API server has
     :param seldon_deployments: cache of the resources to reconcile
     :param namespaces: cache of namespaces, for the label that hands them to another operator
@@ -51,6 +52,7 @@ class SeldonController:
         services: Informer,
         recorder: Recorder,
         served: frozenset[Kind],
+        virtual_services: Informer | None,
         seldon_deployments: Informer,
         namespaces: Informer,
         lies: Lies,
@@ -70,11 +72,14 @@ class SeldonController:
             services=services,
             recorder=recorder,
             served=served,
+            virtual_services=virtual_services,
             hot_loop=HotLoop(rate=lies.hot_loop_rate, again=self.queue.add),
         )
         seldon_deployments.subscribe(self._on_deployment)
         deployments.subscribe(self._on_child)
         services.subscribe(self._on_child)
+        if virtual_services is not None:
+            virtual_services.subscribe(self._on_child)
 
     def pause(self) -> None:
         """Stop reconciling, as when the operator is down: statuses keep what they say."""

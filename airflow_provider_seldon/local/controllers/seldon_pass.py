@@ -15,6 +15,7 @@ from airflow_provider_seldon.local.api import (
     POD_DISRUPTION_BUDGETS,
     SCALED_OBJECTS,
     SERVICES,
+    VIRTUAL_SERVICES,
     ApiClient,
     ApiError,
     Kind,
@@ -53,6 +54,7 @@ class Cluster:
     """What a pass reads from and writes to.
 
     :param served: the optional resource types (autoscalers, budgets) that the API server has
+    :param virtual_services: cache of VirtualServices; None without Istio
     :param hot_loop: paces the updates that the operator makes for ever
     """
 
@@ -62,6 +64,7 @@ class Cluster:
     recorder: Recorder
     served: frozenset[Kind]
     hot_loop: HotLoop
+    virtual_services: Informer | None = None
 
 
 class Pass:
@@ -161,16 +164,39 @@ class Pass:
     async def complete(self) -> None:
         """All Deployments are ready: routes, and the clean-up of what is no longer wanted."""
         await self.services(complete=True)
-        if self._mesh_ready is None:
-            conditions.report(self.status, conditions.VIRTUAL_SERVICES_READY, ready=True, defined=False)
-        else:
-            conditions.report(self.status, conditions.VIRTUAL_SERVICES_READY, ready=self._mesh_ready())
+        routed = self._mesh_ready is None or self._mesh_ready()
+        meshed = self._mesh_ready is not None or self._cluster.virtual_services is not None
+        routed = await self._virtual_services() and routed
+        conditions.report(self.status, conditions.VIRTUAL_SERVICES_READY, ready=routed, defined=meshed)
         conditions.report(self.status, conditions.AMBASSADOR_READY, ready=True, defined=False)
         wanted = {name_of(child) for child in self._components.deployments}
         old = [name for name in self.status.get("deploymentStatus") or {} if name not in wanted]
         await self._remove_deployments(old)
         if not old:
             await self._remove_services()
+
+    async def _virtual_services(self) -> bool:
+        """Make the routes, and remove those that are no longer wanted; what was written is ready in the next pass."""
+        cache = self._cluster.virtual_services
+        if cache is None:
+            return True
+        ready = True
+        for wanted in self._components.virtual_services:
+            name = name_of(wanted)
+            found = cache.get(self._namespace, name)
+            if found is None:
+                ready = False
+                await self._create(VIRTUAL_SERVICES, wanted)
+            elif found["spec"] != wanted["spec"]:
+                ready = False
+                cache.observe(await self._api.update(VIRTUAL_SERVICES, found | {"spec": wanted["spec"]}))
+                self._event("UpdateVirtualService", f'Updated VirtualService "{name}"')
+        if ready:
+            names = {name_of(one) for one in self._components.virtual_services}
+            for old in cache.owned_by(self._instance["metadata"]["uid"]):
+                if name_of(old) not in names and "deletionTimestamp" not in old["metadata"]:
+                    await self._api.delete(VIRTUAL_SERVICES, self._namespace, name_of(old))
+        return ready
 
     async def _ensure_deployment(self, wanted: Manifest) -> Manifest | None:
         """The child as found, or None when it was made or really changed in this pass."""
@@ -276,6 +302,8 @@ class Pass:
             self._cluster.deployments.observe(created)
         elif kind is SERVICES:
             self._cluster.services.observe(created)
+        elif kind is VIRTUAL_SERVICES and self._cluster.virtual_services is not None:
+            self._cluster.virtual_services.observe(created)
         self._event(f"Create{_SHORT.get(kind.kind, kind.kind)}", f'Created {kind.kind} "{name_of(manifest)}"')
 
     def _event(self, reason: str, message: str) -> None:
