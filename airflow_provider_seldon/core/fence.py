@@ -17,7 +17,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from airflow_provider_seldon.core.identity import ANNOTATION_ORDER, MANAGER, is_managed
+from airflow_provider_seldon.core.identity import (
+    ANNOTATION_CONFIRMED,
+    ANNOTATION_ORDER,
+    MANAGER,
+    is_managed,
+)
 from airflow_provider_seldon.core.objects import items_at, text_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
@@ -94,13 +99,19 @@ def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> Or
     """
     Return the token that a deployment carries; None when there is none, or none that can be read.
 
+    It is that of the newest run that has deployed it, or has found it to be what it wants (``hooks.order_note``).
+
     :param now: a token that is later than this, as earlier versions stored them, counts from when this provider
         last wrote the deployment. None takes every token for what it says.
     """
-    token = OrderToken.parse(deployment.annotations.get(ANNOTATION_ORDER))
-    if token is None or now is None or token.moment <= _utc(now):
-        return token
-    return token.at_most(_written_at(deployment) or now)
+    read = (
+        OrderToken.parse(deployment.annotations.get(key)) for key in (ANNOTATION_ORDER, ANNOTATION_CONFIRMED)
+    )
+    tokens = [token for token in read if token]
+    if now is not None and any(token.moment > _utc(now) for token in tokens):
+        written = _written_at(deployment) or now
+        tokens = [token.at_most(written) if token.moment > _utc(now) else token for token in tokens]
+    return max(tokens, default=None)
 
 
 def overtaken_by(

@@ -25,7 +25,12 @@ from airflow_provider_seldon.core.objects import mapping_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
 
 #: Written beside the spec, so they stay when another version is applied.
-_MEMORY = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY, ids.ANNOTATION_SECRETS)
+_MEMORY = (
+    ids.ANNOTATION_LAST_AVAILABLE,
+    ids.ANNOTATION_HISTORY,
+    ids.ANNOTATION_SECRETS,
+    ids.ANNOTATION_CONFIRMED,
+)
 
 
 def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) -> str | None:

@@ -76,7 +76,12 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
     metadata = manifest.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
     # These are written beside the spec, not with it.
-    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY, ids.ANNOTATION_SECRETS)
+    memory = (
+        ids.ANNOTATION_LAST_AVAILABLE,
+        ids.ANNOTATION_HISTORY,
+        ids.ANNOTATION_SECRETS,
+        ids.ANNOTATION_CONFIRMED,
+    )
     annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
     manifest["metadata"] = kept | {"annotations": annotations}
     annotations[ids.ANNOTATION_REVISION] = replicas.revision(manifest, asked)

@@ -57,6 +57,7 @@ from airflow_provider_seldon.hooks.adoption import IRREVERSIBLY, take_over
 from airflow_provider_seldon.hooks.finder import Finder, is_being_deleted
 from airflow_provider_seldon.hooks.looker import Looker
 from airflow_provider_seldon.hooks.number_of_pods import apply_over_scaling
+from airflow_provider_seldon.hooks.order_note import note_order
 from airflow_provider_seldon.hooks.ownership import appliers_of, owners_of, refuse_foreign
 from airflow_provider_seldon.hooks.removal import delete_if
 from airflow_provider_seldon.hooks.rollout import CONFLICT_ATTEMPTS, Rollout, new_mark
@@ -133,10 +134,12 @@ class Deployer:
             action = reported_action(decided, before, run_id=identity.run_id, retry=retry)
             if before is not None and secret and decided.action in _USE_AS_IT_IS:
                 restore_secret(self._client, secret, before)
-            if not decided.action.writes:
-                left = self._rollout(decided, decided.deployment, existing, action, decision)
-                return dataclasses.replace(left, in_flight=in_flight)
             try:
+                if not decided.action.writes:
+                    if decided.action is Action.UNCHANGED:
+                        note_order(self._client, decided.deployment, order)
+                    left = self._rollout(decided, decided.deployment, existing, action, decision)
+                    return dataclasses.replace(left, in_flight=in_flight)
                 marks = {ids.ANNOTATION_ACTION: str(action), ids.ANNOTATION_WRITE: mark}
                 wanted = decided.deployment.annotated(marks)
                 stored = self._write(

@@ -78,7 +78,7 @@ def test_the_same_manifest_again_writes_nothing(hook: SeldonHook, local_seldon: 
     apply(CHAIN)
     local_seldon.requests.clear()
     assert apply(CHAIN)["action"] == "unchanged"
-    assert requests_of_ours(local_seldon) == ["list seldondeployments"]
+    assert requests_of_ours(local_seldon) == ["list seldondeployments", "list deployments"]
 
 
 def test_another_version_is_updated_in_place_and_a_bad_one_is_rolled_back(hook: SeldonHook) -> None:

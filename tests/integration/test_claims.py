@@ -6,10 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_seldon.exceptions import (
     ConflictError,
@@ -152,6 +153,30 @@ def test_a_number_of_pods_that_kubectl_scale_has_set_is_no_difference(hook: Seld
     spec = hook.client.get(name).spec
     assert spec is not None
     assert spec.replicas == 2
+
+
+def test_a_late_older_run_does_not_replace_what_a_newer_one_found_unchanged(
+    hook: SeldonHook, local_seldon: Any
+) -> None:
+    days = [
+        {"run_id": f"scheduled__{day}", "logical_date": datetime(2026, 1, day, tzinfo=UTC)}
+        for day in (5, 6, 7, 8)
+    ]
+    name = deploy(days[0])["name"]
+    generation = hook.client.get(name).to_manifest()["metadata"]["generation"]
+    assert deploy(days[2])["action"] == "unchanged"
+    assert hook.client.get(name).to_manifest()["metadata"]["generation"] == generation
+    local_seldon.requests.clear()
+    assert deploy(days[2])["action"] == "unchanged"
+    assert requests_of_ours(local_seldon) == ["list seldondeployments", "list deployments"]
+    with pytest.raises(AirflowSkipException, match="newer run"):
+        deploy(days[1], model_uri="s3://models/iris/2")
+    assert deploy(days[3], model_uri="s3://models/iris/2")["action"] == "updated"
+    assert (
+        deploy(days[3] | {"run_id": "scheduled__9"}, model_uri="s3://models/iris/2")["action"] == "unchanged"
+    )
+    with pytest.raises(AirflowSkipException, match="newer run"):
+        deploy(days[2])
 
 
 @pytest.mark.simulated_pods("the operator is to stop")
