@@ -50,12 +50,13 @@ _SECRET_FIX = (
 
 def unknown(field: str, name: str, valid: Collection[str], *, noun: str = "argument") -> Problem:
     """Return the problem of a name that is not among ``valid``, suggesting the nearest one."""
-    near = _nearest(name, valid)
+    near = nearest(name, valid)
     fix = f"did you mean {near!r}" if near else f"valid are {', '.join(sorted(valid))}"
     return Problem(field, f"unknown {noun} {name!r}", fix)
 
 
-def _nearest(name: str, valid: Collection[str]) -> str | None:
+def nearest(name: str, valid: Collection[str]) -> str | None:
+    """Return the valid name that one resembles, None when there is none."""
     # Without case and separators, "modelUri" and "model_uri" are the same.
     squeezed = {"".join(_words(candidate)): candidate for candidate in valid}
     near = difflib.get_close_matches("".join(_words(name)), squeezed, n=1, cutoff=0.55)

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon import __version__, settings
 from airflow_provider_seldon.exceptions import CredentialPluginError
-from airflow_provider_seldon.hooks.extras import extras_of, field
+from airflow_provider_seldon.hooks.extras import extras_of, field, flag
 from airflow_provider_seldon.hooks.ingress import Ingress
 from airflow_provider_seldon.hooks.mask import mask_configuration, redact
 from airflow_provider_seldon.kube.access import ClusterAccess
@@ -128,7 +128,7 @@ class SeldonConnectionHook(KubernetesHook):
         from kubernetes.client import ApiClient
 
         configuration = cluster.configuration
-        if not _flag(self.conn_extras, "disable_tcp_keepalive", self.disable_tcp_keepalive):
+        if not flag(self.conn_extras, "disable_tcp_keepalive", self.disable_tcp_keepalive):
             configure_tcp_keepalive(configuration)
         api_client = ApiClient(configuration=configuration)
         api_client.user_agent = USER_AGENT
@@ -196,18 +196,13 @@ class SeldonConnectionHook(KubernetesHook):
 
     def _settings(self, extras: Mapping[str, Any]) -> ClusterSettings:
         return ClusterSettings(
-            in_cluster=_flag(extras, "in_cluster", self.in_cluster),
+            in_cluster=flag(extras, "in_cluster", self.in_cluster),
             kube_config_path=self.config_file or field(extras, "kube_config_path"),
             kube_config=self.config_dict or field(extras, "kube_config"),
             context=self.cluster_context or field(extras, "cluster_context"),
-            verify_ssl=not _flag(extras, "disable_verify_ssl", self.disable_verify_ssl),
+            verify_ssl=not flag(extras, "disable_verify_ssl", self.disable_verify_ssl),
             namespace=self._namespace or field(extras, "namespace"),
         )
-
-
-def _flag(extras: Mapping[str, Any], name: str, argument: bool | None) -> bool:
-    value = argument if argument is not None else field(extras, name)
-    return value.strip().lower() in {"true", "1", "yes"} if isinstance(value, str) else bool(value)
 
 
 def _loaded(settings: ClusterSettings) -> Cluster:
