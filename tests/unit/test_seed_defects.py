@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 #: What talks to anything over a network, and the only places that may: the cluster's client and the gateway's.
 NETWORK = {"requests", "aiohttp", "httpx", "http", "socket", "urllib"}
-MAY_USE_THE_NETWORK = ("kube/", "hooks/ingress.py")
+MAY_USE_THE_NETWORK = ("kube/", "hooks/ingress.py", "hooks/gateway_request.py")
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
