@@ -143,6 +143,20 @@ def seconds_left(deadline: float | None, timeout: float | None, *, now: float) -
     return timeout if left < -SCHEDULER_PATIENCE else min(left, timeout)
 
 
+def broken_off(trigger: SeldonDeploymentTrigger, error: Exception) -> Outcome:
+    """Return the outcome of a wait that ended in an error, so that the task undoes what it wrote."""
+    from airflow_provider_seldon.hooks.mask import redact
+
+    trigger.log.exception("The wait broke off")
+    return Outcome(
+        ending=Ending.FAILED,
+        name=trigger.name or "",
+        namespace=trigger.namespace or "",
+        reason="WaitBrokenOff",
+        message=f"the wait in the triggerer broke off: {type(error).__name__}: {redact(str(error))}",
+    )
+
+
 async def newest(
     hook: SeldonHook, trigger: SeldonDeploymentTrigger | SeldonDeploymentEventTrigger
 ) -> str | None:

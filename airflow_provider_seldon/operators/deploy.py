@@ -196,7 +196,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         rollout = self._deploy(context, server)
         if self.is_dry_run:
             return self.rehearsed(rollout)
-        self.announce(context, rollout.info)
+        self.announce_write(context, rollout)
         if not rollout.in_flight:
             return self._finish(rollout, self._serving(rollout), None)
         if self.wait_for_available:

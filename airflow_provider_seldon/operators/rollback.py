@@ -52,5 +52,5 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
             )
         )
         rollout = self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context))
-        self.announce(context, rollout.info)
+        self.announce_write(context, rollout)
         return self.wait_for(rollout)

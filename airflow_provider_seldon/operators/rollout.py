@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -14,6 +13,7 @@ from airflow_provider_seldon.core import given
 from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.operators.asset_events import AssetEvents
 from airflow_provider_seldon.operators.lineage import Lineage
+from airflow_provider_seldon.operators.unfinished import BREAKING_OFF, Unfinished
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.hooks.rollout import Rollout
 
 
-class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
+class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOperator):
     """
     Base of the operators that write to a deployment and wait for it, on a worker or in the triggerer.
 
@@ -89,28 +89,34 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         if self.is_dry_run:
             return self.rehearsed(rollout)
         self.note(rollout, undoing=failure is not None)
-        deadline = time.time() + self.timeout
-        if self.execution_timeout and failure is None:
-            deadline = min(deadline, time.time() + self.execution_timeout.total_seconds())
-        if self.deferrable:
-            self.defer_until(
-                deadline,
-                name=rollout.name,
-                expected=rollout.expected.to_json(),
-                handoff={**rollout.to_json(), "failure": failure.to_json() if failure else None},
-                kill_action=None if failure or self.kill_action == "keep" else self.kill_action,
+        deadline = self.deadline(undoing=failure is not None)
+        with self.undone_if_broken_off(rollout, failure=failure):
+            if self.deferrable:
+                self.defer_until(
+                    deadline,
+                    name=rollout.name,
+                    expected=rollout.expected.to_json(),
+                    handoff={**rollout.to_json(), "failure": failure.to_json() if failure else None},
+                    kill_action=None if failure or self.kill_action == "keep" else self.kill_action,
+                )
+            self._waited_for = None if failure else rollout
+            outcome = self.hook.wait_for(
+                rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
             )
-        self._waited_for = None if failure else rollout
-        outcome = self.hook.wait_for(
-            rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
-        )
         return self._finish(rollout, outcome, failure)
+
+    def announce_write(self, context: Context, rollout: Rollout) -> None:
+        """Announce what was written; from here on an error undoes it."""
+        self.note_start(context)
+        with self.undone_if_broken_off(rollout):
+            self.announce(context, rollout.info)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the deferral with what the trigger reported."""
         from airflow_provider_seldon.core.outcome import Outcome
         from airflow_provider_seldon.hooks.rollout import Rollout
 
+        self.note_start(context)
         outcome = Outcome.from_json(event)
         self.namespace = outcome.namespace
         handoff = event["handoff"]
@@ -119,7 +125,8 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         self.announced = rollout.info
         self.note(rollout, undoing=failure is not None)
         if outcome.ending.is_good:
-            outcome = self._looked_again(rollout, outcome)
+            with self.undone_if_broken_off(rollout, failure=failure):
+                outcome = self._looked_again(rollout, outcome)
         return self._finish(rollout, outcome, failure)
 
     def on_kill(self) -> None:
@@ -197,7 +204,7 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         return self.hook.wait_for(
             rollout.name,
             expected=rollout.expected,
-            deadline=time.time() + self.timeout,
+            deadline=self.deadline(undoing=False),
             failure_policy=self.failure_policy,
         )
 
@@ -222,7 +229,8 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
         if outcome.ending is Ending.READY:
             # From here on it is this worker's, also after a deferral.
             self._waited_for = rollout
-            outcome = self.verify(rollout, outcome)
+            with self.undone_if_broken_off(rollout):
+                outcome = self.verify(rollout, outcome)
         if outcome.ending in {Ending.FAILED, Ending.WRONG, Ending.TIMEOUT}:
             self._undo(rollout, outcome)
         self.hook.raise_for_outcome(outcome)
@@ -235,19 +243,33 @@ class SeldonRolloutOperator(AssetEvents, Lineage, SeldonTask, BaseOperator):
 
     def _undo(self, rollout: Rollout, outcome: Outcome) -> None:
         """Undo and wait for it; an undo that does not work must not hide why it was needed."""
-        from airflow_provider_seldon.exceptions import RolloutError, SeldonError
+        from airflow_provider_seldon.exceptions import RolloutError
 
         try:
             back = self.undo(rollout)
-        except SeldonError as error:
-            try:
-                self.hook.raise_for_outcome(outcome)
-            except RolloutError as failed:
-                raise failed.amended(f"Rolling back was not possible: {error}") from None
-            raise
+        except BREAKING_OFF as error:
+            self._raise_failed(outcome, f"Rolling back was not possible: {error}")
         if back is not None:
             self.log.error("%s: %s", outcome.reason, outcome.message)
-            self.wait_for(back, outcome)
+            try:
+                self.wait_for(back, outcome)
+            except RolloutError:
+                raise
+            except BREAKING_OFF as error:
+                ended = f"{type(error).__name__}: {error}".removesuffix(": ")
+                self._raise_failed(
+                    outcome,
+                    f"Revision {back.info.revision} was put back, but the wait for it broke off: {ended}.",
+                )
+
+    def _raise_failed(self, outcome: Outcome, sentence: str) -> NoReturn:
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        try:
+            self.hook.raise_for_outcome(outcome)
+        except RolloutError as failed:
+            raise failed.amended(sentence) from None
+        raise AssertionError(outcome.ending)
 
     def _fail_rolled_back(self, back: Rollout, outcome: Outcome, failure: Outcome) -> None:
         from airflow_provider_seldon.core.outcome import Ending

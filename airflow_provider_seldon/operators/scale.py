@@ -47,7 +47,7 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
         """Scale and wait; see the class."""
         self.check_arguments()
         rollout = self.hook.scale(self.name, replicas=self._replicas())
-        self.announce(context, rollout.info)
+        self.announce_write(context, rollout)
         return self.wait_for(rollout)
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:

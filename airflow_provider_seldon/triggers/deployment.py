@@ -104,10 +104,16 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and report."""
-        from airflow_provider_seldon.hooks.awaiting import wait_in_triggerer
+        from airflow_provider_seldon.hooks.awaiting import broken_off, wait_in_triggerer
 
         self.check_arguments()
-        outcome = await wait_in_triggerer(self)
+        try:
+            outcome = await wait_in_triggerer(self)
+        except Exception as error:
+            # Airflow would fail the task without waking it; what it wrote could not be undone.
+            if not self.handoff:
+                raise
+            outcome = broken_off(self, error)
         yield TriggerEvent({**outcome.to_json(), "handoff": self.handoff})
 
     async def on_kill(self) -> None:
