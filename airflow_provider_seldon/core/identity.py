@@ -31,6 +31,7 @@ ANNOTATION_DAG_ID = LABEL_DAG_ID
 ANNOTATION_TASK_ID = LABEL_TASK_ID
 ANNOTATION_MODEL_NAME = LABEL_MODEL_NAME
 ANNOTATION_RUN_ID = f"{PREFIX}run-id"
+ANNOTATION_MAP_INDEX = f"{PREFIX}map-index"
 ANNOTATION_CONFIG = f"{PREFIX}config"
 ANNOTATION_REVISION = f"{PREFIX}revision"
 ANNOTATION_METRICS = f"{PREFIX}metrics"
@@ -73,13 +74,15 @@ class Identity:
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:
-        """Read back the identity that a deployment of ours was made with; the map index is not recorded."""
+        """Read back the identity that a deployment of ours was made with."""
         present = deployment.annotations
+        index = present.get(ANNOTATION_MAP_INDEX, "")
         return cls(
             dag_id=present.get(ANNOTATION_DAG_ID, ""),
             task_id=present.get(ANNOTATION_TASK_ID, ""),
             model_name=present.get(ANNOTATION_MODEL_NAME, ""),
             run_id=present.get(ANNOTATION_RUN_ID, ""),
+            map_index=int(index) if index.isascii() and index.isdecimal() else -1,
         )
 
     def labels(self) -> dict[str, str]:
@@ -89,7 +92,8 @@ class Identity:
 
     def annotations(self) -> dict[str, str]:
         """Return the full, unshortened values; empty ones left out."""
-        values = self._equivalence() | {ANNOTATION_RUN_ID: self.run_id}
+        index = str(self.map_index) if self.map_index >= 0 else ""
+        values = self._equivalence() | {ANNOTATION_RUN_ID: self.run_id, ANNOTATION_MAP_INDEX: index}
         return {key: text for key, text in values.items() if text}
 
     def selector(self) -> str:

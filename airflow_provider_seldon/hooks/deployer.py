@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.claim import other_dag, refuse_to_replace
 from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
@@ -131,6 +132,8 @@ class Deployer:
             decided, in_flight = Looker(hook=self._hook).confirmed(decided)
             before = next((one for one in existing if one.name == decided.deployment.name), None)
             self._tell(decided, decision, before)
+            if before is not None and decided.action is Action.UPDATE:
+                _heed_claims(before, decided.deployment, identity, replace=replace)
             action = reported_action(decided, before, run_id=identity.run_id, retry=retry)
             if before is not None and secret and decided.action in _USE_AS_IT_IS:
                 restore_secret(self._client, secret, before)
@@ -318,6 +321,26 @@ def _decide(deploy: Any, evidence: Evidence) -> Decision:
         raise DeployDecisionError(
             f"deploy_decision could not be asked: {type(error).__name__}: {error}. Nothing was sent to the cluster."
         ) from error
+
+
+def _heed_claims(
+    before: SeldonDeployment, wanted: SeldonDeployment, identity: Identity, *, replace: bool
+) -> None:
+    """Refuse to replace what is meant to stay, and tell where two DAGs deploy under one name."""
+    if not ids.is_managed(before):
+        return
+    try:
+        refuse_to_replace(before, wanted, identity, replace=replace)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError.of(f"{identity.dag_id}.{identity.task_id}", error) from None
+    if other := other_dag(before, identity):
+        log.warning(
+            "%s was deployed by DAG %s, and DAG %s replaces that now. If both go on, they take turns: give each a name "
+            "of its own, or remove one.",
+            before.name,
+            other,
+            identity.dag_id,
+        )
 
 
 def _takes_back(decided: Plan, before: SeldonDeployment | None) -> bool:

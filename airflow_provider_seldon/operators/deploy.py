@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from airflow_provider_seldon.core import given
 from airflow_provider_seldon.core.decision_rules import templatable
 from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.operators.manifest_file import ManifestFile, RendersManifestFile
 from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Parsed = TypeVar("Parsed")
 
 
-class SeldonDeployModelOperator(SeldonRolloutOperator):
+class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     """
     Continuous deployment of one model as one task.
 
@@ -103,7 +104,6 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         "metrics",
         "smoke_test",
     )
-    template_ext: Sequence[str] = (".yaml", ".yml")
     template_fields_renderers = {  # noqa: RUF012
         "manifest": "yaml",
         "model_server": "json",
@@ -163,7 +163,7 @@ class SeldonDeployModelOperator(SeldonRolloutOperator):
         self.protocol = protocol
         self.replicas = replicas
         self.model_server = model_server
-        self.manifest = manifest
+        self.manifest = ManifestFile.of(manifest)
         self.name = name
         self.deploy_decision = templatable(deploy_decision)
         self.on_negative = on_negative
