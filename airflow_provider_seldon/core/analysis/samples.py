@@ -136,10 +136,10 @@ class Sample:
 
 def _side_json(side: Side) -> Any:
     if isinstance(side, Requests):
-        return {"total": side.total, "errors": side.errors}
+        return {"total": float(side.total), "errors": float(side.errors)}
     if isinstance(side, Histogram):
         # JSON has no infinity; the last bound always is.
-        return {"bounds": list(side.bounds[:-1]), "counts": list(side.counts)}
+        return {"bounds": list(side.bounds[:-1]), "counts": [float(n) for n in side.counts]}
     return side if side is None or math.isfinite(side) else None
 
 

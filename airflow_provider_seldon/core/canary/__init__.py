@@ -1,0 +1,1 @@
+"""A canary as data: its steps, its predictors, its lease, and what comes next. Writes nothing and measures nothing."""

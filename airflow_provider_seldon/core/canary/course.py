@@ -1,0 +1,100 @@
+"""
+What comes next in a canary: one pure function from the lease and the verdicts to an action.
+
+Whoever carries it out may be killed before or after any request: asked again with what the cluster then says, this
+gives the same action, or the next one, and never goes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_provider_seldon.core.analysis.analysis import OnInconclusive
+from airflow_provider_seldon.core.analysis.assessment import Grade
+from airflow_provider_seldon.core.canary.lease import Lease, Stage
+
+
+class Next(StrEnum):
+    """What to do."""
+
+    WAIT = "wait"  # nothing has to be written; look again
+    SHIFT = "shift"  # write the next step's weights
+    HOLD = "hold"  # stay at this weight, and say so: an approval decides
+    PROMOTE = "promote"  # write the candidate's content into the main predictor
+    FINISH = "finish"  # the main predictor serves the candidate's content: drop the candidate
+    ABORT = "abort"  # drop the candidate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """
+    What to do, and why.
+
+    :param action: see ``Next``.
+    :param reason: a sentence for the log, and for the error of an abort.
+    """
+
+    action: Next
+    reason: str = ""
+
+
+def baked(lease: Lease, now: float) -> bool:
+    """Whether the present step has baked for as long as it should."""
+    return lease.since is not None and now - lease.since >= lease.current.bake
+
+
+def next_of(
+    lease: Lease,
+    *,
+    settled: bool,
+    grade: Grade | None,
+    concluded: bool,
+    reason: str = "",
+    on_inconclusive: OnInconclusive = "wait",
+    hold_at: int | None = None,
+    promote: bool = True,
+) -> Course:
+    """
+    Decide what comes next.
+
+    :param lease: as it is stored.
+    :param settled: every predictor is READY, and the routes have the weights that are wanted.
+    :param grade: of the last look at the metrics; None where there is no analysis or no look yet.
+    :param concluded: the look was that at the end of the step. Without an analysis: the step has baked.
+    :param reason: of that look.
+    :param on_inconclusive: what a step without a result comes to.
+    :param hold_at: hold after the step of this weight.
+    :param promote: promote after the last step; otherwise hold there.
+    """
+    if lease.stage is Stage.PROMOTING:
+        if settled:
+            return Course(action=Next.FINISH, reason="the main predictor serves the new version")
+        return Course(action=Next.WAIT, reason="the main predictor rolls over to the new version")
+    hopeless = grade is Grade.INCONCLUSIVE and on_inconclusive == "abort" and lease.stage is Stage.STEPPING
+    if grade is Grade.FAIL or (hopeless and not concluded):
+        return Course(action=Next.ABORT, reason=reason)
+    if lease.stage is Stage.HOLDING:
+        return Course(action=Next.WAIT, reason="an approval is waited for")
+    if not concluded:
+        return Course(action=Next.WAIT, reason=reason or f"{lease.current} bakes")
+    if grade not in {None, Grade.PASS} and on_inconclusive != "continue":
+        if on_inconclusive == "abort":
+            return Course(action=Next.ABORT, reason=f"no result at the end of the step: {reason}")
+        return Course(action=Next.WAIT, reason=f"no result yet, so the step bakes on: {reason}")
+    if not settled:
+        return Course(
+            action=Next.WAIT, reason="the routes do not have the weights, or not all predictors are ready"
+        )
+    return _after_step(lease, hold_at=hold_at, promote=promote)
+
+
+def _after_step(lease: Lease, *, hold_at: int | None, promote: bool) -> Course:
+    last = lease.step == len(lease.steps) - 1
+    if hold_at is not None and not lease.current.shadow and lease.current.weight >= hold_at:
+        return Course(action=Next.HOLD, reason=f"held at {lease.current}")
+    if not last:
+        return Course(action=Next.SHIFT, reason=f"{lease.current} has passed")
+    if promote:
+        return Course(action=Next.PROMOTE, reason="all steps have passed")
+    return Course(action=Next.HOLD, reason=f"all steps have passed; held at {lease.current}")

@@ -1,0 +1,171 @@
+"""
+The lease of a canary: an annotation on the SeldonDeployment that says whose canary is under way, and how far it is.
+
+Purpose: whoever comes next (a retried task, a restarted triggerer, a teardown, the reaper) learns from the object
+itself where to go on, and when nobody goes on any more. Annotations of a SeldonDeployment are not copied to its pods,
+so writing it restarts nothing.
+
+It holds no credentials, and nothing that the cluster knows better: the routes themselves say which weights they have.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from airflow_provider_seldon.core.analysis.counters import Counters
+from airflow_provider_seldon.core.analysis.samples import Sample
+from airflow_provider_seldon.core.canary.steps import Step
+from airflow_provider_seldon.core.identity import PREFIX
+
+ANNOTATION_CANARY = f"{PREFIX}canary"
+#: Version of what is stored. A later one adds fields, and never gives a known field another meaning.
+SCHEMA = 1
+
+
+class Stage(StrEnum):
+    """What is being done."""
+
+    STEPPING = "stepping"  # the weights of a step are written; it bakes once the routes have them
+    HOLDING = "holding"  # the last wanted step has passed; an approval is waited for
+    PROMOTING = "promoting"  # the main predictor has the candidate's content, the candidate is still there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """
+    A canary under way.
+
+    :param run: id of the DAG run that leads it.
+    :param order: that run's token in the order of runs (``fence``), as text; empty without one.
+    :param candidate: revision of the candidate's predictor.
+    :param baseline: revision of the predictor that served before.
+    :param steps: all of them.
+    :param step: index of the present one.
+    :param stage: what is being done.
+    :param since: epoch seconds at which the present step began to bake; None before that.
+    :param expires: epoch seconds after which nobody leads it, unless it has been renewed.
+    :param counters: of the present step, by metric.
+    :param samples: by metric, one for each concluded step.
+    :param verdict: the last one, as JSON data; empty before the first.
+    """
+
+    run: str
+    candidate: str
+    baseline: str
+    steps: Sequence[Step]
+    expires: float
+    order: str = ""
+    step: int = 0
+    stage: Stage = Stage.STEPPING
+    since: float | None = None
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+    samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Step:
+        """The present step."""
+        return self.steps[self.step]
+
+    def expired(self, now: float) -> bool:
+        """Whether nobody leads it any more."""
+        return now > self.expires
+
+    def baking(self, *, since: float, expires: float) -> Self:
+        """Return the lease of the same step once the routes have its weights; a step that bakes goes on as it was."""
+        return self if self.since is not None else replace(self, since=since, expires=expires)
+
+    def renewed(self, *, expires: float, **changes: Any) -> Self:
+        """Return the lease with a later expiry (never an earlier one), and other changes."""
+        return replace(self, expires=max(expires, self.expires), **changes)
+
+    def next_step(self, *, expires: float, verdict: Mapping[str, Any]) -> Self:
+        """Return the lease of the step after this one; its counters begin anew."""
+        return replace(self, step=self.step + 1, since=None, expires=expires, counters={}, verdict=verdict)
+
+    def to_json(self) -> str:
+        """Return the annotation's value: the same text for the same lease."""
+        data = {
+            "v": SCHEMA,
+            "run": self.run,
+            "order": self.order,
+            "candidate": self.candidate,
+            "baseline": self.baseline,
+            "steps": [step.to_json() for step in self.steps],
+            "step": self.step,
+            "stage": str(self.stage),
+            "since": self.since,
+            "expires": self.expires,
+            "counters": {name: one.to_json() for name, one in self.counters.items()},
+            "samples": {name: [one.to_json() for one in many] for name, many in self.samples.items()},
+            "verdict": dict(self.verdict),
+        }
+        kept = {key: value for key, value in data.items() if value not in ({}, "", None)}
+        return json.dumps(kept, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """
+        Read the annotation's value; None when there is none, or none that can be read.
+
+        A field that is not known is passed over, so a later release's lease is still recognised and can be aborted.
+        """
+        try:
+            data = json.loads(text or "null")
+            return cls._of(data) if isinstance(data, Mapping) else None
+        except (ValueError, TypeError, RecursionError):
+            return None
+
+    @classmethod
+    def _of(cls, data: Mapping[str, Any]) -> Self:
+        steps = (
+            tuple(Step.from_json(one) for one in data["steps"]) if isinstance(data.get("steps"), list) else ()
+        )
+        step = data.get("step")
+        if not steps or not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < len(steps):
+            raise ValueError("no step")
+        since = data.get("since")
+        return cls(
+            run=_text(data, "run"),
+            order=_text(data, "order"),
+            candidate=_text(data, "candidate"),
+            baseline=_text(data, "baseline"),
+            steps=steps,
+            step=step,
+            stage=Stage(data.get("stage", Stage.STEPPING)),
+            since=None if since is None else _moment(since),
+            expires=_moment(data.get("expires")),
+            counters={key: Counters.from_json(one) for key, one in _mappings(data, "counters").items()},
+            samples={
+                key: tuple(Sample.from_json(one) for one in many if isinstance(one, Mapping))
+                for key, many in _mapping(data.get("samples")).items()
+                if isinstance(many, list)
+            },
+            verdict=_mapping(data.get("verdict")),
+        )
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key, "")
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is no text")
+    return value
+
+
+def _moment(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("no moment")
+    return float(value)
+
+
+def _mappings(data: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+    return {name: one for name, one in _mapping(data.get(key)).items() if isinstance(one, Mapping)}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,100 @@
+"""
+A SeldonDeployment with a candidate beside the predictor that serves: the manifests of every stage. Pure.
+
+Facts that decide the shape (Seldon's operator 1.18.2, measured): a candidate that comes last in the list restarts
+nothing of the others, because metrics ports count in the order of the list; dropping it takes one write, and routes
+follow at once, while a weight of 0 is not written as long as a Deployment is not ready, or by some ingresses at all.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_seldon.core.canary.steps import Step
+from airflow_provider_seldon.core.errors import InvalidRequestError
+
+#: Name of the candidate's predictor. Not a user's own: a deployment that has one like it is refused.
+CANDIDATE = "canary"
+
+
+def main_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return the predictor that serves and has no candidate beside it, or beside which only our candidate is.
+
+    :raises InvalidRequestError: the traffic is split already, or the deployment has a shadow: a canary of that would
+        have no single version to compare with.
+    """
+    others = [one for one in spec.get("predictors") or [] if one.get("name") != CANDIDATE]
+    if len(others) != 1:
+        names = ", ".join(str(one.get("name")) for one in others) or "none"
+        raise InvalidRequestError.of(
+            "spec.predictors",
+            f"a canary needs one predictor to be compared with, and there are: {names}",
+            "split the traffic by hand with SeldonApplyOperator, or deploy one predictor",
+        )
+    found: Mapping[str, Any] = others[0]
+    return found
+
+
+def candidate_of(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the candidate's predictor; None when there is none."""
+    return next((one for one in spec.get("predictors") or [] if one.get("name") == CANDIDATE), None)
+
+
+def with_candidate(spec: Mapping[str, Any], candidate: Mapping[str, Any], step: Step) -> dict[str, Any]:
+    """
+    Return the spec in which the candidate has the step's part of the traffic.
+
+    :param spec: as it is stored, with or without a candidate. Whatever else it holds stays.
+    :param candidate: a predictor, of any name; its explainer is left out until it is promoted.
+    :param step: the step.
+    :raises InvalidRequestError: see :func:`main_of`.
+    """
+    main = copy.deepcopy(dict(main_of(spec)))
+    beside = copy.deepcopy(dict(candidate))
+    beside.pop("explainer", None)
+    beside.pop("shadow", None)
+    beside |= {"name": CANDIDATE, "traffic": step.weight}
+    if step.shadow:
+        beside["shadow"] = True
+    main["traffic"] = 100 if step.shadow else 100 - step.weight
+    return {**copy.deepcopy(dict(spec)), "predictors": [main, beside]}
+
+
+def with_promoted(spec: Mapping[str, Any], promoted: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the spec in which the main predictor has the candidate's content, and the weights are as they were.
+
+    The candidate goes on answering its part while the main predictor rolls over.
+
+    :param promoted: the predictor as it is to be in the end, explainer included.
+    """
+    main, beside = main_of(spec), candidate_of(spec)
+    new = copy.deepcopy(dict(promoted)) | {"name": main.get("name")}
+    new.pop("traffic", None)
+    if beside is None:
+        return {**copy.deepcopy(dict(spec)), "predictors": [new]}
+    new["traffic"] = main.get("traffic", 100)
+    return {**copy.deepcopy(dict(spec)), "predictors": [new, copy.deepcopy(dict(beside))]}
+
+
+def without_candidate(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec without the candidate: what ends a promotion, and what an abort writes, in one write."""
+    main = copy.deepcopy(dict(main_of(spec)))
+    # A single predictor without a weight has all of the traffic; one left at 75 would be refused.
+    main.pop("traffic", None)
+    return {**copy.deepcopy(dict(spec)), "predictors": [main]}
+
+
+def weights_of(spec: Mapping[str, Any]) -> dict[str, int]:
+    """Return the wanted weight of each predictor that answers, by name; a single one has 100."""
+    answering = [one for one in spec.get("predictors") or [] if one.get("shadow") is not True]
+    if len(answering) == 1:
+        return {str(answering[0].get("name")): 100}
+    return {str(one.get("name")): _percent(one.get("traffic")) for one in answering}
+
+
+def _percent(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
