@@ -8,6 +8,7 @@ TensorFlow Serving (numbered version directories); Triton (model repository). Co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from airflow_provider_seldon.core.errors import InvalidRequestError
 VERSION = "{version}"
 
 _SHOWN = 8
+#: A model's name in a Triton repository is the name of its folder.
+_FOLDER = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}\Z")
 _WEIGHTS = (".safetensors", ".bin", ".h5", ".msgpack", ".onnx", ".pt", ".pth", ".ot")
 
 
@@ -129,6 +132,13 @@ def _triton(files: list[str], v2: bool, model_name: str) -> Arrangement:
         return any(first.isdecimal() and rest for first, _, rest in (file.partition("/") for file in inside))
 
     if is_model(""):
+        if not _FOLDER.match(model_name):
+            raise InvalidRequestError.of(
+                "model_name",
+                "is not the name of a folder",
+                "use letters, digits, '-', '_' and '.', and begin with a letter, a digit or '_'",
+                value=model_name[:80],
+            )
         return Arrangement(files={f"{model_name}/{file}": file for file in files})
     folders = {f"{file.partition('/')[0]}/" for file in files if "/" in file}
     if folders and all(is_model(folder) for folder in folders):
@@ -150,6 +160,12 @@ def _huggingface(files: list[str], v2: bool, model_name: str) -> Arrangement:
         f"config.json and weights ({', '.join(_WEIGHTS[:3])}, ...)",
         "give the folder that save_pretrained wrote, of the model and of its tokenizer",
     )
+
+
+def leads_out(path: str) -> bool:
+    """Tell whether a relative path may name something that is not below what it is relative to."""
+    parts = path.replace("\\", "/").split("/")
+    return path.startswith("/") or ".." in parts or "\0" in path
 
 
 def _as_it_is(files: list[str]) -> Arrangement:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import tempfile
 import time
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core.layout import leads_out
 from airflow_provider_seldon.exceptions import ModelChangedError, ModelFilesError
 
 if TYPE_CHECKING:
@@ -97,9 +99,30 @@ class ModelSource:
             self.files = [file.removeprefix(self._root).lstrip("/") for file in found]
         if not self.files:
             raise ModelFilesError(f"There is no model at {path}: neither a file nor a folder with files.")
+        self._local = str(path.protocol or "file") in ("file", "local")
+        self._named = len(self.files) == 1 and self._fs.isfile(str(path.path).rstrip("/"))
+        for file in self.files:
+            self._check(file)
+
+    def _check(self, file: str) -> None:
+        """
+        Refuse what is not a file of the model: an object store's key with ``..`` in it, a link that leads out.
+
+        A single file that was named itself may be a link, such as ``latest.joblib``.
+        """
+        if leads_out(file) or (self._local and not self._named and not self._holds(file)):
+            raise ModelFilesError(
+                f"{file[:200]!r} leads out of {self._root}: nothing is copied from elsewhere. Copy what it means into "
+                "the model's folder."
+            )
+
+    def _holds(self, file: str) -> bool:
+        root, real = os.path.realpath(self._root), os.path.realpath(f"{self._root}/{file}")
+        return os.path.commonpath([root, real]) == root
 
     def read(self, file: str) -> Iterator[bytes]:
         """Yield the content of a file."""
+        self._check(file)
         with self._fs.open(f"{self._root}/{file}", "rb") as stream:
             while chunk := stream.read(CHUNK):
                 yield chunk
@@ -192,6 +215,10 @@ class ModelStore:
         return True
 
     def _write(self, digest: str, path: str, source: ModelSource, file: SourceFile) -> None:
+        if leads_out(path):
+            raise ModelFilesError(
+                f"{path[:200]!r} is no place below {self._root}/{digest}; nothing is written there."
+            )
         target = f"{self._root}/{digest}/{path}"
         if self._whole_objects:
             # By way of this machine: a stream to an object store makes an object also of what an error cut short.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from airflow_provider_seldon.exceptions import ModelChangedError, ModelFilesError
 from airflow_provider_seldon.hooks import model_store
@@ -345,3 +345,39 @@ def test_the_operator_returns_what_to_deploy(tmp_path: Path, hook: SeldonHook) -
     assert json.loads(json.dumps(result)) == result
     assert result["model_uri"] == f"file://{tmp_path}/served/{result['digest']}"
     assert (result["version"], result["action"], result["pruned"]) == (7, "copied", [])
+
+
+@pytest.mark.parametrize("name", ["../../../escape", "a/b", "/tmp/abs", "..", ".", "a\\b", "a\nb", ""])
+def test_a_model_name_that_is_no_folder_writes_nowhere(tmp_path: Path, name: str) -> None:
+    source = write(tmp_path / "trained", {"1/model.onnx": "x"})
+    with pytest.raises(ModelFilesError, match="model_name"):
+        stage(source, f"file://{tmp_path}/served", implementation="TRITON_SERVER", model_name=name)
+    assert {path.name for path in tmp_path.iterdir()} == {"trained"}
+
+
+def test_links_that_leave_the_source_are_refused_and_others_are_followed(
+    tmp_path: Path, files_below: Callable[[str], dict[str, str]]
+) -> None:
+    write(tmp_path, {"secret.txt": "hidden", "elsewhere/deep.txt": "hidden"})
+    for link in ("link.txt", "folder"):
+        source = Path(write(tmp_path / link / "trained", {"model.joblib": "weights"}))
+        (source / link).symlink_to(tmp_path / ("secret.txt" if link == "link.txt" else "elsewhere"))
+        target = f"file://{tmp_path}/served-{link}"
+        with pytest.raises(ModelFilesError, match="leads out"):
+            stage(str(source), target)
+        assert "hidden" not in files_below(target).values()
+    inside = Path(write(tmp_path / "inside", {"model.joblib": "weights"}))
+    (inside / "again.joblib").symlink_to("model.joblib")
+    (tmp_path / "latest").symlink_to(inside)
+    staged = stage(str(tmp_path / "latest"), f"file://{tmp_path}/served")
+    assert files_below(staged.model_uri) == {"again.joblib": "weights", "model.joblib": "weights"}
+
+
+def test_a_key_of_an_object_store_that_climbs_is_not_copied(
+    tmp_path: Path, object_store: MemoryFileSystem
+) -> None:
+    for key in ("/trained/model.joblib", "/trained/../../escape.txt"):
+        object_store.store[key] = MemoryFile(object_store, key, b"x")
+    with pytest.raises(ModelFilesError, match="leads out"):
+        stage("memory://trained", f"file://{tmp_path}/a/b/served")
+    assert not list(tmp_path.rglob("escape.txt"))
