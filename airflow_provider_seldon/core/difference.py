@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from airflow_provider_seldon.core.arguments import looks_like_credential
+from airflow_provider_seldon.core.credential_words import looks_like_credential
 from airflow_provider_seldon.core.identity import is_reserved
 from airflow_provider_seldon.core.resource import SeldonDeployment
 

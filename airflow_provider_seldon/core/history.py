@@ -144,7 +144,7 @@ class ProvenVersion:
             )
         own = {ids.ANNOTATION_METRICS: self.metrics, ids.ANNOTATION_ORDER: self.order}
         given = {key: value for key, value in own.items() if value} | dict(annotations or {})
-        built = ModelServer.parse(self.config).to_deployment(
+        built = ModelServer.parse(self.config, stored=True).to_deployment(
             identity=self._identity(deployment),
             namespace=deployment.namespace,
             secret_name=self.secret_name or (None if self.adopted else secret_in_use(deployment)),

@@ -15,14 +15,23 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from airflow_provider_seldon.core import builder, replicas, user_manifest
 from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.arguments import argument_problems, problems_of
+from airflow_provider_seldon.core.arguments import argument_problems, literal_problems, problems_of
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.manifest import canonical_json, json_copy
+from airflow_provider_seldon.core.model_uri import served_uri
 from airflow_provider_seldon.core.parameters import Scalar, as_text
 from airflow_provider_seldon.core.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
@@ -129,14 +138,18 @@ class ModelServer(BaseModel):
         return cls.parse(arguments)
 
     @classmethod
-    def parse(cls, arguments: Mapping[str, Any]) -> Self:
-        """Make a ModelServer from a mapping of arguments; like ``create``."""
+    def parse(cls, arguments: Mapping[str, Any], *, stored: bool = False) -> Self:
+        """
+        Make a ModelServer from a mapping of arguments; like ``create``.
+
+        :param stored: they were deployed already, maybe by an earlier release that let more pass.
+        """
         if not isinstance(arguments, Mapping):
             raise InvalidRequestError.of(
                 "model_server", f"is a {type(arguments).__name__}", "give a mapping of arguments"
             )
         try:
-            return cls.model_validate(dict(arguments))
+            return cls.model_validate(dict(arguments), context={"stored": stored})
         except ValidationError as error:
             raise InvalidRequestError(problems_of(error, cls.model_fields.keys(), _EXPECTED)) from None
 
@@ -154,7 +167,7 @@ class ModelServer(BaseModel):
                 field, f"{deployment.name!r} carries no config", "deploy it with this provider"
             )
         try:
-            return cls.parse(json.loads(text))
+            return cls.parse(json.loads(text), stored=True)
         except (json.JSONDecodeError, TypeError):
             raise InvalidRequestError.of(field, "is not JSON", "deploy the model server again") from None
 
@@ -254,6 +267,11 @@ class ModelServer(BaseModel):
             return data
         return {key: json_copy(value, str(key)) for key, value in data.items()}
 
+    @field_validator("model_uri", mode="after")
+    @classmethod
+    def _as_rclone_reads_it(cls, given: str | None) -> str | None:
+        return served_uri(given) if given else given
+
     @field_validator("manifest", mode="before")
     @classmethod
     def _read_manifest(cls, given: Any) -> Any:
@@ -270,9 +288,11 @@ class ModelServer(BaseModel):
         }
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self, info: ValidationInfo) -> Self:
         rules = builder.problems if self.manifest is None else user_manifest.problems
         problems = [*argument_problems(self), *rules(self)]
+        if not (info.context or {}).get("stored"):
+            problems += literal_problems(self)
         if problems:
             raise InvalidRequestError(problems)
         return self

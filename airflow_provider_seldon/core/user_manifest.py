@@ -18,7 +18,6 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.arguments import credential_problems
 from airflow_provider_seldon.core.builder import nodes
 from airflow_provider_seldon.core.errors import InvalidRequestError, Problem
 from airflow_provider_seldon.core.identity import (
@@ -29,6 +28,7 @@ from airflow_provider_seldon.core.identity import (
     unstamped,
 )
 from airflow_provider_seldon.core.manifest import parse_yaml
+from airflow_provider_seldon.core.model_uri import served_uri
 from airflow_provider_seldon.core.objects import text_at
 from airflow_provider_seldon.core.replicas import as_asked, asked_numbers
 from airflow_provider_seldon.core.resource import KIND, SeldonDeployment
@@ -79,7 +79,7 @@ def read(given: Any) -> dict[str, Any]:
     if text_at(whole, "metadata", "annotations", ANNOTATION_CONFIG):
         # Read back from a cluster: what was added to it is not what the user says.
         spec = as_asked(spec, asked_numbers(whole))
-    return {"metadata": _own_metadata(metadata), "spec": _own_spec(spec)}
+    return {"metadata": _own_metadata(metadata), "spec": _served(_own_spec(spec))}
 
 
 def problems(server: ModelServer) -> list[Problem]:
@@ -90,7 +90,6 @@ def problems(server: ModelServer) -> list[Problem]:
         *_contradictions(server, manifest),
         *_replica_problems(server, manifest),
         *_unused(server, manifest),
-        *credential_problems(manifest["spec"], "manifest.spec"),
     ]
 
 
@@ -175,6 +174,16 @@ def _own_spec(spec: dict[str, Any]) -> dict[str, Any]:
             for predictor in kept["predictors"]
         ]
     return kept
+
+
+def _served(value: Any) -> Any:
+    """Return ``value`` with every model URI as the storage initializer reads it."""
+    if isinstance(value, dict):
+        return {
+            key: served_uri(item) if key == "modelUri" and isinstance(item, str) else _served(item)
+            for key, item in value.items()
+        }
+    return [_served(item) for item in value] if isinstance(value, list) else value
 
 
 def _predictors(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airflow_provider_seldon.core import identity
 from airflow_provider_seldon.core.identity import Identity, label_value
+from airflow_provider_seldon.core.model_uri import served_uri
 from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.rollout import newest_first
 from airflow_provider_seldon.kube import paths
@@ -48,6 +49,8 @@ class Finder:
         :param labels: further labels that must be equal.
         """
         wanted = {ANNOTATIONS[fact]: value for fact, value in facts.items() if value is not None}
+        if facts.get("model_uri"):
+            wanted[identity.ANNOTATION_MODEL_URI] = served_uri(str(facts["model_uri"]))
         known = Identity(
             dag_id=facts.get("dag_id") or "",
             task_id=facts.get("task_id") or "",
