@@ -28,7 +28,7 @@ _HARMLESS = (None, "", "true", "false", True, False)
 
 
 def problems(value: Any, field: str) -> Iterator[Problem]:
-    """Yield a problem for every literal credential below ``value``: in ``env``, ``parameters``, ``args``, ``modelUri``."""
+    """Yield a problem for every literal credential in what is below ``value``, whatever kind of field holds it."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             path = f"{field}.{key}"

@@ -32,6 +32,10 @@ from airflow_provider_seldon.core.errors import InvalidRequestError
 MAX_DEPTH = 100
 
 
+#: Values in a manifest, unfolded: an object of 1.5 MB, as large as etcd takes one, has fewer.
+MAX_VALUES = 200_000
+
+
 def json_copy(value: Any, field: str = "manifest") -> Any:
     """
     Return a deep copy of JSON data; refuse what JSON cannot carry.
@@ -40,7 +44,32 @@ def json_copy(value: Any, field: str = "manifest") -> Any:
     :param field: path of ``value``, for the message.
     :raises InvalidRequestError: names the path of the first value that is not JSON.
     """
+    _check_size(value, field)
     return _json_copy(value, field, MAX_DEPTH)
+
+
+def _check_size(value: Any, field: str) -> None:
+    """
+    Refuse what unfolds to more than it is worth: aliases of aliases are a few lines, and millions of values.
+
+    Each object is looked at once. What contains itself is left to those who report its place.
+    """
+    if isinstance(value, dict | list | tuple) and _size(value, {}, MAX_DEPTH) > MAX_VALUES:
+        raise InvalidRequestError.of(
+            field,
+            f"has more than {MAX_VALUES} values, with its YAML aliases unfolded",
+            "write what is needed only",
+        )
+
+
+def _size(value: Any, known: dict[int, int], depth: int) -> int:
+    if not isinstance(value, dict | list | tuple) or depth == 0:
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 1  # in progress
+        items = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(item, known, depth - 1) for item in items)
+    return known[id(value)]
 
 
 def _json_copy(value: Any, field: str, depth: int) -> Any:
@@ -97,7 +126,10 @@ def parse_yaml(text: str, field: str = "manifest") -> Any:
         raise InvalidRequestError.of(
             field, f"not readable as YAML{where}: {reason}", "correct the YAML text at that place"
         ) from None
+    except RecursionError:
+        raise InvalidRequestError.of(field, "nests too deeply", f"use at most {MAX_DEPTH} levels") from None
     if len(documents) == 1:
+        _check_size(documents[0], field)
         return documents[0]
     if not documents:
         raise InvalidRequestError.of(field, "the YAML text is empty", "give one SeldonDeployment")
@@ -108,6 +140,23 @@ def parse_yaml(text: str, field: str = "manifest") -> Any:
 
 class _KubernetesLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of the Kubernetes tools (YAML 1.1 without dates and base 60)."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what ``<<`` names; refuse merges of merges that grow without end."""
+        merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+        parts = [
+            part
+            for value in merged
+            for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])
+            if isinstance(part, yaml.MappingNode)
+        ]
+        for part in parts:
+            self.flatten_mapping(part)
+        if sum(len(part.value) for part in parts) > MAX_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"its merge keys unfold to more than {MAX_VALUES} values", node.start_mark
+            )
+        super().flatten_mapping(node)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)

@@ -1,0 +1,47 @@
+"""YAML that is small and unfolds to something huge is refused, at once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.manifest import json_copy, parse_yaml
+from airflow_provider_seldon.core.model_server import ModelServer
+
+
+def aliases(levels: int, width: int = 10) -> str:
+    lines = ["spec:", "  l0: &l0 [x, x, x]"]
+    for level in range(1, levels):
+        lines.append(f"  l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * width)}]")
+    return "\n".join(lines)
+
+
+def merges(levels: int) -> str:
+    lines = ["l0: &l0 {a0: 1, b0: 2}"]
+    lines += [f"l{n}: &l{n}\n  <<: [{', '.join([f'*l{n - 1}'] * 4)}]\n  c{n}: 1" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("text", [aliases(8), aliases(40), merges(30), "[" * 20_000 + "]" * 20_000])
+def test_a_small_text_that_unfolds_to_millions_of_values_is_refused_at_once(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(InvalidRequestError):
+        parse_yaml(text)
+    with pytest.raises(InvalidRequestError):
+        ModelServer.create(model_name="m", manifest=text)
+    assert time.process_time() - began < 5
+
+
+def test_the_same_in_python_data_is_refused() -> None:
+    value: list[object] = ["x"]
+    for _ in range(30):
+        value = [value, value]
+    with pytest.raises(InvalidRequestError, match="more than"):
+        json_copy(value)
+
+
+def test_aliases_and_merges_of_a_reasonable_size_are_read() -> None:
+    text = "a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]"
+    assert parse_yaml(text) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
