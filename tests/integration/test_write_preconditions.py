@@ -15,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.history import ProvenVersion
 from airflow_provider_seldon.core.outcome import Ending
 from airflow_provider_seldon.exceptions import (
     ConflictError,
@@ -290,3 +291,14 @@ def test_a_run_that_is_overtaken_while_it_waits_ends_as_on_stale_says(
     assert on_stale == "deploy" or "newer run (2026-01-06T00:00:00+00:00 tuesday)" in str(ended)
     (stored,) = hook.client.find()
     assert stored.annotations[ids.ANNOTATION_MODEL_URI] == NEW
+
+
+def test_a_proof_is_that_of_the_run_which_deployed_the_revision_last(hook: SeldonHook) -> None:
+    """Else the older one's metrics would be the opponent's, and its place in the order would be gone back to."""
+    older = operator(metrics={"auc": 0.1})
+    rollout = older._deploy(context(**OLDER), older._server())
+    deploy(NEWER, metrics={"auc": 0.9})
+    older.wait_for(rollout)
+    last = ProvenVersion.last_of(hook.client.get(rollout.name))
+    assert last is not None
+    assert (last.run_id, '"auc": 0.9' in last.metrics) == ("tuesday", True)
