@@ -251,13 +251,13 @@ def test_both_halves_go_through_the_proxy_of_a_kubeconfig(connect: Any, monkeypa
         proxy = ConnectProxy(local.api_url)
         config = json.loads(json.dumps(local.kubeconfig))
         config["clusters"][0]["cluster"] |= {
-            "server": "https://192.0.2.1:6443",
+            "server": "https://private-cluster.invalid:6443",
             "tls-server-name": "127.0.0.1",
             "proxy-url": proxy.url,
         }
         hook = connect(kube_config=json.dumps(config))
         assert hook.client.find() == []
-        assert proxy.asked == ["192.0.2.1:6443"]
+        assert proxy.asked == ["private-cluster.invalid:6443"]
 
         async def triggerer() -> str:
             session = ApiSession(hook.access)

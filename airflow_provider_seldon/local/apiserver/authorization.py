@@ -119,6 +119,11 @@ class Authorizer:
             raise status.unauthorized()
         return User(name=name)
 
+    def has_token(self, header: str) -> bool:
+        """Return whether tokens are demanded, and an ``Authorization`` header has one of them."""
+        scheme, _, token = header.partition(" ")
+        return scheme.lower() == "bearer" and self._user_of(token.strip()) is not None
+
     def _user_of(self, token: str) -> str | None:
         given = token.encode()
         return next(

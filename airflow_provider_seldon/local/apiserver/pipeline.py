@@ -90,7 +90,7 @@ class Pipeline:
 
     async def _hook(self, request: web.Request) -> web.StreamResponse:
         try:
-            _check_door(request)
+            self._check_door(request)
             if self._authorizer.authenticate(request.headers.get("Authorization", "")).name == ANONYMOUS:
                 raise status.unauthorized()
         except status.StatusError as error:
@@ -120,7 +120,7 @@ class Pipeline:
             return error_response(status.internal_error(repr(error)))
 
     async def _answer(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
-        _check_door(request)
+        self._check_door(request)
         if request.path.startswith(_HEALTH):
             return web.Response(text="ok")
         user = self._authorizer.authenticate(request.headers.get("Authorization", ""))
@@ -141,6 +141,21 @@ class Pipeline:
         if fault is None:
             return await self._permitted(request, info, user, None)
         return await self._faulty(request, info, user, fault)
+
+    def _check_door(self, request: web.Request) -> None:
+        """
+        Refuse what a web page can send without asking this server first.
+
+        Whoever has a token is none, and may come through a proxy by any name.
+
+        :raises StatusError: 403 for a foreign host or origin, 415 for a body of which nobody says what it is.
+        """
+        known = self._authorizer.has_token(request.headers.get("Authorization", ""))
+        refused = refusal(request, any_host=known)
+        if refused:
+            raise status.StatusError(code=403, reason="Forbidden", message=refused, details={})
+        if request.method in _WRITES and request.body_exists and not request.headers.get("Content-Type"):
+            raise status.unsupported_media_type(["application/json", "application/yaml"])
 
     async def _permitted(
         self, request: web.Request, info: RequestInfo, user: User, fault: Fault | None
@@ -170,19 +185,6 @@ class Pipeline:
                 _hang_up(request)
             raise ConnectionResetError("dropped after handling, as ordered")
         return await self._permitted(request, info, user, fault)
-
-
-def _check_door(request: web.Request) -> None:
-    """
-    Refuse what a web page can send without asking this server first.
-
-    :raises StatusError: 403 for a foreign host or origin, 415 for a body of which nobody says what it is.
-    """
-    refused = refusal(request)
-    if refused:
-        raise status.StatusError(code=403, reason="Forbidden", message=refused, details={})
-    if request.method in _WRITES and request.body_exists and not request.headers.get("Content-Type"):
-        raise status.unsupported_media_type(["application/json", "application/yaml"])
 
 
 def _pinned_name(info: RequestInfo) -> str:

@@ -129,6 +129,13 @@ def test_a_name_that_another_site_gave_to_this_machine_reads_nothing(
     assert send(open_one.api_url, "GET", path, Host="evil.example:80") == 403
 
 
+def test_whoever_has_the_token_may_come_through_a_proxy_by_any_name(guarded: LocalSeldon) -> None:
+    known = f"Bearer {guarded.options.token}"
+    assert send(guarded.api_url, "GET", PATH, Host="cluster.example:6443", Authorization=known) == 200
+    assert send(guarded.api_url, "GET", PATH, Host="cluster.example", Authorization="Bearer no") == 403
+    assert send(guarded.api_url, "GET", PATH, Host="cluster.example") == 403
+
+
 def test_a_web_page_gets_no_prediction_and_a_gateway_may_have_any_name(open_one: LocalSeldon) -> None:
     path = "/seldon/default/none/api/v1.0/predictions"
     assert send(open_one.gateway_url, "POST", path, {}, Host="models.example.com") == 404
