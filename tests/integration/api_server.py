@@ -98,7 +98,8 @@ class Cluster:
             }
         ]
         child["spec"]["selector"] = {"matchLabels": labels}
-        child["spec"]["template"]["metadata"]["labels"] = labels
+        own = stored["spec"]["predictors"][0].get("labels") or {}
+        child["spec"]["template"]["metadata"]["labels"] = own | labels
         for container in child["spec"]["template"]["spec"]["containers"]:
             container.setdefault("image", "engine:1")
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
