@@ -174,7 +174,7 @@ class RolloutError(SeldonError):
 
 
 class RolloutFailedError(RolloutError):
-    """The applied version cannot come to serve as it is; what served before keeps serving."""
+    """The applied version cannot come to serve as it is; what served before, if anything did, keeps serving."""
 
 
 class DeploymentFailedError(RolloutFailedError, AirflowFailException):
@@ -188,7 +188,7 @@ class DeploymentFailedError(RolloutFailedError, AirflowFailException):
 
 
 class RolloutTimeoutError(RolloutError):
-    """The applied version did not serve before the deadline; what served before keeps serving."""
+    """The applied version did not serve before the deadline; what served before, if anything did, keeps serving."""
 
 
 class ReplacedError(RolloutError):

@@ -27,6 +27,7 @@ from airflow_provider_seldon.core.manifest import canonical_json
 from airflow_provider_seldon.core.model_server import ModelServer
 from airflow_provider_seldon.core.objects import items_at
 from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.status import DeploymentState
 
 #: Proven versions that are kept, the last available one included.
 KEPT = 10
@@ -176,6 +177,11 @@ def proven_versions(deployment: SeldonDeployment) -> tuple[ProvenVersion, ...]:
         if isinstance(one, dict)
     ]
     return (*((last,) if last else ()), *(one for one in read if one.revision))
+
+
+def has_served(deployment: SeldonDeployment) -> bool:
+    """Return whether a version of a deployment was seen serving, or its status says that one is."""
+    return bool(proven_versions(deployment)) or deployment.state is DeploymentState.AVAILABLE
 
 
 def annotations_after(

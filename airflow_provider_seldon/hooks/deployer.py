@@ -29,7 +29,7 @@ from airflow_provider_seldon.core.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.errors import InvalidRequestError
 from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.fence import OrderToken, order_of, overtaken_by
-from airflow_provider_seldon.core.history import ProvenVersion
+from airflow_provider_seldon.core.history import ProvenVersion, has_served
 from airflow_provider_seldon.core.identity import Identity
 from airflow_provider_seldon.core.metrics import RecordedMetrics
 from airflow_provider_seldon.core.model_server import ModelServer
@@ -306,6 +306,9 @@ class Deployer:
             last_available="" if decided.action is Action.REUSE else ProvenVersion.of(stored).to_json(),
             in_flight=decided.action.writes,
             former_secrets=former_secrets(known.get(stored.name), stored),
+            served_before=any(
+                has_served(known[name]) for name in (stored.name, *decided.superseded) if name in known
+            ),
         )
 
 

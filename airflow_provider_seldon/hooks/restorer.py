@@ -21,6 +21,7 @@ from airflow_provider_seldon.core.expectation import Expectation
 from airflow_provider_seldon.core.fence import OrderToken
 from airflow_provider_seldon.core.history import (
     ProvenVersion,
+    has_served,
     json_object,
     secret_in_use,
     version_to_restore,
@@ -208,6 +209,7 @@ class Restorer:
             last_available="" if action is Action.SCALE else ProvenVersion.of(stored).to_json(),
             withdrawn=withdrawn,
             former_secrets=former_secrets(before, stored),
+            served_before=has_served(before),
         )
 
     def _retried(self, write: Callable[[], Rollout]) -> Rollout:

@@ -33,6 +33,7 @@ class Rollout:
     :param withdrawn: revision that a rollback goes back from; "" for none.
     :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
     :param written: what the write left, by which it is recognised later; None for what an earlier release wrote.
+    :param served_before: whether another version was serving when it was written, as far as is known.
     :param superseded_as: name -> fingerprint of deployments to delete, as they were when that was decided.
     """
 
@@ -48,6 +49,7 @@ class Rollout:
     former_secrets: Sequence[str] = ()
     written: Written | None = None
     superseded_as: Mapping[str, str] = field(default_factory=dict)
+    served_before: bool = False
 
     def is_still(self, current: SeldonDeployment) -> bool:
         """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""

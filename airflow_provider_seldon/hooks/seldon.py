@@ -201,14 +201,15 @@ class SeldonHook(SeldonConnectionHook):
             name, expected=expected, deadline=deadline, failure_policy=failure_policy, patience=patience
         )
 
-    @checked(outcome=instance(Outcome))
-    def raise_for_outcome(self, outcome: Outcome) -> None:
+    @checked(outcome=instance(Outcome), served_before=instance(bool))
+    def raise_for_outcome(self, outcome: Outcome, *, served_before: bool = False) -> None:
         """
         Raise the exception that an outcome stands for; a good one raises nothing.
 
+        :param served_before: whether another version served, which then keeps serving; False where that is not known.
         :raises RolloutError: the subclass for the ending, with the diagnosis.
         """
-        raise_for(outcome)
+        raise_for(outcome, served_before=served_before)
 
     @checked()
     def find_model_servers(

@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What is said of a version that does not come to serve, where there was one that did.
+KEEPS_SERVING = "What served before keeps serving."
 #: Ending -> exception, and what the user is told to do.
 ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
-    Ending.FAILED: (RolloutFailedError, "What served before keeps serving."),
+    Ending.FAILED: (RolloutFailedError, ""),
     Ending.WRONG: (RolloutFailedError, ""),
     Ending.TIMEOUT: (
         RolloutTimeoutError,
-        "What served before keeps serving, and the rollout goes on; a retry waits for it. Raise timeout if it "
-        "needs longer.",
+        "The rollout goes on; a retry waits for it. Raise timeout if it needs longer.",
     ),
     Ending.DELETED: (DeletedError, "A retry deploys it again."),
     Ending.REPLACED: (ReplacedError, "Another writer deployed under this name; agree on one."),
@@ -128,11 +129,13 @@ def policy_of(given: Mapping[str, Any] | None) -> FailurePolicy:
         raise InvalidModelServerError(str(error)) from None
 
 
-def raise_for(outcome: Outcome) -> None:
+def raise_for(outcome: Outcome, *, served_before: bool = False) -> None:
     """See :meth:`SeldonHook.raise_for_outcome`."""
     if outcome.ending is Ending.READY:
         return
     kind, advice = ERRORS[outcome.ending]
+    if served_before and outcome.ending in {Ending.FAILED, Ending.TIMEOUT}:
+        advice = f"{KEEPS_SERVING} {advice}"
     where = f"{outcome.namespace}/{outcome.name}"
     text = f"{where} {_ENDED[outcome.ending]}: {outcome.reason}: {outcome.message}. {advice}".rstrip()
     raise kind(

@@ -233,7 +233,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
                 outcome = self.verify(rollout, outcome)
         if outcome.ending in {Ending.FAILED, Ending.WRONG, Ending.TIMEOUT}:
             self._undo(rollout, outcome)
-        self.hook.raise_for_outcome(outcome)
+        self.hook.raise_for_outcome(outcome, served_before=rollout.served_before)
         self.hook.complete(rollout)
         self._proven = True
         result = self.result(
@@ -248,7 +248,9 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         try:
             back = self.undo(rollout)
         except BREAKING_OFF as error:
-            self._raise_failed(outcome, f"Rolling back was not possible: {error}")
+            self._raise_failed(
+                outcome, f"Rolling back was not possible: {error}", served_before=rollout.served_before
+            )
         if back is not None:
             self.log.error("%s: %s", outcome.reason, outcome.message)
             try:
@@ -260,13 +262,14 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
                 self._raise_failed(
                     outcome,
                     f"Revision {back.info.revision} was put back, but the wait for it broke off: {ended}.",
+                    served_before=True,
                 )
 
-    def _raise_failed(self, outcome: Outcome, sentence: str) -> NoReturn:
+    def _raise_failed(self, outcome: Outcome, sentence: str, *, served_before: bool) -> NoReturn:
         from airflow_provider_seldon.exceptions import RolloutError
 
         try:
-            self.hook.raise_for_outcome(outcome)
+            self.hook.raise_for_outcome(outcome, served_before=served_before)
         except RolloutError as failed:
             raise failed.amended(sentence) from None
         raise AssertionError(outcome.ending)
@@ -284,7 +287,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             serves = False
             outcome = outcome.turned_down(outcome.ending, reason=error.reason, message=str(error).rstrip("."))
         try:
-            self.hook.raise_for_outcome(failure)
+            self.hook.raise_for_outcome(failure, served_before=True)
         except RolloutError as error:
             if serves:
                 raise error.amended(

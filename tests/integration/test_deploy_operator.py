@@ -138,6 +138,13 @@ def test_two_dags_whose_names_share_63_characters_do_not_meet(hook: SeldonHook) 
     assert one["name"] != other["name"]
 
 
+def test_a_first_deploy_that_fails_does_not_speak_of_what_served_before(hook: SeldonHook) -> None:
+    with pytest.raises(RolloutFailedError) as caught:
+        deploy(model_server=behaving("crash"))
+    assert "container classifier" in str(caught.value)
+    assert "served before" not in str(caught.value)
+
+
 def test_a_failed_rollout_is_explained_and_the_old_version_keeps_serving(hook: SeldonHook) -> None:
     first = deploy()
     with pytest.raises(RolloutFailedError) as caught:

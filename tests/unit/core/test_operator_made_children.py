@@ -1,0 +1,172 @@
+"""Changes that no stamp shows: what the operator makes of a spec, and children that are to go."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from airflow_provider_seldon.core.expectation import Expectation
+from airflow_provider_seldon.core.identity import stamped
+from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
+from airflow_provider_seldon.local.controllers.components import build
+
+UID = "1"
+EXPLAINER: dict[str, Any] = {
+    "type": "AnchorTabular",
+    "replicas": 1,
+    "modelUri": "gs://m/explainer",
+    "config": {"threshold": "1"},
+    "containerSpec": {"name": "ex", "image": "ex:1", "env": [{"name": "A", "value": "1"}]},
+}
+GRAPH = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://m/1"}
+
+
+def spec(explainer: dict[str, Any] | None = EXPLAINER, **more: Any) -> dict[str, Any]:
+    main: dict[str, Any] = {"name": "main", "replicas": 1, "graph": GRAPH, "traffic": 100}
+    shadow = {"name": "shadow", "replicas": 1, "graph": GRAPH, "shadow": True}
+    main |= {"explainer": explainer} if explainer else {}
+    return copy.deepcopy({"annotations": {"team": "a"}, "predictors": [main, shadow]} | more)
+
+
+def deployment(content: dict[str, Any], *, ours: bool, generation: int = 1) -> dict[str, Any]:
+    content = content | {"predictors": [stamped(one) if ours else one for one in content["predictors"]]}
+    metadata = {"name": "iris", "namespace": "models", "uid": UID, "generation": generation}
+    status = {
+        "state": "Available",
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "deploymentStatus": {
+            name: {"replicas": 1, "availableReplicas": 1}
+            for name in ("iris-main-0-m", "iris-main-explainer", "iris-shadow-0-m")
+        },
+    }
+    return {"metadata": metadata, "spec": content, "status": status}
+
+
+def children(made: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the local operator makes of a deployment, rolled out."""
+    built = build(
+        {"apiVersion": "machinelearning.seldon.io/v1", "kind": "SeldonDeployment"} | made
+    ).deployments
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1)
+    for child in built:
+        child["metadata"] |= {"generation": 1, "ownerReferences": [{"uid": UID, "controller": True}]}
+        child["status"] = {"observedGeneration": 1} | counts
+    return built
+
+
+def look(before: dict[str, Any], after: dict[str, Any], *, ours: bool) -> Verdict:
+    """Judge a write that the operator never sees, after a day."""
+    old, new = deployment(before, ours=ours), deployment(after, ours=ours, generation=2)
+    expected = Expectation.of(new, before=old) if ours else Expectation()
+    first = judge(new, children(old), expected=expected, now=0.0)
+    return judge(new, children(old), expected=expected, now=86_400.0, history=first.history)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_what_was_made_of_this_spec_is_ready(ours: bool):
+    assert look(spec(), spec(), ours=ours).phase is Phase.READY
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"threshold": "2"}},
+        {"config": {}},
+        {"type": "ALE"},
+        {"modelUri": "gs://m/other"},
+        {"modelUri": "pvc://claim/explainer"},
+        {"endpoint": {"service_port": 9009}},
+        {"serviceAccountName": "reader"},
+        {"envSecretRefName": "credentials"},
+        {"containerSpec": {"name": "ex", "image": "ex:2", "env": [{"name": "A", "value": "1"}]}},
+        {"containerSpec": {"name": "ex", "image": "ex:1", "env": [{"name": "A", "value": "2"}]}},
+        {"containerSpec": {"name": "ex", "image": "ex:1"}},
+        {"containerSpec": EXPLAINER["containerSpec"] | {"resources": {"limits": {"cpu": "1"}}}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("ours", [True, False])
+def test_changed_explainer_is_waited_for(change: dict[str, Any], ours: bool):
+    verdict = look(spec(), spec(EXPLAINER | change), ours=ours)
+    assert (verdict.phase, verdict.reason, verdict.child) == (
+        Phase.PENDING,
+        "ChildOutdated",
+        "iris-main-explainer",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"transport": "grpc"},
+        {"annotations": {"team": "b"}},
+        {"annotations": {"team": "a", "seldon.io/engine-log-level": "DEBUG"}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("ours", [True, False])
+def test_changes_of_the_whole_deployment_are_waited_for(change: dict[str, Any], ours: bool):
+    assert look(spec(), spec(**change), ours=ours).reason == "ChildOutdated"
+
+
+def test_annotation_that_was_taken_away_is_waited_for():
+    verdict = look(spec(), spec(annotations={}), ours=True)
+    assert (verdict.reason, "team" in verdict.message) == ("ChildOutdated", True)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_dropped_explainer_and_dropped_shadow_must_go(ours: bool):
+    dropped = look(spec(), spec(None), ours=ours)
+    assert (dropped.phase, dropped.reason, dropped.child) == (
+        Phase.PENDING,
+        "ChildNotRemoved",
+        "iris-main-explainer",
+    )
+    without_shadow = spec()
+    del without_shadow["predictors"][1]
+    assert look(spec(), without_shadow, ours=ours).child == "iris-shadow-0-m"
+
+
+def test_child_that_is_going_or_that_the_operator_never_listed_is_not_waited_for():
+    old, new = deployment(spec(), ours=False), deployment(spec(None), ours=False, generation=2)
+    found = children(old)
+    del new["status"]["deploymentStatus"]["iris-main-explainer"]
+    assert judge(new, found, expected=Expectation(), now=0.0).phase is Phase.READY
+    new["status"]["deploymentStatus"]["iris-main-explainer"] = {"replicas": 1}
+    assert judge(new, found, expected=Expectation(), now=0.0).phase is Phase.PENDING
+    for child in found:
+        if child["metadata"]["name"].endswith("explainer"):
+            child["metadata"]["deletionTimestamp"] = "2026-11-28T10:00:00Z"
+    assert judge(new, found, expected=Expectation(), now=0.0).phase is Phase.READY
+
+
+def alone(protocol: str = "seldon", **graph: Any) -> dict[str, Any]:
+    annotations = {"seldon.io/no-engine": "true"}
+    predictor = {"name": "default", "replicas": 1, "annotations": annotations, "graph": GRAPH | graph}
+    return {"protocol": protocol, "predictors": [predictor]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": [{"name": "n", "type": "INT", "value": "1"}]},
+        {"implementation": "XGBOOST_SERVER"},
+        {"protocol": "v2"},
+        {"modelUri": "pvc://claim/m"},
+        {"modelUri": "gs://m/2"},
+        {"envSecretRefName": "credentials"},
+    ],
+    ids=str,
+)
+def test_changed_foreign_model_without_an_engine_is_waited_for(change: dict[str, Any]):
+    assert look(alone(), alone(**change), ours=False).reason == "ChildOutdated"
+
+
+def test_image_that_the_operator_was_configured_with_is_no_difference():
+    made = deployment(alone(), ours=False)
+    made["status"]["deploymentStatus"] = {}
+    found = children(made)
+    found[0]["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/own/server:7"
+    assert judge(made, found, expected=Expectation(), now=0.0).phase is Phase.READY
