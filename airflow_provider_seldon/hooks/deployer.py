@@ -142,7 +142,9 @@ class Deployer:
                     if decided.action is Action.UNCHANGED:
                         note_order(self._client, decided.deployment, order)
                     left = self._rollout(decided, decided.deployment, existing, action, decision)
-                    return dataclasses.replace(left, in_flight=in_flight)
+                    # Nothing was written, so nothing is to be undone; by its place a newer run is told apart.
+                    placed = Written(order=str(order or ""))
+                    return dataclasses.replace(left, in_flight=in_flight, written=placed)
                 marks = {ids.ANNOTATION_ACTION: str(action), ids.ANNOTATION_WRITE: mark}
                 wanted = decided.deployment.annotated(marks)
                 stored = self._write(

@@ -210,6 +210,22 @@ def test_what_does_not_serve_at_the_moment_is_waited_for(
     assert hook.client.children(name)
 
 
+@pytest.mark.simulated_pods("the operator is to stop")
+def test_a_newer_run_skips_one_that_waits_for_what_it_found_unchanged(
+    hook: SeldonHook, local_seldon: Any, operator_down: Callable[[], None]
+) -> None:
+    name = deploy()["name"]
+    operator_down()
+    delete_child(hook, name)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator(deferrable=True).execute(context(run_id="run-2"))
+    local_seldon.resume_operator()
+    event = asyncio.run(_first_event(deferred.value.trigger))
+    deploy({"run_id": "run-3"}, model_uri="s3://models/iris/2")
+    with pytest.raises(AirflowSkipException, match="run-3"):
+        operator().execute_complete(context(run_id="run-2"), event)
+
+
 def test_a_decision_to_keep_looks_as_well_and_writes_nothing(hook: SeldonHook, local_seldon: Any) -> None:
     deploy()
     local_seldon.requests.clear()
