@@ -94,7 +94,7 @@ def test_what_somebody_edited_by_hand_is_put_back_and_waited_for(hook: SeldonHoo
     assert deploy({"run_id": "run-3"})["action"] == "unchanged"
 
 
-@pytest.mark.simulated_pods("the operator is to stop")
+@pytest.mark.own_operator("it pauses")
 def test_what_is_put_back_is_not_green_by_the_pods_of_what_was_edited(
     hook: SeldonHook, operator_down: Callable[[], None]
 ) -> None:
@@ -179,7 +179,7 @@ def test_a_late_older_run_does_not_replace_what_a_newer_one_found_unchanged(
         deploy(days[2])
 
 
-@pytest.mark.simulated_pods("the operator is to stop")
+@pytest.mark.own_operator("it pauses")
 @pytest.mark.parametrize("harm", [scale_child, delete_child])
 @pytest.mark.parametrize("decision", [True, False])
 def test_nothing_that_serves_no_more_is_unchanged_or_reused(
@@ -192,7 +192,7 @@ def test_nothing_that_serves_no_more_is_unchanged_or_reused(
         deploy({"run_id": "run-2"}, deploy_decision=decision, timeout=1)
 
 
-@pytest.mark.simulated_pods("the operator is to stop")
+@pytest.mark.own_operator("it pauses")
 @pytest.mark.parametrize(("decision", "action"), [(True, "unchanged"), (False, "reused")])
 def test_what_does_not_serve_at_the_moment_is_waited_for(
     hook: SeldonHook, local_seldon: Any, operator_down: Callable[[], None], decision: bool, action: str
@@ -262,7 +262,7 @@ def test_a_task_that_resumes_while_it_is_deleted_is_not_green(hook: SeldonHook) 
         hook.client._transport.request("PATCH", path(hook, event["name"]), body=body, content_type=MERGE)
 
 
-@pytest.mark.simulated_pods("the operator is to stop")
+@pytest.mark.own_operator("it pauses")
 def test_a_task_that_resumes_when_it_serves_no_more_is_not_green(
     hook: SeldonHook, operator_down: Callable[[], None]
 ) -> None:
