@@ -48,6 +48,7 @@ class ChildReport:
     :param unavailable: pods are missing or not ready, those of the new revision beside healthy old ones included.
     :param observed: False when only its controller has not looked yet: what was known of it stays known.
     :param stuck: why it will not get further: its progress deadline has passed. Empty otherwise.
+    :param progressed: it was seen before its deadline had passed: ``stuck`` is of these pods, not of those before.
     :param replica_failure: why it cannot create pods. Empty otherwise.
     """
 
@@ -62,6 +63,7 @@ class ChildReport:
     unavailable: bool = False
     observed: bool = True
     stuck: str = ""
+    progressed: bool = False
     replica_failure: str = ""
 
 
@@ -105,12 +107,15 @@ def _report(
             child={},
         )
     counts = _Counts.of(child, expected)
+    progress = f"progress:{name}:{_template_of(deployment, child)}"
     for reason, message in (
         _not_ours(deployment, child),
         _not_this_revision(expected, child, outdated(child, expected)),
         _not_observed(deployment, child, memory),
     ):
         if message:
+            if reason == "ChildNotObserved":
+                memory.keep(progress)
             return ChildReport(
                 name=name,
                 reason=reason,
@@ -137,6 +142,7 @@ def _report(
         stuck=_sentence(name, progressing, "made no progress within its deadline")
         if message and exceeded
         else "",
+        progressed=bool(message) and memory.once(progress, holds=not exceeded),
         replica_failure=_sentence(name, failure, "cannot create pods")
         if message and failure.get("status") == "True"
         else "",

@@ -102,6 +102,9 @@ class FailurePolicy:
     :param unschedulable_grace: how long no node may fit; an autoscaler needs minutes to add one.
     :param replica_failure_grace: how long the Deployment may be unable to create pods, e.g. for want of
         quota.
+    :param deadline_grace: how long a passed progress deadline must stay, where these pods were not seen before it
+        passed: a template that comes back keeps the condition of the one that failed until the first of that
+        one's pods is gone (Kubernetes' Deployment controller).
     :param suspect_after: how long a child must lack available pods before its pods are read at all.
     :param settle: how long to wait after a change that no Deployment shows, such as traffic weights.
     :param weak_steady: without the right to read Deployments: how long the status must be good without a
@@ -117,6 +120,7 @@ class FailurePolicy:
     initializer_exit_count: int = 1
     unschedulable_grace: float = 300.0
     replica_failure_grace: float = 60.0
+    deadline_grace: float = 10.0
     suspect_after: float = 8.0
     settle: float = 2.0
     weak_steady: float = 30.0

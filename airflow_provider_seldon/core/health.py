@@ -32,8 +32,8 @@ from airflow_provider_seldon.core.objects import (
 )
 from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
 
-#: The grace time is the monitor's; this one would come on top of it.
-_POLICY = replace(DEFAULT_POLICY, failed_grace=0.0)
+#: The grace time is the monitor's; these would come on top of it.
+_POLICY = replace(DEFAULT_POLICY, failed_grace=0.0, deadline_grace=0.0)
 
 
 class Health(StrEnum):

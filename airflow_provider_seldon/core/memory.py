@@ -35,6 +35,13 @@ class Memory:
         self.due_in(due - self._now)
         return False
 
+    def once(self, key: str, *, holds: bool) -> bool:
+        """Return whether ``key`` holds now or has held before; it stays known as long as it is asked about."""
+        if holds or key in self._before.since:
+            self._since[key] = self._before.since.get(key, self._now)
+            return True
+        return False
+
     def due_in(self, seconds: float) -> None:
         """Note that the next look is due by then."""
         due = self._now + seconds

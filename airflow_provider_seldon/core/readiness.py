@@ -238,7 +238,10 @@ def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: Failu
     for report in reports:
         if not report.observed:
             memory.keep(f"replicas:{report.name}")
-        if report.stuck:
+            memory.keep(f"stuck:{report.name}")
+        if report.stuck and (
+            report.progressed or memory.lasted(f"stuck:{report.name}", policy.deadline_grace)
+        ):
             return Finding(
                 phase=Phase.FAILED, reason="ProgressDeadlineExceeded", message=report.stuck, child=report.name
             )

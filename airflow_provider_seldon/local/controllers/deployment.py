@@ -171,7 +171,7 @@ class DeploymentController:
 
     async def _annotate(self, deployment: Manifest, new: Manifest) -> Manifest:
         """
-        Number the revisions; a former template that comes back starts the progress deadline anew.
+        Number the revisions; a former template that comes back keeps the progress of the one before it.
 
         The number is written through the status, as the real controller does: it is no new generation.
         """
@@ -180,7 +180,6 @@ class DeploymentController:
             patch = {"metadata": {"annotations": {ANNOTATION_REVISION: str(latest + 1)}}}
             new = await self._api.patch(REPLICA_SETS, namespace_of(new), name_of(new), patch)
             self._replica_sets.observe(new)
-            self._started[key_of(deployment)] = f'Created new replica set "{name_of(new)}"'
         if _revision(deployment) == _revision(new):
             return deployment
         updated = clone(deployment)

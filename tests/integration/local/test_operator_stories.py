@@ -217,6 +217,32 @@ def test_local_tells_the_stories_of_three_replicas() -> None:
         failed_update(steps)
 
 
+def test_a_version_that_comes_back_keeps_the_condition_of_the_failed_one() -> None:
+    """Its ReplicaSet is there already and as large: nothing advances before the failed one's pod is gone."""
+    options = LocalOptions(token=None, kubelet="simulated", lies=Lies(rollout_pause=0.3))
+    with LocalSeldon(options) as local:
+        director = Director(Cluster(api_url=local.api_url, gateway_url=local.gateway_url))
+        cluster = director.cluster
+        cluster.create(seldon_deployment("iris", replicas=1, progressDeadlineSeconds=1))
+        cluster.wait_available("iris")
+
+        def spoil(spec: Manifest) -> None:
+            spec["predictors"][0] |= {"annotations": NEVER_READY}
+
+        def heal(spec: Manifest) -> None:
+            del spec["predictors"][0]["annotations"]
+
+        failed = director.record(
+            lambda: cluster.update("iris", spoil), lambda one: one.progress[1] == DEADLINE_EXCEEDED
+        )[-1]
+        steps = director.record(
+            lambda: cluster.update("iris", heal),
+            lambda one: one.generation > failed.generation and one.progress[1] == "NewReplicaSetAvailable",
+        )
+        seen = [one for one in steps if one.observed > failed.generation and not one.is_whole]
+        assert seen[0].progress == ("False", DEADLINE_EXCEEDED)
+
+
 def test_local_tells_the_story_of_the_hot_loop() -> None:
     options = LocalOptions(token=None, kubelet="simulated", pod_startup=(0.3, 0.5))
     with LocalSeldon(options) as local:

@@ -48,6 +48,20 @@ SCENARIOS = [
         step(30, available(3), [child(generation=3)], "ready"),
     ),
     scenario(
+        "deadline-of-the-version-that-was-rolled-back",
+        "A template that comes back keeps the condition of the failed one until that one's first pod is gone.",
+        step(0, creating(3), [rolling(template="old", progressing=_DEADLINE)], "wait"),
+        step(1, creating(3), [rolling(generation=3, progressing=_DEADLINE)], "wait"),
+        step(2, creating(3), [rolling(generation=3, progressing=_DEADLINE)], "wait"),
+        step(3, available(3), [child(generation=3)], "ready"),
+    ),
+    scenario(
+        "deadline-passed-while-watched",
+        "The deadline of pods that were seen before it passed is theirs.",
+        step(0, creating(2), [rolling(generation=2)], "wait"),
+        step(1, creating(2), [rolling(generation=2, progressing=_DEADLINE)], "failed"),
+    ),
+    scenario(
         "deadline-passed-but-done",
         "A slow rollout that got there after its deadline serves all the same.",
         step(0, available(2), [child(generation=2, progressing=_DEADLINE)], "ready"),
@@ -55,7 +69,8 @@ SCENARIOS = [
     scenario(
         "second-predictor-stuck",
         "The first predictor is fine; the second will never be.",
-        step(0, creating(2), [child(), rolling("iris-b-0-classifier", progressing=_DEADLINE)], "failed"),
+        step(0, creating(2), [child(), rolling("iris-b-0-classifier", progressing=_DEADLINE)], "wait"),
+        step(10, creating(2), [child(), rolling("iris-b-0-classifier", progressing=_DEADLINE)], "failed"),
     ),
     scenario(
         "webhook-not-reachable",
