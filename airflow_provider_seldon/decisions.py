@@ -12,8 +12,8 @@ Decision objects for ``deploy_decision``::
 Cheap to import at DAG parse: pure Python, neither Airflow nor Kubernetes.
 """
 
-from airflow_provider_seldon.core.decision import Decision, Evidence
-from airflow_provider_seldon.core.decision_rules import (
+from airflow_provider_seldon.core.rollout.decision import Decision, Evidence
+from airflow_provider_seldon.core.rollout.decision_rules import (
     AllOf,
     AnyOf,
     AskFunction,

@@ -48,7 +48,7 @@ def ours(url: str) -> Wait:
     os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = json.dumps(
         {"conn_type": "seldon", "extra": {"namespace": NAMESPACE, "kube_config": json.dumps(kubeconfig(url))}}
     )
-    from airflow_provider_seldon.core.expectation import Expectation
+    from airflow_provider_seldon.core.readiness.expectation import Expectation
 
     def prepare(name: str) -> dict[str, Any]:
         """What a triggerer reads from the database."""

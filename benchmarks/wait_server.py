@@ -22,9 +22,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, stamped
-from airflow_provider_seldon.local.apiserver.resources import RESOURCES
-from airflow_provider_seldon.local.apiserver.server import ApiServer
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, stamped
+from airflow_provider_seldon.local.apiserver.http.server import ApiServer
+from airflow_provider_seldon.local.apiserver.protocol.resources import RESOURCES
 from airflow_provider_seldon.local.faults import Fault
 
 SELDON = next(one for one in RESOURCES if one.plural == "seldondeployments")

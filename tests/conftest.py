@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_seldon.local.apiserver.listener import Listener
+from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
 from tests.clusters import NEEDS, clusters, patience

@@ -21,18 +21,18 @@ from typing import Any
 
 import aiohttp
 
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.failure import FailurePolicy
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, Identity, stamped
-from airflow_provider_seldon.core.model_server import ModelServer
-from airflow_provider_seldon.core.outcome import Ending, Outcome
-from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.kube.access import ClusterAccess
-from airflow_provider_seldon.kube.client import SeldonClient
-from airflow_provider_seldon.kube.configuration import ClusterSettings
-from airflow_provider_seldon.kube.waiting import wait
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, Identity, stamped
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
+from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
+from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.access.configuration import ClusterSettings
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.watch.wait import wait
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.lies import Lies
+from airflow_provider_seldon.local.operator_faults import Lies
 from airflow_provider_seldon.local.options import LocalOptions
 
 SHAPES = ("plain",) * 5 + ("canary", "canary", "separate engine", "no engine", "explainer")

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from selenium.webdriver import ActionChains  # noqa: E402
 
-from airflow_provider_seldon.local.apiserver.authorization import Deny  # noqa: E402
+from airflow_provider_seldon.local.apiserver.access.authorization import Deny  # noqa: E402
 from airflow_provider_seldon.local.cluster import LocalSeldon  # noqa: E402
 from airflow_provider_seldon.local.options import LocalOptions  # noqa: E402
 from tests.api_servers import api_servers, kube_config  # noqa: E402

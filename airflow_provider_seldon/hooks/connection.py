@@ -13,14 +13,14 @@ from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepaliv
 from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon import __version__, settings
+from airflow_provider_seldon.delivery.prediction.ingress import Ingress
 from airflow_provider_seldon.exceptions import CredentialPluginError
-from airflow_provider_seldon.hooks.extras import extras_of, field, flag
-from airflow_provider_seldon.hooks.ingress import Ingress
-from airflow_provider_seldon.hooks.mask import mask_configuration, redact
-from airflow_provider_seldon.kube.access import ClusterAccess
-from airflow_provider_seldon.kube.client import SeldonClient
-from airflow_provider_seldon.kube.configuration import Cluster, ClusterSettings, load
-from airflow_provider_seldon.kube.rehearsal import RehearsingClient
+from airflow_provider_seldon.hooks.connection_extras import extras_of, field, flag
+from airflow_provider_seldon.hooks.masking import mask_configuration, redact
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.access.configuration import Cluster, ClusterSettings, load
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.dry_run import RehearsingClient
 
 log = logging.getLogger(__name__)
 

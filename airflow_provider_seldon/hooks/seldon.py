@@ -13,44 +13,46 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core import given
-from airflow_provider_seldon.core.endpoint import (
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.prediction.endpoint import (
     UnexpectedResponseError,
     parse_response,
     request_body,
     url_below,
 )
-from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.fence import OrderToken
-from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.info import ModelServerInfo
-from airflow_provider_seldon.core.model_server import ModelServer
-from airflow_provider_seldon.core.outcome import Outcome
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.outcome import Outcome
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.rollout.fence import OrderToken
+from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
+from airflow_provider_seldon.delivery.inventory.removal import delete_named
+from airflow_provider_seldon.delivery.inventory.search import Finder
+from airflow_provider_seldon.delivery.rollout.completion import Completion
+from airflow_provider_seldon.delivery.rollout.deploy import Deployer
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+from airflow_provider_seldon.delivery.rollout.overtaking import overtaken
+from airflow_provider_seldon.delivery.rollout.restore import Restorer
+from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
+from airflow_provider_seldon.delivery.waiting.single_look import Looker
+from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import InvalidModelServerError, PredictionError
-from airflow_provider_seldon.hooks import forms
-from airflow_provider_seldon.hooks.checked import checked, instance
-from airflow_provider_seldon.hooks.completion import Completion
+from airflow_provider_seldon.hooks import connection_form
+from airflow_provider_seldon.hooks.argument_checks import checked, instance
 from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
-from airflow_provider_seldon.hooks.declared import with_declared_fields
-from airflow_provider_seldon.hooks.deployer import Deployer
-from airflow_provider_seldon.hooks.finder import Finder
-from airflow_provider_seldon.hooks.looker import Looker
-from airflow_provider_seldon.hooks.overtaking import overtaken
-from airflow_provider_seldon.hooks.removal import delete_named
-from airflow_provider_seldon.hooks.restorer import Restorer
-from airflow_provider_seldon.hooks.rights import check
-from airflow_provider_seldon.hooks.rollout import Rollout
-from airflow_provider_seldon.hooks.waiter import Waiter, raise_for
+from airflow_provider_seldon.hooks.connection_test import check
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.rollout import Adopt, OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
     from airflow_provider_seldon.exceptions import StaleRunError
 
 _ORDER = instance(OrderToken, optional=True)
 _ROLLOUT = instance(Rollout)
-_NAMED = given.Rule(lambda value: value if isinstance(value, SeldonDeployment) else given.NAME(value))
+_NAMED = argument_rules.Rule(
+    lambda value: value if isinstance(value, SeldonDeployment) else argument_rules.NAME(value)
+)
 
 
 class SeldonHook(SeldonConnectionHook):
@@ -86,12 +88,12 @@ class SeldonHook(SeldonConnectionHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the extra fields of the connection form, for Airflow 2.11."""
-        return forms.widgets()
+        return connection_form.widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return how the standard fields of the connection form look, for Airflow 2.11."""
-        return forms.behaviour()
+        return connection_form.behaviour()
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the cluster answers, knows SeldonDeployments, and grants the rights that are needed."""
@@ -176,7 +178,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Looker(hook=self).still(rollout, ready)
 
-    @checked(name=given.NAME, expected=instance(Expectation, optional=True))
+    @checked(name=argument_rules.NAME, expected=instance(Expectation, optional=True))
     def wait_for(
         self,
         name: str,
@@ -263,7 +265,7 @@ class SeldonHook(SeldonConnectionHook):
             found, ingress_url=self.ingress.url, namespace=self.namespace, action=action
         )
 
-    @checked(name=given.NAME)
+    @checked(name=argument_rules.NAME)
     def delete_model_server(
         self, name: str, *, wait: bool = True, timeout: float = 300.0, managed_only: bool = True
     ) -> bool:
@@ -279,7 +281,7 @@ class SeldonHook(SeldonConnectionHook):
         """
         return delete_named(self.client, name, wait=wait, timeout=timeout, managed_only=managed_only)
 
-    @checked(name=given.NAME, order=_ORDER)
+    @checked(name=argument_rules.NAME, order=_ORDER)
     def roll_back(
         self, name: str, *, to: str = "previous", by: str = "", order: OrderToken | None = None
     ) -> Rollout:
@@ -309,7 +311,7 @@ class SeldonHook(SeldonConnectionHook):
         """Return what to tell of a rollout that a newer run has deployed over while it was waited for, else None."""
         return overtaken(self.client, rollout)
 
-    @checked(name=given.NAME)
+    @checked(name=argument_rules.NAME)
     def scale(self, name: str, *, replicas: int | None) -> Rollout:
         """
         Set the number of pods of every predictor, without waiting; the next deploy sets the configured one again.
@@ -319,17 +321,17 @@ class SeldonHook(SeldonConnectionHook):
         """
         return Restorer(hook=self).scale(name, replicas=replicas)
 
-    @checked(name=given.NAME)
+    @checked(name=argument_rules.NAME)
     def stop(self, name: str) -> Rollout:
         """Scale every predictor of a deployment to zero; its configuration stays."""
         return self.scale(name, replicas=0)
 
-    @checked(name=given.NAME)
+    @checked(name=argument_rules.NAME)
     def start(self, name: str) -> Rollout:
         """Scale a stopped deployment to its configured replicas, without waiting."""
         return self.scale(name, replicas=None)
 
-    @checked(name=given.NAME, deployment=instance(SeldonDeployment, optional=True))
+    @checked(name=argument_rules.NAME, deployment=instance(SeldonDeployment, optional=True))
     def predict(
         self,
         name: str,
@@ -369,7 +371,7 @@ class SeldonHook(SeldonConnectionHook):
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the model:\n{error}") from None
 
-    @checked(name=given.NAME)
+    @checked(name=argument_rules.NAME)
     def predictions(self, name: str, data: Any, **options: Any) -> list[Any]:
         """Like :meth:`predict`, but return only the rows of the prediction, whatever the protocol."""
         found = options.pop("deployment", None) or self.client.get(name)
@@ -382,7 +384,7 @@ class SeldonHook(SeldonConnectionHook):
                 f"{name} answered, but not with a prediction: {error}", status=200
             ) from None
 
-    @checked(name=given.NAME)
+    @checked(name=argument_rules.NAME)
     def get_logs(
         self, name: str, *, container: str | None = None, follow: bool = False, tail: int | None = None
     ) -> Iterator[str]:

@@ -89,7 +89,7 @@ class SeldonApiDocsLink(_Link):
     name = "Seldon API"
 
     def _url(self, announced: Mapping[str, str]) -> str:
-        from airflow_provider_seldon.core.endpoint import docs_url_of
+        from airflow_provider_seldon.core.prediction.endpoint import docs_url_of
 
         return docs_url_of(announced["prediction_url"])
 

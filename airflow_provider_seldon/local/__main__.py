@@ -11,9 +11,9 @@ from pathlib import Path
 
 from aiohttp import ClientError
 
-from .api import ApiError
-from .cluster import Lies, LocalOptions, LocalSeldon
-from .options import ENV_MLSERVER_PYTHON
+from airflow_provider_seldon.local.client import ApiError
+from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
+from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON
 
 
 def main() -> None:

@@ -26,24 +26,24 @@ from typing import Any
 
 import yaml
 
-from .api import ApiClient
-from .apiserver import ApiServer, RequestLog
-from .apiserver.listener import Listener
-from .apiserver.proxy import ApiProxy
-from .certificates import Certificates, make_certificates
-from .controllers.caches import Caches
-from .controllers.manager import Controllers
-from .faults import Faults
-from .furnishing import Furnishing
-from .gateway import Gateway
-from .kubelet.kubelet import Kubelet
-from .kubelet.log_source import KubeletLogs
-from .kubelet.processes import ProcessRuntime
-from .kubelet.runtime import Runtime
-from .kubelet.simulated import SimulatedRuntime
-from .lies import Lies
-from .options import LocalOptions
-from .upstream import Upstream
+from airflow_provider_seldon.local.apiserver import ApiServer, RequestLog
+from airflow_provider_seldon.local.apiserver.http.listener import Listener
+from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
+from airflow_provider_seldon.local.bootstrap import Furnishing
+from airflow_provider_seldon.local.certificates import Certificates, make_certificates
+from airflow_provider_seldon.local.client import ApiClient
+from airflow_provider_seldon.local.controllers.caches import Caches
+from airflow_provider_seldon.local.controllers.manager import Controllers
+from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.faults import Faults
+from airflow_provider_seldon.local.gateway import Gateway
+from airflow_provider_seldon.local.kubelet.containers.interface import Runtime
+from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
+from airflow_provider_seldon.local.kubelet.pods.log_source import KubeletLogs
+from airflow_provider_seldon.local.kubelet.runtimes.process_runtime import ProcessRuntime
+from airflow_provider_seldon.local.kubelet.runtimes.simulated_runtime import SimulatedRuntime
+from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.options import LocalOptions
 
 __all__ = ["Lies", "LocalOptions", "LocalSeldon"]
 

@@ -20,18 +20,18 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from .api import PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES, Manifest
-from .controllers import naming
-from .controllers.caches import Caches
-from .controllers.components import LABEL_APP
-from .controllers.informer import Informer
-from .controllers.manifests import dig, key_of, name_of, namespace_of
-from .controllers.replica_set import is_ready
-from .doors import refusal
-from .kubelet.kubelet import Kubelet
-from .kubelet.runtime import Request, Response
-from .mesh import Path, Target, routes_of
-from .options import LocalOptions
+from airflow_provider_seldon.local.client import PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES, Manifest
+from airflow_provider_seldon.local.controllers.caches import Caches
+from airflow_provider_seldon.local.controllers.children import naming
+from airflow_provider_seldon.local.controllers.children.components import LABEL_APP
+from airflow_provider_seldon.local.controllers.informer import Informer
+from airflow_provider_seldon.local.controllers.manifests import dig, key_of, name_of, namespace_of
+from airflow_provider_seldon.local.controllers.workloads.replica_set import is_ready
+from airflow_provider_seldon.local.host_check import refusal
+from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response
+from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
+from airflow_provider_seldon.local.mesh import Path, Target, routes_of
+from airflow_provider_seldon.local.options import LocalOptions
 
 log = logging.getLogger(__name__)
 

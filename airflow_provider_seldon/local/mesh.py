@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .api import Manifest
-from .controllers.manifests import dig
+from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.controllers.manifests import dig
 
 Path = tuple[str, ...]
 

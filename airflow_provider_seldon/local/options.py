@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .lies import Lies
+from airflow_provider_seldon.local.operator_faults import Lies
 
 ENV_MLSERVER_PYTHON = "SELDON_LOCAL_MLSERVER_PYTHON"
 

@@ -1,7 +1,7 @@
 """Seldon Core's validating webhook as a server of its own, for an API server that is not part of ``local``.
 
 Purpose: a kube-apiserver asks it about every write of a SeldonDeployment (Kubernetes documentation, "Dynamic Admission
-Control"). The rules are those of :class:`~airflow_provider_seldon.local.apiserver.admission.AdmissionWebhook`.
+Control"). The rules are those of :class:`~airflow_provider_seldon.local.apiserver.writes.admission.AdmissionWebhook`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import base64
 
 from aiohttp import web
 
-from .api import Kind, Manifest
-from .apiserver import StatusError
-from .apiserver.admission import NAME, AdmissionWebhook
-from .certificates import make_certificates
+from airflow_provider_seldon.local.apiserver import StatusError
+from airflow_provider_seldon.local.apiserver.writes.admission import NAME, AdmissionWebhook
+from airflow_provider_seldon.local.certificates import make_certificates
+from airflow_provider_seldon.local.client import Kind, Manifest
 
 CONFIGURATIONS = Kind(
     api_version="admissionregistration.k8s.io/v1",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.given import RULES, needed
+from airflow_provider_seldon.core.request.argument_rules import RULES, needed
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
@@ -50,7 +50,7 @@ class SeldonApplyOperator(SeldonDeployModelOperator):
         super().__init__(manifest=manifest, name=name, model_name=model_name, **kwargs)
 
     def _given(self) -> dict[str, Any]:
-        from airflow_provider_seldon.core.user_manifest import read
+        from airflow_provider_seldon.core.request.user_manifest import read
 
         given = super()._given()
         if "manifest" in given:

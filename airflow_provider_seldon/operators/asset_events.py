@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 
 #: What ``Asset.ref`` returns; Airflow 3 does not export these classes.
@@ -69,7 +69,7 @@ class AssetEvents:
         from airflow.providers.common.compat.sdk import AssetAlias
 
         from airflow_provider_seldon.assets import SCHEME, seldon_asset
-        from airflow_provider_seldon.core.lineage import event_extra
+        from airflow_provider_seldon.core.rollout.lineage import event_extra
 
         extra = event_extra(rollout.info, rollout.last_available)
         deployed = seldon_asset(rollout.info.namespace, rollout.info.name)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
-from airflow_provider_seldon.triggers.checking import checked
+from airflow_provider_seldon.triggers.argument_checks import checked
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.model_server import ModelServer
+    from airflow_provider_seldon.core.request.model_server import ModelServer
 
 
-_NESTED = {"extra_args": given.MAPPING, "container": given.MAPPING}
+_NESTED = {"extra_args": argument_rules.MAPPING, "container": argument_rules.MAPPING}
 
 
 class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
@@ -57,7 +57,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
     }
     rules = {  # noqa: RUF012
         **SeldonDeployModelOperator.rules,
-        **given.of(
+        **argument_rules.of(
             *(
                 "image",
                 "predict_function",
@@ -104,8 +104,8 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         self.check_literals()
 
     def _server(self) -> ModelServer:
-        from airflow_provider_seldon.core.custom_model import custom_container
-        from airflow_provider_seldon.core.errors import InvalidRequestError
+        from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+        from airflow_provider_seldon.core.request.custom_model import custom_container
         from airflow_provider_seldon.exceptions import InvalidModelServerError
 
         server = dict(self.model_server or {})
@@ -149,8 +149,8 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
 
     def _check(self, path: str, field: str, *, arguments: int) -> None:
         """Look at the function where it can be imported; what is only in the image cannot be."""
+        from airflow_provider_seldon.delivery.prediction.function_check import function_problem
         from airflow_provider_seldon.exceptions import InvalidModelServerError
-        from airflow_provider_seldon.hooks.function_check import function_problem
 
         unknown, problem = function_problem(path, arguments=arguments)
         if problem:

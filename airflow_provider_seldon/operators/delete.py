@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
     ui_color = "#f6e6e4"
-    rules = given.of(
+    rules = argument_rules.of(
         *SELECTORS,
         *("namespace", "seldon_conn_id", "managed_only", "wait_for_deletion", "timeout", "dry_run"),
     )

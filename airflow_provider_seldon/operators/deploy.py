@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from airflow_provider_seldon.core import given
-from airflow_provider_seldon.core.decision_rules import templatable
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.core.rollout.decision_rules import templatable
 from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 from airflow_provider_seldon.operators.manifest_file import ManifestFile, RendersManifestFile
-from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.expected_answer import SampleRequest
-    from airflow_provider_seldon.core.identity import Identity
-    from airflow_provider_seldon.core.model_server import ModelServer
-    from airflow_provider_seldon.core.outcome import Outcome
-    from airflow_provider_seldon.core.rollout import Adopt, OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.prediction.sample_request import SampleRequest
+    from airflow_provider_seldon.core.readiness.outcome import Outcome
+    from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
     from airflow_provider_seldon.exceptions import StaleRunError
-    from airflow_provider_seldon.hooks.rollout import Rollout
 
 Parsed = TypeVar("Parsed")
 
@@ -53,7 +53,8 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     :param protocol: ``seldon`` (default), ``v2`` or ``tensorflow``.
     :param replicas: pods. Leave it out where an autoscaler or ``kubectl scale`` decides: then there is one at first,
         and what they set stays through later deploys.
-    :param model_server: further fields of :class:`~airflow_provider_seldon.core.model_server.ModelServer`, such as
+    :param model_server: further fields of
+        :class:`~airflow_provider_seldon.core.request.model_server.ModelServer`, such as
         ``parameters``, ``resources``, ``env``, ``secret_name``, ``service_account``, ``image``.
     :param manifest: a whole SeldonDeployment, its spec or a graph instead: dict, YAML text, or a ``.yaml`` file
         (templated).
@@ -85,7 +86,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     :param drop_unknown_fields: leave out, and log, the fields of a manifest that the cluster's CRD does not declare.
         Without it they fail the task, because an apply of them is refused; ``kubectl create`` drops them silently.
     :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,
-        ``dry_run``: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`; and those of every
+        ``dry_run``: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`; and those of every
         operator.
     """
 
@@ -113,7 +114,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     ui_color = "#e8f4ea"
     rules = {  # noqa: RUF012
         **SeldonRolloutOperator.rules,
-        **given.of(
+        **argument_rules.of(
             *(
                 "model_name",
                 "model_uri",
@@ -127,7 +128,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             *("wait_for_available", "smoke_test", "on_failure", "on_stale", "force_conflicts", "adopt"),
             "drop_unknown_fields",
             # ``core.naming`` says what the name of a new deployment may be.
-            name=given.OPTIONAL_TEXT,
+            name=argument_rules.OPTIONAL_TEXT,
         ),
     }
 
@@ -185,7 +186,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Deploy and wait; see the class."""
-        from airflow_provider_seldon.core.expected_answer import ensure_sendable
+        from airflow_provider_seldon.core.prediction.sample_request import ensure_sendable
 
         self.check_arguments()
         server = self._server()
@@ -205,8 +206,8 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
         """Send the smoke test; what the decision keeps is not the version that it was written for."""
-        from airflow_provider_seldon.core.rollout import Action
-        from airflow_provider_seldon.hooks.smoke_test import SmokeTest
+        from airflow_provider_seldon.core.rollout.plan import Action
+        from airflow_provider_seldon.delivery.prediction.smoke_test import SmokeTest
 
         samples = self._samples()
         if samples and rollout.action in {Action.RESTART, Action.REUSE, Action.KEEP}:
@@ -235,7 +236,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
 
     def _serving(self, rollout: Rollout) -> Outcome:
         """Return the outcome of a deploy that found what it wants: the hook has looked at it."""
-        from airflow_provider_seldon.core.outcome import Ending, Outcome
+        from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 
         info = rollout.info
         return Outcome(ending=Ending.READY, name=rollout.name, namespace=info.namespace, state=info.state)
@@ -270,7 +271,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             raise
 
     def _server(self) -> ModelServer:
-        from airflow_provider_seldon.core.model_server import ModelServer
+        from airflow_provider_seldon.core.request.model_server import ModelServer
 
         return self._read(ModelServer.parse, {**(self.model_server or {}), **self._given()})
 
@@ -291,7 +292,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         }
 
     def _identity(self, context: Context, server: ModelServer) -> Identity:
-        from airflow_provider_seldon.core.identity import Identity
+        from airflow_provider_seldon.core.identity.names import Identity
 
         task_instance = context["ti"]
         return Identity(
@@ -303,24 +304,24 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         )
 
     def _decision(self, context: Context) -> Any:
-        from airflow_provider_seldon.core.decision_rules import templatable
+        from airflow_provider_seldon.core.rollout.decision_rules import templatable
 
         # Airflow 2.11 leaves an XCom as it is when what it resolves to is false.
         resolve = getattr(self.deploy_decision, "resolve", None)
         return templatable(resolve(context) if resolve else self.deploy_decision)
 
     def _metrics(self) -> dict[str, float]:
-        from airflow_provider_seldon.core.metrics import parse_metrics
+        from airflow_provider_seldon.core.request.model_metrics import parse_metrics
 
         return self._read(parse_metrics, self.metrics)
 
     def _samples(self) -> list[SampleRequest]:
-        from airflow_provider_seldon.core.expected_answer import sample_requests
+        from airflow_provider_seldon.core.prediction.sample_request import sample_requests
 
         return self._read(sample_requests, self.smoke_test)
 
     def _read(self, parse: Callable[[Any], Parsed], given: Any) -> Parsed:
-        from airflow_provider_seldon.core.errors import InvalidRequestError
+        from airflow_provider_seldon.core.invalid_request import InvalidRequestError
         from airflow_provider_seldon.exceptions import InvalidModelServerError
 
         try:

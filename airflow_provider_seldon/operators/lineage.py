@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_seldon.core.info import ModelServerInfo
-    from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 
 class Lineage:
@@ -37,7 +37,7 @@ class Lineage:
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         from airflow_provider_seldon.assets import SCHEME
-        from airflow_provider_seldon.core.lineage import lineage_name
+        from airflow_provider_seldon.core.rollout.lineage import lineage_name
 
         inputs = [Dataset(*lineage_name(uri)) for uri in self._model_uris()]
         outputs = []
@@ -48,7 +48,7 @@ class Lineage:
         return OperatorLineage(inputs=inputs, outputs=outputs)
 
     def _model_uris(self) -> list[str]:
-        from airflow_provider_seldon.core.lineage import model_uris, without_credentials
+        from airflow_provider_seldon.core.rollout.lineage import model_uris, without_credentials
 
         if self._rollout:
             return model_uris(self._rollout.info, self._rollout.last_available)
@@ -59,7 +59,7 @@ class Lineage:
 def _facets(info: ModelServerInfo) -> dict[str, Any]:
     from openlineage.client.facet_v2 import dataset_version_dataset, datasource_dataset
 
-    from airflow_provider_seldon.core.lineage import without_credentials
+    from airflow_provider_seldon.core.rollout.lineage import without_credentials
 
     facets: dict[str, Any] = {
         "version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=info.revision)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_seldon.core import given
-from airflow_provider_seldon.core.answer_test import AnswerTest
+from airflow_provider_seldon.core.prediction.answer_test import AnswerTest
+from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.triggers.deferral import SeldonTask
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 
 class SeldonPredictOperator(SeldonTask, BaseOperator):
@@ -41,7 +41,7 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
     template_fields_renderers = {"data": "json", "expected": "json"}  # noqa: RUF012
     ui_color = "#e6eef8"
     operator_extra_links = LINKS
-    rules = given.of(
+    rules = argument_rules.of(
         *(
             "data",
             "expected",
@@ -52,7 +52,7 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
             "request_timeout",
             "retry_for",
         ),
-        name=given.NAME,
+        name=argument_rules.NAME,
     )
 
     def __init__(
@@ -100,9 +100,9 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
 
     def _judge(self, answer: Any, deployment: SeldonDeployment) -> None:
         """Look whether an answer is a prediction, and the expected one. Another path's answer may be anything."""
-        from airflow_provider_seldon.core.endpoint import parse_response
-        from airflow_provider_seldon.core.expected_answer import equal
-        from airflow_provider_seldon.core.payload import UnexpectedResponseError, not_json
+        from airflow_provider_seldon.core.prediction.endpoint import parse_response
+        from airflow_provider_seldon.core.prediction.payload import UnexpectedResponseError, not_json
+        from airflow_provider_seldon.core.prediction.sample_request import equal
         from airflow_provider_seldon.exceptions import PredictionError
 
         if place := not_json(answer):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core import given
-from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -25,12 +25,12 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
     :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
     :param to: ``previous``: what served before the present version, passing over versions that a rollback has gone
         back from; or the revision of one of the versions that are kept.
-    :param kwargs: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
 
     template_fields: Sequence[str] = ("name", "to", "namespace", "seldon_conn_id")
     ui_color = "#f5ead9"
-    rules = {**SeldonRolloutOperator.rules, **given.of("to", name=given.NAME)}  # noqa: RUF012
+    rules = {**SeldonRolloutOperator.rules, **argument_rules.of("to", name=argument_rules.NAME)}  # noqa: RUF012
 
     def __init__(self, *, name: str, to: str = "previous", **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core import given
-from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 
 class SeldonScaleModelOperator(SeldonRolloutOperator):
@@ -27,14 +27,14 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
     :param replicas: pods of each predictor; 0 stops the model server, ``configured`` starts it with as many as it
         was deployed with, which is one where the deploy did not say; what runs with a number that ``kubectl scale`` or
         an autoscaler has set keeps that.
-    :param kwargs: see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
 
     template_fields: Sequence[str] = ("name", "replicas", "namespace", "seldon_conn_id")
     ui_color = "#e6e9f4"
     rules = {  # noqa: RUF012
         **SeldonRolloutOperator.rules,
-        **given.of(name=given.NAME, replicas=given.REPLICAS_OR_CONFIGURED),
+        **argument_rules.of(name=argument_rules.NAME, replicas=argument_rules.REPLICAS_OR_CONFIGURED),
     }
 
     def __init__(self, *, name: str, replicas: int | str, **kwargs: Any) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_seldon.core import given
-from airflow_provider_seldon.triggers.checking import CheckedArguments
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -55,7 +55,7 @@ class SeldonStageModelOperator(CheckedArguments, BaseOperator):
         "namespace",
     )
     ui_color = "#f4efe6"
-    rules = given.of(
+    rules = argument_rules.of(
         *(
             "source",
             "target",
@@ -67,7 +67,7 @@ class SeldonStageModelOperator(CheckedArguments, BaseOperator):
             "source_conn_id",
         ),
         *("target_conn_id", "seldon_conn_id", "namespace"),
-        model_name=given.TEXT,
+        model_name=argument_rules.TEXT,
     )
 
     def __init__(
@@ -105,8 +105,8 @@ class SeldonStageModelOperator(CheckedArguments, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Copy what is not there yet, and prune; see the class."""
+        from airflow_provider_seldon.delivery.storage.staging import stage_model
         from airflow_provider_seldon.hooks.seldon import SeldonHook
-        from airflow_provider_seldon.hooks.staging import stage_model
 
         self.check_arguments()
         staged = stage_model(

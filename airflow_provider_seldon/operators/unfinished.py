@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.outcome import Outcome
-    from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.core.readiness.outcome import Outcome
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 #: What breaks a task off and leaves it time to undo: every error, and the alarm of ``execution_timeout``, which is no
 #: ``Exception``. A deferral is none, and neither is a user who ends the task: ``on_kill`` says what is done then.
@@ -41,7 +41,7 @@ class Unfinished:
     _started: float | None = None
 
     def undo(self, rollout: Rollout) -> Rollout | None:
-        """Undo a rollout; see :class:`~airflow_provider_seldon.operators.rollout.SeldonRolloutOperator`."""
+        """Undo a rollout; see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`."""
         raise NotImplementedError
 
     def note_start(self, context: Context) -> None:

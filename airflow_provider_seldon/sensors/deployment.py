@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.triggers.base import StartTriggerArgs
 
-from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.links.deployment import LINKS
-from airflow_provider_seldon.triggers.checking import checked
+from airflow_provider_seldon.triggers.argument_checks import checked
 from airflow_provider_seldon.triggers.deferral import BACKSTOP, SeldonTask
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.outcome import Outcome
+    from airflow_provider_seldon.core.readiness.outcome import Outcome
 
 #: Seconds for which one poke watches while it has a worker to itself.
 WATCH = 60.0
@@ -47,7 +47,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     :param namespace: namespace; the connection's when left out.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
     :param failure_policy: what counts as failed, where it should differ from the defaults: fields of
-        :class:`~airflow_provider_seldon.core.failure.FailurePolicy`.
+        :class:`~airflow_provider_seldon.core.readiness.failure_policy.FailurePolicy`.
     :param deferrable: wait in the triggerer instead of on a worker.
     :param start_from_trigger: begin in the triggerer, without a worker at all; needs ``deferrable``.
     :param poke_interval: seconds between two looks with ``mode="reschedule"``, or on a worker for a deployment that is
@@ -57,7 +57,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
     ui_color = "#fdf6e0"
     operator_extra_links = LINKS
-    rules = given.of(
+    rules = argument_rules.of(
         *SELECTORS,
         *(
             "namespace",
@@ -148,7 +148,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         """Go on after the deferral with what the trigger reported."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-        from airflow_provider_seldon.core.outcome import Outcome
+        from airflow_provider_seldon.core.readiness.outcome import Outcome
 
         outcome = Outcome.from_json(event)
         self.namespace = outcome.namespace
@@ -165,7 +165,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
 
     def _judge(self, context: Context, outcome: Outcome) -> PokeReturnValue:
         """Turn an outcome into what a poke returns; one that is not final yet is "not done"."""
-        from airflow_provider_seldon.core.outcome import Ending
+        from airflow_provider_seldon.core.readiness.outcome import Ending
         from airflow_provider_seldon.exceptions import DeploymentFailedError, RolloutError
 
         if outcome.ending is not Ending.READY:
@@ -184,7 +184,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
 
     def _announce_unready(self, context: Context, name: str) -> None:
         """Announce, once, what does not serve yet; links are not worth an error of the task."""
-        from airflow_provider_seldon.core.errors import InvalidRequestError
+        from airflow_provider_seldon.core.invalid_request import InvalidRequestError
         from airflow_provider_seldon.exceptions import SeldonError
 
         if self.announced is not None or not name:

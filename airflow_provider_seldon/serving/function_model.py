@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_seldon.core.function_path import FunctionPath
+from airflow_provider_seldon.core.request.function_path import FunctionPath
 
 #: Environment variables that say what is served, for where there is no command line.
 PREDICT_VARIABLE = "SELDON_PREDICT_FUNCTION"

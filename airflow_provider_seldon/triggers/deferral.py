@@ -8,12 +8,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.triggers.checking import CheckedArguments
+from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.info import ModelServerInfo
+    from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 #: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.

@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
 from airflow_provider_seldon.triggers.arguments import serialized
-from airflow_provider_seldon.triggers.checking import CheckedArguments
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (
@@ -32,7 +32,8 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     """
     Ends with one event: how the wait for a deployment ended.
 
-    The event is an :class:`~airflow_provider_seldon.core.outcome.Outcome` as JSON, with ``handoff`` beside it.
+    The event is an :class:`~airflow_provider_seldon.core.readiness.outcome.Outcome` as JSON, with ``handoff``
+    beside it.
     ``cleanup`` is left as it is: a triggerer that restarts cleans up too, and the wait goes on elsewhere. Only a
     user who ends the task (marks it or clears it) may change the cluster, and only if ``kill_action`` says so;
     Airflow tells triggers of that from 3.3 on.
@@ -57,14 +58,14 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     :raises InvalidModelServerError: an argument is wrong.
     """
 
-    rules = given.of(
+    rules = argument_rules.of(
         *("seldon_conn_id", "namespace", "name", "model_name", "dag_id_of_deployer", "task_id_of_deployer"),
         "failure_policy",
-        deadline=given.optional(given.RULES["deadline"]),
-        timeout=given.optional(given.SECONDS),
-        expected=given.optional(given.PLAIN_MAPPING),
-        handoff=given.ANYTHING,
-        kill_action=given.optional(given.word("rollback", "delete")),
+        deadline=argument_rules.optional(argument_rules.RULES["deadline"]),
+        timeout=argument_rules.optional(argument_rules.SECONDS),
+        expected=argument_rules.optional(argument_rules.PLAIN_MAPPING),
+        handoff=argument_rules.ANYTHING,
+        kill_action=argument_rules.optional(argument_rules.word("rollback", "delete")),
     )
 
     def __init__(
@@ -104,7 +105,7 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and report."""
-        from airflow_provider_seldon.hooks.awaiting import broken_off, wait_in_triggerer
+        from airflow_provider_seldon.delivery.waiting.triggerer_wait import broken_off, wait_in_triggerer
 
         self.check_arguments()
         try:
@@ -118,7 +119,7 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
 
     async def on_kill(self) -> None:
         """Do what ``kill_action`` says; Airflow calls this when a user ends the task while it is deferred."""
-        from airflow_provider_seldon.hooks.awaiting import undo_in_triggerer
+        from airflow_provider_seldon.delivery.waiting.triggerer_wait import undo_in_triggerer
 
         if self.kill_action and self.handoff:
             await undo_in_triggerer(self)

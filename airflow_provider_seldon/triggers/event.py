@@ -17,10 +17,10 @@ from typing import Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_seldon.core import given
+from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
 from airflow_provider_seldon.triggers.arguments import serialized
-from airflow_provider_seldon.triggers.checking import CheckedArguments
 
 #: The kinds of event.
 EVENTS = ("failed", "degraded", "available")
@@ -68,7 +68,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
         event.
     """
 
-    rules = given.of(
+    rules = argument_rules.of(
         *("name", "namespace", "seldon_conn_id", "model_name", "dag_id_of_deployer", "task_id_of_deployer"),
         *("grace", "events"),
     )
@@ -113,7 +113,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncGenerator[Any]:
         """Watch, and yield the deployment's health."""
-        from airflow_provider_seldon.hooks.monitoring import levels
+        from airflow_provider_seldon.delivery.waiting.health_watch import levels
 
         async with aclosing(levels(cls(**kwargs))) as found:
             async for level in found:
@@ -121,7 +121,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncGenerator[TriggerEvent]:
         """Fire for each change that this trigger was not told of before."""
-        from airflow_provider_seldon.hooks.monitoring import news
+        from airflow_provider_seldon.delivery.waiting.health_watch import news
 
         async with aclosing(news(self, shared_stream)) as found:
             async for payload in found:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_seldon.local.api import ApiClient
-from airflow_provider_seldon.local.apiserver.proxy import ApiProxy
+from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
+from airflow_provider_seldon.local.bootstrap import Furnishing
+from airflow_provider_seldon.local.client import ApiClient
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.furnishing import Furnishing
-from airflow_provider_seldon.local.upstream import Upstream
+from airflow_provider_seldon.local.external_api_server import Upstream
 from tests.clusters.kube_apiserver import KubeApiserver
 from tests.clusters.local import LocalClusters, simulated
 

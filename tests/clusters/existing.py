@@ -24,10 +24,10 @@ import pytest
 import requests
 import yaml
 
-from airflow_provider_seldon.local.apiserver.proxy import ApiProxy
+from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
+from airflow_provider_seldon.local.external_api_server import Upstream
 from airflow_provider_seldon.local.faults import Faults
-from airflow_provider_seldon.local.kubelet.kubelet import NODE
-from airflow_provider_seldon.local.upstream import Upstream
+from airflow_provider_seldon.local.kubelet.pods.kubelet import NODE
 from tests.clusters import model_store, namespaces
 
 INGRESS = "SELDON_TEST_INGRESS_URL"

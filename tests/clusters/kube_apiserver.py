@@ -22,8 +22,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from airflow_provider_seldon.local.apiserver import crd
-from airflow_provider_seldon.local.kubelet import supervisor
+from airflow_provider_seldon.local.apiserver.objects import crd
+from airflow_provider_seldon.local.kubelet.containers import supervisor
 
 CRD = "SELDON_TEST_CRD"
 TOKEN = "real-server-token"

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.lies import Lies
+from airflow_provider_seldon.local.operator_faults import Lies
 from airflow_provider_seldon.local.options import LocalOptions
 from tests.airflow_version import AIRFLOW_3
-
-from .standalone import Airflow
+from tests.e2e.standalone import Airflow
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLES = Path(__file__).parents[2] / "example_dags"

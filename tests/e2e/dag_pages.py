@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tests.airflow_version import AIRFLOW_3
-
-from .browser import Browser
-from .rest import eventually
+from tests.e2e.browser import Browser
+from tests.e2e.rest import eventually
 
 
 class DagPages:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.airflow_version import AIRFLOW_3
-
-from .browser import Browser
-from .rest import Rest, eventually
+from tests.e2e.browser import Browser
+from tests.e2e.rest import Rest, eventually
 
 TYPE = "Seldon Core"
 

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 
-from .rest import eventually
+from tests.e2e.rest import eventually
 
 #: Seconds after which the gateway knows of a new route at the latest. It hears of it a little after everybody else, and
 #: nothing in the cluster says when (SeldonIO/seldon-core #3474). A new version under the same route needs no allowance.

@@ -24,8 +24,7 @@ from typing import Any
 import psutil
 
 from tests.airflow_version import AIRFLOW_3
-
-from .rest import PATIENCE, Rest, TaskInstance, eventually
+from tests.e2e.rest import PATIENCE, Rest, TaskInstance, eventually
 
 #: What the command ``airflow`` does, after an import of what most tasks need.
 PREPARED_MAIN = """

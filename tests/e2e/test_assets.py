@@ -12,10 +12,9 @@ import pytest
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.airflow_version import AIRFLOW_3, AIRFLOW_3_3
+from tests.e2e.conftest import NAMESPACE, Platform
+from tests.e2e.rest import Rest, TaskInstance, eventually
 from tests.integration.conftest import context
-
-from .conftest import NAMESPACE, Platform
-from .rest import Rest, TaskInstance, eventually
 
 pytestmark = pytest.mark.timeout(600)
 

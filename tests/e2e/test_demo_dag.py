@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import Platform
-from .probe import Prediction, Probe, ask
-from .rest import TaskInstance, eventually
+from tests.e2e.conftest import Platform
+from tests.e2e.probe import Prediction, Probe, ask
+from tests.e2e.rest import TaskInstance, eventually
 
 pytestmark = pytest.mark.timeout(600)
 

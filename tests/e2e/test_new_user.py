@@ -22,15 +22,14 @@ import requests
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions, ObjectStore
 from tests.airflow_version import AIRFLOW_3
-
-from .conftest import EXAMPLES, NAMESPACE
-from .standalone import Airflow
+from tests.e2e.conftest import EXAMPLES, NAMESPACE
+from tests.e2e.standalone import Airflow
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
-from .browser import CHROMIUM, DRIVER, Browser
-from .dag_pages import dag_pages
-from .pages import connection_pages
+from tests.e2e.browser import CHROMIUM, DRIVER, Browser
+from tests.e2e.dag_pages import dag_pages
+from tests.e2e.pages import connection_pages
 
 PYTHON = os.environ.get("SELDON_TEST_INSTALLED_PYTHON", "")
 #: A file to save a picture of the last page to.

@@ -13,12 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
 from tests.airflow_version import AIRFLOW_3_3
-
-from .conftest import Platform
-from .probe import GATEWAY_LAG, Probe, ask
-from .rest import PATIENCE, TaskInstance, eventually
+from tests.e2e.conftest import Platform
+from tests.e2e.probe import GATEWAY_LAG, Probe, ask
+from tests.e2e.rest import PATIENCE, TaskInstance, eventually
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -10,17 +10,16 @@ import pytest
 import requests
 
 from airflow_provider_seldon.get_provider_info import connection_fields, field_behaviour
-from airflow_provider_seldon.local.apiserver.authorization import Deny
+from airflow_provider_seldon.local.apiserver.access.authorization import Deny
 from tests.airflow_version import AIRFLOW_3
 from tests.api_servers import ApiServers, api_servers, kube_config
-
-from .conftest import DASHBOARD, NAMESPACE, Platform
-from .rest import eventually
+from tests.e2e.conftest import DASHBOARD, NAMESPACE, Platform
+from tests.e2e.rest import eventually
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
-from .browser import CHROMIUM, DRIVER, Browser
-from .pages import ConnectionPages, connection_pages, links
+from tests.e2e.browser import CHROMIUM, DRIVER, Browser
+from tests.e2e.pages import ConnectionPages, connection_pages, links
 
 pytestmark = [
     pytest.mark.timeout(900),

@@ -13,12 +13,12 @@ from typing import Any
 import aiohttp
 from kubernetes.client import Configuration
 
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.outcome import Outcome
-from airflow_provider_seldon.kube.access import ClusterAccess
-from airflow_provider_seldon.kube.feed import Tuning
-from airflow_provider_seldon.kube.waiting import wait
-from airflow_provider_seldon.local.apiserver.listener import Listener
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.outcome import Outcome
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.watch.reflector import Tuning
+from airflow_provider_seldon.kube.watch.wait import wait
+from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from tests.clusters import clusters
 from tests.unit.core.cluster_objects import SPEC, complete_children, sdep
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.transport import MERGE
+from airflow_provider_seldon.kube.requests.transport import MERGE
 from tests.clusters import patience
 
 

@@ -17,14 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_seldon.core.history import ProvenVersion
-from airflow_provider_seldon.core.identity import Identity
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
 from tests.clusters import clusters
-
-from . import task_process
+from tests.integration import task_process
 
 MINIO = json.dumps(
     {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.kube.transport import Transport
+from airflow_provider_seldon.kube.requests.transport import Transport
 
 
 class Interference:

@@ -21,10 +21,9 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_seldon.hooks import model_store
+from airflow_provider_seldon.delivery.storage import model_store
 from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
-
-from .conftest import context
+from tests.integration.conftest import context
 
 #: Bytes that are copied at once, so that a file takes several writes.
 CHUNK = 8

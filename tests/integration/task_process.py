@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 import airflow_provider_seldon.hooks.seldon  # noqa: F401
 from airflow_provider_seldon.exceptions import RolloutError
-from airflow_provider_seldon.kube import waiting
+from airflow_provider_seldon.kube.watch import wait
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
@@ -29,8 +29,7 @@ from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
-
-from .conftest import context
+from tests.integration.conftest import context
 
 OPERATORS = {
     "apply": SeldonApplyOperator,
@@ -83,7 +82,7 @@ async def _event(trigger: Any) -> Any:
 
 def _run(environment: dict[str, str], *arguments: Any) -> None:
     os.environ.update(environment)
-    waiting.PODS_INTERVAL = PODS_INTERVAL
+    wait.PODS_INTERVAL = PODS_INTERVAL
     try:
         run(*arguments)
     except RolloutError:

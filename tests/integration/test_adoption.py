@@ -10,17 +10,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import NotManagedError, RolloutTimeoutError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
-
-from .interference import Interference
-from .test_deploy_operator import MONDAY, TUESDAY, deploy
-from .test_rollback import roll_back, served, uri
+from tests.integration.interference import Interference
+from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy
+from tests.integration.test_rollback import roll_back, served, uri
 
 THEIRS = "s3://theirs/1"
 BAD: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     RolloutFailedError,
@@ -20,9 +20,8 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from tests.clusters import patience
 from tests.clusters.misbehaviour import crashing
-
-from .conftest import context
-from .test_deploy_operator import requests_of_ours
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import requests_of_ours
 
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "traffic_split.py"
 FAST = {"suspect_after": 0.2, "crash_loop_count": 1}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError, SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
@@ -25,8 +25,7 @@ from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
 from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
-
-from .conftest import context
+from tests.integration.conftest import context
 
 PACKAGE = "airflow_provider_seldon"
 SKLEARN = {"model_name": "iris", "model_uri": "s3://models/iris/1", "implementation": "SKLEARN_SERVER"}

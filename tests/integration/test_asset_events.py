@@ -12,15 +12,14 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias, TaskDeferred
 from airflow_provider_seldon.assets import seldon_asset
 from airflow_provider_seldon.exceptions import RolloutFailedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
-from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from tests.airflow_version import AIRFLOW_3
 from tests.clusters import clusters, patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
-from .test_deploy_operator import operator
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import operator
 
 if AIRFLOW_3:
     from airflow.sdk.execution_time.context import OutletEventAccessors

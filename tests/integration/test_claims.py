@@ -20,13 +20,12 @@ from airflow_provider_seldon.exceptions import (
     RolloutTimeoutError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
-from airflow_provider_seldon.kube.transport import MERGE
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.transport import MERGE
 from tests.clusters import patience
-
-from .conftest import context, scale_by_kubectl
-from .test_deploy_operator import deploy, operator, requests_of_ours
-from .test_kill_and_time import _first_event
+from tests.integration.conftest import context, scale_by_kubectl
+from tests.integration.test_deploy_operator import deploy, operator, requests_of_ours
+from tests.integration.test_kill_and_time import _first_event
 
 EDITED = "s3://models/somebody/else"
 ROWS = [[5.1, 3.5, 1.4, 0.2]]
@@ -139,7 +138,7 @@ def test_what_others_apply_is_not_fought_over(hook: SeldonHook) -> None:
     other = SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="gitops")
     changed = hook.client.get(name).to_manifest()
     set_uri(changed)
-    from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
     other.apply(SeldonDeployment.from_manifest(changed), force=True)
     with pytest.raises(ConflictError, match="gitops"):
@@ -283,7 +282,7 @@ def test_a_task_that_resumes_after_an_edit_is_not_green(hook: SeldonHook) -> Non
 def test_what_is_deployed_again_before_the_proof_is_written_is_not_proven(hook: SeldonHook) -> None:
     """The window between the last look and the proof: a smoke test may take a while."""
     event = event_of_a_deferred_deploy()
-    from airflow_provider_seldon.hooks.rollout import Rollout
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
     rollout = Rollout.from_json(event["handoff"])
     deploy({"run_id": "run-2"}, model_uri="s3://models/iris/2")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
@@ -17,7 +17,7 @@ from airflow_provider_seldon.exceptions import (
     ServerUnavailableError,
     UnauthorizedError,
 )
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.local.faults import Fault
 
 
@@ -122,7 +122,7 @@ def test_annotating_starts_no_rollout(client: SeldonClient) -> None:
 def test_finding_reads_every_page(
     client: SeldonClient, local_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_seldon.kube import client as module
+    from airflow_provider_seldon.kube.requests import client as module
 
     for number in range(5):
         client.apply(manifest(f"iris-{number}"))
@@ -172,7 +172,7 @@ def test_a_connection_that_breaks_before_or_after_the_write_comes_to_the_same(
 def test_a_server_that_stays_down_is_told_as_such(
     client: SeldonClient, local_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_seldon.kube import transport
+    from airflow_provider_seldon.kube.requests import transport
 
     monkeypatch.setattr(transport, "LONGEST_PAUSE", 0.05)
     local_api.faults.add(Fault(verb="get", status=503, count=None))
@@ -201,8 +201,8 @@ def test_an_answer_is_not_asked_for_again(
 
 
 def test_missing_rights_are_named(client: SeldonClient, local_api: Any) -> None:
-    from airflow_provider_seldon.hooks.rights import RIGHTS
-    from airflow_provider_seldon.local.apiserver.authorization import Deny
+    from airflow_provider_seldon.hooks.connection_test import RIGHTS
+    from airflow_provider_seldon.local.apiserver.access.authorization import Deny
 
     assert client.missing_rights(RIGHTS) == []
     local_api.authorizer.deny = (Deny(verb="watch", resource="seldondeployments"),)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.local.apiserver.authorization import Deny
+from airflow_provider_seldon.local.apiserver.access.authorization import Deny
 from tests.api_servers import ApiServers, api_servers, kube_config
 
 

@@ -23,15 +23,24 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube import waiting
-from airflow_provider_seldon.kube.feed import Tuning
-from airflow_provider_seldon.kube.transport import Transport
+from airflow_provider_seldon.kube.requests.transport import Transport
+from airflow_provider_seldon.kube.watch import wait
+from airflow_provider_seldon.kube.watch.reflector import Tuning
 from airflow_provider_seldon.local.faults import Fault
-
-from . import staging_process, task_process
-from .crash_cases import MINIO, SCENARIOS, THREADS, Case, Cluster, Scenario, Strike, WaitStrike, in_parallel
-from .staging_process import Gate
-from .test_deploy_operator import deploy
+from tests.integration import staging_process, task_process
+from tests.integration.crash_cases import (
+    MINIO,
+    SCENARIOS,
+    THREADS,
+    Case,
+    Cluster,
+    Scenario,
+    Strike,
+    WaitStrike,
+    in_parallel,
+)
+from tests.integration.staging_process import Gate
+from tests.integration.test_deploy_operator import deploy
 
 #: ``make crash`` tries everything with everything, which takes long; ``make test`` a part that tells much.
 EVERYTHING = bool(os.environ.get("SELDON_CRASH_EVERYTHING"))
@@ -47,7 +56,7 @@ def cluster(local_seldon: Any, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     monkeypatch.setenv(
         "AIRFLOW_CONN_SELDON_DEFAULT", local_seldon.airflow_connection(storage_conn_id="minio")
     )
-    monkeypatch.setattr(waiting, "PODS_INTERVAL", task_process.PODS_INTERVAL)
+    monkeypatch.setattr(wait, "PODS_INTERVAL", task_process.PODS_INTERVAL)
     cluster = Cluster(local_seldon)
     monkeypatch.setattr(local_seldon.faults, "take", cluster.take)
     return cluster

@@ -16,9 +16,8 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
-
-from .conftest import context
-from .serving_process import model_folder
+from tests.integration.conftest import context
+from tests.integration.serving_process import model_folder
 
 PACKAGE = str(Path(airflow_provider_seldon.__file__).parent.parent)
 
@@ -82,7 +81,7 @@ def test_a_function_answers_in_the_open_inference_protocol(cluster: SeldonHook, 
 
 def built(folder: Path, **arguments: Any) -> dict[str, Any]:
     """The pod spec that would be sent."""
-    from airflow_provider_seldon.core.identity import Identity
+    from airflow_provider_seldon.core.identity.names import Identity
 
     server = operator(folder, **arguments)._server()
     manifest = server.to_deployment(identity=Identity(dag_id="d", task_id="t")).to_manifest()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, XComArg
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.metrics import RecordedMetrics
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.decisions import AllOf, AnyOf, BeatsServing, Decision, Evidence, MetricThreshold
 from airflow_provider_seldon.exceptions import (
     ConflictError,
@@ -22,13 +22,12 @@ from airflow_provider_seldon.exceptions import (
     TurnedDownError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context, scale_by_kubectl
-from .test_deploy_operator import deploy, operator, requests_of_ours
-from .test_seed_defects import operator_paused, set_status
+from tests.integration.conftest import context, scale_by_kubectl
+from tests.integration.test_deploy_operator import deploy, operator, requests_of_ours
+from tests.integration.test_seed_defects import operator_paused, set_status
 
 BEATS = BeatsServing("auc", minimum_gain=0.01)
 
@@ -186,7 +185,7 @@ def rendered(task: SeldonDeployModelOperator, **variables: Any) -> SeldonDeployM
     ],
 )
 def test_decision_objects_survive_templating(decision: Any) -> None:
-    from airflow_provider_seldon.core.decision import decide
+    from airflow_provider_seldon.core.rollout.decision import decide
 
     with DAG("train", schedule=None, start_date=datetime(2026, 1, 1)):
         task = operator(deploy_decision=decision, metrics="{{ metrics | tojson }}")

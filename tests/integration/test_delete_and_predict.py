@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import InvalidModelServerError, NotManagedError, PredictionError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
+from tests.integration.conftest import context
 
 
 def deploy(dag_id: str = "train", run_id: str = "run", **arguments: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     ConnectionConfigError,
@@ -25,8 +25,7 @@ from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.triggers.deferral import ANNOUNCED
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
+from tests.integration.conftest import context
 
 MONDAY, TUESDAY = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC)
 
@@ -183,8 +182,8 @@ def test_somebody_elses_deployment_is_left_alone_and_its_owner_named(hook: Seldo
             ]
         },
     }
-    from airflow_provider_seldon.core.resource import SeldonDeployment
-    from airflow_provider_seldon.kube.client import SeldonClient
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
 
     theirs = SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="argocd-controller")
     theirs.apply(SeldonDeployment.from_manifest(foreign))
@@ -198,12 +197,12 @@ def test_somebody_elses_deployment_is_left_alone_and_its_owner_named(hook: Seldo
 
 def test_a_field_of_another_manager_is_not_taken_over_silently(hook: SeldonHook) -> None:
     result = deploy(replicas=1)
-    from airflow_provider_seldon.kube.client import SeldonClient
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
 
     other = SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="autoscaler")
     changed = hook.client.get(result["name"]).to_manifest()
     changed["spec"]["predictors"][0]["replicas"] = 2
-    from airflow_provider_seldon.core.resource import SeldonDeployment
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
     other.apply(SeldonDeployment.from_manifest(changed), force=True)
     with pytest.raises(ConflictError, match="autoscaler"):

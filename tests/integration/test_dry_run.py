@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import NotManagedError, RejectedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
-
-from .conftest import context
-from .test_deploy_operator import deploy, operator
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import deploy, operator
 
 SECOND = "s3://models/iris/2"
 FOREIGN = {

@@ -17,8 +17,8 @@ from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_seldon.core import health
-from airflow_provider_seldon.hooks import monitoring
+from airflow_provider_seldon.core.readiness import health
+from airflow_provider_seldon.delivery.waiting import health_watch
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
@@ -26,9 +26,8 @@ from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
 from tests.airflow_version import AIRFLOW_3, AIRFLOW_3_3
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
-from .test_deploy_operator import operator
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import operator
 
 if AIRFLOW_3_3:
     from airflow.triggers.shared_stream import SharedStreamManager
@@ -202,7 +201,7 @@ def test_a_restarted_triggerer_repeats_nothing_that_airflow_remembers(hook: Seld
 def test_a_missing_right_ends_no_trigger(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitoring, "RETRY", 0.1)
+    monkeypatch.setattr(health_watch, "RETRY", 0.1)
     deploy("s3://models/iris/1", "run-1", wait_for_available=False, model_server=BROKEN)
     local_seldon.faults.add(Fault(verb="list", resource="seldondeployments", status=403, count=2))
     watch = Watch(trigger())
@@ -225,7 +224,7 @@ def test_all_event_triggers_of_a_namespace_share_one_watch(hook: SeldonHook, loc
 def test_triggers_for_different_events_of_a_deployment_share_a_stream_whenever_they_join(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitoring, "REPEAT", 0.2)
+    monkeypatch.setattr(health_watch, "REPEAT", 0.2)
     deploy("s3://models/iris/1", "run-1")
     deploy_broken()
     local_seldon.requests.clear()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import airflow_provider_seldon
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import LocalOptions

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core.endpoint import prediction_url, url_below
-from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.object_name import checked_path
+from airflow_provider_seldon.core.identity.object_name import checked_path
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.prediction.endpoint import prediction_url, url_below
 from airflow_provider_seldon.exceptions import (
     ConnectionConfigError,
     DeploymentNotFoundError,
@@ -23,8 +23,8 @@ from airflow_provider_seldon.exceptions import (
     SeldonError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube import paths
-from airflow_provider_seldon.kube.looking import look
+from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.watch.fresh_read import look
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator

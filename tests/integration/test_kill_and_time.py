@@ -13,16 +13,15 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import RolloutError, RolloutTimeoutError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.triggers.deployment import ARGUMENTS, SeldonDeploymentTrigger
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
+from tests.integration.conftest import context
 
 NEVER = behaving("never-ready")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from tests.airflow_version import AIRFLOW_3_3
 from tests.clusters import clusters, patience

@@ -24,8 +24,8 @@ from airflow_provider_seldon.exceptions import (
     UnexpectedAnswerError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube import transport
-from airflow_provider_seldon.kube.session import ApiSession
+from airflow_provider_seldon.kube.requests import transport
+from airflow_provider_seldon.kube.requests.session import ApiSession
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.local.options import LocalOptions

@@ -19,9 +19,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_seldon.exceptions import DeploymentNotFoundError, RolloutError, SeldonError
-
-from .conftest import scale_by_kubectl
-from .crash_cases import (
+from tests.integration.conftest import scale_by_kubectl
+from tests.integration.crash_cases import (
     CRASHING,
     SCENARIOS,
     THREADS,
@@ -34,9 +33,9 @@ from .crash_cases import (
     in_parallel,
     version,
 )
-from .interference import Interference
-from .test_crash_safety import FAST_PODS, cluster  # noqa: F401
-from .test_write_preconditions import patch, without_our_label
+from tests.integration.interference import Interference
+from tests.integration.test_crash_safety import FAST_PODS, cluster  # noqa: F401
+from tests.integration.test_write_preconditions import patch, without_our_label
 
 EVERYTHING = bool(os.environ.get("SELDON_CRASH_EVERYTHING"))
 #: Versions that somebody else brings: the newer run's, and one that is edited by hand.

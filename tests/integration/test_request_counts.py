@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
-
-from .conftest import context
-from .test_deploy_operator import deploy, requests_of_ours
-from .test_rollback import roll_back
-from .test_scale import scale
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import deploy, requests_of_ours
+from tests.integration.test_rollback import roll_back
+from tests.integration.test_scale import scale
 
 #: One GET and one PATCH of annotations, when the new version serves.
 PROOF = ["get seldondeployments", "patch seldondeployments"]
@@ -130,7 +129,7 @@ def test_finding_is_one_request_per_page(
     assert len(hook.find_model_servers(model_name="iris")) == 5
     assert requests_of_ours(local_seldon) == ["list seldondeployments"]
     local_seldon.requests.clear()
-    monkeypatch.setattr("airflow_provider_seldon.kube.client.PAGE_SIZE", 2)
+    monkeypatch.setattr("airflow_provider_seldon.kube.requests.client.PAGE_SIZE", 2)
     assert len(hook.find_model_servers(model_name="iris")) == 5
     assert requests_of_ours(local_seldon) == ["list seldondeployments"] * 3
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.history import ProvenVersion, proven_versions
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.rollout.history import ProvenVersion, proven_versions
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     RolloutError,
@@ -20,14 +20,13 @@ from airflow_provider_seldon.exceptions import (
     StaleRunError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
-from airflow_provider_seldon.operators.rollout import SeldonRolloutOperator
 from tests.clusters import clusters, patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
-from .test_deploy_operator import MONDAY, TUESDAY, deploy, operator
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy, operator
 
 FAST = {"suspect_after": 0.2, "crash_loop_count": 1, "waiting": {"ImagePullBackOff": 0.5}}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
@@ -14,12 +14,11 @@ from airflow_provider_seldon.exceptions import (
     NotManagedError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from tests.clusters import patience
-
-from .conftest import context, scale_by_kubectl
-from .test_deploy_operator import deploy, requests_of_ours
+from tests.integration.conftest import context, scale_by_kubectl
+from tests.integration.test_deploy_operator import deploy, requests_of_ours
 
 MANIFEST = {"apiVersion": API_VERSION, "kind": KIND}
 

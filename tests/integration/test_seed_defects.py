@@ -14,24 +14,23 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.resource import SeldonDeployment
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import (
     RejectedError,
     RolloutFailedError,
     RolloutTimeoutError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
-from airflow_provider_seldon.kube.transport import MERGE
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.transport import MERGE
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from tests.clusters import model_store, patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
-from .local.cluster_client import Cluster, state
-from .test_deploy_operator import deploy, requests_of_ours
+from tests.integration.conftest import context
+from tests.integration.local.cluster_client import Cluster, state
+from tests.integration.test_deploy_operator import deploy, requests_of_ours
 
 STORE = '{"conn_type": "aws", "login": "AKIAX", "password": "Hidden/Key"}'
 UNKNOWN = {"state": "Available", "conditions": [{"type": "Ready", "status": "Unknown"}]}

@@ -17,11 +17,10 @@ import pytest
 
 from airflow_provider_seldon.exceptions import PredictionError, ServerUnavailableError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.client import SeldonClient
-from airflow_provider_seldon.kube.transport import Transport
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.transport import Transport
 from airflow_provider_seldon.local.faults import Fault
-
-from .test_deploy_operator import deploy
+from tests.integration.test_deploy_operator import deploy
 
 
 class Lines:

@@ -15,17 +15,16 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube import waiting
+from airflow_provider_seldon.kube.watch import wait
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 from tests.clusters.model_store import readable
-
-from .conftest import context
+from tests.integration.conftest import context
 
 QUICK = {"suspect_after": 0.2, "crash_loop_count": 1}
 
@@ -94,8 +93,8 @@ def test_it_waits_until_the_deployment_serves_and_returns_where(hook: SeldonHook
 
 
 def test_a_deployment_of_somebody_else_is_judged_as_well(hook: SeldonHook) -> None:
-    from airflow_provider_seldon.core.resource import SeldonDeployment
-    from airflow_provider_seldon.kube.client import SeldonClient
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
 
     graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "s3://models/theirs"}
     foreign = {
@@ -142,7 +141,7 @@ def test_rescheduled_a_failure_is_found_within_one_interval(hook: SeldonHook) ->
 def test_rescheduled_a_failure_that_has_to_last_longer_than_an_interval_is_found(
     hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PODS_INTERVAL", 0.3)
+    monkeypatch.setattr(wait, "PODS_INTERVAL", 0.3)
     deploy(hook, "image-pull")
     wait_until_pulling(hook)
     policy = {

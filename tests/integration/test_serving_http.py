@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from .serving_process import Served, environment, free_port, model_folder, serving
+from tests.integration.serving_process import Served, environment, free_port, model_folder, serving
 
 ROWS = {"data": {"ndarray": [[1, 2]]}}
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON
-
-from .serving_process import Served, environment, free_port, model_folder, serving
+from tests.integration.serving_process import Served, environment, free_port, model_folder, serving
 
 pytestmark = pytest.mark.mlserver
 

@@ -11,8 +11,7 @@ import pytest
 from airflow_provider_seldon.exceptions import RolloutFailedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from tests.clusters.misbehaviour import behaving
-
-from .test_deploy_operator import deploy
+from tests.integration.test_deploy_operator import deploy
 
 
 def failure(monkeypatch: pytest.MonkeyPatch, log_lines: int) -> list[str]:

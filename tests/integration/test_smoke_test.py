@@ -10,20 +10,19 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.history import ProvenVersion
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
+from airflow_provider_seldon.delivery.prediction import smoke_test
 from airflow_provider_seldon.exceptions import (
     ConnectionConfigError,
     InvalidModelServerError,
     RolloutFailedError,
 )
-from airflow_provider_seldon.hooks import smoke_test
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.transport import MERGE
-
-from .conftest import context
-from .test_deploy_operator import deploy, operator, requests_of_ours
-from .test_rollback import _event, uri
+from airflow_provider_seldon.kube.requests.transport import MERGE
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import deploy, operator, requests_of_ours
+from tests.integration.test_rollback import _event, uri
 
 ROWS = [[5.1, 3.5, 1.4, 0.2]]
 RIGHT = {"data": ROWS, "expected": [[0.25, 0.75]]}

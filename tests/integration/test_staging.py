@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
+from airflow_provider_seldon.delivery.storage import model_store
+from airflow_provider_seldon.delivery.storage.staging import StagedModel, stage_model
 from airflow_provider_seldon.exceptions import ModelChangedError, ModelFilesError
-from airflow_provider_seldon.hooks import model_store
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.hooks.staging import StagedModel, stage_model
 from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
-
-from .conftest import context
-from .test_deploy_operator import deploy
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import deploy
 
 SAVED_MODEL = {"saved_model.pb": "graph", "variables/variables.index": "index"}
 

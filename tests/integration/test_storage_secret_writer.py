@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pytest
 
-from airflow_provider_seldon.core.identity import LABEL_MANAGED_BY, MANAGER
+from airflow_provider_seldon.core.identity.names import LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.exceptions import ConflictError, NotFoundError, NotManagedError
-from airflow_provider_seldon.kube.client import SeldonClient
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.local.faults import Fault
 
 VALUES = {"RCLONE_CONFIG_S3_TYPE": "s3", "RCLONE_CONFIG_S3_SECRET_ACCESS_KEY": "shh"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     NotManagedError,
@@ -23,9 +23,8 @@ from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
 from tests.clusters import model_store
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context
-from .test_deploy_operator import deploy, operator
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import deploy, operator
 
 #: Real pods could not read their models with such keys.
 READS_NOTHING = pytest.mark.simulated_pods("the keys are made up")
@@ -318,7 +317,7 @@ def test_no_credential_is_told_when_the_secret_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
 ) -> None:
-    from airflow_provider_seldon.kube import transport
+    from airflow_provider_seldon.kube.requests import transport
 
     monkeypatch.setattr(transport, "LONGEST_PAUSE", 0.01)
     listen(caplog)
@@ -335,7 +334,7 @@ def test_no_credential_is_told_when_the_secret_cannot_be_written(
 
 @READS_NOTHING
 def test_the_masker_knows_the_credential_from_then_on(hook: SeldonHook, rotate: Any) -> None:
-    from airflow_provider_seldon.hooks.mask import redact
+    from airflow_provider_seldon.hooks.masking import redact
 
     deploy()
     assert OLD not in redact(f"rclone says {OLD}")
@@ -344,7 +343,7 @@ def test_the_masker_knows_the_credential_from_then_on(hook: SeldonHook, rotate: 
 @READS_NOTHING
 def test_the_name_of_the_secret_is_not_masked(hook: SeldonHook, rotate: Any) -> None:
     """A log in which names are starred out helps nobody."""
-    from airflow_provider_seldon.hooks.mask import redact
+    from airflow_provider_seldon.hooks.masking import redact
 
     result = deploy()
     name = used(hook, result["name"])

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core import identity as ids
+from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-
-from .conftest import context
-from .test_deploy_operator import MONDAY, TUESDAY, deploy, operator
+from tests.integration.conftest import context
+from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy, operator
 
 
 def uris(hook: SeldonHook) -> list[str]:

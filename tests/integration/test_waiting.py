@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
-from airflow_provider_seldon.core.failure import FailurePolicy
-from airflow_provider_seldon.core.outcome import Ending
+from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
+from airflow_provider_seldon.core.readiness.outcome import Ending
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError, UnauthorizedError
-from airflow_provider_seldon.kube import waiting as waiting_module
-from airflow_provider_seldon.kube.access import ClusterAccess
-from airflow_provider_seldon.kube.waiting import wait
-from airflow_provider_seldon.local.apiserver.authorization import Deny
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.watch import wait as waiting_module
+from airflow_provider_seldon.kube.watch.wait import wait
+from airflow_provider_seldon.local.apiserver.access.authorization import Deny
 from airflow_provider_seldon.local.certificates import make_certificates
 from airflow_provider_seldon.local.faults import Fault
 from tests.front_server import Answer, Seen, in_front_of

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.history import ProvenVersion
-from airflow_provider_seldon.core.outcome import Ending
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.readiness.outcome import Ending
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     InvalidModelServerError,
@@ -25,18 +26,16 @@ from airflow_provider_seldon.exceptions import (
     RolloutTimeoutError,
     StaleRunError,
 )
-from airflow_provider_seldon.hooks.rollout import Rollout
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.kube.transport import MERGE
+from airflow_provider_seldon.kube.requests.transport import MERGE
 from airflow_provider_seldon.local.faults import Fault
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
-
-from .conftest import context, scale_by_kubectl
-from .interference import Interference
-from .test_client import client, make_client, manifest  # noqa: F401
-from .test_deploy_operator import MONDAY, TUESDAY, deploy, operator
-from .test_rollback import _event, roll_back, uri
+from tests.integration.conftest import context, scale_by_kubectl
+from tests.integration.interference import Interference
+from tests.integration.test_client import client, make_client, manifest  # noqa: F401
+from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy, operator
+from tests.integration.test_rollback import _event, roll_back, uri
 
 OLDER = {"run_id": "monday", "logical_date": MONDAY}
 NEWER = {"run_id": "tuesday", "logical_date": TUESDAY}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_seldon.core.failure import FailurePolicy
-from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
+from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
+from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
 from tests.timelines.scenario import Moment, Scenario
 
 #: The last situation of a timeline lasts for ever, so whatever has to last does.

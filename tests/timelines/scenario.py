@@ -29,9 +29,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_seldon.core.children import ExpectedChild, Role, expected_children
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION, stamped
+from airflow_provider_seldon.core.children.expected import ExpectedChild, Role, expected_children
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, stamped
+from airflow_provider_seldon.core.readiness.expectation import Expectation
 from tests.timelines.names import Children
 
 OLD_REVISION = "0" * 10

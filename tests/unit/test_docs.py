@@ -12,10 +12,10 @@ import pytest
 import yaml
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_seldon.core.failure import FailurePolicy
+from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.get_provider_info import configuration, connection_fields
-from airflow_provider_seldon.hooks.rights import RIGHTS, SECRET_RIGHTS
+from airflow_provider_seldon.hooks.connection_test import RIGHTS, SECRET_RIGHTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -268,7 +268,7 @@ def defines(module: str | None, name: str) -> bool:
 def test_the_messages_of_the_connection_test_are_those_of_the_code() -> None:
     table = (DOCS / "connection.md").read_text().split("| the message says | do |")[1].split("\n\n")[0]
     told = [part.strip(" ,:.") for row in rows(table) for part in re.findall(r"\*([^*]+)\*", row[0])]
-    sources = ("hooks/rights.py", "kube/configuration.py", "kube/exec_plugin.py")
+    sources = ("hooks/connection_test.py", "kube/access/configuration.py", "kube/access/exec_plugin.py")
     code = "".join((ROOT / "airflow_provider_seldon" / one).read_text() for one in sources)
     # Texts in the code go over several lines, and hold names and fields.
     said = re.sub(r"\{[^}]*\}|\"\s*f?\"|\s+", " ", code)

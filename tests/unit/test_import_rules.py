@@ -24,11 +24,22 @@ ROOT = Path(airflow_provider_seldon.__file__).parent
 LAYERS = {
     "core": {"core"},
     "kube": {"core", "kube", "exceptions"},
-    "hooks": {"core", "kube", "hooks", "exceptions", "settings", "get_provider_info"},
+    "delivery": {"core", "kube", "delivery", "hooks", "triggers", "exceptions", "settings"},
+    "hooks": {"core", "kube", "delivery", "hooks", "exceptions", "settings", "get_provider_info"},
     "links": {"core", "links", "settings"},
-    "triggers": {"core", "kube", "hooks", "triggers", "exceptions"},
-    "sensors": {"core", "kube", "hooks", "triggers", "links", "sensors", "exceptions"},
-    "operators": {"assets", "core", "kube", "hooks", "triggers", "links", "operators", "exceptions"},
+    "triggers": {"core", "kube", "delivery", "hooks", "triggers", "exceptions"},
+    "sensors": {"core", "kube", "delivery", "hooks", "triggers", "links", "sensors", "exceptions"},
+    "operators": {
+        "assets",
+        "core",
+        "kube",
+        "delivery",
+        "hooks",
+        "triggers",
+        "links",
+        "operators",
+        "exceptions",
+    },
     "assets.py": set(),
     "decisions.py": {"core"},
     "serving": {"core", "serving"},
@@ -43,7 +54,14 @@ NO_AIRFLOW = ("core", "local", "serving")
 PARSED_WITH_EVERY_DAG = ("operators", "sensors", "triggers", "links")
 #: The clients of OpenLineage are optional besides.
 SLOW = (
-    *("kubernetes", "kubernetes_asyncio", "airflow.providers.cncf", f"{PACKAGE}.hooks", f"{PACKAGE}.kube"),
+    *(
+        "kubernetes",
+        "kubernetes_asyncio",
+        "airflow.providers.cncf",
+        f"{PACKAGE}.hooks",
+        f"{PACKAGE}.kube",
+        f"{PACKAGE}.delivery",
+    ),
     *("openlineage", "airflow.providers.openlineage"),
 )
 
@@ -217,7 +235,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
         "def f():\n    import e\n"
         "class C:\n    import g\n"
         "try:\n    import h\nexcept ImportError:\n    pass\n"
-        f"from {PACKAGE} import hooks\nfrom {PACKAGE}.core.resource import KIND\n"
+        f"from {PACKAGE} import hooks\nfrom {PACKAGE}.core.resource.seldon_deployment import KIND\n"
         "from . import api\nfrom ..faults import Fault\n"
     )
     tree = ast.parse(source.read_text())
@@ -234,7 +252,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
         "g": (True, False),
         "h": (True, False),
         f"{PACKAGE}.hooks": (True, False),
-        f"{PACKAGE}.core.resource": (True, False),
+        f"{PACKAGE}.core.resource.seldon_deployment": (True, False),
         f"{PACKAGE}.local.kubelet.api": (True, False),
         f"{PACKAGE}.local.faults": (True, False),
     }

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
-from airflow_provider_seldon.core.endpoint import prediction_url
-from airflow_provider_seldon.core.info import ModelServerInfo
+from airflow_provider_seldon.core.prediction.endpoint import prediction_url
+from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
 from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator

@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import airflow_provider_seldon
-from airflow_provider_seldon.core.identity import LABEL_MODEL_NAME, Identity
-from airflow_provider_seldon.core.predictor import Predictor
-from airflow_provider_seldon.core.resource import DeploymentState, SeldonDeployment
-from airflow_provider_seldon.core.storage import StorageConnection, rclone_settings, secret_name
+from airflow_provider_seldon.core.identity.names import LABEL_MODEL_NAME, Identity
+from airflow_provider_seldon.core.resource.predictor import Predictor
+from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
+from airflow_provider_seldon.core.storage.rclone_secret import StorageConnection, rclone_settings, secret_name
 
 PACKAGE = Path(airflow_provider_seldon.__file__).parent
 ROOT = Path(__file__).parents[2]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 #: What talks to anything over a network, and the only places that may: the cluster's client and the gateway's.
 NETWORK = {"requests", "aiohttp", "httpx", "http", "socket", "urllib"}
-MAY_USE_THE_NETWORK = ("kube/", "hooks/ingress.py", "hooks/gateway_request.py")
+MAY_USE_THE_NETWORK = ("kube/", "delivery/prediction/ingress.py", "delivery/prediction/gateway_request.py")
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

@@ -14,7 +14,8 @@ OPTIONS: dict[str, Any] = configuration()["seldon"]["options"]  # type: ignore[i
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_default_is_the_one_that_airflow_is_told(option: str) -> None:
+def test_the_default_is_the_one_that_airflow_is_told(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(f"AIRFLOW__SELDON__{option.upper()}", raising=False)
     assert str(getattr(settings, option)()).removesuffix(".0") == OPTIONS[option]["default"]
 
 

@@ -15,7 +15,7 @@ from airflow_provider_seldon.core.analysis.assessment import Assessment, Grade, 
 from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
 from airflow_provider_seldon.core.analysis.samples import Sample
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 #: What a step without a result comes to: bake on until the canary's time is over, abort, or go on as if it had passed.
 OnInconclusive = Literal["wait", "abort", "continue"]

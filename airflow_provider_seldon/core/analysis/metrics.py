@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.canary.steps import Step
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 #: Name of the candidate's predictor. Not a user's own: a deployment that has one like it is refused.
 CANDIDATE = "canary"

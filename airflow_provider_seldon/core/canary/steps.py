@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 #: Seconds of a step for which none are given: ten scrapes of Prometheus' default interval, and a few hundred requests
 #: of a model that gets one a second.

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import signal
 
-from airflow_provider_seldon.local.apiserver.server import ApiServer
+from airflow_provider_seldon.local.apiserver.http.server import ApiServer
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

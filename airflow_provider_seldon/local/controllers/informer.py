@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 
 import aiohttp
 
-from airflow_provider_seldon.local.api import ApiClient, ApiError, Kind, Manifest
-
-from .manifests import controller_of, key_of, now
+from airflow_provider_seldon.local.client import ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.controllers.manifests import controller_of, key_of, now
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from airflow_provider_seldon.local.api import (
+from airflow_provider_seldon.local.client import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
@@ -21,15 +21,14 @@ from airflow_provider_seldon.local.api import (
     VIRTUAL_SERVICES,
     ApiClient,
 )
-from airflow_provider_seldon.local.lies import Lies
-
-from .caches import Caches
-from .deployment import DeploymentController
-from .garbage import GarbageCollector
-from .queue import WorkQueue
-from .recorder import Recorder
-from .replica_set import ReplicaSetController
-from .seldon import SeldonController
+from airflow_provider_seldon.local.controllers.caches import Caches
+from airflow_provider_seldon.local.controllers.queue import WorkQueue
+from airflow_provider_seldon.local.controllers.recorder import Recorder
+from airflow_provider_seldon.local.controllers.seldon.operator import SeldonController
+from airflow_provider_seldon.local.controllers.workloads.deployment import DeploymentController
+from airflow_provider_seldon.local.controllers.workloads.garbage import GarbageCollector
+from airflow_provider_seldon.local.controllers.workloads.replica_set import ReplicaSetController
+from airflow_provider_seldon.local.operator_faults import Lies
 
 _OPTIONAL = (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SCALED_OBJECTS)
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_seldon.local.api import Manifest
-
-from .quantities import same_quantity
+from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.controllers.quantities import same_quantity
 
 __all__ = [
     "canonical",

@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from airflow_provider_seldon.local.api import ApiError
-
-from .errors import ComponentError
-from .informer import Key
+from airflow_provider_seldon.local.client import ApiError
+from airflow_provider_seldon.local.controllers.errors import ComponentError
+from airflow_provider_seldon.local.controllers.informer import Key
 
 log = logging.getLogger(__name__)
 

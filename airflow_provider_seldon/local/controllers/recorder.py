@@ -9,9 +9,8 @@ from collections import Counter
 
 import aiohttp
 
-from airflow_provider_seldon.local.api import EVENTS, ApiClient, ApiError, Manifest
-
-from .manifests import namespace_of, now
+from airflow_provider_seldon.local.client import EVENTS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.controllers.manifests import namespace_of, now
 
 log = logging.getLogger(__name__)
 

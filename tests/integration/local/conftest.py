@@ -10,9 +10,8 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
 from airflow_provider_seldon.local.options import ObjectStore
-
-from .cluster_client import Cluster
-from .process_cluster import SERVER
+from tests.integration.local.cluster_client import Cluster
+from tests.integration.local.process_cluster import SERVER
 
 
 @pytest.fixture

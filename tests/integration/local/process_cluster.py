@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .cluster_client import Cluster, Manifest, seldon_deployment
+from tests.integration.local.cluster_client import Cluster, Manifest, seldon_deployment
 
 SERVER = str(Path(__file__).with_name("model_server.py"))
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.api import DEPLOYMENTS, PODS, SECRETS, SELDON_DEPLOYMENTS, ApiClient
+from airflow_provider_seldon.local.client import DEPLOYMENTS, PODS, SECRETS, SELDON_DEPLOYMENTS, ApiClient
 from airflow_provider_seldon.local.controllers.caches import Caches
-from airflow_provider_seldon.local.controllers.garbage import GarbageCollector
+from airflow_provider_seldon.local.controllers.workloads.garbage import GarbageCollector
 from tests.clusters import clusters
 from tests.conftest import in_thread
 from tests.integration.local.apiserver.rest import Rest
-from tests.integration.local.apiserver.test_garbage import (  # noqa: F401
+from tests.integration.local.apiserver.writes.test_garbage import (  # noqa: F401
     family,
     test_a_background_deletion_takes_the_owner_first,
     test_a_foreground_deletion_takes_the_owner_last,

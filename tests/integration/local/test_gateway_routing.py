@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
-
-from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
-from .process_cluster import ask, box, custom
+from tests.integration.local.cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
+from tests.integration.local.process_cluster import ask, box, custom
 
 ROW = {"data": {"ndarray": [[1, 2, 3, 4]]}}
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment
-from .process_cluster import ask, box, custom
+from tests.integration.local.cluster_client import Cluster, Manifest, RefusedError, seldon_deployment
+from tests.integration.local.process_cluster import ask, box, custom
 
 
 def test_command_of_a_custom_container_answers_through_the_engine(machine: Cluster) -> None:

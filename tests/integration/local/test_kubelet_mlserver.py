@@ -14,9 +14,8 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON
-
-from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
-from .process_cluster import waiting_of
+from tests.integration.local.cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
+from tests.integration.local.process_cluster import waiting_of
 
 pytestmark = pytest.mark.mlserver
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .cluster_client import Cluster, seldon_deployment
-from .process_cluster import box, custom, waiting_of
+from tests.integration.local.cluster_client import Cluster, seldon_deployment
+from tests.integration.local.process_cluster import box, custom, waiting_of
 
 
 def is_alive(pid: int) -> bool:

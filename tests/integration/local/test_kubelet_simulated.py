@@ -6,8 +6,7 @@ import pytest
 
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
 from airflow_provider_seldon.local.faults import Fault
-
-from .cluster_client import Cluster, Manifest, seldon_deployment
+from tests.integration.local.cluster_client import Cluster, Manifest, seldon_deployment
 
 
 def start(cluster: Cluster, behaviour: str, **predictor: object) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .cluster_client import Cluster
-from .process_cluster import ask, box, custom, waiting_of
+from tests.integration.local.cluster_client import Cluster
+from tests.integration.local.process_cluster import ask, box, custom, waiting_of
 
 
 def test_variables_ports_and_model_paths_are_those_of_this_machine(machine: Cluster, stores: Path) -> None:

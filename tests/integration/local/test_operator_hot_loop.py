@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
+from tests.integration.local.cluster_client import Cluster, Manifest, RefusedError, seldon_deployment, state
 
 NAME = "iris-default-0-classifier"
 REVISION = "deployment.kubernetes.io/revision"

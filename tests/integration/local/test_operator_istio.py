@@ -8,8 +8,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
-
-from .cluster_client import Cluster, Manifest, RefusedError, condition, seldon_deployment, state
+from tests.integration.local.cluster_client import (
+    Cluster,
+    Manifest,
+    RefusedError,
+    condition,
+    seldon_deployment,
+    state,
+)
 
 GROUP = "/apis/networking.istio.io/v1alpha3"
 CRASH = {"local.seldon/behaviour": "crash"}

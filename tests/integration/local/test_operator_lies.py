@@ -8,8 +8,14 @@ from contextlib import contextmanager
 import pytest
 
 from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
-
-from .cluster_client import Cluster, Manifest, as_of, condition, seldon_deployment, state
+from tests.integration.local.cluster_client import (
+    Cluster,
+    Manifest,
+    as_of,
+    condition,
+    seldon_deployment,
+    state,
+)
 
 
 @contextmanager

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.controllers import replica_set
-
-from .cluster_client import Cluster, condition, seldon_deployment, state
+from airflow_provider_seldon.local.controllers.workloads import replica_set
+from tests.integration.local.cluster_client import Cluster, condition, seldon_deployment, state
 
 
 def test_a_new_deployment_gets_children_with_names_labels_and_owner(cluster: Cluster) -> None:

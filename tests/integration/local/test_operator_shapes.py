@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from .cluster_client import Cluster, Manifest, seldon_deployment, state
+from tests.integration.local.cluster_client import Cluster, Manifest, seldon_deployment, state
 
 
 def children(cluster: Cluster) -> dict[str, Manifest]:

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
-
-from .cluster_client import Cluster, Manifest, seldon_deployment, state, version_of
+from tests.integration.local.cluster_client import Cluster, Manifest, seldon_deployment, state, version_of
 
 CORPUS = Path(os.environ.get("SELDON_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
 CHILD = "iris-default-0-classifier"

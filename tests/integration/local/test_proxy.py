@@ -8,9 +8,14 @@ import pytest
 import requests
 
 from airflow_provider_seldon.local.apiserver import ApiServer
-from airflow_provider_seldon.local.apiserver.proxy import ApiProxy
-from airflow_provider_seldon.local.upstream import Upstream
+from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
+from airflow_provider_seldon.local.external_api_server import Upstream
 from tests.conftest import in_thread
+from tests.integration.local.apiserver.reads.test_logs import (  # noqa: F401
+    logs,
+    test_one_of_several_containers_is_named,
+    test_the_only_container_is_meant,
+)
 from tests.integration.local.apiserver.rest import CORE, SELDON, Rest, pod, seldon_deployment
 from tests.integration.local.apiserver.test_access import (  # noqa: F401
     test_reviews_agree_with_what_happens,
@@ -29,11 +34,6 @@ from tests.integration.local.apiserver.test_faults import (  # noqa: F401
     test_faults_strike_only_what_they_name,
     test_requests_are_counted,
     test_the_webhook_can_be_down,
-)
-from tests.integration.local.apiserver.test_logs import (  # noqa: F401
-    logs,
-    test_one_of_several_containers_is_named,
-    test_the_only_container_is_meant,
 )
 
 

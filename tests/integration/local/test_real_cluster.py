@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.api import ApiClient
-from airflow_provider_seldon.local.furnishing import Furnishing
+from airflow_provider_seldon.local.bootstrap import Furnishing
+from airflow_provider_seldon.local.client import ApiClient
 from tests.clusters import ASSETS
 from tests.integration.local.apiserver.rest import CORE, Rest
 from tests.integration.local.cluster_client import Cluster, seldon_deployment

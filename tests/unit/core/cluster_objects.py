@@ -7,8 +7,8 @@ import copy
 import json
 from typing import Any
 
-from airflow_provider_seldon.core.children import Role, expected_children
-from airflow_provider_seldon.core.identity import stamped
+from airflow_provider_seldon.core.children.expected import Role, expected_children
+from airflow_provider_seldon.core.identity.names import stamped
 
 UID = "8a15eb91"
 CONTAINER = {"name": "classifier", "image": "model:1", "env": [{"name": "A", "value": "1"}]}

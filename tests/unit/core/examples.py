@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from airflow_provider_seldon.core.resource import API_VERSION, KIND, SeldonDeployment
+from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
 
 SKLEARN = {"name": "classifier", "implementation": "SKLEARN_SERVER", "modelUri": "s3://m/1"}
 PREDICTOR: dict[str, Any] = {"name": "default", "graph": SKLEARN}

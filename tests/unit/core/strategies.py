@@ -6,12 +6,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core import resource
-from airflow_provider_seldon.core.manifest import ManifestModel
+from airflow_provider_seldon.core.resource import seldon_deployment
+from airflow_provider_seldon.core.resource.manifest import ManifestModel
 
 _MODELS = [
     model
-    for model in vars(resource).values()
+    for model in vars(seldon_deployment).values()
     if isinstance(model, type) and issubclass(model, ManifestModel) and model is not ManifestModel
 ]
 
@@ -65,10 +65,10 @@ _predictors = st.fixed_dictionaries(
     },
 )
 manifests: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {"kind": st.just(resource.KIND)},
+    {"kind": st.just(seldon_deployment.KIND)},
     optional={
         "apiVersion": st.sampled_from(
-            [f"{resource.GROUP}/{version}" for version in resource.SERVED_VERSIONS]
+            [f"{seldon_deployment.GROUP}/{version}" for version in seldon_deployment.SERVED_VERSIONS]
         ),
         "metadata": json_values,
         "spec": st.fixed_dictionaries(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core import identity as ids
-from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.identity import Identity
-from airflow_provider_seldon.core.model_server import MAX_CONFIG_BYTES, ModelServer
-from airflow_provider_seldon.core.resource import KIND, SeldonDeployment
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.request.model_server import MAX_CONFIG_BYTES, ModelServer
+from airflow_provider_seldon.core.resource.seldon_deployment import KIND, SeldonDeployment
 
 IRIS = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="manual__1")
 SKLEARN = {"model_name": "iris", "implementation": "SKLEARN_SERVER", "model_uri": "s3://models/iris/1"}

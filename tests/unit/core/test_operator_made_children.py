@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.identity import stamped
-from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
-from airflow_provider_seldon.local.controllers.components import build
+from airflow_provider_seldon.core.identity.names import stamped
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
+from airflow_provider_seldon.local.controllers.children.components import build
 
 UID = "1"
 EXPLAINER: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_provider_seldon.core.children import Role, expected_children
+from airflow_provider_seldon.core.children.expected import Role, expected_children
 from tests.unit.core import corpus
 from tests.unit.core.cluster_objects import sdep, spec
 

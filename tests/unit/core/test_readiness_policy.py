@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.failure import DEFAULT_POLICY, FailureKind, FailurePolicy
-from airflow_provider_seldon.core.identity import ANNOTATION_REVISION
-from airflow_provider_seldon.core.pod_failure import newest_pods, pod_problems
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailureKind, FailurePolicy
+from airflow_provider_seldon.core.readiness.pod_failure import newest_pods, pod_problems
 
 CHILD = {"metadata": {"name": "iris"}}
 

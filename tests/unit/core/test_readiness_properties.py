@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.failure import FailurePolicy
-from airflow_provider_seldon.core.readiness import Phase, judge
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
+from airflow_provider_seldon.core.readiness.judge import Phase, judge
 from tests.unit.core.cluster_objects import UID, complete_children, sdep, spec
 
 SPEC = spec(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.readiness import Phase, Verdict, judge
-from airflow_provider_seldon.kube.object_cache import ObjectCache
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
+from airflow_provider_seldon.kube.watch.store import ObjectCache
 from tests.unit.core import corpus
 
 pytestmark = pytest.mark.skipif(corpus.directory() is None, reason="no corpus on this machine")

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.manifest import json_copy, parse_yaml
-from airflow_provider_seldon.core.model_server import ModelServer
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.core.resource.manifest import json_copy, parse_yaml
 
 
 def aliases(levels: int, width: int = 10) -> str:

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_seldon.delivery.prediction import gateway_request
+from airflow_provider_seldon.delivery.prediction.ingress import Ingress
 from airflow_provider_seldon.exceptions import ConnectionConfigError, PredictionError, SeldonError
-from airflow_provider_seldon.hooks import gateway_request
-from airflow_provider_seldon.hooks.ingress import Ingress
 
 GOOD = b'{"data": {"ndarray": [[1.0]]}}'
 TOKEN = "token-0123456789"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.hooks.awaiting import SCHEDULER_PATIENCE, seconds_left
+from airflow_provider_seldon.delivery.waiting.triggerer_wait import SCHEDULER_PATIENCE, seconds_left
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0

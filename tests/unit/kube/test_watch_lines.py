@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core.expectation import Expectation
-from airflow_provider_seldon.core.readiness import judge
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.judge import judge
 from airflow_provider_seldon.exceptions import SeldonError
-from airflow_provider_seldon.kube.access import ClusterAccess
-from airflow_provider_seldon.kube.feed import Feed, Sink, _event
-from airflow_provider_seldon.kube.object_cache import ObjectCache
-from airflow_provider_seldon.kube.session import ApiSession
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.requests.session import ApiSession
+from airflow_provider_seldon.kube.watch.reflector import Feed, Sink, _event
+from airflow_provider_seldon.kube.watch.store import ObjectCache
 
 KEYS = [
     *("metadata", "name", "uid", "labels", "annotations", "ownerReferences", "generation", "resourceVersion"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from airflow_provider_seldon.local.kubelet.container import Container, Timing
-from airflow_provider_seldon.local.kubelet.runtime import Exit
+from airflow_provider_seldon.local.kubelet.containers.interface import Exit
+from airflow_provider_seldon.local.kubelet.pods.container import Container, Timing
 
 POD = {"metadata": {"name": "iris", "namespace": "models", "uid": "1"}, "spec": {}}
 TIMING = Timing(backoff=0.0, backoff_limit=0.0, probe_period=0.0, grace=0.0, drain=0.0)

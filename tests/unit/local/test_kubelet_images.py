@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.kubelet.images import Program, Role, program_of
-from airflow_provider_seldon.local.kubelet.runtime import StartError
+from airflow_provider_seldon.local.kubelet.containers.images import Program, Role, program_of
+from airflow_provider_seldon.local.kubelet.containers.interface import StartError
 
 
 def program(image: str, *, python: str | None = "python", **container: Any) -> Program:

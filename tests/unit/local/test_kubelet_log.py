@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_seldon.local.kubelet.logs import ContainerLog
+from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 
 
 async def lines(log: ContainerLog, **options: object) -> list[bytes]:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from airflow_provider_seldon.local.kubelet.probes import both
-from airflow_provider_seldon.local.kubelet.process import Probe
+from airflow_provider_seldon.local.kubelet.containers.process import Probe
+from airflow_provider_seldon.local.kubelet.pods.probes import both
 
 
 def saying(problem: str | None) -> Probe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_seldon.local.kubelet.routes import Operation, refusal, route
+from airflow_provider_seldon.local.kubelet.servers.routes import Operation, refusal, route
 
 
 @pytest.mark.parametrize("path", ["/api/v1.0/predictions", "/v2/models/classifier/infer"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.local.controllers.quantities import quantity, same_quantity
-from airflow_provider_seldon.local.kubelet.scheduling import lacking, requests
+from airflow_provider_seldon.local.kubelet.pods.scheduling import lacking, requests
 
 
 def pod(*containers: dict[str, Any], inits: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:

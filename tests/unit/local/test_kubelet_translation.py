@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.local.kubelet.routes import Operation, Route, route
-from airflow_provider_seldon.local.kubelet.translation import BadRequestError, from_v2, to_v2
+from airflow_provider_seldon.local.kubelet.servers.routes import Operation, Route, route
+from airflow_provider_seldon.local.kubelet.servers.translation import BadRequestError, from_v2, to_v2
 
 rows = st.integers(1, 5).flatmap(
     lambda width: st.lists(

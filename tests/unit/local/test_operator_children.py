@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_provider_seldon.local.controllers.components import build
+from airflow_provider_seldon.local.controllers.children.components import build
 from airflow_provider_seldon.local.controllers.errors import ComponentError
 
 Manifest = dict[str, Any]

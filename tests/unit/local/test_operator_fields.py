@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.controllers.components import Components, build
-from airflow_provider_seldon.local.controllers.servers import ENGINE_IMAGE
+from airflow_provider_seldon.local.controllers.children.components import Components, build
+from airflow_provider_seldon.local.controllers.children.servers import ENGINE_IMAGE
 
 Manifest = dict[str, Any]
 

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from airflow_provider_seldon.local.controllers import naming
+from airflow_provider_seldon.local.controllers.children import naming
 
 
 def deployment(name: str) -> dict[str, object]:

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.apiserver import defaults
-from airflow_provider_seldon.local.apiserver.resources import BY_PLURAL
-from airflow_provider_seldon.local.controllers.components import build
-from airflow_provider_seldon.local.controllers.servers import STORAGE_INITIALIZER_IMAGE, VERSION
+from airflow_provider_seldon.local.apiserver.objects import defaults
+from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
+from airflow_provider_seldon.local.controllers.children.components import build
+from airflow_provider_seldon.local.controllers.children.servers import STORAGE_INITIALIZER_IMAGE, VERSION
 
 Manifest = dict[str, Any]
 

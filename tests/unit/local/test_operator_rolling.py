@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.local.controllers import rolling
-from airflow_provider_seldon.local.controllers.deployment_status import next_status, seconds_to_deadline
+from airflow_provider_seldon.local.controllers.workloads import rolling
+from airflow_provider_seldon.local.controllers.workloads.deployment_status import (
+    next_status,
+    seconds_to_deadline,
+)
 
 Manifest = dict[str, Any]
 

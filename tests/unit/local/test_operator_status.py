@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.controllers import status as conditions
 from airflow_provider_seldon.local.controllers.manifests import is_derivative, is_subset
+from airflow_provider_seldon.local.controllers.seldon import status as conditions
 
 
 def truth(status: dict[str, Any], kind: str) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.serving.function_model import FunctionModel, NotLoadedError
 from airflow_provider_seldon.serving.wrapper import SeldonModel
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_seldon.local.apiserver import ApiServer
-from airflow_provider_seldon.local.apiserver.listener import Listener
+from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from tests.clusters import ASSETS
 from tests.clusters.kube_apiserver import KubeApiserver
 from tests.conftest import in_thread

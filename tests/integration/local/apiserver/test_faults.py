@@ -136,8 +136,8 @@ def test_a_page_of_forgotten_history_offers_to_go_on(local: Rest) -> None:
 
 def test_history_is_bounded() -> None:
     server = ApiServer(history_limit=3)
-    from airflow_provider_seldon.local.apiserver.resources import BY_PLURAL
-    from airflow_provider_seldon.local.apiserver.status import StatusError
+    from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
+    from airflow_provider_seldon.local.apiserver.protocol.status import StatusError
 
     secrets = BY_PLURAL["secrets"]
     for number in range(5):

@@ -13,7 +13,7 @@ from tests.integration.local.apiserver.rest import (
     secret,
     seldon_deployment,
 )
-from tests.unit.local.apiserver.test_quantities import STORED
+from tests.unit.local.apiserver.protocol.test_quantities import STORED
 
 
 def test_a_new_object_has_identity_and_first_generation(api: Rest) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_seldon.core.analysis.assessment import Grade
 from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.metrics import ErrorRatio, Latency, PromQL
 from airflow_provider_seldon.core.analysis.samples import Requests, Sample
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 GOOD = Sample(candidate=Requests(total=1000, errors=1), baseline=Requests(total=1000, errors=1))
 BAD = Sample(candidate=Requests(total=1000, errors=200), baseline=Requests(total=1000, errors=1))

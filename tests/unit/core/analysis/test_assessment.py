@@ -25,7 +25,7 @@ from airflow_provider_seldon.core.analysis.metrics import (
     TrafficMetric,
 )
 from airflow_provider_seldon.core.analysis.samples import Histogram, Requests, Sample
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 BOUNDS = (0.1, 0.25, 0.5, 1.0, math.inf)
 

@@ -15,9 +15,9 @@ from airflow_provider_seldon.core.canary.predictors import (
     without_candidate,
 )
 from airflow_provider_seldon.core.canary.steps import Step
-from airflow_provider_seldon.core.errors import InvalidRequestError
-from airflow_provider_seldon.core.resource import SeldonDeployment
-from airflow_provider_seldon.core.validation import ensure_valid
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.request.validation import ensure_valid
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 
 def predictor(uri: str, **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.core.canary.steps import Shadow, Step, Weight, canary, linear, steps_of
-from airflow_provider_seldon.core.errors import InvalidRequestError
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 
 def test_numbers_are_weights_with_the_default_bake() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.apiserver import managed_fields, metadata, status
-from airflow_provider_seldon.local.apiserver.managed_fields import Ownership, Write
-from airflow_provider_seldon.local.apiserver.resources import BY_PLURAL
-from airflow_provider_seldon.local.apiserver.schema import schema_of
-from airflow_provider_seldon.local.apiserver.strategic import strategic_merge_patch
+from airflow_provider_seldon.local.apiserver.objects import metadata
+from airflow_provider_seldon.local.apiserver.objects.merge_keys import schema_of
+from airflow_provider_seldon.local.apiserver.ownership import managed_fields
+from airflow_provider_seldon.local.apiserver.ownership.managed_fields import Ownership, Write
+from airflow_provider_seldon.local.apiserver.protocol import status
+from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
+from airflow_provider_seldon.local.apiserver.writes.strategic_merge import strategic_merge_patch
 
 PODS = schema_of(BY_PLURAL["pods"])
 

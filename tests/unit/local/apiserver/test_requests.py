@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.apiserver import protobuf, request, status
-from airflow_provider_seldon.local.apiserver.authorization import Attributes, Deny, User
-from airflow_provider_seldon.local.apiserver.tables import age
+from airflow_provider_seldon.local.apiserver.access.authorization import Attributes, Deny, User
+from airflow_provider_seldon.local.apiserver.protocol import protobuf, request, status
+from airflow_provider_seldon.local.apiserver.reads.tables import age
 from airflow_provider_seldon.local.faults import Fault, Faults
 
 SELDON = "/apis/machinelearning.seldon.io/v1"

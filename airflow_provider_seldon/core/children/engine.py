@@ -1,0 +1,153 @@
+"""
+Whether the engine in a child Deployment was started as the spec asks for.
+
+The engine is told everything when it starts: its predictor in ``ENGINE_PREDICTOR``, the rest in arguments and in
+variables that annotations of the spec turn into. What an operator does not tell it cannot be compared and is left out.
+Source: Seldon Core reference, what a client can compare; real operator, engine container.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from airflow_provider_seldon.core.children.containment import missing
+from airflow_provider_seldon.core.children.expected import (
+    ANNOTATION_SEPARATE_ENGINE,
+    ExpectedChild,
+    graph_units,
+)
+from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at, value_at
+
+ENGINE_CONTAINER = "seldon-container-engine"
+ENGINE_PREDICTOR = "ENGINE_PREDICTOR"
+#: Annotations of the spec that begin so become variables of the engine.
+ENGINE_ANNOTATION = "seldon.io/engine-"
+
+#: Argument -> field of the spec, and what it is when the spec does not say.
+_ARGUMENTS = {
+    "--protocol": ("protocol", "seldon"),
+    "--transport": ("transport", "rest"),
+    "--server_type": ("serverType", "rpc"),
+}
+#: Argument -> annotation of the spec; without the annotation it is as the operator was started.
+_ANNOTATED_ARGUMENTS = {
+    "--log_work_buffer_size": "seldon.io/executor-logger-queue-size",
+    "--log_write_timeout_ms": "seldon.io/executor-logger-write-timeout-ms",
+}
+#: What ``ENGINE_PREDICTOR`` carries unchanged in every v1 release; the rest is zeroed, dropped or newer.
+_FIELDS = ("name", "graph", "componentSpecs", "annotations", "labels", "svcOrchSpec")
+#: What the operator leaves as it is in a node of a graph: what the spec does not say must not be there either.
+_NODE_FIELDS = (
+    "modelUri",
+    "envSecretRefName",
+    "serviceAccountName",
+    "storageInitializerImage",
+    "logger",
+    "methods",
+)
+
+
+def engine_of(child: Object) -> Object:
+    """Return the engine's container; empty when the child has none."""
+    containers = items_at(child, "spec", "template", "spec", "containers")
+    return next((one for one in containers if one.get("name") == ENGINE_CONTAINER), {})
+
+
+def engine_predictor(engine: Object) -> Object | None:
+    """Return the predictor that the engine was started with; None when there is no readable one."""
+    for entry in items_at(engine, "env"):
+        if entry.get("name") != ENGINE_PREDICTOR:
+            continue
+        try:
+            predictor = json.loads(base64.b64decode(text_at(entry, "value"), validate=True))
+        except (binascii.Error, ValueError):
+            return None
+        return predictor if isinstance(predictor, Mapping) else None
+    return None
+
+
+def engine_difference(engine: Object, expected: ExpectedChild, spec: Object) -> str:
+    """Return how an engine was started otherwise than ``spec`` asks for; empty when it was not, or there is none."""
+    if not engine:
+        return ""
+    return (
+        _argument_difference(engine, spec)
+        or _variable_difference(engine, expected.predictor, spec)
+        or _predictor_difference(engine_predictor(engine), expected.predictor)
+    )
+
+
+def _argument_difference(engine: Object, spec: Object) -> str:
+    arguments = value_at(engine, "args")
+    if not isinstance(arguments, list):
+        return ""
+    told = {key: value for key, value in pairwise(arguments) if isinstance(key, str)}
+    wanted = {key: text_at(spec, name) or default for key, (name, default) in _ARGUMENTS.items()}
+    annotated = {key: text_at(spec, "annotations", name) for key, name in _ANNOTATED_ARGUMENTS.items()}
+    for key, value in (wanted | {key: value for key, value in annotated.items() if value}).items():
+        if told.get(key, value) != value:
+            return f"its engine runs with {key} {told[key]}, not {value}"
+    return ""
+
+
+def _variable_difference(engine: Object, predictor: Object, spec: Object) -> str:
+    told = {text_at(entry, "name"): text_at(entry, "value") for entry in items_at(engine, "env")}
+    own = {text_at(entry, "name") for entry in items_at(predictor, "svcOrchSpec", "env")}
+    for name, value in _variables(spec):
+        if name not in own and told.get(name) != value:
+            return f"its engine has {'another' if name in told else 'no'} variable {name}"
+    return ""
+
+
+def _variables(spec: Object) -> Iterator[tuple[str, str]]:
+    for key, value in mapping_at(spec, "annotations").items():
+        if key.startswith(ENGINE_ANNOTATION) and key != ANNOTATION_SEPARATE_ENGINE:
+            yield variable_of(key), str(value)
+
+
+def variable_of(annotation: str) -> str:
+    """Return the engine's variable that an annotation ``seldon.io/engine-...`` turns into."""
+    return annotation.removeprefix(ENGINE_ANNOTATION).replace("-", "_").upper()
+
+
+def _predictor_difference(running: Object | None, wanted: Object) -> str:
+    if running is None:
+        return ""
+    path = next((text for one in _FIELDS if (text := missing(wanted.get(one), running.get(one), one))), "")
+    path = path or _left_over(wanted, running)
+    return f"its engine was started with another {path}" if path else ""
+
+
+def _left_over(wanted: Object, running: Object) -> str:
+    """Return the path of something that the spec does not say any more; empty when there is nothing."""
+    before, now = mapping_at(running, "graph"), mapping_at(wanted, "graph")
+    nodes, known = list(graph_units(before)), list(graph_units(now))
+    if len(nodes) > len(known):
+        return "graph"
+    for node, other in zip(nodes, known, strict=False):
+        if len(items_at(node, "parameters")) > len(items_at(other, "parameters")):
+            return "graph.parameters"
+        if gone := [key for key in _NODE_FIELDS if node.get(key) and not other.get(key)]:
+            return f"graph.{gone[0]}"
+    labels = {"version": "", **mapping_at(wanted, "labels")}
+    return (
+        missing(running.get("annotations"), wanted.get("annotations"), "annotations")
+        or next((f"labels.{key}" for key in mapping_at(running, "labels") if key not in labels), "")
+        or _left_over_settings(running, wanted)
+    )
+
+
+def _left_over_settings(running: Object, wanted: Object) -> str:
+    """The engine's own variables and resources, as far as the names go; their values were compared before."""
+    for path in (("svcOrchSpec", "resources", "requests"), ("svcOrchSpec", "resources", "limits")):
+        if set(mapping_at(running, *path)) - set(mapping_at(wanted, *path)):
+            return ".".join(path)
+    names: list[set[Any]] = [
+        {text_at(entry, "name") for entry in items_at(one, "svcOrchSpec", "env")} for one in (running, wanted)
+    ]
+    return "svcOrchSpec.env" if names[0] - names[1] else ""

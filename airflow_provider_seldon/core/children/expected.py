@@ -1,0 +1,216 @@
+"""
+Which Kubernetes Deployments the operator makes for a SeldonDeployment: their names, replicas and revision.
+
+Computed from the spec alone, with the operator's own defaulting, so that a child that does not exist yet is
+known to be missing. Whether a child that exists is the right one is decided in ``child_revision`` and
+``readiness``. Source: Seldon Core reference, naming of deployments, replica precedence, defaults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.resource.unstructured import (
+    Object,
+    items_at,
+    mapping_at,
+    name_of,
+    number_at,
+    text_at,
+)
+
+ANNOTATION_NO_ENGINE = "seldon.io/no-engine"
+ANNOTATION_SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
+ANNOTATION_SERVICE_NAME = "seldon.io/svc-name"
+
+#: Implementations that run inside the engine; every other one is a server with a container of its own.
+BUILT_IN_IMPLEMENTATIONS = frozenset(
+    {"", "UNKNOWN_IMPLEMENTATION", "SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"}
+)
+
+MAX_NAME_LENGTH = 63
+
+
+class Role(StrEnum):
+    """What a child Deployment runs."""
+
+    COMPONENT = "component"
+    ENGINE = "engine"
+    EXPLAINER = "explainer"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedChild:
+    """
+    A Deployment that the operator makes.
+
+    :param names: the names it may have; the first is the operator's default.
+    :param predictor: the entry of ``spec.predictors`` it belongs to.
+    :param role: what it runs.
+    :param component: index in ``componentSpecs``, for a component.
+    :param replicas: the number of pods that the spec asks for; None when the spec does not say, or leaves
+        it to an autoscaler.
+    :param autoscaled: whether an HPA or KEDA decides the number of pods.
+    :param may_sleep: whether it may have no pods without the spec's asking for that: KEDA scales it, or it is the
+        engine of a predictor that has none.
+    """
+
+    names: tuple[str, ...]
+    predictor: Object
+    role: Role = Role.COMPONENT
+    component: int = 0
+    replicas: int | None = None
+    autoscaled: bool = False
+    may_sleep: bool = False
+
+    @property
+    def name(self) -> str:
+        """The operator's default name."""
+        return self.names[0]
+
+    @property
+    def stamp(self) -> str:
+        """The revision that this provider wrote into the predictor; empty on a foreign deployment."""
+        return text_at(self.predictor, "annotations", ANNOTATION_REVISION)
+
+    @property
+    def scaled_to_zero(self) -> bool:
+        """Whether the spec itself asks for no pods."""
+        return self.replicas == 0
+
+
+def expected_children(deployment: Object) -> tuple[ExpectedChild, ...]:
+    """
+    Return the Deployments that the operator makes for ``deployment``, a SeldonDeployment's manifest.
+
+    Empty for a spec from which it makes none (and reports ``Failed``).
+    """
+    spec = mapping_at(deployment, "spec")
+    return tuple(
+        child
+        for predictor in items_at(spec, "predictors")
+        for child in _predictor_children(name_of(deployment), spec, predictor)
+    )
+
+
+def deployment_id(name: str) -> str:
+    """Return the value that the label ``seldon-deployment-id`` has on the children of a deployment of that name."""
+    return _names("", name)[0]
+
+
+def child_ids(deployment: Object) -> tuple[str, ...]:
+    """
+    Return the values that the label ``seldon-deployment-id`` has on a deployment's children.
+
+    A separate engine's is the name of the predictor's Service (Seldon Core reference, labels).
+    """
+    spec, name = mapping_at(deployment, "spec"), name_of(deployment)
+    ids = [deployment_id(name)]
+    if _is_true(spec, ANNOTATION_SEPARATE_ENGINE):
+        for predictor in items_at(spec, "predictors"):
+            own = text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME)
+            ids.append(own or _names("", f"{name}-{text_at(predictor, 'name')}")[0])
+    return tuple(ids)
+
+
+def is_server(unit: Object) -> bool:
+    """Return whether a graph node is a prepackaged (or custom) server, which gets a container of its own."""
+    return text_at(unit, "implementation") not in BUILT_IN_IMPLEMENTATIONS
+
+
+def graph_units(unit: Object) -> Iterator[Object]:
+    """Yield a graph node and all nodes below it, parents before children."""
+    if unit:
+        yield unit
+    for child in items_at(unit, "children"):
+        yield from graph_units(child)
+
+
+def _predictor_children(deployment: str, spec: Object, predictor: Object) -> Iterator[ExpectedChild]:
+    prefix = f"{deployment}-{text_at(predictor, 'name')}"
+    if _is_true(spec, ANNOTATION_SEPARATE_ENGINE) and not _is_true(predictor, ANNOTATION_NO_ENGINE):
+        yield ExpectedChild(
+            names=_names(deployment, f"{prefix}-svc-orch"),
+            predictor=predictor,
+            role=Role.ENGINE,
+            # Some releases of the operator fall back to the predictor's replicas, others to one.
+            replicas=number_at(predictor, "svcOrchSpec", "replicas"),
+            may_sleep=_first(*_general_replicas(spec, predictor)) == 0,
+        )
+    for index, (component, containers) in enumerate(_components(predictor)):
+        if not containers:
+            continue
+        label = text_at(component, "metadata", "name") or "-".join(containers)
+        keda, hpa = mapping_at(component, "kedaSpec"), mapping_at(component, "hpaSpec")
+        replicas = _first(number_at(component, "replicas"), *_general_replicas(spec, predictor))
+        yield ExpectedChild(
+            names=_names(deployment, f"{prefix}-{index}-{label}"),
+            predictor=predictor,
+            component=index,
+            replicas=None if keda or hpa else replicas,
+            autoscaled=bool(keda or hpa),
+            may_sleep=bool(keda) and _keda_sleeps(keda),
+        )
+    if text_at(predictor, "explainer", "type"):
+        general = _first(*_general_replicas(spec, predictor))
+        yield ExpectedChild(
+            names=_names(deployment, f"{prefix}-explainer"),
+            predictor=predictor,
+            role=Role.EXPLAINER,
+            replicas=0 if general == 0 else number_at(predictor, "explainer", "replicas"),
+        )
+
+
+def _components(predictor: Object) -> list[tuple[Object, list[str]]]:
+    """Return each entry of ``componentSpecs`` with its container names, after the operator's defaulting."""
+    components = [
+        (component, [text_at(container, "name") for container in items_at(component, "spec", "containers")])
+        for component in items_at(predictor, "componentSpecs")
+    ]
+    given = {name for _, names in components for name in names}
+    added: list[str] = []
+    for unit in graph_units(mapping_at(predictor, "graph")):
+        if is_server(unit) and text_at(unit, "name") not in given:
+            added.append(text_at(unit, "name"))
+            given.add(text_at(unit, "name"))
+    if added and not components:
+        components.append(({}, []))
+    if added:
+        components[0][1].extend(added)
+    return components
+
+
+def _general_replicas(spec: Object, predictor: Object) -> tuple[int | None, int | None]:
+    return number_at(predictor, "replicas"), number_at(spec, "replicas")
+
+
+def _first(*numbers: int | None) -> int | None:
+    return next((number for number in numbers if number is not None), None)
+
+
+def _keda_sleeps(keda: Object) -> bool:
+    """KEDA's own default of ``minReplicaCount`` is 0; ``idleReplicaCount`` may only be 0."""
+    return not number_at(keda, "minReplicaCount") or number_at(keda, "idleReplicaCount") == 0
+
+
+def _is_true(holder: Object, annotation: str) -> bool:
+    return text_at(holder, "annotations", annotation).lower() == "true"
+
+
+def _names(deployment: str, name: str) -> tuple[str, ...]:
+    """
+    Return the names that the operator may give a Deployment.
+
+    Up to 63 characters the name stays; a longer one is hashed, and an operator that runs with
+    DEPLOYMENT_NAME_AS_PREFIX keeps the SeldonDeployment's name in front where that fits.
+    """
+    if len(name.encode()) <= MAX_NAME_LENGTH:
+        return (name,)
+    digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+    prefixed = f"{deployment}-{digest}"
+    hashed = f"seldon-{digest}"
+    return (hashed, prefixed) if len(prefixed.encode()) <= MAX_NAME_LENGTH else (hashed,)

@@ -1,0 +1,102 @@
+"""
+Which version of a predictor a child Deployment runs.
+
+With this provider's stamp that is one comparison, made wherever the operator carries the stamp to: the
+Deployment's pod template and the predictor that the engine was started with. But an edit by somebody else leaves the
+stamp as it is, what is no part of a predictor has none, and neither has a foreign deployment. So what the template
+shows is compared with what the operator makes of the spec as well. This module looks at what a Deployment *asks for*;
+whether its pods got there is decided in ``readiness``.
+Source: Seldon Core reference, what a client can compare; real operator, what rolls pods.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.core.children.component import content_difference, protocol_difference
+from airflow_provider_seldon.core.children.containment import missing
+from airflow_provider_seldon.core.children.engine import engine_difference, engine_of, engine_predictor
+from airflow_provider_seldon.core.children.expected import ANNOTATION_SEPARATE_ENGINE, ExpectedChild, Role
+from airflow_provider_seldon.core.children.explainer import explainer_difference
+from airflow_provider_seldon.core.children.ports import PortPlan
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
+
+__all__ = ["difference", "missing", "template_stamp"]
+
+
+def difference(
+    child: Object,
+    expected: ExpectedChild,
+    deployment: Object,
+    *,
+    ports: PortPlan,
+    withdrawn: frozenset[str] = frozenset(),
+) -> str:
+    """
+    Return how a child's pod template differs from what is asked for; empty when it runs this revision.
+
+    :param child: the Deployment.
+    :param expected: which child it is.
+    :param deployment: the SeldonDeployment's manifest.
+    :param ports: of all its children.
+    :param withdrawn: annotations of the spec that were taken away.
+    """
+    spec, engine = mapping_at(deployment, "spec"), engine_of(child)
+    text = (
+        _stamp_difference(child, expected, engine_predictor(engine))
+        or engine_difference(engine, expected, spec)
+        or protocol_difference(child, expected, spec)
+    )
+    if not text and expected.role is Role.EXPLAINER:
+        text = explainer_difference(child, expected, deployment)
+    if not text:
+        text = content_difference(child, expected, spec)
+    return (
+        text or _annotation_difference(child, expected, spec, withdrawn) or ports.difference(child, expected)
+    )
+
+
+def template_stamp(child: Object) -> str:
+    """Return the stamp in a Deployment's pod template, or an empty text."""
+    return text_at(child, "spec", "template", "metadata", "annotations", ANNOTATION_REVISION)
+
+
+def _stamp_difference(child: Object, expected: ExpectedChild, running: Object | None) -> str:
+    """The pod template decides, not the Deployment's own metadata: that is not what pods are made from."""
+    wanted = expected.stamp
+    if not wanted:
+        return ""
+    found = template_stamp(child)
+    if expected.role is not Role.ENGINE and found != wanted:
+        return f"it runs revision {found or 'without a stamp'}, not {wanted}"
+    if running is not None and (found := text_at(running, "annotations", ANNOTATION_REVISION)) != wanted:
+        return f"its engine runs revision {found or 'without a stamp'}, not {wanted}"
+    if expected.role is Role.ENGINE and running is None:
+        return "its engine does not say which revision it runs"
+    return ""
+
+
+def _annotation_difference(
+    child: Object, expected: ExpectedChild, spec: Object, withdrawn: frozenset[str]
+) -> str:
+    """The operator copies annotations of the whole deployment into the pods of each predictor and explainer."""
+    if expected.role is Role.ENGINE:
+        return ""
+    metadata = mapping_at(child, "spec", "template", "metadata")
+    # A template without labels is none that an operator has made: there is nothing to compare.
+    if not mapping_at(metadata, "labels"):
+        return ""
+    wanted = dict(mapping_at(spec, "annotations"))
+    wanted.pop(ANNOTATION_SEPARATE_ENGINE, None)  # which Deployments there are shows it
+    wanted |= mapping_at(expected.predictor, "annotations")
+    if expected.role is Role.COMPONENT:
+        components = items_at(expected.predictor, "componentSpecs")
+        if expected.component < len(components):
+            # Which of the two counts depends on where the engine is.
+            own = mapping_at(components[expected.component], "metadata", "annotations")
+            wanted = {**own, **{key: value for key, value in wanted.items() if key not in own}}
+    found = mapping_at(metadata, "annotations")
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            return f"its pods have {'another' if key in found else 'no'} annotation {key}"
+    gone = sorted(key for key in withdrawn if key in found and key not in wanted)
+    return f"its pods still have annotation {gone[0]}" if gone else ""

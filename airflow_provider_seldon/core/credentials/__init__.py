@@ -1,0 +1,1 @@
+"""Credentials as text: found, hidden, refused. Holds none."""

@@ -1,0 +1,1 @@
+"""Names, labels, annotations, revisions and ownership of deployments. Knows nothing of their state."""

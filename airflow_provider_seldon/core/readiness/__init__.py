@@ -1,0 +1,1 @@
+"""Whether a deployment serves the expected revision, and why not. Decides no action."""

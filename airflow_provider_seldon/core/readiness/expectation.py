@@ -1,0 +1,234 @@
+"""
+What a wait waits for, and what it remembers: two small values that survive being written down as JSON.
+
+``Expectation`` is taken once from the server's answer to the write. ``History`` is all the memory that a
+judgement over time needs; ``judge`` returns a new one each time. Neither reads a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, revision
+from airflow_provider_seldon.core.readiness.acknowledgement import Mark, routes_of
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import (
+    Object,
+    items_at,
+    mapping_at,
+    number_at,
+    text_at,
+)
+from airflow_provider_seldon.core.scaling.replicas import completed
+from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """
+    The write that is waited for. Everything is optional: an empty one waits for whatever is deployed now.
+
+    :param uid: ``metadata.uid`` of the deployment; another one means it was deleted and made anew.
+    :param generation: ``metadata.generation`` after the write; an older one is a stale read.
+    :param revisions: predictor name -> revision that this provider stamped. Empty for a foreign deployment.
+    :param contents: predictor name -> hash of its content as stored, with which a change is noticed that leaves
+        the stamp as it is, e.g. by ``kubectl edit``.
+    :param status: fingerprint of the status that the write's answer still carried. The operator's own
+        writes are guarded by the resource version it read, so a status that differs from this one was
+        computed from what was written, or from something newer (Seldon Core reference, fact 6). None: not
+        known.
+    :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it asked for
+        pods where none were asked for, or no longer says how many, and those from before may pass for them.
+    :param routes: the write changed how requests are divided between predictors.
+    :param withdrawn: annotations of the spec that the write took away.
+    :param mark: with which the operator's next write of the status is told; None: not known.
+    """
+
+    uid: str | None = None
+    generation: int | None = None
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
+    status: str | None = None
+    settle: bool = False
+    routes: bool = False
+    withdrawn: Sequence[str] = ()
+    mark: Mark | None = None
+
+    @classmethod
+    def of(
+        cls, deployment: SeldonDeployment | Object, *, before: SeldonDeployment | Object | None = None
+    ) -> Expectation:
+        """
+        Return what to expect after a write.
+
+        :param deployment: what the server answered to the write.
+        :param before: the deployment as it was before the write; None when it is new, or not known.
+        """
+        manifest = as_manifest(deployment)
+        former = None if before is None else as_manifest(before)
+        return cls(
+            uid=text_at(manifest, "metadata", "uid") or None,
+            generation=number_at(manifest, "metadata", "generation"),
+            revisions=stamped_revisions(manifest),
+            contents=predictor_contents(manifest),
+            status=status_fingerprint(manifest),
+            settle=former is not None and _may_look_done_already(former, manifest),
+            routes=former is not None and routes_of(former) != routes_of(manifest),
+            withdrawn=_withdrawn(former or {}, manifest),
+            mark=Mark.of(manifest),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data; None and defaults are left out."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain |= {"revisions": dict(self.revisions), "contents": dict(self.contents)}
+        plain |= {"withdrawn": list(self.withdrawn), "mark": self.mark and self.mark.to_json()}
+        return {key: value for key, value in plain.items() if value not in (None, {}, False, [])}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Expectation:
+        """Return the value that ``to_json`` wrote. Unknown keys are ignored, so that versions can differ."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        if known.get("mark") is not None:
+            known["mark"] = Mark.from_json(known["mark"])
+        return cls(**known | {"withdrawn": tuple(known.get("withdrawn") or ())})
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """
+    What was seen so far by one wait.
+
+    :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
+        ``judge``; a thing that stops holding is dropped.
+    :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
+    :param acknowledged: the operator was seen to have written the status after the write.
+    :param templates: child -> fingerprint of what its pods are made from, and the generation at which that was first
+        seen: a status of that generation, or a later one, is about these pods, however far the generation has got.
+    """
+
+    since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    moved: bool = False
+    acknowledged: bool = False
+    templates: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def holds(self, key: str, now: float) -> float:
+        """Return for how many seconds ``key`` has held, counting from ``now`` when it is new."""
+        return max(0.0, now - self.since.get(key, now))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        templates = {child: list(seen) for child, seen in self.templates.items()}
+        flags = {"moved": self.moved, "acknowledged": self.acknowledged}
+        return {"since": dict(self.since), **flags, "templates": templates}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> History:
+        """Return the value that ``to_json`` wrote, of this release or the previous one."""
+        templates = {
+            child: (text, generation) for child, (text, generation) in (data.get("templates") or {}).items()
+        }
+        return cls(
+            since=dict(data.get("since") or {}),
+            moved=bool(data.get("moved")),
+            acknowledged=bool(data.get("acknowledged")),
+            templates=templates,
+        )
+
+
+def as_manifest(deployment: SeldonDeployment | Object) -> Object:
+    """Return the plain manifest of a deployment, given as a model or as what the API server sent."""
+    return deployment.to_manifest() if isinstance(deployment, SeldonDeployment) else deployment
+
+
+def stamped_revisions(deployment: Object) -> dict[str, str]:
+    """Return predictor name -> revision for the predictors that carry this provider's stamp."""
+    stamps = {
+        text_at(predictor, "name"): text_at(predictor, "annotations", ANNOTATION_REVISION)
+        for predictor in items_at(deployment, "spec", "predictors")
+    }
+    return {name: stamp for name, stamp in stamps.items() if stamp}
+
+
+def predictor_contents(deployment: Object) -> dict[str, str]:
+    """Return predictor name -> hash of its content, whoever wrote it."""
+    return {text_at(one, "name"): revision(one) for one in items_at(deployment, "spec", "predictors")}
+
+
+def status_fingerprint(deployment: Object) -> str:
+    """
+    Return a short text that changes whenever what the operator reports changes.
+
+    Leaves out the times of conditions: the operator ignores them when it compares, so they prove nothing.
+    """
+    status = mapping_at(deployment, "status")
+    conditions = sorted(
+        f"{text_at(one, 'type')}={text_at(one, 'status')}" for one in items_at(status, "conditions")
+    )
+    counts = sorted(
+        f"{name}={number_at(one, 'availableReplicas') or 0}/{number_at(one, 'replicas') or 0}"
+        for name, one in mapping_at(status, "deploymentStatus").items()
+    )
+    parts = [text_at(status, "state").lower(), text_at(status, "description"), *conditions, *counts]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _may_look_done_already(before: Object, after: Object) -> bool:
+    woken = is_scaled_to_zero(before) and not is_scaled_to_zero(after)
+    return woken or _leaves_replicas_open(before, after) or _changes_nothing_visible(before, after)
+
+
+def _withdrawn(before: Object, after: Object) -> tuple[str, ...]:
+    """Return the annotations of the spec that are in it no more."""
+    former = set(mapping_at(before, "spec", "annotations"))
+    return tuple(sorted(former - set(mapping_at(after, "spec", "annotations"))))
+
+
+def _leaves_replicas_open(before: Object, after: Object) -> bool:
+    """Whether a predictor had a number of pods that it is not given any more."""
+    fixed = {text_at(one, "name") for one in items_at(before, "spec", "predictors") if "replicas" in one}
+    predictors = items_at(after, "spec", "predictors")
+    is_open = number_at(after, "spec", "replicas") is None
+    return is_open and any(text_at(one, "name") in fixed and "replicas" not in one for one in predictors)
+
+
+def _changes_nothing_visible(before: Object, after: Object) -> bool:
+    """
+    Whether the specs differ although every predictor, replicas and explainer included, stayed the same.
+
+    Predictors that went take their Deployments with them, which the status may not list.
+    """
+    if before.get("spec") == after.get("spec"):
+        return False
+    names = {text_at(one, "name") for one in items_at(after, "spec", "predictors")}
+    kept = [one for one in _visible(before) if not isinstance(one, Mapping) or one.get("name") in names]
+    return kept == _visible(after) or _explainer_lost_its_secret(before, after)
+
+
+def _explainer_lost_its_secret(before: Object, after: Object) -> bool:
+    """Whether an explainer is back to the Secret of those that name none; only the operator knows which."""
+    named = {
+        text_at(one, "name")
+        for one in items_at(before, "spec", "predictors")
+        if text_at(one, "explainer", "envSecretRefName")
+    }
+    return any(
+        text_at(one, "name") in named and not text_at(one, "explainer", "envSecretRefName")
+        for one in items_at(after, "spec", "predictors")
+        if one.get("explainer")
+    )
+
+
+def _visible(deployment: Object) -> list[Any]:
+    hidden = {"traffic"}
+    # A number that is added where one was left open shows on no Deployment either.
+    spec = completed(mapping_at(deployment, "spec"))
+    predictors = items_at(spec, "predictors")
+    return [
+        spec.get("replicas"),
+        *({key: value for key, value in one.items() if key not in hidden} for one in predictors),
+    ]

@@ -1,0 +1,217 @@
+"""
+Does a deployment that served still serve? Health that lasts, and what of it is news.
+
+``readiness`` judges a rollout: whether what was just written has come to serve. This judges afterwards, and without
+end. The status flickers (Seldon Core reference, transitions), so a change counts only after it has held for a grace
+time without a break; and what is on its way, such as a rollout whose old pods serve on, is no change at all.
+
+A ``HealthMonitor`` follows one deployment, for everybody who asks about it; ``News`` knows what one of them was told.
+
+Pure: no clock, no I/O, no memory but these two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_seldon.core.children.expected import expected_children
+from airflow_provider_seldon.core.readiness.expectation import Expectation, History
+from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY
+from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
+from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.resource.unstructured import (
+    Object,
+    condition,
+    count_at,
+    mapping_at,
+    name_of,
+    number_at,
+    text_at,
+)
+
+#: The grace time is the monitor's; these would come on top of it.
+_POLICY = replace(DEFAULT_POLICY, failed_grace=0.0, deadline_grace=0.0)
+
+
+class Health(StrEnum):
+    """How a deployment that served is."""
+
+    AVAILABLE = "available"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """
+    Health that has lasted.
+
+    :param event: the health.
+    :param reason: one CamelCase word.
+    :param message: a sentence, and the numbers of pods.
+    :param state: ``status.state``, as the operator wrote it.
+    """
+
+    event: Health
+    reason: str
+    message: str
+    state: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {**asdict(self), "event": str(self.event)}
+
+
+class HealthMonitor:
+    """
+    Follows one deployment.
+
+    - ``failed``: the operator reports Failed, an update does not come to serve, or pods cannot start and a part of the
+      graph has none that are available.
+    - ``degraded``: a Deployment that had rolled out has fewer available pods than wanted, or is gone.
+    - ``available``: all of it serves.
+
+    A deployment that is deleted, scaled to zero, or has never served has no health.
+
+    :param grace: seconds for which a health must hold.
+    """
+
+    def __init__(self, *, grace: float) -> None:
+        #: Epoch seconds at which the next look is due although nothing is new; None for not before news.
+        self.due: float | None = None
+        #: Whether pods would tell more.
+        self.wants_pods = False
+        #: Whether there was no deployment at the last look, or one that is being deleted.
+        self.gone = False
+        self._settled: Health | None = None
+        self._grace = grace
+        self._judged = History()
+        self._history = History()
+        #: What the pods told when they were last read: looks without them in between must not forget it.
+        self._told_by_pods: Verdict | None = None
+
+    def observe(
+        self,
+        deployment: Object | None,
+        children: Sequence[Object] | None,
+        pods: Sequence[Object] | None = None,
+        *,
+        now: float,
+    ) -> Change | None:
+        """
+        Look at a deployment and its children as they are at one moment.
+
+        :param children: see :func:`~airflow_provider_seldon.core.readiness.judge.judge`.
+        :param pods: the same.
+        :param now: epoch seconds.
+        :return: the health that has lasted long enough just now, if it is another than before.
+        """
+        verdict = judge(
+            deployment, children, pods, expected=Expectation(), now=now, history=self._judged, policy=_POLICY
+        )
+        self._judged, self.wants_pods = verdict.history, verdict.wants_pods
+        verdict = self._with_pods(verdict, looked=pods is not None)
+        memory = Memory(self._history, now)
+        self.gone = deployment is None or verdict.phase is Phase.DELETED
+        health = None
+        if self.gone or deployment is None:
+            self._settled = None
+        else:
+            health = _health(verdict, deployment, children, served=self._settled is not None)
+        lasting = health is not None and self._lasts(health, memory)
+        self._history = memory.history()
+        self.due = min((at for at in (memory.next_due, verdict.recheck_at) if at is not None), default=None)
+        if health is None or deployment is None or not lasting or health is self._settled:
+            return None
+        self._settled = health
+        return _change(health, verdict, deployment)
+
+    def _with_pods(self, verdict: Verdict, *, looked: bool) -> Verdict:
+        if looked or verdict.phase is not Phase.PENDING:
+            self._told_by_pods = verdict if looked and verdict.phase is Phase.FAILED else None
+        return self._told_by_pods or verdict
+
+    def _lasts(self, health: Health, memory: Memory) -> bool:
+        """Whether it has held long enough; from good to bad, one kind of bad may follow another meanwhile."""
+        same = memory.lasted(health, self._grace)
+        if health is Health.AVAILABLE:
+            return same
+        bad = memory.lasted("bad", self._grace)
+        return same or (bad and self._settled in (None, Health.AVAILABLE))
+
+
+class News:
+    """
+    What somebody was told of a deployment's health, and so what is new to them.
+
+    Nothing is told twice in a row. What is good when they begin to ask is no news; what is bad then is.
+
+    :param known: the health that they were told last.
+    """
+
+    def __init__(self, known: Health | None = None) -> None:
+        self._known = known
+
+    def has(self, health: Health | None) -> bool:
+        """Whether a health is news; from then on it is known. None for a deployment that is gone, and with it all."""
+        before, self._known = self._known, health
+        if before is None:
+            return health in (Health.DEGRADED, Health.FAILED)
+        return health is not None and health is not before
+
+
+def _health(
+    verdict: Verdict, deployment: Object, children: Sequence[Object] | None, *, served: bool
+) -> Health | None:
+    """Return the health of one moment; None while it cannot be told."""
+    if verdict.phase is Phase.READY:
+        return None if verdict.reason == "ScaledToZero" else Health.AVAILABLE
+    parts = list(_parts(deployment, children))
+    rolled_out = all(part.rolled_out for part in parts)
+    if verdict.phase is Phase.FAILED:
+        some_serve = bool(verdict.child) and rolled_out and all(part.available for part in parts)
+        return Health.DEGRADED if some_serve else Health.FAILED
+    lacks_pods = any(part.available < part.wanted for part in parts)
+    return Health.DEGRADED if lacks_pods and (served or rolled_out) else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """How many pods a Deployment has of those that it should have, and whether it had all of them before."""
+
+    wanted: int
+    available: int
+    rolled_out: bool
+
+
+def _parts(deployment: Object, children: Sequence[Object] | None) -> Iterator[_Part]:
+    by_name = {name_of(child): child for child in children or ()}
+    told = mapping_at(deployment, "status", "deploymentStatus")
+    for expected in expected_children(deployment):
+        if children is None:
+            entry = next((mapping_at(told, name) for name in expected.names if name in told), {})
+            wanted = expected.replicas if expected.replicas is not None else count_at(entry, "replicas")
+            yield _Part(wanted=wanted, available=count_at(entry, "availableReplicas"), rolled_out=False)
+            continue
+        child = next((by_name[name] for name in expected.names if name in by_name), {})
+        found = number_at(child, "spec", "replicas")
+        default = 0 if expected.may_sleep else 1
+        wanted = expected.replicas if expected.replicas is not None else default if found is None else found
+        progress = condition(child, "Progressing")
+        yield _Part(
+            wanted=wanted,
+            available=count_at(child, "status", "availableReplicas"),
+            rolled_out=progress.get("reason") == "NewReplicaSetAvailable",
+        )
+
+
+def _change(health: Health, verdict: Verdict, deployment: Object) -> Change:
+    return Change(
+        event=health,
+        reason=verdict.reason,
+        message=f"{verdict.message} ({verdict.progress})",
+        state=text_at(deployment, "status", "state"),
+    )

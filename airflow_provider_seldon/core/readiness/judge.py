@@ -1,0 +1,287 @@
+"""
+Is it really serving? One pure verdict for every wait.
+
+The operator's status names no generation: it keeps the previous ``Available`` after an update, shows it
+again in the middle of a rollout, flashes ``Failed``, and stays ``Creating`` for ever when a bad update sits
+behind healthy old pods. So the status is believed only after every expected child Deployment is there,
+belongs to this deployment, runs this revision and has finished rolling out (Seldon Core reference, what a
+client can compare).
+
+``judge`` has no clock and no memory of its own: what must last comes in and goes out as a ``History``. It
+reads nothing: who calls it decides when to look again, for which ``Verdict`` has hints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_seldon.core.children.expected import expected_children
+from airflow_provider_seldon.core.children.progress import ChildReport, report_children
+from airflow_provider_seldon.core.children.removed import leftover_pending
+from airflow_provider_seldon.core.readiness.expectation import (
+    Expectation,
+    History,
+    as_manifest,
+    predictor_contents,
+    stamped_revisions,
+    status_fingerprint,
+)
+from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
+from airflow_provider_seldon.core.readiness.observation import Finding, Phase
+from airflow_provider_seldon.core.readiness.operator_status import (
+    routes_pending,
+    state_failure,
+    state_line,
+    state_pending,
+    weakness,
+)
+from airflow_provider_seldon.core.readiness.pod_failure import pod_problems, running_pods
+from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.readiness.status_only import NO_RIGHT, counts_line, judge_status_only
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import (
+    Object,
+    name_of,
+    number_at,
+    text_at,
+)
+
+__all__ = ["Finding", "Phase", "Verdict", "judge"]
+
+#: Seconds after which to look again at pods that are ending.
+ENDING_INTERVAL = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """
+    The judgement of one moment.
+
+    :param phase: what to do.
+    :param reason: one CamelCase word.
+    :param message: a sentence for people.
+    :param progress: one line for the task log: state, and updated/available/wanted per child.
+    :param child: the child Deployment concerned, where there is one.
+    :param history: the memory to pass to the next call.
+    :param recheck_at: epoch seconds at which the verdict may change without anything new being seen; None
+        when it will not.
+    :param wants_pods: a child looks wrong: reading its pods may tell why. Of READY: reading them makes it certain.
+    :param weaker: of READY: what it is not known from; empty when it is known from all there is.
+    """
+
+    phase: Phase
+    reason: str
+    message: str
+    progress: str = ""
+    child: str = ""
+    history: History = field(default_factory=History)
+    recheck_at: float | None = None
+    wants_pods: bool = False
+    weaker: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether the wait is over."""
+        return self.phase is not Phase.PENDING
+
+
+def judge(
+    deployment: SeldonDeployment | Object | None,
+    children: Sequence[Object] | None,
+    pods: Sequence[Object] | None = None,
+    *,
+    expected: Expectation,
+    now: float,
+    history: History | None = None,
+    policy: FailurePolicy = DEFAULT_POLICY,
+) -> Verdict:
+    """
+    Judge a deployment as it looks at one moment.
+
+    :param deployment: the SeldonDeployment, as a model or as the API server sent it; None when it does not
+        exist.
+    :param children: Kubernetes Deployments of the namespace; others than this deployment's do no harm. None
+        when there is no right to read them: then the status has to be good for some time, which is weaker.
+    :param pods: pods of the namespace, freshly read; None when they were not read. They can only make a
+        verdict FAILED, or READY without pods certain.
+    :param expected: the write that is waited for.
+    :param now: epoch seconds.
+    :param history: what the previous call returned as ``Verdict.history``; None for the first one.
+    :param policy: what fails a rollout.
+    """
+    memory = Memory(history or History(), now)
+    manifest = None if deployment is None else as_manifest(deployment)
+    gone = _identity_finding(manifest, expected)
+    if gone is not None or manifest is None:
+        finding = gone or Finding(phase=Phase.DELETED, reason="NotFound", message="the deployment is gone")
+        return _verdict(finding, memory, progress=f"{finding.reason}: {finding.message}")
+    memory.moved |= expected.status is not None and status_fingerprint(manifest) != expected.status
+    memory.acknowledged |= memory.moved or (expected.mark is not None and expected.mark.is_followed(manifest))
+    wanted = expected_children(manifest)
+    if children is None:
+        finding = judge_status_only(manifest, wanted, expected, memory, policy)
+        progress = f"{state_line(manifest)}; {counts_line(manifest)}"
+        if not finding.weaker:  # a verdict that is weaker says so itself
+            progress += f" (weaker: {NO_RIGHT})"
+        suspects = finding.phase is Phase.PENDING
+    else:
+        reports = report_children(manifest, wanted, children, memory, withdrawn=frozenset(expected.withdrawn))
+        finding = _judge_children(manifest, reports, pods, expected, memory, policy)
+        if finding.phase is Phase.READY and not any(report.asleep for report in reports):
+            finding = leftover_pending(manifest, wanted, children) or finding
+        progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
+        suspects = any(report.unavailable for report in reports)
+        if not all(report.observed for report in reports):
+            memory.keep("suspect")
+    wants_pods = suspects and memory.lasted("suspect", policy.suspect_after)
+    return _verdict(finding, memory, progress=progress, wants_pods=wants_pods)
+
+
+def _identity_finding(manifest: Object | None, expected: Expectation) -> Finding | None:
+    """Whether this is still the deployment, and the content, that was written."""
+    if manifest is None:
+        return Finding(phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist")
+    name, uid = name_of(manifest), text_at(manifest, "metadata", "uid")
+    if expected.uid and uid != expected.uid:
+        message = f"{name} was deleted and made anew by someone else (uid {uid}, expected {expected.uid})"
+        return Finding(phase=Phase.REPLACED, reason="AnotherUid", message=message)
+    if text_at(manifest, "metadata", "deletionTimestamp"):
+        return Finding(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
+    generation = number_at(manifest, "metadata", "generation") or 0
+    if generation < (expected.generation or 0):
+        message = f"generation {expected.generation} has not been seen yet, only {generation}"
+        return Finding(phase=Phase.PENDING, reason="NotSeenYet", message=message)
+    changed = _changed_predictor(manifest, expected, newer=generation > (expected.generation or generation))
+    if changed:
+        message = f"another writer changed {name}: {changed}"
+        return Finding(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
+    return None
+
+
+def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) -> str:
+    """Return which predictor is not the one that was written; further ones may have been added."""
+    stamps = stamped_revisions(manifest)
+    for predictor, revision in expected.revisions.items():
+        if stamps.get(predictor) != revision:
+            found = f"has revision {stamps[predictor]}" if predictor in stamps else "has no revision"
+            return f"predictor {predictor} {found}, expected {revision}"
+    contents = predictor_contents(manifest) if newer else {}
+    for predictor, content in expected.contents.items() if newer else ():
+        if contents.get(predictor) != content:
+            return f"predictor {predictor} has other content than was written"
+    return ""
+
+
+def _judge_children(
+    manifest: Object,
+    reports: Sequence[ChildReport],
+    pods: Sequence[Object] | None,
+    expected: Expectation,
+    memory: Memory,
+    policy: FailurePolicy,
+) -> Finding:
+    failed = _child_failure(reports, memory, policy) or _pod_failure(reports, pods, memory, policy)
+    failed = failed or state_failure(manifest, expected, memory, policy)
+    if failed is not None:
+        return failed
+    if not reports:
+        message = "the spec describes no Deployment; the operator is expected to call it Failed"
+        return Finding(phase=Phase.PENDING, reason="NoChildren", message=message)
+    unready = next((report for report in reports if not report.ready), None)
+    if unready is not None:
+        if all(report.ready or not report.observed for report in reports):
+            memory.keep("settle")
+        return Finding(
+            phase=Phase.PENDING, reason=unready.reason, message=unready.message, child=unready.name
+        )
+    asleep = any(report.asleep for report in reports)
+    unproved = state_pending(manifest, asleep=asleep) or routes_pending(
+        manifest, expected, memory, asleep=asleep
+    )
+    if unproved is not None:
+        return unproved
+    if expected.settle and not memory.lasted("settle", policy.settle):
+        message = "everything is ready; waiting for a change that no Deployment shows to reach the ingress"
+        return Finding(phase=Phase.PENDING, reason="Settling", message=message)
+    weaker = weakness(expected, memory)
+    if all(report.asleep for report in reports):
+        return _asleep(reports, pods, memory, weaker)
+    message = f"every Deployment runs this revision and is available: {', '.join(r.name for r in reports)}"
+    return Finding(phase=Phase.READY, reason="Serving", message=message, weaker=weaker)
+
+
+def _asleep(
+    reports: Sequence[ChildReport], pods: Sequence[Object] | None, memory: Memory, weaker: str
+) -> Finding:
+    """A Deployment counts no pod that is ending, which still serves what it has begun, and may get requests."""
+    if pods is None:
+        message = "scaled to zero, as asked: no Deployment counts a pod any more"
+        unseen = "pods that are still ending were not looked at"
+        return Finding(
+            phase=Phase.READY,
+            reason="ScaledToZero",
+            message=message,
+            weaker=weaker or unseen,
+            wants_pods=True,
+        )
+    for report in reports:
+        if ending := running_pods(report.child, pods):
+            memory.due_in(ENDING_INTERVAL)
+            message = f"pod {name_of(ending[0])} has not ended yet"
+            return Finding(phase=Phase.PENDING, reason="PodsEnding", message=message, child=report.name)
+    message = "scaled to zero, as asked: no pod is left"
+    return Finding(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
+
+
+def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> Finding | None:
+    for report in reports:
+        if not report.observed:
+            memory.keep(f"replicas:{report.name}")
+            memory.keep(f"stuck:{report.name}")
+        if report.stuck and (
+            report.progressed or memory.lasted(f"stuck:{report.name}", policy.deadline_grace)
+        ):
+            return Finding(
+                phase=Phase.FAILED, reason="ProgressDeadlineExceeded", message=report.stuck, child=report.name
+            )
+        if report.replica_failure and memory.lasted(f"replicas:{report.name}", policy.replica_failure_grace):
+            return Finding(
+                phase=Phase.FAILED, reason="ReplicaFailure", message=report.replica_failure, child=report.name
+            )
+    return None
+
+
+def _pod_failure(
+    reports: Sequence[ChildReport], pods: Sequence[Object] | None, memory: Memory, policy: FailurePolicy
+) -> Finding | None:
+    if pods is None:
+        memory.keep("pod:")
+        return None
+    found: Finding | None = None
+    for report in reports:
+        if not report.observed:
+            memory.keep(f"pod:{report.name}:")
+        if report.ready or not report.current:
+            continue
+        for problem in pod_problems(report.child, pods, policy):
+            if memory.lasted(problem.key, problem.grace) and found is None:
+                found = Finding(
+                    phase=Phase.FAILED, reason=problem.reason, message=problem.message, child=report.name
+                )
+    return found
+
+
+def _verdict(finding: Finding, memory: Memory, *, progress: str, wants_pods: bool = False) -> Verdict:
+    pending = finding.phase is Phase.PENDING
+    return Verdict(
+        phase=finding.phase,
+        reason=finding.reason,
+        message=finding.message,
+        child=finding.child,
+        weaker=finding.weaker,
+        progress=f"{progress} (weaker: {finding.weaker})" if finding.weaker else progress,
+        history=memory.history(),
+        recheck_at=memory.next_due if pending else None,
+        wants_pods=finding.wants_pods or (wants_pods and pending),
+    )

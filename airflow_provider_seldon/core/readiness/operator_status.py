@@ -1,0 +1,98 @@
+"""
+What the operator itself says: ``state``, ``description`` and conditions, and how far they can be believed.
+
+Nothing here makes a deployment ready: ``readiness`` asks for the operator's word last, when the children are proved.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.core.readiness.acknowledgement import writes_routes
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.failure_policy import FailureKind, FailurePolicy
+from airflow_provider_seldon.core.readiness.observation import Finding, Phase
+from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.resource.status import DeploymentState
+from airflow_provider_seldon.core.resource.unstructured import Object, condition, items_at, text_at
+
+
+def state_of(manifest: Object) -> DeploymentState:
+    """Return ``status.state`` of a plain manifest."""
+    return DeploymentState.of(text_at(manifest, "status", "state"))
+
+
+def state_line(manifest: Object) -> str:
+    """Return the state as part of a progress line."""
+    state = state_of(manifest)
+    return f"state {'none yet' if state is DeploymentState.UNKNOWN else state.value}"
+
+
+def state_failure(
+    manifest: Object, expected: Expectation, memory: Memory, policy: FailurePolicy
+) -> Finding | None:
+    """``Failed`` ends a wait when nothing will heal it, or when it lasts; transient kinds only time out."""
+    if state_of(manifest) is not DeploymentState.FAILED:
+        return None
+    description = text_at(manifest, "status", "description")
+    kind = policy.kind_of(description)
+    if kind is FailureKind.TRANSIENT:
+        return None
+    fresh = memory.moved
+    grace = 0.0 if kind is FailureKind.PERMANENT and fresh else policy.failed_grace
+    if not memory.lasted(f"failed:{_without_numbers(description)}", grace):
+        return None
+    since = "" if fresh or expected.status is None else " (unchanged since before this write)"
+    message = f"the operator reports Failed{since}: {description or 'without a description'}"
+    return Finding(phase=Phase.FAILED, reason="OperatorReportsFailed", message=message)
+
+
+def state_pending(manifest: Object, *, asleep: bool) -> Finding | None:
+    """
+    Whether the operator's own word is still missing, once the children are proved.
+
+    A deployment with a child at zero pods never leaves ``Creating`` (SeldonIO/seldon-core #4889), and its
+    ``Ready`` condition never gets True.
+    """
+    state = state_of(manifest)
+    if asleep and state is DeploymentState.CREATING:
+        return None
+    if state is not DeploymentState.AVAILABLE:
+        description = text_at(manifest, "status", "description")
+        message = f"the operator's state is {state.value}" + (f": {description}" if description else "")
+        return Finding(phase=Phase.PENDING, reason=f"State{state.value}", message=message)
+    ready = condition(manifest, "Ready")
+    if items_at(manifest, "status", "conditions") and ready.get("status") != "True" and not asleep:
+        parts = [
+            text_at(one, "type")
+            for one in items_at(manifest, "status", "conditions")
+            if one.get("status") != "True" and one.get("type") != "Ready"
+        ]
+        message = f"condition Ready is not True; waiting for {', '.join(sorted(parts)) or 'the operator'}"
+        return Finding(phase=Phase.PENDING, reason="NotReady", message=message)
+    return None
+
+
+def routes_pending(
+    manifest: Object, expected: Expectation, memory: Memory, *, asleep: bool
+) -> Finding | None:
+    """
+    Whether other traffic weights are still to be written to the ingress.
+
+    They show nowhere but there, so the operator's own write of the status has to come first. It comes only where there
+    is an ingress that the operator writes to, and not before every child has pods.
+    """
+    if not expected.routes or memory.acknowledged or asleep or not writes_routes(manifest):
+        return None
+    message = "the operator has not written the status since the traffic was divided anew"
+    return Finding(phase=Phase.PENDING, reason="NotAcknowledged", message=message)
+
+
+def weakness(expected: Expectation, memory: Memory) -> str:
+    """Return what is not known of a change that no child shows; empty when the operator has acknowledged it."""
+    if not (expected.settle or expected.routes) or memory.acknowledged:
+        return ""
+    return "nothing shows this change, and the operator has not written the status since"
+
+
+def _without_numbers(text: str) -> str:
+    """An error that repeats with another time, port or resource version in it is still the same error."""
+    return "".join("0" if char.isdigit() else char for char in text)

@@ -1,0 +1,82 @@
+"""
+Judging without the right to read Deployments: weaker, and said so.
+
+All there is then is the operator's word, which may be about the version before. So it has to stay good for some
+time without a break, longer as long as no word newer than the write has been seen. Source: Seldon Core reference,
+what a client can compare (5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_seldon.core.children.expected import ExpectedChild
+from airflow_provider_seldon.core.children.removed import leftover_pending
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
+from airflow_provider_seldon.core.readiness.observation import Finding, Phase
+from airflow_provider_seldon.core.readiness.operator_status import (
+    routes_pending,
+    state_failure,
+    state_pending,
+)
+from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.resource.unstructured import Object, count_at, mapping_at
+
+NO_RIGHT = "no right to read Deployments"
+
+
+def judge_status_only(
+    manifest: Object,
+    wanted: Sequence[ExpectedChild],
+    expected: Expectation,
+    memory: Memory,
+    policy: FailurePolicy,
+) -> Finding:
+    """Without the right to read Deployments: a status that stays good long enough to be no flicker."""
+    failed = state_failure(manifest, expected, memory, policy)
+    if failed is not None:
+        return failed
+    asleep = any(child.scaled_to_zero for child in wanted)
+    unproved = (
+        state_pending(manifest, asleep=asleep)
+        or _counts_pending(manifest, wanted)
+        or (None if asleep else leftover_pending(manifest, wanted, None))
+        or routes_pending(manifest, expected, memory, asleep=asleep)
+    )
+    if unproved is not None:
+        return unproved
+    needed = policy.weak_steady if memory.moved else policy.weak_silent
+    if not memory.lasted("steady", needed):
+        message = (
+            f"the status is good; without the right to read Deployments it must stay so for {needed:g} s"
+        )
+        return Finding(phase=Phase.PENDING, reason="WatchingStatus", message=message)
+    message = f"the status was good for {needed:g} s without a break (Deployments could not be read)"
+    return Finding(phase=Phase.READY, reason="StatusSteady", message=message, weaker=NO_RIGHT)
+
+
+def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> Finding | None:
+    counts = mapping_at(manifest, "status", "deploymentStatus")
+    for child in wanted:
+        if child.scaled_to_zero or child.may_sleep:
+            continue
+        entry: Mapping[str, Any] = next(
+            (mapping_at(counts, name) for name in child.names if name in counts), {}
+        )
+        available, replicas = count_at(entry, "availableReplicas"), count_at(entry, "replicas")
+        goal = replicas if child.replicas is None else child.replicas
+        if not available or available != replicas or replicas != goal:
+            message = f"the status counts {available} available of {replicas} pods of {child.name}"
+            return Finding(phase=Phase.PENDING, reason="CountsDiffer", message=message, child=child.name)
+    return None
+
+
+def counts_line(manifest: Object) -> str:
+    """Return the counts in the status as part of a progress line."""
+    counts = mapping_at(manifest, "status", "deploymentStatus")
+    return "; ".join(
+        f"{name} {count_at(one, 'availableReplicas')} available of {count_at(one, 'replicas')}"
+        for name, one in sorted(counts.items())
+    )

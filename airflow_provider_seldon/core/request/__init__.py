@@ -1,0 +1,1 @@
+"""What a DAG author asks for, its validation, and how it becomes a SeldonDeployment. Knows no cluster."""

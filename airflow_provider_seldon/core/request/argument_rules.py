@@ -1,0 +1,206 @@
+"""
+What each argument of an operator, the sensor, a trigger or the hook may be: one table, by the argument's name.
+
+A name means the same wherever it is an argument, so its rule stands here once. A rule reads a value: it returns what
+the code goes on with (a ``timedelta`` as seconds, text that a template rendered as the number it tells), or says what
+is wrong and how to put it right. What arguments say together, and what is inside of a manifest or a model server, is
+checked where they are put together (``arguments``, ``builder``, ``user_manifest``).
+
+A DAG file imports this module, so what it needs of heavier ones is imported when it is used, and rules that need it
+are ``late``: they are applied when the task runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
+from airflow_provider_seldon.core.request import argument_readers
+from airflow_provider_seldon.core.request.argument_readers import WrongValueError
+
+_TEMPLATE = re.compile(r"\{\{|\{%|\{#")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """
+    What a value may be.
+
+    :param read: returns the value to go on with; raises ``WrongValueError`` or ``InvalidRequestError``.
+    :param optional: None, and empty text that a template has rendered to, mean "not given".
+    :param late: applied when the task runs, not when its DAG is parsed.
+    """
+
+    read: Callable[[Any], Any]
+    optional: bool = False
+    late: bool = False
+
+    def __call__(self, value: Any) -> Any:
+        """Return the value to go on with."""
+        if self.optional and (value is None or (isinstance(value, str) and not value)):
+            return value
+        return self.read(value)
+
+
+def is_template(value: Any, depth: int = 20) -> bool:
+    """Return whether a value is known only when the task runs: a template, an XCom, or a container that has one."""
+    if isinstance(value, str):
+        return bool(_TEMPLATE.search(value))
+    if isinstance(value, Mapping | list | tuple | set):
+        items = value.values() if isinstance(value, Mapping) else value
+        return depth > 0 and any(is_template(item, depth - 1) for item in items)
+    return hasattr(value, "resolve") and not isinstance(value, type)
+
+
+def check(given: Mapping[str, Any], rules: Mapping[str, Rule], *, parsing: bool = False) -> dict[str, Any]:
+    """
+    Return arguments as the code goes on with them.
+
+    :param given: name -> value; one without a rule stays as it is.
+    :param rules: name -> rule.
+    :param parsing: leave out what is known only when the task runs.
+    :raises InvalidRequestError: names each argument that is wrong, and the fix.
+    """
+    problems: list[Problem] = []
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        rule = rules.get(name)
+        if rule is None or (parsing and (rule.late or is_template(value))):
+            read[name] = value
+            continue
+        try:
+            read[name] = rule(value)
+        except WrongValueError as wrong:
+            problems.append(Problem(name, str(wrong), wrong.fix, value=wrong.shown))
+        except InvalidRequestError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InvalidRequestError(problems)
+    return read
+
+
+def of(*names: str, **own: Rule) -> dict[str, Rule]:
+    """Return the rules of arguments: those of the table by ``names``, and ``own`` ones."""
+    return {**{name: RULES[name] for name in names}, **own}
+
+
+def optional(rule: Rule) -> Rule:
+    """Return a rule for an argument that may be left out."""
+    return replace(rule, optional=True)
+
+
+def needed(rule: Rule) -> Rule:
+    """Return a rule for an argument that must be given."""
+    return replace(rule, optional=False)
+
+
+TEXT = Rule(argument_readers.text)
+OPTIONAL_TEXT = Rule(argument_readers.text, optional=True)
+NAME = Rule(argument_readers.object_name)
+FLAG = Rule(argument_readers.flag)
+PLAIN_MAPPING = Rule(argument_readers.mapping)
+MAPPING = Rule(argument_readers.mapping, optional=True, late=True)
+SECONDS = Rule(lambda value: argument_readers.seconds(value, 0.0))
+REPLICAS_OR_CONFIGURED = Rule(argument_readers.scale)
+ANYTHING = Rule(argument_readers.anything)
+
+
+def word(*valid: str) -> Rule:
+    """Return the rule of an argument that is one of some words."""
+    return Rule(argument_readers.one_word_of(*valid))
+
+
+def whole(least: int, *, optional: bool = True) -> Rule:
+    """Return the rule of a whole number that is not less than ``least``."""
+    return Rule(
+        lambda value: argument_readers.whole(value, least, argument_readers.MOST_REPLICAS), optional=optional
+    )
+
+
+#: Name of an argument -> what it may be. Where one is needed that is optional here, or means something else, the class
+#: says so beside its name.
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        # which deployment, and where
+        "name": replace(NAME, optional=True),
+        "namespace": Rule(argument_readers.namespace, optional=True),
+        "seldon_conn_id": TEXT,
+        "model_name": OPTIONAL_TEXT,
+        "dag_id_of_deployer": OPTIONAL_TEXT,
+        "task_id_of_deployer": OPTIONAL_TEXT,
+        "run_id_of_deployer": OPTIONAL_TEXT,
+        "dag_id": OPTIONAL_TEXT,
+        "task_id": OPTIONAL_TEXT,
+        "run_id": OPTIONAL_TEXT,
+        # what serves
+        "model_uri": OPTIONAL_TEXT,
+        "implementation": OPTIONAL_TEXT,
+        "protocol": replace(word("seldon", "v2", "kfserving", "tensorflow"), optional=True),
+        "replicas": Rule(argument_readers.replicas, optional=True),
+        "model_server": MAPPING,
+        "manifest": Rule(argument_readers.manifest, optional=True, late=True),
+        "image": TEXT,
+        "predict_function": TEXT,
+        "load_function": OPTIONAL_TEXT,
+        "env": Rule(argument_readers.environment, optional=True, late=True),
+        "container_resources": MAPPING,
+        "image_pull_secrets": Rule(argument_readers.texts),
+        "ports": Rule(argument_readers.mappings),
+        "probes": Rule(argument_readers.probes, optional=True),
+        "startup_timeout": Rule(lambda value: argument_readers.seconds(value, 1.0)),
+        "python": TEXT,
+        # what is decided; a decision is read by ``core.decision`` when it is asked, before anything is written
+        "deploy_decision": ANYTHING,
+        "deploy": ANYTHING,
+        "on_negative": word("ensure_running", "keep", "skip", "fail"),
+        "on_negative_empty": word("deploy", "skip", "fail"),
+        "on_failure": word("rollback", "keep", "delete_if_created"),
+        "on_stale": word("skip", "fail", "deploy"),
+        "on_kill": word("keep", "rollback", "delete"),
+        "metrics": Rule(argument_readers.metrics, optional=True, late=True),
+        "smoke_test": Rule(argument_readers.smoke_test, optional=True, late=True),
+        "failure_policy": Rule(argument_readers.failure_policy, optional=True),
+        "to": TEXT,
+        **dict.fromkeys(
+            (
+                *("replace", "force_conflicts", "dry_run", "wait_for_available", "deferrable"),
+                *("managed_only", "wait_for_deletion", "wait", "start_from_trigger", "fence", "retry"),
+                *("delete_created", "running", "follow", "drop_unknown_fields"),
+            ),
+            FLAG,
+        ),
+        "adopt": Rule(argument_readers.adoption),
+        # times
+        "timeout": SECONDS,
+        "poke_interval": SECONDS,
+        "request_timeout": Rule(lambda value: argument_readers.seconds(value, 0.001)),
+        "retry_for": SECONDS,
+        "grace": SECONDS,
+        "patience": SECONDS,
+        "deadline": Rule(argument_readers.finite),
+        # predictions
+        "data": Rule(argument_readers.data, late=True),
+        "expected": Rule(argument_readers.expected, optional=True, late=True),
+        "tolerance": Rule(argument_readers.tolerance),
+        "path": Rule(argument_readers.path, optional=True),
+        "events": Rule(argument_readers.words_of("event", "failed", "degraded", "available")),
+        # staging
+        "source": TEXT,
+        "target": TEXT,
+        "version": whole(1),
+        "served_from": OPTIONAL_TEXT,
+        "keep": whole(1),
+        "source_conn_id": OPTIONAL_TEXT,
+        "target_conn_id": OPTIONAL_TEXT,
+        # the hook's own
+        "labels": optional(PLAIN_MAPPING),
+        "action": Rule(argument_readers.anything),
+        "by": Rule(argument_readers.anything),
+        "container": OPTIONAL_TEXT,
+        "tail": whole(0),
+    }
+)

@@ -1,0 +1,118 @@
+"""
+Checks of a user's arguments: every problem by the name of the argument, with the nearest valid one suggested.
+
+Turns pydantic's errors into ``Problem``s, finds credentials in plain text, and checks each argument by
+itself. What arguments say together is checked where they are put together, in ``builder`` and
+``user_manifest``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from airflow_provider_seldon.core.credentials import literals, model_uri
+from airflow_provider_seldon.core.credentials.words import words
+from airflow_provider_seldon.core.identity.names import is_reserved
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
+from airflow_provider_seldon.core.resource.parameters import environment
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.request.model_server import ModelServer
+
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*\Z")
+_MAY_HOLD_SECRETS = frozenset({"env", "parameters", "manifest"})
+_RESOURCES = ("requests", "limits", "claims")
+
+
+def unknown(field: str, name: str, valid: Collection[str], *, noun: str = "argument") -> Problem:
+    """Return the problem of a name that is not among ``valid``, suggesting the nearest one."""
+    near = nearest(name, valid)
+    fix = f"did you mean {near!r}" if near else f"valid are {', '.join(sorted(valid))}"
+    return Problem(field, f"unknown {noun} {name!r}", fix)
+
+
+def nearest(name: str, valid: Collection[str]) -> str | None:
+    """Return the valid name that one resembles, None when there is none."""
+    # Without case and separators, "modelUri" and "model_uri" are the same.
+    squeezed = {"".join(words(candidate)): candidate for candidate in valid}
+    near = difflib.get_close_matches("".join(words(name)), squeezed, n=1, cutoff=0.55)
+    if near:
+        return squeezed[near[0]]
+    parts = set(words(name))  # "container_image" contains "image"
+    return next((candidate for candidate in sorted(valid) if set(words(candidate)) <= parts), None)
+
+
+def problems_of(error: ValidationError, valid: Collection[str], expected: Mapping[str, str]) -> list[Problem]:
+    """
+    Return pydantic's errors as problems.
+
+    :param valid: names of all arguments.
+    :param expected: what each argument wants to be, e.g. ``a list of text``.
+    """
+    problems: list[Problem] = []
+    for one in error.errors(include_url=False):
+        cause = one.get("ctx", {}).get("error")
+        path = [str(part) for part in one["loc"]]
+        name = path[0] if path else ""
+        if isinstance(cause, InvalidRequestError):
+            problems.extend(cause.problems)
+        elif one["type"] == "extra_forbidden":
+            problems.append(unknown(name, name, valid))
+        elif one["type"] == "missing":
+            problems.append(Problem(name, "is missing", f"give {expected.get(name, 'it')}"))
+        else:
+            wanted = expected.get(name, "a value of the right type")
+            if not any(problem.field == name for problem in problems):  # one per argument is enough
+                shown = str(one["input"])[:80] if isinstance(one["input"], str | int | float) else None
+                value = None if name in _MAY_HOLD_SECRETS else shown
+                problems.append(Problem(name, f"is not {wanted}", f"give {wanted}", value=value))
+    return problems
+
+
+def argument_problems(server: ModelServer) -> Iterator[Problem]:
+    """Yield what is wrong with single arguments of a request, whatever it is built from."""
+    for field in ("model_uri", "implementation", "image"):
+        value = getattr(server, field)
+        if value is not None and (value == "None" or value != value.strip()):
+            shown = None if "@" in value or "?" in value else value
+            yield Problem(
+                field, "is not usable", "check its template: did the task before push it", value=shown
+            )
+    for field in ("labels", "annotations"):
+        for key in sorted(getattr(server, field)):
+            if is_reserved(key):
+                yield Problem(f"{field}.{key}", "is set by this provider", "choose another key")
+    for key in server.resources:
+        if key not in _RESOURCES:
+            yield unknown(f"resources.{key}", key, _RESOURCES, noun="field")
+    yield from _variable_problems(environment(server.env))
+
+
+def literal_problems(server: ModelServer) -> Iterator[Problem]:
+    """Yield the credentials that stand in a request in plain text."""
+    if server.model_uri:
+        yield from model_uri.problems(server.model_uri, "model_uri")
+    yield from literals.in_env(environment(server.env), "env")
+    yield from literals.in_parameters(server.parameters, "parameters")
+    yield from literals.in_arguments(server.command, "command")
+    yield from literals.in_arguments(server.args, "args")
+    yield from literals.in_annotations(server.annotations, "annotations")
+    yield from literals.problems(server.extra_args, "extra_args")
+    yield from literals.problems(server.manifest, "manifest")
+
+
+def _variable_problems(variables: list[dict[str, object]]) -> Iterator[Problem]:
+    for index, variable in enumerate(variables):
+        name = variable.get("name")
+        if not isinstance(name, str) or not _ENV_NAME.match(name):
+            yield Problem(
+                f"env[{index}].name",
+                "is not the name of a variable",
+                "use letters, digits and _",
+                value=str(name),
+            )

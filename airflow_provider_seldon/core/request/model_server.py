@@ -1,0 +1,310 @@
+"""
+``ModelServer``: what a DAG author asks for, and the way from there to a SeldonDeployment and back.
+
+It holds the arguments and checks them: unknown names, types, contradictions, credentials in plain text. What
+they become is built in ``builder`` (from single arguments) and ``user_manifest`` (from a whole graph or
+manifest). The request travels with the resource, in the ``config`` annotation, so that a deployment found on
+a cluster gives back the ``ModelServer`` that made it. Admission rules are checked in ``validation``; nothing
+is sent from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from airflow_provider_seldon.core.credentials.model_uri import served_uri
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.request import spec, user_manifest
+from airflow_provider_seldon.core.request.arguments import argument_problems, literal_problems, problems_of
+from airflow_provider_seldon.core.resource.manifest import canonical_json, json_copy
+from airflow_provider_seldon.core.resource.parameters import Scalar, as_text
+from airflow_provider_seldon.core.resource.pruning import without_empty_maps
+from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
+from airflow_provider_seldon.core.scaling import replicas
+
+#: Kubernetes allows 256 KiB for all annotations of an object, and the config is in two of them.
+MAX_CONFIG_BYTES = 100_000
+
+_TEXT = "text that is not empty"
+_EXPECTED = {
+    "model_name": "the name of the model (text)",
+    "model_uri": "where the model's files are (text, e.g. s3://bucket/path)",
+    "implementation": "the name of a prepackaged server (text, e.g. SKLEARN_SERVER)",
+    "protocol": "one of seldon, v2, kfserving, tensorflow",
+    "replicas": "a whole number of 0 or more",
+    "secret_name": _TEXT,
+    "service_account": _TEXT,
+    "image": _TEXT,
+    "name": _TEXT,
+    "predictor_name": _TEXT,
+    "node_name": _TEXT,
+    "parameters": "a dict of name to text, number or boolean",
+    "env": "a dict of name to text, or a list of Kubernetes EnvVar dicts",
+    "command": "a list of text",
+    "args": "a list of text",
+    "image_pull_secrets": "a list of names of Secrets",
+    "labels": "a dict of text to text",
+    "annotations": "a dict of text to text",
+    "manifest": "a dict or YAML text",
+    **dict.fromkeys(("model_metadata", "extra_args", "resources"), "a dict"),
+}
+
+
+class ModelServer(BaseModel):
+    """
+    A model server as the user describes it.
+
+    Make one with ``create`` or ``parse``, which report problems by name and fix; the constructor itself
+    raises pydantic's error. Say *what* serves with ``implementation`` (a prepackaged server), ``image`` (a
+    container of your own), both (a prepackaged server with another image), or ``manifest``.
+
+    :param model_name: name of the model; with the DAG and the task it says which deployments are versions of
+        it.
+    :param model_uri: where the storage initializer finds the model's files. With an ``image`` of your own
+        this needs Seldon Core 1.17.1 or later; the files are under ``/mnt/models``.
+    :param implementation: prepackaged server, e.g. ``SKLEARN_SERVER``, or a name your cluster's admin added.
+    :param protocol: ``seldon`` (the operator's default), ``v2``, ``kfserving`` (the same) or ``tensorflow``.
+    :param replicas: number of pods, whatever ``kubectl scale`` says. Without it there is one, until ``kubectl scale``
+        or an autoscaler says another number.
+    :param secret_name: Secret whose keys the storage initializer gets as its environment.
+    :param service_account: service account of the pods.
+    :param parameters: parameters of the server; the CRD's type follows from the Python type.
+    :param model_metadata: reaches the model's container as JSON in the variable ``MODEL_METADATA``.
+    :param extra_args: further predictor fields by the CRD's names: ``annotations``, ``explainer``,
+        ``labels``, ``progressDeadlineSeconds``, ``shadow``, ``ssl``, ``svcOrchSpec``, ``traffic``, of its
+        pods ``hpaSpec``, ``kedaSpec``, ``pdbSpec``, and in ``container`` further fields of the model's
+        container, such as ``ports``, ``readinessProbe``, ``startupProbe``, ``volumeMounts``.
+    :param resources: ``requests`` and ``limits`` of the model's container.
+    :param env: environment of the model's container. Literals that look like credentials are refused.
+    :param image: container image.
+    :param command: command of the container.
+    :param args: arguments of the container.
+    :param image_pull_secrets: names of Secrets for the image registry.
+    :param labels: labels of the SeldonDeployment.
+    :param annotations: annotations of the SeldonDeployment.
+    :param name: name of the SeldonDeployment; by default it follows from the identity.
+    :param manifest: instead of the single arguments, a whole SeldonDeployment, its ``spec``, one predictor or
+        one graph node, as a dict or YAML text; see ``user_manifest`` for what may be combined with it.
+    :param predictor_name: name of the predictor.
+    :param node_name: name of the graph node and of its container; part of the URL in the v2 protocol.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
+
+    model_name: str = Field(min_length=1)
+    model_uri: str | None = Field(None, min_length=1)
+    implementation: str | None = Field(None, min_length=1)
+    protocol: Literal["seldon", "v2", "kfserving", "tensorflow"] | None = None
+    replicas: int | None = Field(None, ge=0)
+    secret_name: str | None = Field(None, min_length=1)
+    service_account: str | None = Field(None, min_length=1)
+    parameters: dict[str, Scalar] = {}
+    model_metadata: dict[str, Any] = {}
+    extra_args: dict[str, Any] = {}
+    resources: dict[str, Any] = {}
+    env: dict[str, str] | list[dict[str, Any]] = {}
+    image: str | None = Field(None, min_length=1)
+    command: list[str] | None = None
+    args: list[str] | None = None
+    image_pull_secrets: list[str] = []
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    name: str | None = Field(None, min_length=1)
+    manifest: dict[str, Any] | None = None
+    predictor_name: str = Field("default", min_length=1)
+    node_name: str = Field("classifier", min_length=1)
+
+    @classmethod
+    def create(cls, **arguments: Any) -> Self:
+        """
+        Make a ModelServer from its arguments.
+
+        :raises InvalidRequestError: lists every problem; an unknown argument with the nearest valid one.
+        """
+        return cls.parse(arguments)
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, Any], *, stored: bool = False) -> Self:
+        """
+        Make a ModelServer from a mapping of arguments; like ``create``.
+
+        :param stored: they were deployed already, maybe by an earlier release that let more pass.
+        """
+        if not isinstance(arguments, Mapping):
+            raise InvalidRequestError.of(
+                "model_server", f"is a {type(arguments).__name__}", "give a mapping of arguments"
+            )
+        try:
+            return cls.model_validate(dict(arguments), context={"stored": stored})
+        except ValidationError as error:
+            raise InvalidRequestError(problems_of(error, cls.model_fields.keys(), _EXPECTED)) from None
+
+    @classmethod
+    def from_deployment(cls, deployment: SeldonDeployment) -> Self:
+        """
+        Give back the ModelServer that made ``deployment``.
+
+        :raises InvalidRequestError: when it carries no config, or one that this version cannot read.
+        """
+        field = f"metadata.annotations[{ids.ANNOTATION_CONFIG}]"
+        text = deployment.annotations.get(ids.ANNOTATION_CONFIG)
+        if not text:
+            raise InvalidRequestError.of(
+                field, f"{deployment.name!r} carries no config", "deploy it with this provider"
+            )
+        try:
+            return cls.parse(json.loads(text), stored=True)
+        except (json.JSONDecodeError, TypeError):
+            raise InvalidRequestError.of(field, "is not JSON", "deploy the model server again") from None
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the arguments that are not defaults, as JSON data that ``parse`` takes."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace that the user's manifest names, if any."""
+        namespace = (self.manifest or {}).get("metadata", {}).get("namespace")
+        return namespace if isinstance(namespace, str) else None
+
+    @property
+    def sent_protocol(self) -> str:
+        """The protocol of prediction requests: the request's, its manifest's, or the operator's default."""
+        spec = (self.manifest or {}).get("spec", {})
+        return str(self.protocol or spec.get("protocol") or "seldon")
+
+    def to_deployment(
+        self,
+        *,
+        identity: Identity,
+        namespace: str | None = None,
+        replace: bool = True,
+        secret_name: str | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> SeldonDeployment:
+        """
+        Return the resource that serves this model.
+
+        Each predictor is stamped with the revision of its content, and the whole with its own; both are the
+        same for the same request in every process. Where the request leaves a number of pods open, one is added that
+        the revisions do not count.
+
+        :param identity: who deploys it.
+        :param namespace: namespace to put it into; must not contradict the manifest's.
+        :param replace: whether versions of the model share one name, see ``Identity.deployment_name``.
+        :param secret_name: Secret with storage credentials, used where the request names none itself.
+        :param annotations: further annotations of this provider, e.g. the order token.
+        :raises InvalidRequestError: when identity, namespace and request contradict each other, or the
+            request is too large for an annotation.
+        """
+        identity = self._own(identity)
+        if self.manifest is None:
+            manifest: dict[str, Any] = {"metadata": {}, "spec": spec.spec(self, secret_name)}
+        else:
+            manifest = user_manifest.complete(self, secret_name)
+        given = manifest["metadata"]
+        manifest["metadata"] = {
+            **given,
+            "name": self.name or given.get("name") or identity.deployment_name(replace=replace),
+            **_namespace(given.get("namespace"), namespace),
+            "labels": {**given.get("labels", {}), **self.labels, **identity.labels()},
+            "annotations": {**given.get("annotations", {}), **self.annotations, **identity.annotations()},
+        }
+        predictors = manifest["spec"].get("predictors")
+        if isinstance(predictors, list):
+            manifest["spec"]["predictors"] = [
+                ids.stamped(predictor) if isinstance(predictor, dict) else predictor
+                for predictor in predictors
+            ]
+        # Not where the manifest is read: the stamps of versions that serve count what it said.
+        manifest["spec"] = without_empty_maps(manifest["spec"])
+        manifest["metadata"]["annotations"] |= {
+            ids.ANNOTATION_CONFIG: self._config_text(),
+            ids.ANNOTATION_REVISION: ids.deployment_revision(manifest),
+            **spec.model_annotations(manifest["spec"]),
+            **(annotations or {}),
+        }
+        manifest["spec"] = replicas.completed(manifest["spec"])
+        return SeldonDeployment.from_manifest({**manifest, "apiVersion": API_VERSION, "kind": KIND})
+
+    def _own(self, identity: Identity) -> Identity:
+        if identity.model_name not in ("", self.model_name):
+            raise InvalidRequestError.of(
+                "model_name",
+                f"is {self.model_name!r}, but the identity says {identity.model_name!r}",
+                "use one name",
+            )
+        return dataclasses.replace(identity, model_name=self.model_name)
+
+    def _config_text(self) -> str:
+        text = canonical_json(self.to_config())
+        if len(text) > MAX_CONFIG_BYTES:
+            raise InvalidRequestError.of(
+                "manifest" if self.manifest else "model_server",
+                f"is {len(text)} bytes of JSON; at most {MAX_CONFIG_BYTES} fit into the resource's annotations",
+                "move large values into a ConfigMap or into the image",
+            )
+        return text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _copy(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: json_copy(value, str(key)) for key, value in data.items()}
+
+    @field_validator("model_uri", mode="after")
+    @classmethod
+    def _as_rclone_reads_it(cls, given: str | None) -> str | None:
+        return served_uri(given) if given else given
+
+    @field_validator("manifest", mode="before")
+    @classmethod
+    def _read_manifest(cls, given: Any) -> Any:
+        return given if given is None else user_manifest.read(given)
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _env_values_as_text(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: as_text(value) if isinstance(value, bool | int | float) else value
+            for name, value in given.items()
+        }
+
+    @model_validator(mode="after")
+    def _check(self, info: ValidationInfo) -> Self:
+        rules = spec.problems if self.manifest is None else user_manifest.problems
+        problems = [*argument_problems(self), *rules(self)]
+        if not (info.context or {}).get("stored"):
+            problems += literal_problems(self)
+        if problems:
+            raise InvalidRequestError(problems)
+        return self
+
+
+def _namespace(of_manifest: str | None, given: str | None) -> dict[str, str]:
+    if of_manifest and given and of_manifest != given:
+        raise InvalidRequestError.of(
+            "metadata.namespace",
+            f"is {of_manifest!r}, but the deployment goes to {given!r}",
+            "remove it from the manifest or set the same namespace on the task",
+        )
+    namespace = given or of_manifest
+    return {"namespace": namespace} if namespace else {}

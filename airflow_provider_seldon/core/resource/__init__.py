@@ -1,0 +1,1 @@
+"""The SeldonDeployment custom resource as data: models of the CRD, manifests, unstructured objects. Decides nothing."""

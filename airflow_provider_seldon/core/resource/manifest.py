@@ -1,0 +1,259 @@
+"""
+Manifests as plain JSON data: reading them from YAML as Kubernetes does, and the base of all resource models.
+
+Kubernetes manifests are JSON objects; YAML is only a way to write them down. So a manifest that this module
+lets through consists of dict (with string keys), list, str, int, finite float, bool and None, and nothing
+shares memory with what the caller passed in. It does not know what a SeldonDeployment is: see ``resource``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    Strict,
+    model_validator,
+)
+from pydantic_core import core_schema
+
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+
+#: Deep enough for the ten levels of graph that the CRD keeps, and an end for YAML aliases that contain
+#: themselves.
+MAX_DEPTH = 100
+
+
+#: Values in a manifest, unfolded: an object of 1.5 MB, as large as etcd takes one, has fewer.
+MAX_VALUES = 200_000
+
+
+def json_copy(value: Any, field: str = "manifest") -> Any:
+    """
+    Return a deep copy of JSON data; refuse what JSON cannot carry.
+
+    :param value: dict, list, tuple (becomes a list), str, int, float, bool or None.
+    :param field: path of ``value``, for the message.
+    :raises InvalidRequestError: names the path of the first value that is not JSON.
+    """
+    _check_size(value, field)
+    return _json_copy(value, field, MAX_DEPTH)
+
+
+def _check_size(value: Any, field: str) -> None:
+    """
+    Refuse what unfolds to more than it is worth: aliases of aliases are a few lines, and millions of values.
+
+    Each object is looked at once. What contains itself is left to those who report its place.
+    """
+    if isinstance(value, dict | list | tuple) and _size(value, {}, MAX_DEPTH) > MAX_VALUES:
+        raise InvalidRequestError.of(
+            field,
+            f"has more than {MAX_VALUES} values, with its YAML aliases unfolded",
+            "write what is needed only",
+        )
+
+
+def _size(value: Any, known: dict[int, int], depth: int) -> int:
+    if not isinstance(value, dict | list | tuple) or depth == 0:
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 1  # in progress
+        items = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(item, known, depth - 1) for item in items)
+    return known[id(value)]
+
+
+def _json_copy(value: Any, field: str, depth: int) -> Any:
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if depth == 0:
+        raise InvalidRequestError.of(field, "nests too deeply", f"use at most {MAX_DEPTH} levels")
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping):
+        return {
+            _key(key, field): _json_copy(item, f"{field}.{key}", depth - 1) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_json_copy(item, f"{field}[{index}]", depth - 1) for index, item in enumerate(value)]
+    if isinstance(value, str):  # a subclass, e.g. a member of a StrEnum
+        return str.__str__(value)
+    raise InvalidRequestError.of(
+        field,
+        f"a value of type {type(value).__name__} has no place in a Kubernetes manifest",
+        "use text, a whole or finite number, true/false, null, a list or a mapping (quote dates and times)",
+    )
+
+
+def _key(key: object, field: str) -> str:
+    if isinstance(key, str):
+        return key
+    raise InvalidRequestError.of(
+        field, f"the key {key!r} is not text", "quote it: keys of a Kubernetes manifest are strings"
+    )
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of ``value`` that does not depend on the order of keys, for hashing."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def parse_yaml(text: str, field: str = "manifest") -> Any:
+    """
+    Read one YAML (or JSON) document the way the Kubernetes tools do.
+
+    Differences from ``yaml.safe_load``, so that what is sent is what ``kubectl apply`` would send: times and
+    dates stay text, ``20:30`` stays text, ``1e3`` is a number, keys become text, and a key given twice is
+    an error rather than a silent loss.
+
+    :raises InvalidRequestError: on broken YAML, on no document and on several documents.
+    """
+    try:
+        documents = [doc for doc in yaml.load_all(text, Loader=_KubernetesLoader) if doc is not None]
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise InvalidRequestError.of(
+            field, f"not readable as YAML{where}: {reason}", "correct the YAML text at that place"
+        ) from None
+    except RecursionError:
+        raise InvalidRequestError.of(field, "nests too deeply", f"use at most {MAX_DEPTH} levels") from None
+    if len(documents) == 1:
+        _check_size(documents[0], field)
+        return documents[0]
+    if not documents:
+        raise InvalidRequestError.of(field, "the YAML text is empty", "give one SeldonDeployment")
+    raise InvalidRequestError.of(
+        field, f"the YAML text has {len(documents)} documents", "keep only the one with the SeldonDeployment"
+    )
+
+
+class _KubernetesLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of the Kubernetes tools (YAML 1.1 without dates and base 60)."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what ``<<`` names; refuse merges of merges that grow without end."""
+        merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+        parts = [
+            part
+            for value in merged
+            for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])
+            if isinstance(part, yaml.MappingNode)
+        ]
+        for part in parts:
+            self.flatten_mapping(part)
+        if sum(len(part.value) for part in parts) > MAX_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"its merge keys unfold to more than {MAX_VALUES} values", node.start_mark
+            )
+        super().flatten_mapping(node)
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.tag in _SCALARS_THAT_BECOME_TEXT:  # before 1 and true meet as keys of one Python dict
+                key.value, key.tag = json.dumps(self.construct_object(key)), "tag:yaml.org,2002:str"
+                self.constructed_objects.pop(key, None)
+            if key.value in seen:
+                raise yaml.composer.ComposerError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(key.value)
+        return node
+
+
+_SCALARS_THAT_BECOME_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float")}
+_INT_OR_FLOAT = {
+    "tag:yaml.org,2002:int": re.compile(
+        r"^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$"
+    ),
+    "tag:yaml.org,2002:float": re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+}
+
+
+def _kubernetes_resolvers() -> dict[Any, list[tuple[str, Any]]]:
+    replaced = {*_INT_OR_FLOAT, "tag:yaml.org,2002:timestamp"}
+    resolvers = {
+        first: [(tag, regexp) for tag, regexp in pairs if tag not in replaced]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for tag, regexp in _INT_OR_FLOAT.items():  # int first: the float's expression also matches whole numbers
+        for first in "-+0123456789.":
+            resolvers.setdefault(first, []).append((tag, regexp))
+    return resolvers
+
+
+_KubernetesLoader.yaml_implicit_resolvers = _kubernetes_resolvers()
+
+
+class _Lenient:
+    """Validate as annotated; keep what does not fit as it is. A union, so that it runs inside pydantic."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.union_schema([handler(source), core_schema.any_schema()], mode="left_to_right")
+
+
+#: A value of an unexpected type is kept as it came: a manifest that Kubernetes would refuse must still load,
+#: so that ``validation`` can say what is wrong with it.
+Lenient = _Lenient()
+
+Text = Annotated[str | None, Strict(), Lenient]
+Int = Annotated[int | None, Strict(), Lenient]
+Bool = Annotated[bool | None, Strict(), Lenient]
+Object = Annotated[dict[str, Any] | None, Lenient]
+StringMap = Annotated[dict[str, str] | None, Lenient]
+Items = Annotated[list[Any] | None, Lenient]
+
+
+class ManifestModel(BaseModel):
+    """
+    Base of all resource models: fields by their Kubernetes names, unknown ones kept, absent ones absent.
+
+    Annotations say what the CRD wants. A manifest can break that promise (``replicas: "1"``); the value is
+    then kept as it is, so code that must survive any manifest checks with ``isinstance``.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        validate_by_alias=True,
+        # An unknown key may be spelt like a Python name (``http_port``); it is data, and stays what it is. Passing
+        # ``by_name=False`` for each reading does not reach nested models before pydantic 2.14.
+        validate_by_name=False,
+        # Tens of models: built when a manifest is read for the first time, not when a DAG file is parsed.
+        defer_build=True,
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_fields_from_unknown_keys(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        # A manifest may hold the unknown key "http_port" (Seldon's old docs do), which is also the Python
+        # name of the field httpPort. pydantic keeps its value, but then believes that the field was set, too.
+        model = validate(data)
+        if isinstance(data, Mapping) and model.__pydantic_extra__:
+            fields = cls.model_fields
+            for name in model.__pydantic_extra__.keys() & fields.keys():
+                if fields[name].alias not in data:
+                    model.__pydantic_fields_set__.discard(name)
+        return model
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the fields that are set, by their Kubernetes names, as JSON data of the caller's own."""
+        return self.model_dump(by_alias=True, exclude_unset=True, warnings=False)

@@ -1,0 +1,1 @@
+"""What to do with a request, given what is there: plan, decisions, fence, history. Judges no readiness."""

@@ -1,0 +1,79 @@
+"""
+Taking over what somebody else made, so that it can be given back: their deployment, as a version to go back to.
+
+Recorded is what an adoption changes: the spec, and of labels and annotations those that the new request sets. It goes
+where proven versions go (``history``), compressed where it is large. Credentials are never recorded: a deployment that
+holds some in plain text cannot be given back. Pure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import mapping_at
+from airflow_provider_seldon.core.rollout.annotation_space import history_to_fit
+from airflow_provider_seldon.core.rollout.diff import holds_credentials
+from airflow_provider_seldon.core.rollout.history import ProvenVersion, annotations_after, secret_in_use
+
+
+def taken_over(before: SeldonDeployment, wanted: SeldonDeployment) -> ProvenVersion:
+    """
+    Return somebody else's deployment as a version to go back to.
+
+    :param before: their deployment, as it is.
+    :param wanted: what is going to be applied instead.
+    :raises InvalidRequestError: it could not be given back, and why: it holds credentials, is too large to be
+        recorded, or is not what this provider could write.
+    """
+    theirs = before.to_manifest()
+    kept = {
+        kind: {
+            key: value
+            for key, value in mapping_at(theirs, "metadata", kind).items()
+            if key in mapping_at(wanted.to_manifest(), "metadata", kind) and not ids.is_reserved(key)
+        }
+        for kind in ("labels", "annotations")
+    }
+    manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": kept, "spec": theirs.get("spec") or {}}
+    if holds_credentials(manifest):
+        raise InvalidRequestError.of(
+            "spec", f"of {before.name} holds credentials in plain text", "put them into a Secret"
+        )
+    present = mapping_at(theirs, "metadata", "labels").get(ids.LABEL_MANAGED_BY)
+    version = ProvenVersion(
+        revision="unknown",
+        config={
+            "model_name": wanted.annotations.get(ids.ANNOTATION_MODEL_NAME, before.name),
+            "manifest": manifest,
+        },
+        secret_name=secret_in_use(before) or "",
+        dag_id=wanted.annotations.get(ids.ANNOTATION_DAG_ID, ""),
+        task_id=wanted.annotations.get(ids.ANNOTATION_TASK_ID, ""),
+        adopted=True,
+        managed_by=present if isinstance(present, str) else "",
+    )
+    rebuilt = version.rebuilt(before)
+    version = dataclasses.replace(version, revision=rebuilt.annotations[ids.ANNOTATION_REVISION])
+    history_to_fit(wanted, before.annotated(annotations_after(before, version)))
+    return version
+
+
+def given_back(version: ProvenVersion, rebuilt: SeldonDeployment) -> SeldonDeployment:
+    """
+    Return what to apply so that a deployment is its owner's again: without this provider's labels.
+
+    :param version: as :func:`taken_over` returned it.
+    :param rebuilt: the deployment as it was in that version.
+    """
+    manifest: dict[str, Any] = rebuilt.to_manifest()
+    labels: Mapping[str, Any] = mapping_at(manifest, "metadata", "labels")
+    theirs = {key: value for key, value in labels.items() if not ids.is_reserved(key)}
+    if version.managed_by:
+        theirs[ids.LABEL_MANAGED_BY] = version.managed_by
+    metadata = {**manifest["metadata"], "labels": theirs}
+    return SeldonDeployment.from_manifest({**manifest, "metadata": metadata})

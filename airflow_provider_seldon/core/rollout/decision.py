@@ -1,0 +1,144 @@
+"""
+The deploy decision: what a user may pass as ``deploy_decision``, read as yes or no, with the reason.
+
+A decision is a bool, its text (a rendered template), a rule of :mod:`.decision_rules`, or a function. Rules and
+functions are asked on the worker, and see the :class:`Evidence`: the candidate's metrics, and those of what serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "y": True,
+    "1": True,
+    "deploy": True,
+    "false": False,
+    "no": False,
+    "n": False,
+    "0": False,
+    "": None,
+    "none": None,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """
+    What a decision is made on.
+
+    :param candidate: metrics of the candidate, as given to the task.
+    :param serving: metrics recorded on what serves; empty when there are none.
+    :param deployment: name of the deployment that serves; "" when there is none.
+    :param serving_since: when the metrics of what serves were recorded; None when that is not known.
+    :param now: the time of the decision.
+    """
+
+    candidate: Mapping[str, float] = field(default_factory=dict)
+    serving: Mapping[str, float] = field(default_factory=dict)
+    deployment: str = ""
+    serving_since: datetime | None = None
+    now: datetime
+
+    @classmethod
+    def of(
+        cls, candidate: Mapping[str, float], existing: Sequence[SeldonDeployment], *, now: float
+    ) -> Evidence:
+        """
+        Return the evidence on a candidate.
+
+        A version that is still being rolled out, or never came to serve, is no opponent: the metrics are those of
+        the version last seen serving, and the deployment's own only where nobody has looked yet.
+
+        :param existing: the equivalents, newest first.
+        :param now: epoch seconds.
+        """
+        # A DAG file imports decisions; what reads deployments is needed on the worker only, and takes 30 ms.
+        from airflow_provider_seldon.core.identity.names import ANNOTATION_METRICS
+        from airflow_provider_seldon.core.rollout.history import ProvenVersion
+
+        time = datetime.fromtimestamp(now, UTC)
+        if not existing:
+            return cls(candidate=candidate, now=time)
+        newest = existing[0]
+        last = ProvenVersion.last_of(newest)
+        text = last.metrics if last else newest.annotations.get(ANNOTATION_METRICS)
+        recorded = RecordedMetrics.from_json(text)
+        return cls(
+            candidate=candidate,
+            serving=recorded.values,
+            deployment=newest.name,
+            serving_since=recorded.at,
+            now=time,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """
+    Yes or no, and why.
+
+    :param deploy: whether to deploy the candidate.
+    :param reason: names the rule that decided, with the numbers it compared.
+    """
+
+    deploy: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{'deploy' if self.deploy else 'do not deploy'}: {self.reason}"
+
+
+@runtime_checkable
+class DecisionRule(Protocol):
+    """What decides on evidence."""
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Return the decision, with its reason."""
+
+
+def decide(value: Any, evidence: Evidence) -> Decision:
+    """
+    Ask a decision of whatever form.
+
+    :param value: what the user passed, templates rendered.
+    :raises InvalidRequestError: it says neither yes nor no.
+    """
+    if isinstance(value, Decision):
+        return value
+    if isinstance(value, DecisionRule):
+        return value.decide(evidence)
+    return Decision(deploy=parse_decision(value), reason=f"deploy_decision is {value!r}")
+
+
+def parse_decision(value: Any) -> bool:
+    """
+    Read a decision that went through a template or an XCom.
+
+    :param value: a bool, 0 or 1, a NumPy bool, or the text of one of them (a rendered template is text).
+    :raises InvalidRequestError: it says neither yes nor no; guessing would deploy a model that nobody approved.
+    """
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, bool):
+        return plain
+    if isinstance(plain, int) and plain in (0, 1):
+        return bool(plain)
+    if isinstance(plain, str) and (known := _WORDS.get(plain.strip().lower())) is not None:
+        return known
+    raise InvalidRequestError.of(
+        "deploy_decision",
+        "is neither yes nor no",
+        "pass a bool, or a template that renders to True or False; an XCom that was never pushed renders to None",
+        value=repr(value)[:80],
+    )

@@ -1,0 +1,240 @@
+"""
+Decision objects for ``deploy_decision``: immutable values, written in the DAG file and asked on the worker.
+
+What differs from run to run comes from the task's ``metrics``, so these hold constants only. ``AllOf`` and ``AnyOf``
+are tuples, because Airflow renders templates and XComs inside of tuples and sees the dependencies on them; a part of
+theirs may therefore be a template or an XCom as well. Texts of these objects are the same in every process:
+Airflow makes a new version of the DAG when they change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide
+
+
+@dataclass(frozen=True)
+class MetricThreshold:
+    """
+    Deploy when a metric of the candidate is within limits. What is no finite number (NaN, infinity) never is.
+
+    :param metric: name of the metric in the task's ``metrics``.
+    :param at_least: the smallest value that passes.
+    :param at_most: the largest value that passes.
+    :raises InvalidRequestError: neither limit is given, or one is no finite number.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        limits = [limit for limit in (self.at_least, self.at_most) if limit is not None]
+        if not limits:
+            raise InvalidRequestError.of("MetricThreshold", "has no limit", "give at_least or at_most")
+        if not all(map(_is_finite, limits)):
+            raise InvalidRequestError.of(
+                "MetricThreshold", "has a limit that is no finite number", "give numbers"
+            )
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Compare the candidate's metric with the limits."""
+        value = _candidates(evidence, self.metric)
+        limits = []
+        passed = math.isfinite(value)
+        if self.at_least is not None:
+            passed = passed and value >= self.at_least
+            limits.append(f"at least {self.at_least:g}")
+        if self.at_most is not None:
+            passed = passed and value <= self.at_most
+            limits.append(f"at most {self.at_most:g}")
+        relation = "is" if passed else "is not"
+        reason = f"MetricThreshold: {self.metric} {value:g} {relation} {' and '.join(limits)}"
+        return Decision(deploy=passed, reason=reason)
+
+
+@dataclass(frozen=True)
+class BeatsServing:
+    """
+    Deploy when a metric of the candidate is better than that of the version which serves.
+
+    The opponent's number is the one that was recorded when that version was deployed. A candidate whose metric is no
+    finite number (NaN, infinity) beats nothing.
+
+    :param metric: name of the metric in the task's ``metrics``.
+    :param higher_is_better: False for losses and errors.
+    :param minimum_gain: how much better it has to be; with 0, anything better.
+    :param maximum_age: an opponent's number that was recorded longer ago does not count any more.
+    :param without_opponent: the decision where nothing serves, or no number that counts is recorded.
+    :raises InvalidRequestError: the gain is negative, or no finite number.
+    """
+
+    metric: str
+    higher_is_better: bool = True
+    minimum_gain: float = 0.0
+    maximum_age: timedelta | None = None
+    without_opponent: bool = True
+
+    def __post_init__(self) -> None:
+        if not _is_finite(self.minimum_gain):
+            raise InvalidRequestError.of("BeatsServing.minimum_gain", "is no finite number", "give 0 or more")
+        if self.minimum_gain < 0:
+            raise InvalidRequestError.of("BeatsServing.minimum_gain", "is negative", "give 0 or more")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Compare the candidate's metric with that of what serves."""
+        value = _candidates(evidence, self.metric)
+        if not math.isfinite(value):
+            # Nothing finite beats infinity; and it is not recorded, so the next candidate would have no opponent.
+            return Decision(
+                deploy=False, reason=f"BeatsServing: the candidate's {self.metric} is not a finite number"
+            )
+        missing = self._no_opponent(evidence)
+        if missing:
+            return Decision(
+                deploy=self.without_opponent, reason=f"BeatsServing: {self.metric} {value:g}, but {missing}"
+            )
+        opponent = evidence.serving[self.metric]
+        gain = value - opponent if self.higher_is_better else opponent - value
+        # 0.95 - 0.93 is a little less than 0.02 in binary fractions.
+        enough = gain > 0 and (
+            gain > self.minimum_gain or math.isclose(gain, self.minimum_gain, rel_tol=1e-9)
+        )
+        reason = (
+            f"BeatsServing: {self.metric} {value:g} against {opponent:g} of {evidence.deployment}, which serves; "
+            f"{'higher' if self.higher_is_better else 'lower'} is better, gain {gain:g}"
+        )
+        if self.minimum_gain:
+            reason += f" of at least {self.minimum_gain:g}"
+        return Decision(deploy=enough, reason=reason)
+
+    def _no_opponent(self, evidence: Evidence) -> str:
+        if not evidence.deployment:
+            return "nothing serves"
+        if self.metric not in evidence.serving:
+            return f"none is recorded on {evidence.deployment}"
+        if self.maximum_age is None:
+            return ""
+        if evidence.serving_since is None:
+            return f"it is not known when that of {evidence.deployment} was recorded"
+        age = evidence.now - evidence.serving_since
+        if age <= self.maximum_age:
+            return ""
+        number = evidence.serving[self.metric]
+        return f"the {number:g} of {evidence.deployment} is {age} old, more than {self.maximum_age}"
+
+
+@dataclass(frozen=True)
+class AskFunction:
+    """
+    Deploy when a function says so.
+
+    :param function: takes the :class:`~airflow_provider_seldon.core.rollout.decision.Evidence`, and returns a bool, a
+        :class:`~airflow_provider_seldon.core.rollout.decision.Decision` or another decision object.
+    """
+
+    function: Callable[[Evidence], Any]
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Call the function; a decision without a reason gets the metrics for one."""
+        answer = self.function(evidence)
+        said = decide(answer, evidence)
+        if not isinstance(answer, bool):
+            return Decision(deploy=said.deploy, reason=f"{self._name()}: {said.reason}")
+        numbers = f"candidate {dict(evidence.candidate)}, serving {dict(evidence.serving)}"
+        return Decision(deploy=said.deploy, reason=f"{self._name()}: {numbers}")
+
+    def __repr__(self) -> str:
+        return f"AskFunction({self._name()})"
+
+    def _name(self) -> str:
+        return str(getattr(self.function, "__qualname__", type(self.function).__qualname__))
+
+
+class AllOf(tuple[Any, ...]):
+    """
+    Deploy when every part says yes. Asked in order, up to the first no.
+
+    :param parts: decisions of any form: rules, bools, templates, XComs, functions.
+    :raises InvalidRequestError: there are none.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *parts: Any) -> Self:
+        """Make it of its parts, as Airflow does again when it has rendered them."""
+        return super().__new__(cls, _parts(cls.__name__, parts))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what a copy is made of; Airflow copies operators with all that they hold."""
+        return tuple(self)
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Ask the parts."""
+        yes = []
+        for part in self:
+            said = decide(part, evidence)
+            if not said.deploy:
+                return Decision(deploy=False, reason=f"AllOf: {said.reason}")
+            yes.append(said.reason)
+        return Decision(deploy=True, reason=f"AllOf: {'; '.join(yes)}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self))})"
+
+
+class AnyOf(AllOf):
+    """
+    Deploy when one part says yes. Asked in order, up to the first yes.
+
+    :param parts: as in :class:`AllOf`.
+    """
+
+    __slots__ = ()
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Ask the parts."""
+        no = []
+        for part in self:
+            said = decide(part, evidence)
+            if said.deploy:
+                return Decision(deploy=True, reason=f"AnyOf: {said.reason}")
+            no.append(said.reason)
+        return Decision(deploy=False, reason=f"AnyOf: {'; '.join(no)}")
+
+
+def templatable(value: Any) -> Any:
+    """
+    Return a decision in a form that survives Airflow's templating.
+
+    Airflow 3.3 calls a function that it finds in a template field, with the context and a Jinja environment.
+    """
+    if callable(value) and not hasattr(value, "decide"):
+        return AskFunction(value)
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _parts(name: str, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not parts:
+        raise InvalidRequestError.of(name, "has no parts", "give at least one decision")
+    return tuple(templatable(part) for part in parts)
+
+
+def _candidates(evidence: Evidence, metric: str) -> float:
+    try:
+        return evidence.candidate[metric]
+    except KeyError:
+        known = ", ".join(sorted(evidence.candidate)) or "none"
+        raise InvalidRequestError.of(
+            "metrics", f"has no {metric!r}", f"pass it to the task's metrics; there are: {known}"
+        ) from None

@@ -1,0 +1,154 @@
+"""
+The fence: an older DAG run does not roll back what a newer one deployed.
+
+Every deploy records an ordering token on the deployment. A run that is cleared, backfilled or retried late carries
+an older token than the one that deployed last, and is told so; what then happens is its caller's decision. The
+comparison is made on the very object that the write's precondition (its resource version) names, so a newer run that
+deploys in between makes the write fail, and the comparison is made again.
+
+Runs are ordered by when they were meant to run. Their logical date does not tell that: it is the start of the data
+interval for a scheduled run, which runs at the end of it, and a time of day for any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Self
+
+from airflow_provider_seldon.core.identity.names import (
+    ANNOTATION_CONFIRMED,
+    ANNOTATION_ORDER,
+    MANAGER,
+    is_managed,
+)
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import items_at, text_at
+
+#: Begins the id of a scheduled run; what follows is when it was meant to run on Airflow 3, its logical date on 2.11
+#: (``DagRunType.generate_run_id``, ``Timetable.generate_run_id``).
+_SCHEDULED = "scheduled__"
+
+
+@dataclass(frozen=True, order=True)
+class OrderToken:
+    """
+    When, in the order of a DAG's runs, a deploy belongs.
+
+    :param moment: when the run was meant to run, see :func:`meant_for`; in UTC.
+    :param run_id: tells two runs of the same moment apart.
+    """
+
+    moment: datetime
+    run_id: str
+
+    @classmethod
+    def of(cls, moment: datetime, run_id: str) -> Self:
+        """Return the token of a run; a moment without a time zone counts as UTC."""
+        return cls(_utc(moment), run_id)
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """
+        Read an annotation's value; None when there is none, or none that can be read.
+
+        Earlier versions wrote the logical date. Where the run's id says when it was meant to run, that counts.
+        """
+        moment, separator, run_id = (text or "").partition(" ")
+        if not separator or (written := _moment(moment)) is None:
+            return None
+        scheduled = _moment(run_id.removeprefix(_SCHEDULED)) if run_id.startswith(_SCHEDULED) else None
+        return cls(max(written, scheduled or written), run_id)
+
+    def at_most(self, latest: datetime) -> Self:
+        """
+        Return this token, moved to ``latest`` where it is later than that.
+
+        No run is newer than the present: a date in the far future must not make every other run an older one.
+        """
+        return replace(self, moment=min(self.moment, _utc(latest)))
+
+    def __str__(self) -> str:
+        return f"{self.moment.isoformat()} {self.run_id}"
+
+
+def meant_for(
+    *,
+    run_after: datetime | None = None,
+    data_interval_end: datetime | None = None,
+    logical_date: datetime | None = None,
+    now: datetime,
+) -> datetime | None:
+    """
+    Return when a DAG run was meant to run; None when it does not say.
+
+    :param run_after: Airflow 3: just that, for runs of every kind.
+    :param data_interval_end: Airflow 2.11: when a scheduled run, a backfill included, runs. Every run has one: for one
+        that was triggered, by hand or by a dataset, the last interval that is over, or its sources' interval.
+    :param logical_date: Airflow 2.11: the start of that interval, or the moment at which the run was triggered. On
+        Airflow 3, whoever triggers a run may give it any: a later one counts, but not one in the future.
+    :param now: the present.
+    """
+    known = [_utc(moment) for moment in (run_after or data_interval_end, logical_date) if moment is not None]
+    # A triggered run is as new as the moment that triggered it, though its interval ended before.
+    return max((moment for moment in known if moment <= _utc(now)), default=min(known, default=None))
+
+
+def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> OrderToken | None:
+    """
+    Return the token that a deployment carries; None when there is none, or none that can be read.
+
+    It is that of the newest run that has deployed it, or has found it to be what it wants (``hooks.order_note``).
+
+    :param now: a token that is later than this, as earlier versions stored them, counts from when this provider
+        last wrote the deployment. None takes every token for what it says.
+    """
+    read = (
+        OrderToken.parse(deployment.annotations.get(key)) for key in (ANNOTATION_ORDER, ANNOTATION_CONFIRMED)
+    )
+    tokens = [token for token in read if token]
+    if now is not None and any(token.moment > _utc(now) for token in tokens):
+        written = _written_at(deployment) or now
+        tokens = [token.at_most(written) if token.moment > _utc(now) else token for token in tokens]
+    return max(tokens, default=None)
+
+
+def overtaken_by(
+    token: OrderToken | None, existing: Iterable[SeldonDeployment], *, now: datetime | None = None
+) -> SeldonDeployment | None:
+    """
+    Return the deployment that a newer run has written, if there is one.
+
+    :param token: of the run that wants to deploy; None is never overtaken.
+    :param existing: deployments that it would replace.
+    :param now: see :func:`order_of`.
+    """
+    if token is None:
+        return None
+    newer = [
+        (other, one)
+        for one in existing
+        if is_managed(one) and (other := order_of(one, now=now)) and other > token
+    ]
+    return max(newer, key=lambda pair: pair[0])[1] if newer else None
+
+
+def _written_at(deployment: SeldonDeployment) -> datetime | None:
+    """Return when this provider last wrote a deployment, or else when that was created."""
+    manifest = deployment.to_manifest()
+    entries = items_at(manifest, "metadata", "managedFields")
+    times = [text_at(one, "time") for one in entries if text_at(one, "manager") == MANAGER]
+    known = [moment for text in times if (moment := _moment(text))]
+    return max(known, default=None) or _moment(text_at(manifest, "metadata", "creationTimestamp"))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

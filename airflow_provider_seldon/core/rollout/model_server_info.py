@@ -1,0 +1,81 @@
+"""What a user gets to know about a model server: the value of an XCom, and of ``get_model_server_info``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_provider_seldon.core.identity import names
+from airflow_provider_seldon.core.prediction.endpoint import prediction_url
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelServerInfo:
+    """
+    One model server, in values that JSON can hold and that are safe to show.
+
+    :param name: name of the SeldonDeployment.
+    :param namespace: its namespace.
+    :param model_name: name of the model, as the user gave it.
+    :param model_uri: where the model was loaded from; "" for a graph without one.
+    :param prediction_url: where to send predictions; "" when the connection knows no ingress.
+    :param state: ``Available``, ``Creating``, ``Failed`` or ``Unknown``.
+    :param action: what the deploying task did; "" when only looked at.
+    :param revision: content hash of what is (to be) served.
+    :param dag_id: DAG that deployed it; "" when not ours.
+    :param task_id: task that deployed it.
+    :param run_id: DAG run that deployed it.
+    :param decision: what the deploying task decided, and which rule on which numbers.
+    """
+
+    name: str
+    namespace: str
+    model_name: str = ""
+    model_uri: str = ""
+    prediction_url: str = ""
+    state: str = ""
+    action: str = ""
+    revision: str = ""
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    decision: str = ""
+
+    @classmethod
+    def of(
+        cls, deployment: SeldonDeployment, *, ingress_url: str | None, namespace: str, action: str = ""
+    ) -> ModelServerInfo:
+        """
+        Read the facts off a deployment, whoever made it.
+
+        :param ingress_url: base URL of the ingress gateway.
+        :param namespace: used when the object does not name its own.
+        """
+        annotations = deployment.annotations
+        node = next((predictor.graph for predictor in deployment.predictors if predictor.graph), None)
+        namespace = deployment.namespace or namespace
+        name = deployment.name or ""
+        protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
+        url = ""
+        if ingress_url:
+            url = prediction_url(
+                ingress_url, namespace, name, protocol=protocol, node_name=(node.name if node else None) or ""
+            )
+        return cls(
+            name=name,
+            namespace=namespace,
+            model_name=annotations.get(names.ANNOTATION_MODEL_NAME, ""),
+            model_uri=(node.model_uri if node else None) or "",
+            prediction_url=url,
+            state=deployment.state.value,
+            action=action,
+            revision=annotations.get(names.ANNOTATION_REVISION, ""),
+            dag_id=annotations.get(names.ANNOTATION_DAG_ID, ""),
+            task_id=annotations.get(names.ANNOTATION_TASK_ID, ""),
+            run_id=annotations.get(names.ANNOTATION_RUN_ID, ""),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as a dict, for an XCom."""
+        return asdict(self)

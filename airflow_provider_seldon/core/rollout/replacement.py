@@ -1,0 +1,52 @@
+"""
+Who may replace what: the cases in which a deploy would take the place of one that is meant to stay.
+
+Equivalents replace each other by design. Not meant are mapped tasks of one run that share a model name, and a deploy
+that adds to what is there (``replace=False``) under a name that is taken.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+
+def refuse_to_replace(
+    before: SeldonDeployment, wanted: SeldonDeployment, identity: Identity, *, replace: bool
+) -> None:
+    """
+    Refuse an update that would replace what the same run has just deployed, or what was not to be replaced.
+
+    :param before: a deployment of this provider's, as it is.
+    :param wanted: as it is to be.
+    :raises InvalidRequestError: names the argument and the fix.
+    """
+    theirs = Identity.of(before)
+    same_run = bool(identity.run_id) and theirs.run_id == identity.run_id
+    if before.annotations.get(ids.ANNOTATION_REVISION) == wanted.annotations.get(ids.ANNOTATION_REVISION):
+        return
+    mapped = identity.map_index >= 0 and theirs.map_index >= 0 and identity.map_index != theirs.map_index
+    if mapped and same_run and (theirs.dag_id, theirs.task_id) == (identity.dag_id, identity.task_id):
+        raise InvalidRequestError.of(
+            "model_name",
+            f"{before.name} was deployed by mapped task {theirs.map_index} of this very run, and mapped task "
+            f"{identity.map_index} would replace it",
+            "expand over model_name (or name) too, so that each mapped task has a deployment of its own, or use "
+            "replace=False, which gives each one of its own",
+        )
+    if not replace and not same_run:
+        raise InvalidRequestError.of(
+            "name",
+            f"{before.name} is deployed already, by run {theirs.run_id or 'unknown'}, and replace=False adds a "
+            "deployment instead of replacing one",
+            "leave the name out, or make it differ from run to run, such as name='iris-{{ ds_nodash }}'; or leave "
+            "replace=False out",
+        )
+
+
+def other_dag(before: SeldonDeployment, identity: Identity) -> str:
+    """Return the id of the DAG that deployed ``before``, where that is another one; else ""."""
+    theirs = Identity.of(before).dag_id
+    return theirs if ids.is_managed(before) and theirs != identity.dag_id else ""

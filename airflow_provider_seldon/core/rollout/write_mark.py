@@ -1,0 +1,118 @@
+"""
+What a write has left on a deployment, so that it can be told later whether it still is there.
+
+Another generation is not another spec: ``kubectl scale`` and autoscalers only change numbers of pods, and somebody may
+add a label. And the same spec is not the same write: the second try of a task writes what the first one wrote, and
+only the second may undo it. So every write has a mark of its own, and its content is compared, as far as it was written
+and numbers of pods aside. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.resource.manifest import canonical_json
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import mapping_at
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
+
+#: What has a number of pods within a predictor, beside the predictor itself.
+_SCALED = ("componentSpecs", "explainer", "svcOrchSpec")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """
+    One write.
+
+    :param mark: tells it apart from every other write; as in the annotation.
+    :param contents: place of what was written -> hash of what the server stored there.
+    :param proven: revision that was last proven when it was written; "" for none.
+    :param order: ordering token of the run that wrote, see ``fence``.
+    """
+
+    mark: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    proven: str = ""
+    order: str = ""
+
+    @classmethod
+    def of(cls, wanted: SeldonDeployment, stored: SeldonDeployment) -> Self:
+        """
+        Return what a write left.
+
+        :param wanted: what was sent; only its fields count.
+        :param stored: what the server answered, with its defaults.
+        """
+        present = _contents(stored)
+        return cls(
+            mark=stored.annotations.get(ids.ANNOTATION_WRITE, ""),
+            contents={place: present[place] for place in _contents(wanted) if place in present},
+            proven=_proven(stored),
+            order=stored.annotations.get(ids.ANNOTATION_ORDER, ""),
+        )
+
+    def is_in(self, current: SeldonDeployment) -> bool:
+        """Return whether nothing that was written has changed since, and no version was proven on it."""
+        present = _contents(current)
+        return (
+            current.annotations.get(ids.ANNOTATION_WRITE, "") == self.mark
+            and all(present.get(place) == content for place, content in self.contents.items())
+            and _proven(current) == self.proven
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {**vars(self), "contents": dict(self.contents)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` returned; unknown keys are ignored, so that versions can differ."""
+        return cls(**{key: value for key, value in data.items() if key in cls.__dataclass_fields__})
+
+
+def fingerprint(deployment: SeldonDeployment) -> str:
+    """Return a short text that is another one after every deploy to a deployment."""
+    keys = (ids.ANNOTATION_REVISION, ids.ANNOTATION_RUN_ID, ids.ANNOTATION_WRITE)
+    return _digest([deployment.annotations.get(key) for key in keys])
+
+
+def _proven(deployment: SeldonDeployment) -> str:
+    last = ProvenVersion.last_of(deployment)
+    return last.revision if last else ""
+
+
+def _contents(deployment: SeldonDeployment) -> dict[str, str]:
+    return {place: _digest(value) for place, value in _places(deployment.to_manifest())}
+
+
+def _places(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what belongs to one field manager as a whole: parts of the spec, labels, and annotations of the user."""
+    for key, value in mapping_at(manifest, "spec").items():
+        if key != "replicas":
+            yield f"spec {key}", _without_numbers(value) if key == "predictors" else value
+    for kind in ("labels", "annotations"):
+        for key, value in mapping_at(manifest, "metadata", kind).items():
+            if kind == "labels" or not ids.is_reserved(key):
+                yield f"{kind} {key}", value
+
+
+def _without_numbers(value: Any) -> Any:
+    """Return predictors, or a part of one that has pods of its own, without the numbers of pods."""
+    if isinstance(value, list):
+        return [_without_numbers(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _without_numbers(item) if key in _SCALED else item
+        for key, item in value.items()
+        if key != "replicas"
+    }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:12]

@@ -1,0 +1,131 @@
+"""
+Storage credentials -> rclone settings of a Secret.
+
+Seldon's storage initializer is rclone; it reads ``RCLONE_CONFIG_<REMOTE>_<OPTION>`` variables, and the remote is
+the lower-cased scheme of the model URI (Seldon Core reference, storage and secrets). So the variables are made
+for the schemes that a deployment really uses: ``az://`` needs ``RCLONE_CONFIG_AZ_*``, not ``..._AZUREBLOB_*``.
+
+Input is plain data of an Airflow connection, so that this module needs neither Airflow nor a cloud's library.
+Which option a connection's field becomes is told in ``remote``; files that a connection names are read by the
+caller, because they exist only where Airflow runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_seldon.core.storage.rclone_remote import remote_options
+
+#: Schemes that need no remote: volumes, and paths of the pod itself.
+WITHOUT_CREDENTIALS = frozenset({"", "pvc", "file"})
+
+_CREDENTIALS = (
+    "_ACCESS_KEY",
+    "_BEARER_TOKEN",
+    "_CLIENT_SECRET",
+    "_HEADERS",
+    "_KEY",
+    "_KEY_PEM",
+    "_PASS",
+    "_PASSWORD",
+    "_SAS_URL",
+    "_SECRET",
+    "_SERVICE_ACCOUNT_CREDENTIALS",
+    "_TOKEN",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageConnection:
+    """
+    The parts of an Airflow connection that storage credentials are made of.
+
+    :param conn_id: shown in errors.
+    :param conn_type: ``aws``, ``google_cloud_platform``, ``wasb``, ... as Airflow names it.
+    """
+
+    conn_id: str
+    conn_type: str
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    host: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def option(self, name: str) -> Any:
+        """Return an extra field by its name, or by the prefixed one that old connection forms gave it."""
+        prefixed = f"extra__{self.conn_type}__{name}"
+        return self.extra.get(name) or self.extra.get(prefixed) or None
+
+    def text(self, name: str) -> str:
+        """Return an extra field as text; "" where it is absent."""
+        value = self.option(name)
+        return "" if value is None else str(value)
+
+
+def is_credential(variable: str) -> bool:
+    """Tell whether the value of an rclone variable must not be shown."""
+    return variable.endswith(_CREDENTIALS)
+
+
+def credentials_in(settings: Mapping[str, str]) -> Iterator[str]:
+    """
+    Yield every text that must not be shown, also parts of a credential that may be shown alone.
+
+    The private key of a service account is one line in the JSON text and several lines once decoded.
+    """
+    for variable, value in settings.items():
+        if not is_credential(variable):
+            continue
+        yield value
+        yield from _private_key(value)
+        if variable.endswith("_SAS_URL"):
+            yield urlsplit(value).query
+        if variable.endswith("_HEADERS"):
+            yield value.partition(",")[2]
+
+
+def scheme_of(model_uri: str | None) -> str:
+    """Return the lower-cased scheme of a model URI; "" for a path or None. ``s3:bucket/x`` counts as ``s3``."""
+    return urlsplit(model_uri).scheme.lower() if model_uri else ""
+
+
+def rclone_settings(connection: StorageConnection, schemes: Collection[str]) -> dict[str, str]:
+    """
+    Return the environment variables that let rclone read the given schemes with this connection.
+
+    :param schemes: schemes of the model URIs; those that need no remote are passed over.
+    :raises InvalidRequestError: a scheme that a connection of this type cannot serve, or an incomplete connection.
+    """
+    settings: dict[str, str] = {}
+    for scheme in sorted(set(schemes) - WITHOUT_CREDENTIALS):
+        options = remote_options(connection, scheme)
+        remote = f"RCLONE_CONFIG_{scheme.upper().replace('-', '_')}_"
+        settings |= {remote + option: value for option, value in options.items() if value}
+    return settings
+
+
+def secret_name(settings: Mapping[str, str]) -> str:
+    """
+    Return a Secret's name that ends in a hash of its content.
+
+    A rotated credential gives another name, so the pods that use it are rolled. The hash is a plain one: what it
+    is made of holds a key of high entropy, which cannot be found by trying.
+    """
+    content = json.dumps(dict(settings), sort_keys=True, separators=(",", ":"))
+    return f"seldon-storage-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+
+
+def _private_key(value: str) -> Iterator[str]:
+    try:
+        key = json.loads(value).get("private_key") if value.startswith("{") else None
+    except (ValueError, AttributeError):
+        return
+    if isinstance(key, str) and key:
+        yield key
+        yield json.dumps(key)[1:-1]
+        yield from (line for line in key.splitlines() if not line.startswith("-----"))

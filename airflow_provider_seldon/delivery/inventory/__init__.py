@@ -1,0 +1,1 @@
+"""Which deployments are ours: finding, owning, taking over and removing them."""

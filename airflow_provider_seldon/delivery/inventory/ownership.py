@@ -1,0 +1,56 @@
+"""Who owns an object, for the sentence that refuses to touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.identity.names import MANAGER, is_managed
+from airflow_provider_seldon.exceptions import NotManagedError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+
+def refuse_foreign(deployment: SeldonDeployment, namespace: str) -> None:
+    """
+    Refuse a deployment that this provider did not make.
+
+    :raises NotManagedError: naming who owns it.
+    """
+    if is_managed(deployment):
+        return
+    owners = owners_of(deployment)
+    by = f" but by {', '.join(owners)}" if owners else ""
+    raise NotManagedError(
+        f"SeldonDeployment {namespace}/{deployment.name} was not made by this provider{by}; it is left as "
+        "it is. Use another name, or say so explicitly where the operator offers it.",
+        owners=owners,
+    )
+
+
+def owners_of(deployment: SeldonDeployment) -> list[str]:
+    """Name the controllers and field managers found on an object, without the operator's status writes."""
+    metadata = deployment.metadata
+    references: Collection[Any] = (metadata.owner_references or ()) if metadata else ()
+    entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
+    controllers = [f"{_value(one, 'kind')} {_value(one, 'name')}" for one in references]
+    managers = {_value(one, "manager") for one in entries if not _value(one, "subresource")}
+    return [*controllers, *sorted(manager for manager in managers if manager)]
+
+
+def appliers_of(deployment: SeldonDeployment) -> list[str]:
+    """Name the others who apply parts of an object, as GitOps tools do again and again, unlike people who edit it."""
+    metadata = deployment.metadata
+    entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
+    appliers = {
+        _value(one, "manager")
+        for one in entries
+        if _value(one, "operation") == "Apply" and not _value(one, "subresource")
+    }
+    return sorted(appliers - {MANAGER, ""})
+
+
+def _value(entry: Any, key: str) -> str:
+    value = entry.get(key) if isinstance(entry, Mapping) else getattr(entry, key, None)
+    return str(value or "")

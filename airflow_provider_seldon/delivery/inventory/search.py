@@ -1,0 +1,84 @@
+"""Finding this provider's deployments: labels narrow the LIST down, annotations decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_provider_seldon.core.credentials.model_uri import served_uri
+from airflow_provider_seldon.core.identity import names
+from airflow_provider_seldon.core.identity.names import Identity, label_value
+from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
+from airflow_provider_seldon.core.rollout.plan import newest_first
+from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+#: Fact -> annotation that holds its full value.
+ANNOTATIONS = {
+    "dag_id": names.ANNOTATION_DAG_ID,
+    "task_id": names.ANNOTATION_TASK_ID,
+    "run_id": names.ANNOTATION_RUN_ID,
+    "model_name": names.ANNOTATION_MODEL_NAME,
+    "model_uri": names.ANNOTATION_MODEL_URI,
+    "implementation": names.ANNOTATION_IMPLEMENTATION,
+}
+
+
+class Finder:
+    """
+    Finds deployments of one namespace.
+
+    :param client: client of that namespace.
+    """
+
+    def __init__(self, client: SeldonClient) -> None:
+        self._client = client
+
+    def find(
+        self,
+        *,
+        facts: Mapping[str, str | None],
+        running: bool = False,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[SeldonDeployment]:
+        """
+        Return matching deployments, newest first.
+
+        :param facts: values of :data:`ANNOTATIONS` that must be equal; None does not filter.
+        :param running: only those whose state is ``Available``.
+        :param labels: further labels that must be equal.
+        """
+        wanted = {ANNOTATIONS[fact]: value for fact, value in facts.items() if value is not None}
+        if facts.get("model_uri"):
+            wanted[names.ANNOTATION_MODEL_URI] = served_uri(str(facts["model_uri"]))
+        known = Identity(
+            dag_id=facts.get("dag_id") or "",
+            task_id=facts.get("task_id") or "",
+            model_name=facts.get("model_name") or "",
+        )
+        selectors = [known.selector()] + [
+            f"{key}={label_value(value)}" for key, value in (labels or {}).items()
+        ]
+        found = self._client.find(
+            labels=",".join(selectors), fields=f"metadata.name={paths.checked(name)}" if name else None
+        )
+        return newest_first(
+            deployment
+            for deployment in found
+            if all(deployment.annotations.get(key) == value for key, value in wanted.items())
+            and (not running or deployment.state is DeploymentState.AVAILABLE)
+        )
+
+    def equivalents(self, wanted: Identity) -> list[SeldonDeployment]:
+        """
+        Return the deployments that serve versions of the same model from the same DAG task, newest first.
+
+        One that is being deleted is listed until its children are gone; see :func:`is_being_deleted`.
+        """
+        found = self._client.find(labels=wanted.selector())
+        return newest_first(one for one in found if wanted.matches(one))
+
+
+def is_being_deleted(deployment: SeldonDeployment) -> bool:
+    """Tell whether somebody has asked for the deployment's deletion."""
+    return bool(deployment.metadata and deployment.metadata.deletion_timestamp)

@@ -1,0 +1,1 @@
+"""Requests to served models through the ingress, and smoke tests made of them."""

@@ -1,0 +1,1 @@
+"""Deploy, complete, roll back and scale: orders of requests that may be interrupted anywhere."""

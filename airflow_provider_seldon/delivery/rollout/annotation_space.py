@@ -1,0 +1,38 @@
+"""Making room for a version among the annotations of the deployment that it is written to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.rollout.annotation_space import history_to_fit
+from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+
+def make_room(
+    client: SeldonClient,
+    wanted: SeldonDeployment,
+    before: SeldonDeployment | None,
+    resource_version: str | None,
+) -> str | None:
+    """
+    Drop the oldest versions from a deployment's history where a new version would not fit otherwise.
+
+    :param resource_version: of ``before``; refuse if the deployment has changed since.
+    :returns: the deployment's resource version after that.
+    :raises InvalidModelServerError: there is no room for the version, or there would be none for its proof.
+    """
+    try:
+        history = history_to_fit(wanted, before)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
+    if history is None or before is None:
+        return resource_version
+    cut = {ids.ANNOTATION_HISTORY: history}
+    stored = client.annotate(before.name, cut, uid=before.uid, resource_version=resource_version)
+    return stored.resource_version

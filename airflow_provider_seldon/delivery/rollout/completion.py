@@ -1,0 +1,131 @@
+"""
+Completing a rollout that serves: its proof is recorded, and what it supersedes is given up; in this order.
+
+Requests: one GET and one PATCH record the proof, and a GET and a DELETE go to each superseded deployment; a Secret that
+the deployment has ceased to use takes two GETs and a DELETE. All of it may be done again after it was interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.readiness.expectation import predictor_contents
+from airflow_provider_seldon.core.rollout.history import ProvenVersion, annotations_after
+from airflow_provider_seldon.core.rollout.write_mark import fingerprint
+from airflow_provider_seldon.delivery.inventory.removal import delete_if
+from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
+from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.storage.storage_secret_use import release_unused
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeletedError,
+    DeploymentNotFoundError,
+    ReplacedError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+
+class Completion:
+    """
+    Completes rollouts through a hook.
+
+    :param hook: the connection; its client's namespace applies.
+    """
+
+    def __init__(self, *, hook: SeldonHook) -> None:
+        self._client = hook.client
+
+    def complete(self, rollout: Rollout) -> list[str]:
+        """See :meth:`SeldonHook.complete`."""
+        if rollout.in_flight and rollout.last_available:
+            self._record_proof(rollout)
+        for secret in release_unused(self._client, rollout.name, rollout.former_secrets):
+            log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)
+        deleted = []
+        for name, uid in rollout.superseded.items():
+            if self._delete_superseded(name, uid, rollout.superseded_as.get(name)):
+                log.info("Deleted %s/%s, superseded by %s", self._client.namespace, name, rollout.name)
+                deleted.append(name)
+        return deleted
+
+    def _record_proof(self, rollout: Rollout) -> None:
+        """
+        Record the proof.
+
+        :raises DeletedError: the deployment is gone.
+        :raises ReplacedError: it is another one by now, or another deploy has written to it.
+        """
+        proven = ProvenVersion.from_json(rollout.last_available)
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                current = self._client.get(rollout.name)
+                self._refuse_another(rollout, current)
+                seen = proven if _is_own_write(rollout, current) else ProvenVersion.of(current)
+                record = annotations_after(current, seen, withdrawn=rollout.withdrawn)
+                if all(current.annotations.get(key) == value for key, value in record.items()):
+                    return
+                # The operator writes the status just now, so this may take several looks.
+                self._client.annotate(
+                    rollout.name, record, uid=current.uid, resource_version=current.resource_version
+                )
+                return
+            except ConflictError as error:
+                log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
+            except DeploymentNotFoundError:
+                raise self._deleted(rollout) from None
+        log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
+
+    def _refuse_another(self, rollout: Rollout, current: SeldonDeployment) -> None:
+        """Refuse to call something proven that is not what was waited for."""
+        if is_being_deleted(current):
+            raise self._deleted(rollout)
+        found = current.annotations.get(ids.ANNOTATION_REVISION)
+        contents, wanted = predictor_contents(current.to_manifest()), rollout.expected.contents
+        unedited = all(contents.get(name) == content for name, content in wanted.items())
+        if rollout.expected.uid in (None, current.uid) and found == rollout.info.revision and unedited:
+            return
+        where = f"{self._client.namespace}/{rollout.name}"
+        by = current.annotations.get(ids.ANNOTATION_RUN_ID)
+        raise ReplacedError(
+            f"{where} came to serve revision {rollout.info.revision}, but was changed meanwhile: it is at revision "
+            f"{found or 'unknown'}{f' of run {by}' if by else ''}{'' if unedited else ', with other content'}. Nothing "
+            "was recorded or deleted.",
+            reason="DeployedAgain",
+            deployment=where,
+        )
+
+    def _deleted(self, rollout: Rollout) -> DeletedError:
+        where = f"{self._client.namespace}/{rollout.name}"
+        return DeletedError(
+            f"{where} came to serve, and was deleted before its proof was recorded. A retry deploys it again.",
+            reason="NotFound",
+            deployment=where,
+        )
+
+    def _delete_superseded(self, name: str, uid: str, seen: str | None) -> bool:
+        """
+        Delete a deployment, unless it is another one by now, or was deployed to since.
+
+        :param seen: its fingerprint when it was decided to delete it; None where that is not known.
+        """
+        try:
+            return (
+                delete_if(self._client, name, lambda one: one.uid == uid and seen in (None, fingerprint(one)))
+                is not None
+            )
+        except ConflictError as error:
+            log.warning("%s/%s is left as it is: %s", self._client.namespace, name, error)
+            return False
+
+
+def _is_own_write(rollout: Rollout, current: SeldonDeployment) -> bool:
+    """Whether nobody has deployed the same revision again, with an order and metrics of their own."""
+    return rollout.written is None or current.annotations.get(ids.ANNOTATION_WRITE) == rollout.written.mark

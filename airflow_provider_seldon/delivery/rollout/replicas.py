@@ -1,0 +1,55 @@
+"""
+An apply that is not stopped by whoever has scaled the deployment.
+
+``kubectl scale`` and autoscalers own ``spec.replicas`` from then on. Numbers of theirs are carried on, so an apply only
+meets them where it has reason to say another one; then it takes that field, and no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.scaling.replicas import set_by_hand
+from airflow_provider_seldon.exceptions import ConflictError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+log = logging.getLogger(__name__)
+
+_NUMBER = ".spec.replicas"
+
+
+def apply_over_scaling(
+    client: SeldonClient,
+    wanted: SeldonDeployment,
+    *,
+    before: SeldonDeployment | None,
+    resource_version: str | None,
+    force: bool = False,
+    from_anybody: bool = False,
+) -> SeldonDeployment:
+    """
+    Apply; where nothing but the number of pods belongs to somebody else, take that over.
+
+    The second request names the same resource version as the first, so nothing else can have got an owner between.
+
+    :param before: the deployment as it was read; None for one that must not be there yet.
+    :param resource_version: of ``before``; without it nothing is taken over.
+    :param force: take over whatever others own.
+    :param from_anybody: take the number also from one who applies it, such as a GitOps tool.
+    :raises ConflictError: other fields belong to others, too, or the object has changed since.
+    """
+    uid = before.uid if before else None
+    try:
+        return client.apply(
+            wanted, create=before is None, uid=uid, resource_version=resource_version, force=force
+        )
+    except ConflictError as error:
+        theirs = before is not None and (from_anybody or set_by_hand(before.to_manifest()))
+        if set(error.fields) != {_NUMBER} or not resource_version or not theirs:
+            raise
+        log.info("%s has set the number of pods; it is set anew", ", ".join(error.managers))
+    return client.apply(wanted, uid=uid, resource_version=resource_version, force=True)

@@ -1,0 +1,238 @@
+"""
+Writing to a deployment that is there already: putting an earlier version back, and scaling.
+
+Every write here is made on what was just read (its resource version is the precondition), so nothing that another
+writer did in between is lost. What was written is waited for by the caller, and recorded as seen serving by
+``Completion``, like a deploy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import items_at
+from airflow_provider_seldon.core.rollout.adoption import given_back
+from airflow_provider_seldon.core.rollout.fence import OrderToken
+from airflow_provider_seldon.core.rollout.history import (
+    ProvenVersion,
+    has_served,
+    json_object,
+    secret_in_use,
+    version_to_restore,
+)
+from airflow_provider_seldon.core.rollout.plan import Action, carried_annotations
+from airflow_provider_seldon.core.rollout.write_mark import Written
+from airflow_provider_seldon.core.scaling.replicas import is_autoscaled
+from airflow_provider_seldon.core.scaling.sleeping import continued, says_the_same_numbers, scaled
+from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
+from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
+from airflow_provider_seldon.delivery.rollout.annotation_space import make_room
+from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS, Rollout, new_mark
+from airflow_provider_seldon.delivery.rollout.replicas import apply_over_scaling
+from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets, usable_secret
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeploymentNotFoundError,
+    InvalidModelServerError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+
+class Restorer:
+    """
+    Rolls back and scales through a hook.
+
+    :param hook: the connection; its client's namespace applies.
+    """
+
+    def __init__(self, *, hook: SeldonHook) -> None:
+        self._hook = hook
+        self._client = hook.client
+
+    def undo(self, failed: Rollout, *, delete_created: bool) -> Rollout | None:
+        """
+        Put back what served before a rollout that failed; touch nothing that somebody else wrote since.
+
+        :param delete_created: delete the deployment where this run created it.
+        :returns: the rollout back, to be waited for; None when there is nothing to go back to, or nothing of this
+            rollout's left.
+        """
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                current = self._client.get(failed.name)
+            except DeploymentNotFoundError:
+                return None
+            if is_being_deleted(current) or not failed.is_still(current):
+                log.info("%s is not what this run has written any more; left as it is", failed.name)
+                return None
+            try:
+                if delete_created and failed.action == Action.CREATE and not ProvenVersion.last_of(current):
+                    self._client.delete(
+                        failed.name, uid=current.uid, resource_version=current.resource_version
+                    )
+                    log.info("Deleted %s, which this run has created", failed.name)
+                    return None
+                return self._put_back(current)
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("%s changed meanwhile; looking again", failed.name)
+        return None
+
+    def roll_back(self, name: str, *, to: str, by: str, order: OrderToken | None) -> Rollout:
+        """See :meth:`SeldonHook.roll_back`."""
+        return self._retried(lambda: self._roll_back(self._client.get(name), to=to, by=by, order=order))
+
+    def scale(self, name: str, *, replicas: int | None) -> Rollout:
+        """See :meth:`SeldonHook.scale`."""
+        return self._retried(lambda: self._scale(self._client.get(name), replicas))
+
+    def _put_back(self, current: SeldonDeployment) -> Rollout | None:
+        last = ProvenVersion.last_of(current)
+        if last is None or last.revision == current.annotations.get(ids.ANNOTATION_REVISION):
+            return None
+        try:
+            wanted = last.rebuilt(current)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(
+                f"Revision {last.revision} cannot be built again:\n{error}"
+            ) from None
+        log.info("Rolling %s back to revision %s, which was last seen serving", current.name, last.revision)
+        if last.adopted:
+            # Its pods are the owner's: nothing of ours says which revision they are.
+            wanted = given_back(last, wanted)
+        wanted = continued(wanted, current, insist=False)
+        return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
+
+    def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
+        refuse_foreign(current, self._hook.namespace)
+        done = json_object(current.annotations.get(ids.ANNOTATION_ROLLED_BACK))
+        # A retry must not take "previous" for the version that its first try has gone back from.
+        again = bool(by) and done.get("by") == by and done.get("asked") == to
+        try:
+            version = version_to_restore(current, str(done["to"]) if again else to)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        version = dataclasses.replace(
+            version, secret_name=usable_secret(self._client, version.secret_name, secret_in_use(current))
+        )
+        present = current.annotations.get(ids.ANNOTATION_REVISION, "")
+        left = str(done.get("from", "")) if again else present
+        record = json.dumps({"asked": to, "by": by, "from": left, "to": version.revision})
+        annotations = {ids.ANNOTATION_ROLLED_BACK: record}
+        if order:
+            # A late retry of the run that is rolled back must not undo this.
+            annotations[ids.ANNOTATION_ORDER] = str(order)
+        try:
+            wanted = version.rebuilt(current, annotations=annotations)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        if again and present == wanted.annotations[ids.ANNOTATION_REVISION]:
+            return self._waiting(
+                current, current, Action.ROLL_BACK, "an earlier try wrote it", withdrawn=left
+            )
+        log.info("Rolling %s back from revision %s to %s", current.name, present, version.revision)
+        reason = f"back from revision {present} to {version.revision}"
+        wanted = continued(wanted, current, insist=False)
+        return self._write(current, wanted, Action.ROLL_BACK, reason, withdrawn=left)
+
+    def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
+        refuse_foreign(current, self._hook.namespace)
+        try:
+            server = ModelServer.from_deployment(current)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was scaled:\n{error}") from None
+        annotations = carried_annotations(current)
+        built = server.to_deployment(
+            identity=Identity.of(current), secret_name=secret_in_use(current), annotations=annotations
+        )
+        wanted = continued(_of_name(built, current.name), current)
+        if replicas is not None:
+            _refuse_autoscaled(wanted)
+            wanted = scaled(wanted, replicas)
+        count = "its configured replicas" if replicas is None else f"{replicas} replicas"
+        same = wanted.annotations[ids.ANNOTATION_REVISION] == current.annotations.get(ids.ANNOTATION_REVISION)
+        if same and says_the_same_numbers(wanted, current):
+            return self._waiting(current, current, Action.SCALE, f"it has {count} already")
+        log.info("Scaling %s to %s", current.name, count)
+        # Whoever has scaled it owns the number of pods, which is what this is asked to change.
+        return self._write(current, wanted, Action.SCALE, f"scaled to {count}", from_anybody=True)
+
+    def _write(
+        self,
+        current: SeldonDeployment,
+        wanted: SeldonDeployment,
+        action: Action,
+        reason: str,
+        *,
+        withdrawn: str = "",
+        from_anybody: bool = False,
+    ) -> Rollout:
+        marked = wanted.annotated({ids.ANNOTATION_WRITE: new_mark()})
+        version = make_room(self._client, marked, current, current.resource_version)
+        stored = apply_over_scaling(
+            self._client, marked, before=current, resource_version=version, from_anybody=from_anybody
+        )
+        rollout = self._waiting(current, stored, action, reason, withdrawn=withdrawn)
+        return dataclasses.replace(rollout, written=Written.of(marked, stored))
+
+    def _waiting(
+        self,
+        before: SeldonDeployment,
+        stored: SeldonDeployment,
+        action: Action,
+        reason: str,
+        *,
+        withdrawn: str = "",
+    ) -> Rollout:
+        return Rollout(
+            name=stored.name,
+            action=str(action),
+            reason=reason,
+            info=self._hook.get_model_server_info(stored, action=str(action)),
+            expected=Expectation.of(stored, before=before),
+            # Another number of pods is no other version of the model.
+            last_available="" if action is Action.SCALE else ProvenVersion.of(stored).to_json(),
+            withdrawn=withdrawn,
+            former_secrets=former_secrets(before, stored),
+            served_before=has_served(before),
+        )
+
+    def _retried(self, write: Callable[[], Rollout]) -> Rollout:
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                return write()
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("Changed meanwhile; looking again (%s)", error)
+                conflict = error
+        raise conflict
+
+
+def _of_name(built: SeldonDeployment, name: str) -> SeldonDeployment:
+    manifest = built.to_manifest()
+    return SeldonDeployment.from_manifest({**manifest, "metadata": {**manifest["metadata"], "name": name}})
+
+
+def _refuse_autoscaled(deployment: SeldonDeployment) -> None:
+    for predictor in items_at(deployment.to_manifest(), "spec", "predictors"):
+        if any(is_autoscaled(one) for one in items_at(predictor, "componentSpecs")):
+            raise InvalidModelServerError(
+                f"Nothing was scaled: an autoscaler (hpaSpec, kedaSpec) decides on the replicas of predictor "
+                f"{predictor.get('name')!r}. Change its limits with a deploy."
+            )

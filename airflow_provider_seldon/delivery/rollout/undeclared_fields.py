@@ -1,0 +1,41 @@
+"""Deploy a manifest without the fields that the cluster's CRD does not declare, where the user says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.resource.undeclared_fields import without_fields
+from airflow_provider_seldon.exceptions import UndeclaredFieldsError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+
+log = logging.getLogger(__name__)
+
+
+def with_declared_fields(
+    deploy: Callable[[ModelServer], Rollout], server: ModelServer, *, drop: bool
+) -> Rollout:
+    """
+    Deploy, and where the API server names fields that it does not know, once more without them.
+
+    They leave the request itself, so a rollback or the next run does not meet them again, and the revision is that of
+    what is applied.
+
+    :param drop: whether to leave them out.
+    :raises UndeclaredFieldsError: they are not to be left out, or are not in the request's manifest.
+    """
+    while True:
+        try:
+            return deploy(server)
+        except UndeclaredFieldsError as error:
+            if not drop or server.manifest is None:
+                raise
+            manifest, dropped = without_fields(server.manifest, error.fields)
+            if not dropped:
+                raise
+        log.warning("Left out, because the cluster's CRD does not declare it: %s", ", ".join(dropped))
+        server = server.model_copy(update={"manifest": manifest})

@@ -1,0 +1,1 @@
+"""Model files and the Secrets with which they are read."""

@@ -1,0 +1,134 @@
+"""Which Secret the storage initializer reads, and where its content comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND
+from airflow_provider_seldon.core.storage.rclone_remote import FILES
+from airflow_provider_seldon.core.storage.rclone_secret import (
+    WITHOUT_CREDENTIALS,
+    StorageConnection,
+    credentials_in,
+    is_credential,
+    rclone_settings,
+    scheme_of,
+    secret_name,
+)
+from airflow_provider_seldon.hooks.masking import mask_values
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSecret:
+    """
+    A Secret for the storage initializer.
+
+    :param name: its name.
+    :param values: its content where this provider makes it; empty for an existing one, which is never written.
+    """
+
+    name: str
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def managed(self) -> bool:
+        """Whether this provider makes the Secret."""
+        return bool(self.values)
+
+    def ensure(self, client: SeldonClient, owner: SeldonDeployment, *, known: bool = False) -> None:
+        """
+        Write the Secret if this provider makes it, and let it go with its last owner.
+
+        :param owner: the deployment; that it is stored suffices, it need not name the Secret yet.
+        :param known: the deployment used the Secret before, so that is probably there.
+        """
+        if self.managed:
+            client.secrets.ensure(
+                self.name,
+                self.values,
+                owner=owner.name,
+                uid=owner.uid,
+                api_version=API_VERSION,
+                kind=KIND,
+                known=known,
+            )
+
+
+def storage_secret_for(
+    hook: SeldonHook, server: ModelServer, request: SeldonDeployment
+) -> StorageSecret | None:
+    """
+    Choose the Secret of a request.
+
+    The model server's own choice (a Secret or a service account) wins, then the connection's
+    ``storage_env_from``, then what is made from its ``storage_conn_id``. A request whose model URIs need no
+    credentials gets none. A service account only says who the pods are; rclone has to be told as well to go by
+    that, which a storage connection without credentials of its own does.
+
+    :raises InvalidRequestError: the storage connection cannot serve the model URIs.
+    """
+    if server.secret_name:
+        return None
+    nodes = [node for predictor in request.predictors if predictor.graph for node in predictor.graph.walk()]
+    schemes = {scheme_of(node.model_uri) for node in nodes if node.model_uri and not node.env_secret_ref_name}
+    if not schemes - WITHOUT_CREDENTIALS:
+        return None
+    if not server.service_account and (existing := hook.default_storage_secret):
+        return StorageSecret(name=existing)
+    conn_id = hook.storage_connection_id
+    if not conn_id:
+        return None
+    settings = rclone_settings(_storage_connection(hook, conn_id), schemes)
+    if server.service_account and any(is_credential(variable) for variable in settings):
+        return None
+    mask_values(credentials_in(settings))
+    return StorageSecret(name=secret_name(settings), values=settings)
+
+
+def _storage_connection(hook: SeldonHook, conn_id: str) -> StorageConnection:
+    connection = hook.get_connection(conn_id)
+    found = StorageConnection(
+        conn_id=conn_id,
+        conn_type=connection.conn_type or "",
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        extra=connection.extra_dejson or {},
+    )
+    return dataclasses.replace(found, extra=_with_files_read(found))
+
+
+def _with_files_read(connection: StorageConnection) -> dict[str, Any]:
+    """Replace paths of key files by what the files say: they exist on the worker, and not in the pod."""
+    extra = dict(connection.extra)
+    if connection.option("key_path") and not connection.option("keyfile_dict"):
+        extra["keyfile_dict"] = _read(connection, "key_path")
+    for path_field, content in FILES.items():
+        if extra.get(path_field):
+            extra[content] = _read(connection, path_field)
+            del extra[path_field]
+    return extra
+
+
+def _read(connection: StorageConnection, field: str) -> str:
+    path = connection.text(field)
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not a text file"
+        raise InvalidRequestError.of(
+            "storage_conn_id",
+            f"connection {connection.conn_id!r} names the key file {path} ({field}), which cannot be read here: {why}",
+            "put the file on the workers, or its content into the connection",
+        ) from None

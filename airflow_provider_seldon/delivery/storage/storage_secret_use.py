@@ -1,0 +1,123 @@
+"""
+Which storage Secrets a deployment uses, which it has used, and which it may own without having come to use them.
+
+A Secret for new credentials is made before the spec that names it is applied, owned by the deployment. A task that is
+killed for good between the two leaves a Secret that no spec names. So its name is noted on the deployment first, and
+the next deploy, whatever it deploys, gives up what was noted and is not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.resource.predictor import Explainer
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
+from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.graph import PredictiveUnit
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.delivery.storage.storage_secret import StorageSecret
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+
+def storage_secrets_of(deployment: SeldonDeployment) -> frozenset[str]:
+    """Return the names of the Secrets that a deployment uses, and that its last proven version would use."""
+    proven = ProvenVersion.last_of(deployment)
+    named = [holder.env_secret_ref_name for holder in _holders(deployment)]
+    named.append(proven.secret_name if proven else None)
+    return frozenset(name for name in named if name)
+
+
+def former_secrets(before: SeldonDeployment | None, stored: SeldonDeployment) -> tuple[str, ...]:
+    """Return the names of the Secrets that a deployment used or had noted before a write, but not after it."""
+    if before is None or before.uid != stored.uid:
+        return ()
+    named = {holder.env_secret_ref_name for holder in _holders(stored)}
+    return tuple(sorted((storage_secrets_of(before) | _noted(before)) - named))
+
+
+def note(
+    client: SeldonClient, name: str, before: SeldonDeployment, resource_version: str | None
+) -> str | None:
+    """
+    Note the name of a Secret on the deployment that is to own it.
+
+    :param resource_version: of ``before``; refuse if the deployment has changed since.
+    :returns: the deployment's resource version after that.
+    :raises ConflictError: it has changed since.
+    """
+    text = _text((_noted(before) - storage_secrets_of(before)) | {name})
+    noted = client.annotate(
+        before.name, {ids.ANNOTATION_SECRETS: text}, uid=before.uid, resource_version=resource_version
+    )
+    return noted.metadata.resource_version if noted.metadata and resource_version else None
+
+
+def restore_secret(client: SeldonClient, secret: StorageSecret, deployment: SeldonDeployment) -> None:
+    """Make a request's storage Secret again where a deployment uses it, and somebody has deleted it."""
+    if secret.name in storage_secrets_of(deployment):
+        secret.ensure(client, deployment, known=True)
+
+
+def usable_secret(client: SeldonClient, recorded: str, present: str | None) -> str:
+    """
+    Return the Secret for going back to a version: the recorded one, or the present one where that is gone.
+
+    After a rotation the Secret of an older version has been given up, and its credentials are probably void.
+    """
+    if not present or recorded in ("", present) or client.secrets.exists(recorded):
+        return recorded
+    return present
+
+
+def release_unused(client: SeldonClient, name: str, candidates: Collection[str]) -> list[str]:
+    """
+    Give up the Secrets that a deployment does not use any more. Call it once its new version serves.
+
+    Only then, because until then the old version, or a rollback to it, still reads the old Secret.
+
+    :param name: of the deployment; what it uses now is looked up, if there is any candidate.
+    :param candidates: names of Secrets that it used, or had noted, before. What was noted since is left to whoever
+        did that: it may be about to be used.
+    :returns: names of the Secrets that were deleted; one with other users stays.
+    """
+    if not candidates:
+        return []
+    try:
+        deployment = client.get(name)
+    except DeploymentNotFoundError:
+        return []  # collected by the cluster, with their owner
+    unused = set(candidates) - storage_secrets_of(deployment)
+    deleted = [secret for secret in sorted(unused) if client.secrets.release(secret, uid=deployment.uid)]
+    noted = _noted(deployment)
+    if noted & unused:
+        version = deployment.metadata.resource_version if deployment.metadata else None
+        # Where somebody writes at the same time, it stays noted, and is looked at again.
+        with contextlib.suppress(ConflictError, DeploymentNotFoundError):
+            client.annotate(
+                name,
+                {ids.ANNOTATION_SECRETS: _text(noted - unused) or None},
+                uid=deployment.uid,
+                resource_version=version,
+            )
+    return deleted
+
+
+def _noted(deployment: SeldonDeployment) -> frozenset[str]:
+    return frozenset(deployment.annotations.get(ids.ANNOTATION_SECRETS, "").split())
+
+
+def _text(names: Collection[str]) -> str:
+    return " ".join(sorted(names))
+
+
+def _holders(deployment: SeldonDeployment) -> Iterator[PredictiveUnit | Explainer]:
+    """Yield what can name a storage Secret: graph nodes and explainers."""
+    for predictor in deployment.predictors:
+        yield from predictor.nodes
+        if isinstance(predictor.explainer, Explainer):
+            yield predictor.explainer

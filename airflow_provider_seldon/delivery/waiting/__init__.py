@@ -1,0 +1,1 @@
+"""Waits on a worker and in the triggerer. Judges nothing: see core/readiness."""

@@ -1,0 +1,193 @@
+"""Watching the health of a deployment in the triggerer, without end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.readiness.health import Change, Health, HealthMonitor, News
+from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
+from airflow_provider_seldon.delivery.waiting.triggerer_wait import FIND_INTERVAL, newest, reach
+from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
+from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
+
+#: Seconds between two attempts when the namespace cannot be watched.
+RETRY = 60.0
+#: Seconds after which a deployment is looked at again although nothing has changed.
+IDLE = 600.0
+#: Seconds after which a level is told again.
+REPEAT = 30.0
+#: Seconds between two looks at the pods of a deployment that lacks some.
+PODS_INTERVAL = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """
+    How a deployment is at present.
+
+    :param namespace: its namespace.
+    :param name: its name.
+    :param payload: of the event that tells so; None when there is no such deployment.
+    """
+
+    namespace: str
+    name: str
+    payload: Mapping[str, Any] | None
+
+    @property
+    def health(self) -> Health | None:
+        """The health; None when there is no such deployment."""
+        return Health(self.payload["event"]) if self.payload else None
+
+
+async def levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level]:
+    """
+    Yield the health of a trigger's deployment whenever it has changed for good, and again every half minute.
+
+    So whoever joins late knows soon as well. Never ends by itself: Airflow starts a trigger that has ended again at
+    once, so what keeps the namespace from being watched (no connection, no right) is logged, and tried again after a
+    minute.
+    """
+    while True:
+        try:
+            async with aclosing(_levels(trigger)) as found:
+                async for level in found:
+                    yield level
+        except Exception as error:
+            trigger.log.warning(
+                "The deployment cannot be watched; trying again in %.0f s: %s",
+                RETRY,
+                error,
+                exc_info=not isinstance(error, AirflowException),
+            )
+            await asyncio.sleep(RETRY)
+
+
+async def news(
+    trigger: SeldonDeploymentEventTrigger, found: AsyncIterator[Level]
+) -> AsyncGenerator[Mapping[str, Any]]:
+    """Yield the payload of what is new to a trigger, and is one of its events."""
+    memory = told = None
+    async for level in found:
+        key = f"seldon-health/{level.namespace}/{level.name}/{trigger.grace:g}"
+        if memory is None or told is None or memory.key != key:
+            memory = _Memory(trigger, key)
+            told = News(await memory.recall())
+        if not told.has(level.health) or not level.payload:
+            continue
+        if level.health in trigger.events:
+            yield level.payload
+        # Afterwards: an event may come twice where the triggerer dies just now, but is not lost.
+        await memory.note(str(level.health))
+
+
+async def _levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level]:
+    """Yield levels until the deployment that was selected is gone, so that its successor can be looked for."""
+    hook, access, namespace = await reach(trigger.seldon_conn_id, trigger.namespace)
+    name = trigger.name or await newest(hook, trigger)
+    while name is None:
+        await asyncio.sleep(FIND_INTERVAL)
+        name = await newest(hook, trigger)
+    monitor = HealthMonitor(grace=trigger.grace)
+    level: Level | None = None
+    repeat_at = time.monotonic()
+    async with subscribe(access, namespace, name) as subscription:
+        look = _Look(monitor, subscription)
+        while True:
+            before = level
+            change = await look()
+            if change:
+                # What is watched leaves out the annotations.
+                stored = mapping_at(await subscription.read(), "metadata", "annotations")
+                payload = {
+                    **change.to_json(),
+                    "namespace": namespace,
+                    "name": name,
+                    "revision": text_at(stored, ANNOTATION_REVISION),
+                    "time": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+                level = Level(namespace=namespace, name=name, payload=payload)
+            elif monitor.gone:
+                level = Level(namespace=namespace, name=name, payload=None)
+            if level and (level != before or time.monotonic() >= repeat_at):
+                repeat_at = time.monotonic() + REPEAT
+                yield level
+            if monitor.gone and not trigger.name:
+                return
+            await subscription.changed(min(look.pause, repeat_at - time.monotonic()) if level else look.pause)
+
+
+class _Look:
+    """Shows a monitor what there is, with pods where that helps."""
+
+    def __init__(self, monitor: HealthMonitor, subscription: Subscription) -> None:
+        self._monitor = monitor
+        self._subscription = subscription
+        self._pods_due = 0.0
+        self._clock = SteadyClock()
+
+    async def __call__(self) -> Change | None:
+        seen = self._subscription.snapshot()
+        if seen is None:
+            return None
+        change = self._monitor.observe(seen.deployment, seen.children, now=self._clock())
+        if change or not self._monitor.wants_pods or time.monotonic() < self._pods_due:
+            return change
+        pods = await self._subscription.pods(seen.children or [])
+        self._pods_due = time.monotonic() + PODS_INTERVAL
+        seen = self._subscription.snapshot() or seen
+        return self._monitor.observe(seen.deployment, seen.children, pods, now=self._clock())
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look is due, if nothing happens."""
+        pauses = [IDLE]
+        if self._monitor.due is not None:
+            pauses.append(self._monitor.due - self._clock())
+        if self._monitor.wants_pods:
+            pauses.append(self._pods_due - time.monotonic())
+        return max(0.05, min(pauses))
+
+
+class _Memory:
+    """
+    What was told last, kept with the watched asset so that a restart of the triggerer repeats nothing.
+
+    Airflow has such a store from 3.3 on. Without it, or where it does not answer, there is no memory.
+    """
+
+    def __init__(self, trigger: SeldonDeploymentEventTrigger, key: str) -> None:
+        self.key = key
+        self._store = getattr(trigger, "asset_state_store", None)
+        self._log = trigger.log
+
+    async def recall(self) -> Health | None:
+        """Return the health that was told last."""
+        if self._store is None:
+            return None
+        try:
+            return Health(str(await self._store.aget(self.key)))
+        except Exception as error:
+            self._log.debug("Nothing is known of what was told before: %r", error)
+            return None
+
+    async def note(self, health: str) -> None:
+        """Keep the health that was told."""
+        if self._store is None:
+            return
+        try:
+            await self._store.aset(self.key, health)
+        except Exception as error:
+            self._log.warning("A restart of the triggerer may repeat this event: %r", error)

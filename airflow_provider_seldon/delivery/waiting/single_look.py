@@ -1,0 +1,84 @@
+"""
+Looking once before anybody is told that something serves which this task does not write, or has not just watched.
+
+What an annotation and ``status.state`` say was true when it was written. The operator may be down since then, and the
+children scaled to zero or deleted. Requests: one LIST of the deployment's children; a GET of the deployment as well
+where it was not read just now.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.children.expected import child_ids
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.judge import Verdict, judge
+from airflow_provider_seldon.core.readiness.outcome import Outcome
+from airflow_provider_seldon.core.rollout.plan import Action, Plan
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError, ForbiddenError
+from airflow_provider_seldon.kube.watch.wait import ENDINGS
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+
+class Looker:
+    """
+    Looks at deployments of a hook's namespace.
+
+    :param hook: the connection.
+    """
+
+    def __init__(self, *, hook: SeldonHook) -> None:
+        self._client = hook.client
+
+    def confirmed(self, decided: Plan) -> tuple[Plan, bool]:
+        """
+        Return a plan, with what was seen in its reason, and whether what it leaves as it is has to be waited for.
+
+        A plan that writes, or that leaves a deployment alone whatever its state, is returned as it is.
+        """
+        if decided.action not in {Action.UNCHANGED, Action.REUSE}:
+            return decided, decided.action.writes
+        verdict = self._judge(decided.deployment, Expectation.of(decided.deployment))
+        if verdict.final and ENDINGS[verdict.phase].is_good:
+            return decided, False
+        reason = f"{decided.reason}; but just now: {verdict.message} ({verdict.reason}), which is waited for"
+        return dataclasses.replace(decided, reason=reason), True
+
+    def still(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
+        """
+        Look whether what has come to serve still does; time may have passed since, as after a deferral.
+
+        :param ready: how the wait for it ended.
+        :returns: the outcome of this moment; None where it takes time to tell, and has to be waited for again.
+        """
+        try:
+            deployment: SeldonDeployment | None = self._client.get(rollout.name)
+        except DeploymentNotFoundError:
+            deployment = None
+        verdict = self._judge(deployment, dataclasses.replace(rollout.expected, settle=False, routes=False))
+        if not verdict.final:
+            log.info("%s: %s (%s); waiting for it again", rollout.name, verdict.message, verdict.reason)
+            return None
+        state = deployment.state.value if deployment else ""
+        return dataclasses.replace(
+            ready, ending=ENDINGS[verdict.phase], reason=verdict.reason, message=verdict.message, state=state
+        )
+
+    def _judge(self, deployment: SeldonDeployment | None, expected: Expectation) -> Verdict:
+        if deployment is None:
+            return judge(None, None, expected=expected, now=time.time())
+        manifest = deployment.to_manifest()
+        try:
+            children = self._client.children(*child_ids(manifest))
+        except ForbiddenError:
+            children = None
+        return judge(manifest, children, expected=expected, now=time.time())

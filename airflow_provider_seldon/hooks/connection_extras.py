@@ -1,0 +1,110 @@
+"""
+The extra fields of a connection: what is misspelt or is no JSON is refused, not ignored.
+
+Airflow ignores it; then the worker's default cluster and namespace are used without a word, which may be production.
+No value is quoted: any may be a credential.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.request.arguments import nearest, unknown
+from airflow_provider_seldon.exceptions import ConnectionConfigError
+from airflow_provider_seldon.get_provider_info import connection_fields
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+log = logging.getLogger(__name__)
+
+#: How Airflow before 2.3 stored the fields of a form.
+PREFIX = "extra__kubernetes__"
+#: Further fields of a connection of type ``kubernetes`` (apache-airflow-providers-cncf-kubernetes 10.25), for its pods.
+KUBERNETES = (
+    "xcom_sidecar_container_image",
+    "xcom_sidecar_container_resources",
+    "xcom_sidecar_container_security_context",
+)
+FLAGS = ("in_cluster", "disable_verify_ssl", "disable_tcp_keepalive")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "none", "")
+#: Not a text: a kubeconfig is looked at where it is read, and a check of certificates may be one of two kinds.
+NOT_TEXT = (*FLAGS, *KUBERNETES, "kube_config", "ingress_verify")
+
+
+def extras_of(connection: Connection) -> dict[str, Any]:
+    """
+    Return the extra fields of a connection.
+
+    In a connection of type ``kubernetes``, which others use as well, a field that resembles none of ours is passed
+    over with a warning.
+
+    :raises ConnectionConfigError: they are no JSON object, one is unknown, or has a value of another kind.
+    """
+    raw = connection.extra
+    if not isinstance(raw, str) or not raw.strip():
+        return {}
+    _check_text(raw)
+    extras = dict(connection.extra_dejson or {})  # asks Airflow, because it masks what it reads
+    known = [*connection_fields(), *KUBERNETES]
+    for name, value in extras.items():
+        plain = name.removeprefix(PREFIX)
+        if plain in known:
+            _check_value(plain, value)
+        elif connection.conn_type == "kubernetes" and nearest(plain, known) is None:
+            log.warning("The extra field %.60r of the connection is not known here, and is not used", name)
+        else:
+            raise ConnectionConfigError(
+                f"The connection cannot be used: {unknown('extra', plain[:60], known, noun='extra field')}"
+            )
+    return extras
+
+
+def field(extras: Mapping[str, Any], name: str) -> Any:
+    """Return a field, None where it is missing or empty; an older Airflow stored it with a prefix."""
+    return extras.get(name, extras.get(f"{PREFIX}{name}")) or None
+
+
+def flag(extras: Mapping[str, Any], name: str, argument: bool | None) -> bool:
+    """Return a field that is true or false, where an argument does not say it."""
+    value = argument if argument is not None else field(extras, name)
+    return value.strip().lower() in TRUE if isinstance(value, str) else bool(value)
+
+
+def _check_text(raw: str) -> None:
+    problem = ""
+    try:
+        given = json.loads(raw)
+    except (ValueError, RecursionError):
+        problem = "no JSON"
+    else:
+        if not isinstance(given, dict | None):
+            problem = f"a JSON {type(given).__name__}"
+    if problem:
+        raise ConnectionConfigError(
+            f"The connection cannot be used: its extra is {problem}; give one JSON object, such as "
+            '{"kube_config_path": "/etc/airflow/kubeconfig"}'
+        )
+
+
+def _check_value(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if name in FLAGS:
+        word = str(value).strip().lower() if isinstance(value, bool | str | int) else "?"
+        if word not in (*TRUE, *FALSE):
+            raise ConnectionConfigError(
+                f"The connection cannot be used: {name} is neither true nor false; give one of the two"
+            )
+    elif name == "ingress_verify" and not isinstance(value, bool | str):
+        raise ConnectionConfigError(
+            f"The connection cannot be used: {name} is a {type(value).__name__}; give true, false or the path of a "
+            "CA bundle"
+        )
+    elif name not in NOT_TEXT and not isinstance(value, str):
+        raise ConnectionConfigError(
+            f"The connection cannot be used: {name} is a {type(value).__name__}; give a text"
+        )

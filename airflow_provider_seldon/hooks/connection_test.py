@@ -1,0 +1,119 @@
+"""What a connection must be allowed to do, and whether it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.exceptions import (
+    CredentialPluginError,
+    ForbiddenError,
+    NotFoundError,
+    ServerUnavailableError,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+)
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.transport import Transport
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+#: What the account of a connection must be allowed: text -> (verb, API group, resource).
+RIGHTS = {
+    f"{verb} {resource}{f'.{group}' if group else ''}": (verb, group, resource)
+    for group, resource, verbs in (
+        ("machinelearning.seldon.io", "seldondeployments", "get list watch create patch delete"),
+        ("apps", "deployments", "list watch"),
+        ("", "pods", "list"),
+        ("", "pods/log", "get"),
+        ("", "events", "list"),
+    )
+    for verb in verbs.split()
+}
+
+#: And where its storage credentials become a Secret.
+SECRET_RIGHTS = {f"{verb} secrets": (verb, "", "secrets") for verb in ("get", "create", "patch", "delete")}
+
+_LOOK = (
+    "Check the address, the certificate authority and the network; the test runs on Airflow's own server, "
+    "not on a worker."
+)
+
+
+class _Impatient(Transport):
+    """Somebody looks at the form and waits."""
+
+    def __init__(self, api_client: ApiClient, **_: Any) -> None:
+        super().__init__(api_client, attempts=2, timeout=10.0)
+
+
+class _Client(SeldonClient):
+    transport_class = _Impatient
+
+    def is_kubernetes(self) -> bool:
+        """Tell whether it is a Kubernetes API that says 404, and not a proxy or a web site."""
+        try:
+            return bool(self._transport.request("GET", "/apis").get("kind") == "APIGroupList")
+        except (NotFoundError, UnexpectedAnswerError):
+            return False
+
+
+def check(hook: SeldonHook) -> tuple[bool, str]:
+    """See :meth:`SeldonHook.test_connection`; the message says what to do."""
+    try:
+        return _check(hook)
+    except CredentialPluginError as error:
+        return False, str(error)
+    except UnauthorizedError:
+        return False, f"{_server(hook)} did not accept the credentials. Renew the token or the certificate."
+    except ForbiddenError as error:
+        # What an API server says of a request that has no credentials at all.
+        if "system:anonymous" not in str(error):
+            return False, str(error)
+        return False, f"{_server(hook)} was sent no credentials. Add a user with a token or a certificate."
+    except UnexpectedAnswerError:
+        return False, f"{_server(hook)} is something else: what answers there is no Kubernetes API. {_LOOK}"
+    except ServerUnavailableError as error:
+        return False, f"{_server(hook)} cannot be reached: {_cause(error)}. {_LOOK}"
+    except Exception as error:  # whatever it is, the form shows it instead of a stack trace
+        return False, str(error)
+
+
+def _check(hook: SeldonHook) -> tuple[bool, str]:
+    client = _Client(hook.api_client, namespace=hook.namespace)
+    if not client.crd_served():
+        if not client.is_kubernetes():
+            return (
+                False,
+                f"{_server(hook)} is something else: what answers there is no Kubernetes API. {_LOOK}",
+            )
+        return False, (
+            f"The cluster at {hook.cluster.configuration.host} answers, but does not know SeldonDeployments "
+            "(machinelearning.seldon.io/v1). Install Seldon Core there, or correct the host or context."
+        )
+    missing = client.missing_rights(RIGHTS | SECRET_RIGHTS if hook.storage_connection_id else RIGHTS)
+    if missing:
+        return False, (
+            f"The connection's account lacks, in namespace {hook.namespace}: {', '.join(missing)}. "
+            "Bind a role that grants them."
+        )
+    return True, f"Seldon Core answers in namespace {hook.namespace}, and all rights needed are there."
+
+
+def _cause(error: ServerUnavailableError) -> str:
+    """Return what went wrong, without the advice for somebody who has the log only."""
+    text = str(error)
+    return text.partition(" could not be reached (")[2].rpartition("). ")[0] or text
+
+
+def _server(hook: SeldonHook) -> str:
+    """Name the API server, and where its address comes from."""
+    if hook.cluster.in_cluster:
+        source = "the pod's service account"
+    elif path := hook.config_file or hook.conn_extras.get("kube_config_path"):
+        source = f"kubeconfig {path}"
+    else:
+        source = "kube_config" if hook.conn_extras.get("kube_config") else "the default kubeconfig"
+    return f"The API server {hook.cluster.configuration.host} ({source})"

@@ -1,0 +1,1 @@
+"""Single requests to the Kubernetes API: typed errors, retries, dry run."""

@@ -1,0 +1,358 @@
+"""
+SeldonDeployments of one namespace: apply, get, find, delete.
+
+Writes are server-side apply with the field manager ``airflow-provider-seldon`` and strict field validation:
+a field that the cluster's CRD does not know is an error instead of being dropped without a word, and what an
+earlier apply set and this one leaves out is removed (a merge patch would keep it).
+
+A write says what it expects to find, and the server refuses it with a conflict where it finds something else:
+
+- *nothing*: ``resourceVersion`` 1, which no SeldonDeployment ever has, because the CRD that declares them was stored
+  before it. An apply of an object that is not there does not look at the resource version, one of an object that is
+  there does (kubernetes/apiserver, generic registry ``Store.Update``). A POST would do as well, but its fields would
+  belong to the operation Update of the field manager, and no later apply could remove one;
+- *that object at that version*: ``uid`` and ``resourceVersion``. The uid is needed, because the resource version alone
+  does not keep an apply from making anew what was deleted meanwhile.
+
+What this does *not* do: decide. It neither looks who owns an object nor waits for a rollout.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_seldon.core.children.expected import deployment_id
+from airflow_provider_seldon.core.identity.names import MANAGER
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.resource.seldon_deployment import GROUP, PLURAL, VERSION, SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import items_at, text_at, value_at
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeploymentNotFoundError,
+    NotFoundError,
+    RejectedError,
+    RolloutTimeoutError,
+    UnexpectedAnswerError,
+)
+from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.requests.pods import PodReader
+from airflow_provider_seldon.kube.requests.secrets import SecretWriter
+from airflow_provider_seldon.kube.requests.transport import APPLY, MERGE, Transport
+from airflow_provider_seldon.kube.watch.store import ID_LABEL
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+log = logging.getLogger(__name__)
+
+#: Objects per page of a LIST (Kubernetes API concepts, "Retrieving large results sets in chunks").
+PAGE_SIZE = 500
+#: The resource version that says "must not exist".
+NEVER_STORED = "1"
+#: Seconds between two looks while a deletion finishes.
+DELETION_POLL = 1.0
+
+
+class SeldonClient:
+    """
+    Kubernetes API for the SeldonDeployments of one namespace.
+
+    :param api_client: authenticated client, usually ``SeldonHook(...).api_client``.
+    :param namespace: the namespace of every call.
+    :param field_manager: owner recorded for the fields that this client sets.
+    :param patience: seconds for which a request is repeated while the API server or a webhook is away, see
+        ``Transport``.
+    :param renew: returns a client with credentials that have been read anew.
+    """
+
+    #: How requests are sent.
+    transport_class: ClassVar[type[Transport]] = Transport
+
+    def __init__(
+        self,
+        api_client: ApiClient,
+        *,
+        namespace: str,
+        field_manager: str = MANAGER,
+        patience: float = 0.0,
+        renew: Callable[[], ApiClient] | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self.field_manager = field_manager
+        self._transport = self.transport_class(api_client, patience=patience, renew=renew)
+        #: Pods, their logs and events.
+        self.pods = PodReader(self._transport, namespace=namespace)
+        #: Secrets with storage credentials.
+        self.secrets = SecretWriter(self._transport, namespace=namespace, field_manager=field_manager)
+
+    def apply(
+        self,
+        deployment: SeldonDeployment,
+        *,
+        create: bool = False,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> SeldonDeployment:
+        """
+        Create the deployment, or make the existing one equal to it, in one request.
+
+        :param deployment: the whole object as it should be; its status is not sent.
+        :param create: refuse if there is an object of that name, whoever made it.
+        :param uid: refuse if the object of that name is another one by now, or gone; give the resource version, too.
+        :param resource_version: refuse if the stored object is not at this version any more.
+        :param force: take over fields that other managers own.
+        :param dry_run: let the server check everything, webhooks included, and store nothing.
+        :returns: the object as stored (or as it would be).
+        :raises ConflictError: fields belong to other managers, or what was expected was not found.
+        :raises RejectedError: unknown field, or refused by the schema or the admission webhook.
+        """
+        manifest = deployment.to_manifest()
+        manifest.pop("status", None)
+        metadata = dict(manifest.get("metadata") or {})
+        metadata["namespace"] = self.namespace
+        for server_side in ("managedFields", "creationTimestamp", "generation", "uid", "resourceVersion"):
+            metadata.pop(server_side, None)
+        if uid:
+            metadata["uid"] = uid
+        if create or resource_version:
+            metadata["resourceVersion"] = NEVER_STORED if create else resource_version
+        answer = self._transport.request(
+            "PATCH",
+            self._path(deployment.name),
+            query={
+                "fieldManager": self.field_manager,
+                "fieldValidation": "Strict",
+                "force": "true" if force else None,
+                "dryRun": "All" if dry_run else None,
+            },
+            body={**manifest, "metadata": metadata},
+            content_type=APPLY,
+        )
+        return _deployment(answer)
+
+    def annotate(
+        self,
+        name: str,
+        annotations: Mapping[str, str | None],
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+    ) -> SeldonDeployment:
+        """
+        Set annotations (None removes one) without touching anything else.
+
+        Metadata is not part of an object's generation, so this starts no rollout.
+
+        :param uid: refuse if the object of that name is another one by now.
+        :param resource_version: refuse if the object has changed since.
+        :raises ConflictError: the uid differs, or the resource version has moved on.
+        :raises DeploymentNotFoundError: there is no such deployment.
+        """
+        metadata: dict[str, Any] = {"annotations": dict(annotations)}
+        if uid:
+            metadata["uid"] = uid
+        if resource_version:
+            metadata["resourceVersion"] = resource_version
+        try:
+            answer = self._transport.request(
+                "PATCH",
+                self._path(name),
+                query={"fieldManager": self.field_manager},
+                body={"metadata": metadata},
+                content_type=MERGE,
+            )
+        except NotFoundError as error:
+            raise self._missing(name, error) from None
+        except RejectedError as error:
+            # The API server has no uid precondition for a patch; it refuses to change the uid.
+            if uid and "metadata.uid" in str(error):
+                raise ConflictError(
+                    f"{self.namespace}/{name} is another object by now (uid {uid} expected)"
+                ) from None
+            raise
+        return _deployment(answer)
+
+    def get(self, name: str) -> SeldonDeployment:
+        """
+        Read one deployment, whoever made it.
+
+        :raises DeploymentNotFoundError: there is no such deployment, or no such CRD.
+        """
+        try:
+            return _deployment(self._transport.request("GET", self._path(name)))
+        except NotFoundError as error:
+            raise self._missing(name, error) from None
+
+    def find(self, *, labels: str | None = None, fields: str | None = None) -> list[SeldonDeployment]:
+        """
+        List deployments, in pages of 500.
+
+        An object that cannot be read as a SeldonDeployment does not exist here: the model keeps what it does
+        not know, so nothing is dropped.
+
+        :param labels: label selector, such as ``app=x,tier!=test``.
+        :param fields: field selector, such as ``metadata.name=x``.
+        """
+        return [_deployment(item) for item in self._items(labels=labels, fields=fields)]
+
+    def delete(
+        self,
+        name: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str = "Foreground",
+    ) -> bool:
+        """
+        Delete one deployment; absent is success.
+
+        Foreground is the default, because after a background deletion the old children still serve, and a
+        deployment of the same name made at once would take them for its own (Seldon Core reference, deletion).
+
+        :param uid: refuse if the object of that name is another one by now.
+        :param resource_version: refuse if the object has changed since.
+        :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
+        :returns: False when there was nothing to delete.
+        :raises ConflictError: a precondition does not hold.
+        """
+        preconditions = {
+            key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value
+        }
+        body: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        if preconditions:
+            body["preconditions"] = preconditions
+        try:
+            self._transport.request("DELETE", self._path(name), body=body)
+        except NotFoundError:
+            return False
+        return True
+
+    def wait_until_deleted(self, name: str, *, uid: str | None = None, timeout: float = 300.0) -> None:
+        """
+        Block until the deployment and every pod of it are gone.
+
+        :param uid: the deletion counts as done when another object has taken the name.
+        :param timeout: seconds.
+        :raises RolloutTimeoutError: something is left when the time is over; the text says what.
+        """
+        deadline = time.monotonic() + timeout
+        while left := self._left_over(name, uid):
+            if time.monotonic() >= deadline:
+                raise RolloutTimeoutError(
+                    f"Deleting {self.namespace}/{name}: after {timeout:.0f} s there is still {left}.",
+                    reason="DeletionTimeout",
+                    deployment=f"{self.namespace}/{name}",
+                )
+            time.sleep(min(DELETION_POLL, max(0.0, deadline - time.monotonic())))
+
+    def children(self, *ids: str) -> list[dict[str, Any]]:
+        """
+        List the Deployments that the operator made for a SeldonDeployment.
+
+        :param ids: values of their label ``seldon-deployment-id``: usually the SeldonDeployment's name, see
+            ``core.children.child_ids``.
+        """
+        ids = tuple(deployment_id(paths.checked(one)) for one in ids)
+        labels = f"{ID_LABEL}={ids[0]}" if len(ids) == 1 else f"{ID_LABEL} in ({','.join(ids)})"
+        return list(self._pages(self._children_path(), labels=labels))
+
+    def crd_served(self) -> bool:
+        """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""
+        try:
+            group = self._transport.request("GET", paths.GROUP_VERSION)
+        except NotFoundError:
+            return False
+        return any(resource.get("name") == PLURAL for resource in items_at(group, "resources"))
+
+    def missing_rights(self, rights: Mapping[str, tuple[str, str, str]]) -> list[str]:
+        """
+        Ask the API server which of some rights the connection's account lacks in the namespace.
+
+        :param rights: text to return for a missing right -> (verb, API group, resource).
+        """
+        return [text for text, right in rights.items() if not self._allowed(*right)]
+
+    def _allowed(self, verb: str, group: str, resource: str) -> bool:
+        resource, _, subresource = resource.partition("/")
+        attributes = {
+            "namespace": self.namespace,
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": subresource,
+        }
+        review = self._transport.request(
+            "POST",
+            paths.ACCESS_REVIEWS,
+            body={
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            },
+        )
+        return value_at(review, "status", "allowed") is True
+
+    def _left_over(self, name: str, uid: str | None) -> str:
+        try:
+            if (current := self.get(name)) and (uid is None or current.uid == uid):
+                return "the deployment itself"
+        except NotFoundError:
+            pass
+        pods = [pod["metadata"]["name"] for pod in self.pods.of_deployment(name)]
+        return f"pod {', '.join(sorted(pods))}" if pods else ""
+
+    def _items(self, *, labels: str | None, fields: str | None) -> Iterator[dict[str, Any]]:
+        for item in self._pages(self._path(), labels=labels, fields=fields):
+            # A list's items carry no kind of their own in Kubernetes' answers.
+            yield {"apiVersion": f"{GROUP}/{VERSION}", "kind": "SeldonDeployment", **item}
+
+    def _pages(
+        self, path: str, *, labels: str | None = None, fields: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        token: str | None = None
+        while True:
+            page = self._transport.request(
+                "GET",
+                path,
+                query={
+                    "labelSelector": labels,
+                    "fieldSelector": fields,
+                    "limit": PAGE_SIZE,
+                    "continue": token,
+                },
+            )
+            yield from page.get("items") or ()
+            before, token = token, text_at(page, "metadata", "continue") or None
+            if not token:
+                return
+            if token == before:
+                raise UnexpectedAnswerError(
+                    f"GET {path}: the list does not go on; the same page follows again"
+                )
+
+    def _path(self, name: str | None = None) -> str:
+        return paths.seldon_deployments(self.namespace, name)
+
+    def _children_path(self) -> str:
+        return paths.deployments(self.namespace)
+
+    def _missing(self, name: str, error: NotFoundError) -> DeploymentNotFoundError:
+        return DeploymentNotFoundError(
+            f"There is no SeldonDeployment {self.namespace}/{name}, or the cluster has no Seldon Core ({error})."
+        )
+
+
+def _deployment(answer: Mapping[str, Any]) -> SeldonDeployment:
+    try:
+        return SeldonDeployment.from_manifest(answer)
+    except InvalidRequestError as error:
+        raise UnexpectedAnswerError(f"The API server answered with something else: {error}") from None

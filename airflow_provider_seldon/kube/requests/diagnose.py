@@ -1,0 +1,97 @@
+"""
+Reading what tells why a rollout does not complete: pods, warning events, the last lines of a log.
+
+It never raises: a diagnosis that cannot be read must not hide the failure that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from airflow_provider_seldon.core.readiness.diagnosis import (
+    Finding,
+    events_about,
+    findings,
+    hint,
+    telling_lines,
+)
+from airflow_provider_seldon.core.readiness.pod_failure import newest_pods
+from airflow_provider_seldon.core.resource.unstructured import Object, text_at
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError, ForbiddenError, SeldonError
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+#: Lines of a container's log that are read.
+LOG_READ = 300
+#: Findings and events that are shown.
+MOST_FINDINGS = 3
+MOST_EVENTS = 5
+
+
+def diagnose(
+    client: SeldonClient, name: str, *, redact: Callable[[str], str] = str, log_lines: int = 15
+) -> str:
+    """
+    Return, in a few lines, why deployment ``name`` does not come to serve; "" when nothing is wrong with it.
+
+    :param client: client of the deployment's namespace.
+    :param redact: masks credentials in a text; logs may hold some.
+    :param log_lines: lines of each container's log that are shown at most; with 0 no log is read.
+    """
+    try:
+        return redact("\n".join(_lines(client, name, log_lines)))
+    except SeldonError as error:
+        return redact(f"(pods, events and logs could not be read: {error})")
+
+
+def _lines(client: SeldonClient, name: str, log_lines: int) -> Iterator[str]:
+    pods = _pods(client, name)
+    found = findings(pods)[:MOST_FINDINGS]
+    logs = {finding: _log(client, finding, log_lines) for finding in found if finding.started and log_lines}
+    events = _events(client, name, pods)
+    # The newest pod counts for most, and what is wrong with pods now for more than what happened some time.
+    causes = [*([str(finding), *logs.get(finding, ())] for finding in found), events]
+    if advice := next(filter(None, (hint(*texts) for texts in causes)), ""):
+        yield f"Hint: {advice}."
+    for finding in found:
+        yield f"- {finding}"
+        yield from (f"    | {line}" for line in logs.get(finding, ()))
+    yield from (f"- event: {event}" for event in events)
+
+
+def _pods(client: SeldonClient, name: str) -> list[Object]:
+    """Return the pods of the newest rollout; those before it, which linger, have troubles of their own."""
+    pods: list[Object] = [*client.pods.of_deployment(name)]
+    try:
+        children = client.children(name)
+    except ForbiddenError:
+        return pods
+    return [pod for child in children for pod in newest_pods(child, pods)] or pods
+
+
+def _log(client: SeldonClient, finding: Finding, log_lines: int) -> list[str]:
+    try:
+        lines = client.pods.logs(
+            finding.pod, container=finding.container, tail=LOG_READ, previous=finding.previous_log
+        )
+        return telling_lines(list(lines), log_lines)
+    except SeldonError as error:
+        return [f"(no log: {error})"]
+
+
+def _events(client: SeldonClient, name: str, pods: Sequence[Object]) -> list[str]:
+    """Return the latest warnings about the deployment, its children and its pods, each once."""
+    concerned = events_about(
+        name,
+        client.pods.events(warnings_only=True),
+        pods=[str(pod["metadata"]["uid"]) for pod in pods],
+        since=_created(client, name),
+    )
+    texts = [f"{event.get('reason')}: {event.get('message')}" for event in reversed(concerned)]
+    return list(dict.fromkeys(texts))[:MOST_EVENTS]
+
+
+def _created(client: SeldonClient, name: str) -> str:
+    try:
+        return text_at(client.get(name).to_manifest(), "metadata", "creationTimestamp")
+    except DeploymentNotFoundError:
+        return ""

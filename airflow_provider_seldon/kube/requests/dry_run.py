@@ -1,0 +1,77 @@
+"""
+A client that writes nothing: the API server's own dry run of every write, and what it would have changed.
+
+The server does everything but store: defaults, schema, admission webhooks, field ownership, preconditions. This is
+enforced where requests are sent, so that no caller can forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.rollout.diff import difference
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError
+from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.transport import Transport
+
+
+class RehearsingTransport(Transport):
+    """Asks the server for a dry run of every request that is not a GET."""
+
+    def request(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None, **form: Any
+    ) -> dict[str, Any]:
+        """Send one request; see ``Transport``."""
+        if method == "DELETE" and body is not None:
+            # The server does not look at the query of a DELETE that has a body.
+            body = {**body, "dryRun": ["All"]}
+        elif method != "GET":
+            query = {**(query or {}), "dryRun": "All"}
+        return super().request(method, path, query=query, body=body, **form)
+
+
+class RehearsingClient(SeldonClient):
+    """Like ``SeldonClient``, but stores nothing, waits for nothing, and remembers what would have changed."""
+
+    transport_class = RehearsingTransport
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._changes: dict[str, tuple[SeldonDeployment | None, SeldonDeployment | None]] = {}
+
+    @property
+    def changes(self) -> str:
+        """What would have changed: a unified diff for each deployment that would have been written or deleted."""
+        found = (difference(before, after) for before, after in self._changes.values())
+        return "\n".join(text for text in found if text)
+
+    def apply(self, deployment: SeldonDeployment, **options: Any) -> SeldonDeployment:
+        """Let the server check an apply; see ``SeldonClient.apply``."""
+        before = self._present(deployment.name)
+        after = super().apply(deployment, **options)
+        self._changes[deployment.name] = (before, after)
+        return after
+
+    def annotate(self, name: str, annotations: Mapping[str, str | None], **options: Any) -> SeldonDeployment:
+        """Let the server check it, and return what is stored: an apply that follows is made on that."""
+        super().annotate(name, annotations, **options)
+        return self.get(name)
+
+    def delete(self, name: str, **options: Any) -> bool:
+        """Let the server check a deletion; see ``SeldonClient.delete``."""
+        before = self._present(name)
+        found = super().delete(name, **options)
+        if found:
+            self._changes[name] = (before, None)
+        return found
+
+    def wait_until_deleted(self, name: str, *, uid: str | None = None, timeout: float = 300.0) -> None:
+        """Return at once: nothing has been deleted."""
+
+    def _present(self, name: str) -> SeldonDeployment | None:
+        try:
+            return self.get(name)
+        except DeploymentNotFoundError:
+            return None

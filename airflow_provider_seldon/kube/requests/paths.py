@@ -1,0 +1,71 @@
+"""
+Every path of the Kubernetes API that this provider asks for, made in one place of checked and quoted parts.
+
+:raises InvalidModelServerError: (all functions) a name is none.
+:raises ConnectionConfigError: (all functions) the namespace is none.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.core.identity.object_name import checked_name, checked_namespace
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.resource.seldon_deployment import GROUP, PLURAL, VERSION
+from airflow_provider_seldon.exceptions import ConnectionConfigError, InvalidModelServerError
+
+#: The group version, for discovery.
+GROUP_VERSION = f"/apis/{GROUP}/{VERSION}"
+#: Where one asks for one's own rights.
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def seldon_deployments(namespace: str, name: str | None = None) -> str:
+    """Return the path of a namespace's SeldonDeployments, or of one of them."""
+    return _object(f"{GROUP_VERSION}/namespaces/{_namespace(namespace)}/{PLURAL}", name)
+
+
+def deployments(namespace: str) -> str:
+    """Return the path of a namespace's Deployments."""
+    return f"/apis/apps/v1/namespaces/{_namespace(namespace)}/deployments"
+
+
+def pods(namespace: str) -> str:
+    """Return the path of a namespace's pods."""
+    return f"/api/v1/namespaces/{_namespace(namespace)}/pods"
+
+
+def pod_log(namespace: str, pod: str) -> str:
+    """Return the path of a pod's log."""
+    return f"{_object(pods(namespace), pod)}/log"
+
+
+def events(namespace: str) -> str:
+    """Return the path of a namespace's events."""
+    return f"/api/v1/namespaces/{_namespace(namespace)}/events"
+
+
+def secrets(namespace: str, name: str | None = None) -> str:
+    """Return the path of a namespace's Secrets, or of one of them."""
+    return _object(f"/api/v1/namespaces/{_namespace(namespace)}/secrets", name)
+
+
+def checked(name: str) -> str:
+    """Return a name that is one, for a selector."""
+    problem = ""
+    try:
+        return checked_name(name)
+    except InvalidRequestError as error:
+        problem = str(error)
+    raise InvalidModelServerError(problem)
+
+
+def _namespace(namespace: str) -> str:
+    problem = ""
+    try:
+        return checked_namespace(namespace)
+    except InvalidRequestError as error:
+        problem = str(error)
+    raise ConnectionConfigError(problem)
+
+
+def _object(collection: str, name: str | None) -> str:
+    return collection if name is None else f"{collection}/{checked(name)}"

@@ -1,0 +1,186 @@
+"""
+One HTTP session to one API server, for one event loop: requests, credentials, typed errors.
+
+Plain aiohttp instead of the asynchronous Kubernetes client, whose every client and every ``Watch()`` builds a TLS
+context on the event loop (20 ms each), and which ends long streams after 60 seconds. What blocks (resolving a
+connection, reading certificates, running a credentials plugin) runs in threads. It retries nothing but a request whose
+credentials had expired; when to try again is decided in ``feed``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import aiohttp
+
+from airflow_provider_seldon.core.credentials.text import scrubbed
+from airflow_provider_seldon.exceptions import (
+    ConnectionConfigError,
+    SeldonError,
+    ServerUnavailableError,
+    UnauthorizedError,
+)
+from airflow_provider_seldon.kube.access.access import ClusterAccess, Gate
+from airflow_provider_seldon.kube.requests.answers import parse_answer, raise_for_status
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+USER_AGENT = "airflow-provider-seldon"
+#: Seconds to connect, and for a whole answer that is not a stream.
+CONNECT_TIMEOUT = 10.0
+REQUEST_TIMEOUT = 60.0
+#: The largest error body that is read.
+MAX_ERROR = 65536
+
+
+class ExpiredError(SeldonError):
+    """The resource version to continue from is no longer known (HTTP 410); list again."""
+
+
+class ApiSession:
+    """
+    Requests to one cluster; to be closed.
+
+    :param access: the cluster and who we are there.
+    """
+
+    def __init__(self, access: ClusterAccess) -> None:
+        self._access = access
+        self._gate: Gate | None = None
+        self._client: aiohttp.ClientSession | None = None
+        self._resolving = asyncio.Lock()
+        self._asking = asyncio.Lock()
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """
+        Return the JSON object at ``path``.
+
+        :raises SeldonError: the subclass that the status code stands for.
+        """
+        async with self.open(path, query, timeout=REQUEST_TIMEOUT) as response:
+            return parse_answer(await response.read(), action=f"GET {path}")
+
+    @asynccontextmanager
+    async def open(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        timeout: float | None = None,
+        idle: float | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """
+        Send a GET request and give the answer to read, if it is a good one.
+
+        :param timeout: seconds for the whole answer; None for no limit.
+        :param idle: seconds within which the next bytes must come; None for no limit. It is what notices a
+            connection of which the other side is gone.
+        :raises SeldonError: the subclass that the status code stands for.
+        :raises ServerUnavailableError: the connection could not be made, or broke.
+        """
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT, sock_read=idle)
+        try:
+            response = await self._answer(path, query or {}, limits)
+            try:
+                yield response
+            finally:
+                # A connection whose answer was read to its end is back in the pool by itself.
+                response.close()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ServerUnavailableError(
+                f"GET {path}: {type(error).__name__}: {error}".rstrip(": ")
+            ) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _answer(
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        gate = self._gate or await self._resolve(None)
+        try:
+            return await self._send(gate, path, query, limits)
+        except UnauthorizedError:
+            # A rotated token, a new kubeconfig, a plugin that has to run again: read everything anew, once.
+            return await self._send(await self._resolve(gate), path, query, limits)
+
+    async def _send(
+        self, gate: Gate, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), headers={"User-Agent": USER_AGENT}
+            )
+        async with self._asking:
+            credentials = await asyncio.to_thread(gate.credentials)
+        response = await self._client.get(
+            f"{gate.server}{path}",
+            params=dict(query),
+            headers={"Accept": "application/json", **credentials},
+            timeout=limits,
+            ssl=gate.tls if gate.tls is not None else True,
+            server_hostname=gate.server_name,
+            proxy=gate.proxy,
+            proxy_headers=gate.proxy_headers,
+            allow_redirects=False,
+        )
+        if response.status != HTTPStatus.OK:
+            await _raise_for(response, f"GET {path}", credentials)
+        _keep_alive(response)
+        return response
+
+    async def _resolve(self, refused: Gate | None) -> Gate:
+        """Return a way in that is newer than the one that was refused; all who were refused share one attempt."""
+        async with self._resolving:
+            if self._gate is None or self._gate is refused:
+                configuration = await asyncio.to_thread(self._access.resolve)
+                self._gate = await asyncio.to_thread(_opened, configuration)
+            return self._gate
+
+
+def _opened(configuration: Configuration) -> Gate:
+    problem = ""
+    try:
+        return Gate.open(configuration)
+    except SeldonError:
+        raise
+    except Exception as error:  # certificates that are none, a host that is none: whatever a kubeconfig says
+        problem = type(error).__name__
+    raise ConnectionConfigError(
+        f"The server, its proxy or the certificates of the Airflow connection cannot be used ({problem})."
+    )
+
+
+async def _raise_for(
+    response: aiohttp.ClientResponse, action: str, credentials: Mapping[str, str]
+) -> NoReturn:
+    try:
+        told = (await response.content.read(MAX_ERROR)).decode("utf-8", "replace")
+        # A server or a proxy may quote what we have sent.
+        body = scrubbed(told, credentials.values())
+    finally:
+        response.close()
+    if response.status == HTTPStatus.GONE:
+        raise ExpiredError(f"{action}: the resource version is too old")
+    raise_for_status(response.status, body, response.headers, action=action)
+
+
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
+    """Let the kernel notice a dead peer within half a minute; idle limits notice the rest."""
+    transport = response.connection.transport if response.connection else None
+    plain = transport.get_extra_info("socket") if transport else None
+    if plain is None:
+        return
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

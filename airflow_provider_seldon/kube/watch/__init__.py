@@ -1,0 +1,1 @@
+"""Reflector, store and informer: one LIST and WATCH for everybody who waits."""

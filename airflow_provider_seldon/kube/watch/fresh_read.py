@@ -1,0 +1,62 @@
+"""
+Looking once: two reads of one deployment and its children, without a watch.
+
+For a sensor that pokes, for which a watch would list the whole namespace to answer one question; and before a wait
+gives anything up, because a watch may have been silent for some time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_seldon.core.children.expected import child_ids
+from airflow_provider_seldon.core.resource.unstructured import Object, items_at
+from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.requests.session import ApiSession
+from airflow_provider_seldon.kube.watch.store import ID_LABEL, trimmed_child, trimmed_deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """
+    A deployment as it was seen last.
+
+    :param deployment: the SeldonDeployment; None when there is none.
+    :param children: its Kubernetes Deployments; None when there is no right to read them.
+    """
+
+    deployment: Object | None
+    children: list[Object] | None
+
+
+async def look(access: ClusterAccess, namespace: str, name: str) -> Snapshot:
+    """Do what :func:`look_through` does, through a session of its own."""
+    session = ApiSession(access)
+    try:
+        return await look_through(session, namespace, name)
+    finally:
+        await session.close()
+
+
+async def look_through(session: ApiSession, namespace: str, name: str) -> Snapshot:
+    """
+    Return a deployment and its children as they are stored this moment.
+
+    :raises SeldonError: the subclass that the status code stands for; the right to read Deployments may lack.
+    """
+    try:
+        deployment = await session.get(paths.seldon_deployments(namespace, name))
+    except NotFoundError:
+        return Snapshot(deployment=None, children=[])
+    path = paths.deployments(namespace)
+    try:
+        answer = await session.get(
+            path, {"labelSelector": f"{ID_LABEL} in ({','.join(child_ids(deployment))})"}
+        )
+    except ForbiddenError:
+        return Snapshot(deployment=trimmed_deployment(deployment), children=None)
+    # As a watch shows them, so that what is remembered of the one can be compared with the other.
+    children = [trimmed_child(child) for child in items_at(answer, "items")]
+    return Snapshot(deployment=trimmed_deployment(deployment), children=[*children])

@@ -1,0 +1,336 @@
+"""
+One LIST and WATCH for everybody who waits in the same namespace of the same cluster, in the same event loop.
+
+The first who asks opens it, the last who leaves closes it. Changes are passed on by name, so that an event costs the
+same whether one waits or thousands. Pods are read only when somebody has reason to, by one LIST for all who have.
+A namespace's trouble is its own: nothing but the HTTP session is shared between namespaces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from airflow_provider_seldon.core.resource.unstructured import Object
+from airflow_provider_seldon.exceptions import (
+    DeploymentNotFoundError,
+    ForbiddenError,
+    NotFoundError,
+    SeldonError,
+)
+from airflow_provider_seldon.kube.access.access import ClusterAccess
+from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.requests.session import ApiSession
+from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, look_through
+from airflow_provider_seldon.kube.watch.pod_reader import FRESH, SharedPods
+from airflow_provider_seldon.kube.watch.reflector import Feed, Sink, Tuning
+from airflow_provider_seldon.kube.watch.store import ID_LABEL, ObjectCache
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which the right to read Deployments is tried again.
+RETRY_REFUSED = 60.0
+#: How many are woken in one turn of the event loop when everything is new at once.
+WAKE_AT_ONCE = 20
+
+
+class Subscription:
+    """One waiter's view of the namespace."""
+
+    __slots__ = ("_changed", "_sleeping", "_watch", "name")
+
+    def __init__(self, watch: NamespaceWatch, name: str) -> None:
+        self.name = name
+        self._watch = watch
+        self._changed = True
+        self._sleeping: asyncio.Future[None] | None = None
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the watch from going on at present; empty when nothing does."""
+        return self._watch.trouble
+
+    @property
+    def company(self) -> int:
+        """How many wait in this namespace."""
+        return self._watch.size
+
+    def wake(self) -> None:
+        """Note that something changed."""
+        if not self._watch.readable:  # still being read for the first time
+            return
+        self._changed = True
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
+
+    def snapshot(self) -> Snapshot | None:
+        """
+        Return what was seen last; None when nothing has been read yet.
+
+        :raises SeldonError: the namespace cannot be watched, now or later.
+        """
+        self._changed = False
+        return self._watch.snapshot(self.name)
+
+    async def changed(self, timeout: float) -> None:
+        """Return when something has changed since the last snapshot, or after that many seconds."""
+        if self._changed:
+            return
+        loop = asyncio.get_running_loop()
+        # A future and a timer, and not an Event in a timeout: thousands sleep here, and each counts.
+        self._sleeping = sleeping = loop.create_future()
+        timer = loop.call_later(max(0.0, timeout), _end, sleeping)
+        try:
+            await sleeping
+        finally:
+            timer.cancel()
+            self._sleeping = None
+
+    async def read(self) -> Object | None:
+        """Return the SeldonDeployment as it is stored this moment; None when there is none."""
+        return await self._watch.read(self.name)
+
+    async def look(self) -> Snapshot:
+        """
+        Return deployment and children as they are stored this moment; the watch is not asked.
+
+        :raises SeldonError: the subclass that the status code stands for.
+        """
+        return await self._watch.look(self.name)
+
+    async def pods(self, children: Sequence[Object], *, age: float = FRESH) -> list[Object] | None:
+        """Return the pods of those children, at most so many seconds old; None without the right to read them."""
+        return await self._watch.pods.of(children, age=age)
+
+
+class NamespaceWatch:
+    """
+    The shared watch of one namespace.
+
+    :param session: the cluster.
+    :param namespace: the namespace.
+    :param tuning: how patient it is.
+    """
+
+    def __init__(self, *, session: ApiSession, namespace: str, tuning: Tuning) -> None:
+        self.pods = SharedPods(session=session, namespace=namespace)
+        self._session = session
+        self._namespace = namespace
+        self._tuning = tuning
+        self._cache = ObjectCache()
+        self._error: SeldonError | None = None
+        self._subscriptions: set[Subscription] = set()
+        self._synced = {"deployments": False, "children": False}
+        self._children_refused = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._path = paths.seldon_deployments(namespace)
+        cache = self._cache
+        self._deployments = self._feed(
+            "deployments",
+            self._path,
+            {},
+            Sink(put=cache.put_deployment, drop=cache.drop_deployment, names=cache.deployments),
+        )
+        self._children = self._feed(
+            "children",
+            paths.deployments(namespace),
+            {"labelSelector": ID_LABEL},
+            Sink(put=cache.put_child, drop=cache.drop_child, names=cache.children),
+        )
+
+    @property
+    def size(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._subscriptions)
+
+    @property
+    def readable(self) -> bool:
+        """Whether a snapshot can be had, or the reason why it never will."""
+        return self._error is not None or all(self._synced.values())
+
+    @property
+    def trouble(self) -> str:
+        """What keeps a feed from going on at present; empty when nothing does."""
+        return self._deployments.trouble or ("" if self._children_refused else self._children.trouble)
+
+    def add(self, name: str) -> Subscription:
+        """Begin to pass on changes of a deployment of that name."""
+        subscription = Subscription(self, name)
+        self._subscriptions.add(subscription)
+        self._cache.entry(name).listeners.add(subscription.wake)
+        if not self._tasks:
+            self._tasks = [_spawn(self._keep_deployments()), _spawn(self._keep_children())]
+        return subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        """Pass on nothing more."""
+        self._subscriptions.discard(subscription)
+        self._cache.leave(subscription.name, subscription.wake)
+
+    async def close(self) -> None:
+        """End both watches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """See ``Subscription.snapshot``."""
+        if self._error is not None:
+            raise self._error
+        if not all(self._synced.values()):
+            return None
+        entry = self._cache.entry(name)
+        return Snapshot(
+            deployment=entry.deployment, children=None if self._children_refused else entry.children
+        )
+
+    async def read(self, name: str) -> Object | None:
+        """See ``Subscription.read``."""
+        try:
+            return await self._session.get(f"{self._path}/{name}")
+        except (NotFoundError, DeploymentNotFoundError):
+            return None
+
+    async def look(self, name: str) -> Snapshot:
+        """See ``Subscription.look``."""
+        return await look_through(self._session, self._namespace, name)
+
+    async def _keep_deployments(self) -> None:
+        try:
+            await self._deployments.run()
+        except SeldonError as error:
+            self._error = error
+        except Exception as error:
+            log.exception("The watch of SeldonDeployments ended")
+            self._error = SeldonError(f"The watch of SeldonDeployments ended: {error!r}")
+        await self._wake_all()
+
+    async def _keep_children(self) -> None:
+        """Without the right to read Deployments the waits go on, in a weaker way, until it is granted."""
+        while True:
+            try:
+                await self._children.run()
+            except ForbiddenError as error:
+                if not self._children_refused:
+                    log.warning("No right to read Deployments; only the status can be judged: %s", error)
+                self._children_refused = True
+                self._note_synced("children")
+                await asyncio.sleep(RETRY_REFUSED)
+            except SeldonError as error:
+                self._error = error
+                await self._wake_all()
+                return
+            except Exception as error:
+                log.exception("The watch of Deployments ended")
+                self._error = SeldonError(f"The watch of Deployments ended: {error!r}")
+                await self._wake_all()
+                return
+
+    def _feed(self, kind: str, path: str, query: Mapping[str, str], sink: Sink) -> Feed:
+        return Feed(
+            session=self._session,
+            path=path,
+            query=query,
+            sink=sink,
+            on_synced=lambda: self._listed(kind),
+            tuning=self._tuning,
+        )
+
+    def _listed(self, kind: str) -> None:
+        if kind == "children" and self._children_refused:
+            self._children_refused = False
+            self._waking = _spawn(self._wake_all())
+        self._note_synced(kind)
+
+    def _note_synced(self, kind: str) -> None:
+        if self._synced[kind]:
+            return
+        self._synced[kind] = True
+        if all(self._synced.values()):
+            self._waking = _spawn(self._wake_all())
+
+    async def _wake_all(self) -> None:
+        for number, subscription in enumerate(list(self._subscriptions), 1):
+            subscription.wake()
+            if number % WAKE_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+
+class _Shared:
+    """All watches of one event loop."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, tuple[ApiSession, set[str]]] = {}
+        self._watches: dict[tuple[str, str], NamespaceWatch] = {}
+
+    def join(self, access: ClusterAccess, namespace: str, tuning: Tuning) -> NamespaceWatch:
+        """Return the watch of a namespace, opened when there is none."""
+        watch = self._watches.get((access.key, namespace))
+        if watch is None:
+            session, users = self._sessions.setdefault(access.key, (ApiSession(access), set()))
+            users.add(namespace)
+            watch = NamespaceWatch(session=session, namespace=namespace, tuning=tuning)
+            self._watches[access.key, namespace] = watch
+        return watch
+
+    async def leave(self, access: ClusterAccess, namespace: str, watch: NamespaceWatch) -> None:
+        """Close what nobody uses any more."""
+        if watch.size or self._watches.get((access.key, namespace)) is not watch:
+            return
+        del self._watches[access.key, namespace]
+        session, users = self._sessions[access.key]
+        users.discard(namespace)
+        if not users:
+            del self._sessions[access.key]
+        await watch.close()
+        if not users:
+            await session.close()
+
+
+_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+
+
+class subscribe:  # noqa: N801 - used as a function
+    """
+    Watch one deployment, together with all others who watch one in that namespace.
+
+    An asynchronous context manager that gives a ``Subscription``.
+
+    :param access: the cluster and who we are there.
+    :param name: of the deployment; it need not exist.
+    :param tuning: how patient the watch is; counts for whoever opens it.
+    """
+
+    __slots__ = ("_access", "_name", "_namespace", "_subscription", "_tuning", "_watch")
+
+    def __init__(
+        self, access: ClusterAccess, namespace: str, name: str, *, tuning: Tuning | None = None
+    ) -> None:
+        self._access = access
+        self._namespace = namespace
+        self._name = name
+        self._tuning = tuning
+
+    async def __aenter__(self) -> Subscription:
+        shared = _BY_LOOP.setdefault(asyncio.get_running_loop(), _Shared())
+        self._watch = shared.join(self._access, self._namespace, self._tuning or Tuning())
+        self._subscription = self._watch.add(self._name)
+        return self._subscription
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watch.remove(self._subscription)
+        await _BY_LOOP[asyncio.get_running_loop()].leave(self._access, self._namespace, self._watch)
+
+
+def _end(sleeping: asyncio.Future[None]) -> None:
+    if not sleeping.done():
+        sleeping.set_result(None)
+
+
+def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run ``work`` outside of the context of whoever happens to come first: its log is nobody's task log."""
+    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())

@@ -1,0 +1,313 @@
+"""
+One resource of one namespace, kept up to date: LIST, then WATCH, for as long as somebody wants to know.
+
+It goes on through everything that ends a watch: bookmarks carry the resource version over quiet times, a stream that
+ends or goes silent is resumed from there, 410 lists again (and only what differs is passed on), 429 and 5xx are
+answered with patience. Without the right to watch it lists once per interval. What cannot be helped is raised.
+Source: Kubernetes API concepts, efficient detection of changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_seldon.core.resource.unstructured import Object, name_of, number_at, text_at
+from airflow_provider_seldon.exceptions import (
+    CredentialPluginError,
+    ForbiddenError,
+    NotFoundError,
+    SeldonError,
+    ServerUnavailableError,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+)
+from airflow_provider_seldon.kube.requests.answers import is_named
+from airflow_provider_seldon.kube.requests.json_stream import LONGEST, ListParser
+from airflow_provider_seldon.kube.requests.session import ApiSession, ExpiredError
+
+log = logging.getLogger(__name__)
+
+#: Attempts in a row that failed, after which it lists again instead of going on from where it was: that may be wrong.
+LIST_AFTER = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """
+    How patient a feed is; all times are seconds.
+
+    :param idle: a watch on which nothing comes for so long, not even its end, is given up: nobody is there any more.
+    :param idle_list: the same for the answer to a LIST.
+    :param watch: how long the server is asked to keep a watch open. API servers send a bookmark every minute and
+        before the end, so a short one is what shows soon that somebody is there, and goes on from its bookmark.
+    :param poll: between two LISTs where there is no right to watch.
+    :param poll_rounds: LISTs after which the right to watch is tried again.
+    :param first_pause: before the first new attempt; doubles with each, up to ``longest_pause``.
+    :param refused: how long a refusal (403, 404) must last to be believed.
+    :param unauthorized: the same for credentials (401), which are read anew with each attempt.
+    :param slice: how long the event loop is held at a time.
+    :param burst: how many objects are passed on at a time, for each may set off more work elsewhere.
+    :param page: objects in one LIST.
+    """
+
+    idle: float = 35.0
+    idle_list: float = 30.0
+    watch: float = 25.0
+    poll: float = 10.0
+    poll_rounds: int = 30
+    first_pause: float = 0.2
+    longest_pause: float = 30.0
+    refused: float = 5.0
+    unauthorized: float = 30.0
+    slice: float = 0.005
+    burst: int = 10
+    page: int = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sink:
+    """
+    Where a feed puts what it sees.
+
+    :param put: an object is there, or has changed.
+    :param drop: the object of that name is gone.
+    :param names: the names of those that are there.
+    """
+
+    put: Callable[[Object], None]
+    drop: Callable[[str], None]
+    names: Callable[[], Iterable[str]]
+
+
+class Feed:
+    """
+    Feeds one sink; ``run`` it as a task.
+
+    :param session: the cluster.
+    :param path: of the collection, e.g. ``/apis/apps/v1/namespaces/ns/deployments``.
+    :param query: selectors.
+    :param sink: where objects go.
+    :param on_synced: called each time after a LIST was taken in completely.
+    :param tuning: how patient it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: ApiSession,
+        path: str,
+        sink: Sink,
+        on_synced: Callable[[], None],
+        query: Mapping[str, str] | None = None,
+        tuning: Tuning | None = None,
+    ) -> None:
+        self.trouble = ""
+        self._session = session
+        self._path = path
+        self._query = dict(query or {})
+        self._sink = sink
+        self._on_synced = on_synced
+        self._tuning = tuning or Tuning()
+        self._version = ""
+        self._polls_left = 0
+        self._failures = 0
+        self._refused_since: float | None = None
+        self._slice_end = 0.0
+        self._burst = 0
+
+    async def run(self) -> None:
+        """
+        Feed until cancelled.
+
+        :raises ForbiddenError: there is no right to list.
+        :raises NotFoundError: there is no such resource.
+        :raises UnauthorizedError: the credentials are not accepted, not even fresh ones.
+        """
+        while True:
+            try:
+                await self._once()
+                continue
+            except ExpiredError as error:
+                self._version, trouble = "", error
+            except CredentialPluginError as error:
+                trouble = error
+            except (ForbiddenError, NotFoundError, UnauthorizedError) as error:
+                self._refuse(error)
+                trouble = error
+            except ServerUnavailableError as error:
+                if self._failures >= LIST_AFTER:
+                    self._version = ""
+                trouble = error
+            except SeldonError as error:
+                # Refused for whatever reason: if it is the version to go on from, a LIST helps.
+                self._version, trouble = "", error
+            except ValueError as error:
+                self._version, trouble = "", UnexpectedAnswerError(f"GET {self._path}: {error}")
+            self.trouble = str(trouble)
+            await asyncio.sleep(self._pause(trouble))
+
+    async def _once(self) -> None:
+        if not self._version:
+            await self._list()
+        if self._polls_left:
+            self._polls_left -= 1
+            await asyncio.sleep(self._tuning.poll * random.uniform(0.9, 1.1))
+            self._version = ""
+            return
+        try:
+            await self._watch()
+        except ForbiddenError:
+            log.warning("%s: no right to watch; listing every %g s instead", self._path, self._tuning.poll)
+            self._polls_left = self._tuning.poll_rounds
+
+    async def _list(self) -> None:
+        seen: set[str] = set()
+        proceed: dict[str, str] = {}
+        version = ""
+        while True:
+            parser = ListParser()
+            query = self._query | {"limit": str(self._tuning.page)} | proceed
+            async with self._session.open(
+                self._path, query, timeout=60.0, idle=self._tuning.idle_list
+            ) as response:
+                async for chunk in response.content.iter_any():
+                    for item in parser.feed(chunk):
+                        self._put(item)
+                        seen.add(name_of(item))
+                        await self._breathe()
+            if not parser.complete:
+                raise ValueError("the answer is not complete")
+            version = text_at(parser.metadata, "resourceVersion") or version
+            token = text_at(parser.metadata, "continue")
+            if not token:
+                break
+            if proceed.get("continue") == token:
+                raise ValueError("the list does not go on; the same page follows again")
+            proceed = {"continue": token}
+        if not version:
+            raise ValueError("what answers is no list of the Kubernetes API")
+        for name in self._sink.names():
+            if name not in seen:
+                self._sink.drop(name)
+                await self._breathe()
+        self._version = version
+        # What failed before a LIST that went well may fail again right after it; the pauses go on growing until a watch
+        # goes well.
+        self._refused_since, self.trouble = None, ""
+        self._on_synced()
+
+    async def _watch(self) -> None:
+        """Take in changes until the stream ends, which it always does at some time."""
+        query = self._query | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(round(self._tuning.watch * random.uniform(0.8, 1.0))),
+        }
+        started = time.monotonic()
+        async with self._session.open(self._path, query, idle=self._tuning.idle) as response:
+            self.trouble = ""
+            rest = b""
+            async for chunk in response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > LONGEST:
+                    raise ValueError("an event of the watch has no end")
+                for line in lines:
+                    if line:
+                        self._take(_event(line))
+                        await self._breathe()
+        if time.monotonic() - started < self._tuning.first_pause:
+            raise ServerUnavailableError(f"GET {self._path}: the watch ended at once")
+        self._went_well()
+
+    def _take(self, event: dict[str, Any]) -> None:
+        """
+        Take in an event.
+
+        :raises ValueError: it is none.
+        """
+        manifest = event.get("object")
+        if not isinstance(manifest, dict):
+            raise ValueError("an event of the watch has no object")
+        kind = event.get("type")
+        if kind == "ERROR":
+            self._raise_for(manifest)
+        version = text_at(manifest, "metadata", "resourceVersion")
+        if kind in ("ADDED", "MODIFIED"):
+            self._put(manifest)
+        elif kind == "DELETED":
+            self._sink.drop(name_of(manifest))
+        elif kind != "BOOKMARK":
+            return
+        self._version = version or self._version
+        self._went_well()
+
+    def _put(self, manifest: Object) -> None:
+        """
+        Pass an object on; what it is about concerns nobody but those who wait for it.
+
+        :raises ValueError: it is no object of Kubernetes.
+        """
+        if not is_named(manifest):
+            raise ValueError("what came is no object with a name")
+        try:
+            self._sink.put(manifest)
+        except Exception as error:
+            log.warning("%s: %s cannot be read: %r", self._path, name_of(manifest), error)
+            self._sink.drop(name_of(manifest))
+
+    def _raise_for(self, status: Object) -> None:
+        message = f"GET {self._path}: the watch failed: {text_at(status, 'message') or 'no reason is given'}"
+        code = number_at(status, "code") or 0
+        if code == 410 or status.get("reason") in ("Expired", "Gone"):
+            raise ExpiredError(message)
+        raise ServerUnavailableError(message, status=code)
+
+    def _went_well(self) -> None:
+        self._failures, self._refused_since, self.trouble = 0, None, ""
+
+    def _refuse(self, error: SeldonError) -> None:
+        """A refusal may be a passing one: rights that are being granted, an API that is being installed."""
+        now = time.monotonic()
+        if self._refused_since is None:
+            self._refused_since = now
+        unauthorized = isinstance(error, UnauthorizedError)
+        if now - self._refused_since >= (self._tuning.unauthorized if unauthorized else self._tuning.refused):
+            raise error
+
+    def _pause(self, trouble: SeldonError) -> float:
+        """Return how long to wait before the next attempt, never the same for two feeds."""
+        self._failures += 1
+        asked = trouble.retry_after if isinstance(trouble, ServerUnavailableError) else None
+        if asked is not None:
+            return asked + random.uniform(0.0, max(0.1, asked * 0.1))
+        longest = min(self._tuning.longest_pause, self._tuning.first_pause * 2.0 ** (self._failures - 1))
+        return longest * random.uniform(0.5, 1.0)
+
+    async def _breathe(self) -> None:
+        """Let others run when the time slice is used up."""
+        self._burst += 1
+        if self._burst < self._tuning.burst and time.perf_counter() < self._slice_end:
+            return
+        await asyncio.sleep(0)
+        self._burst = 0
+        self._slice_end = time.perf_counter() + self._tuning.slice
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except RecursionError:
+        raise ValueError("an event of the watch nests too deeply") from None
+    except ValueError:
+        raise ValueError("an event of the watch is no JSON") from None
+    if not isinstance(event, dict):
+        raise ValueError("an event of the watch is no object")
+    return event

@@ -1,0 +1,224 @@
+"""
+What a namespace looked like last: deployments and their children by the deployment's name.
+
+Kept as the JSON text of only what is judged, because there may be thousands and most of them are not looked at for
+minutes: as objects they would take ten times the memory. A change wakes those who asked for that name and nobody
+else. It neither reads the cluster nor judges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from airflow_provider_seldon.core.readiness.acknowledgement import trimmed
+from airflow_provider_seldon.core.resource.seldon_deployment import KIND
+from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, name_of, text_at
+
+ID_LABEL = "seldon-deployment-id"
+
+_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "generation",
+    "resourceVersion",
+    "deletionTimestamp",
+    "ownerReferences",
+)
+#: What tells versions apart.
+_CONTAINER = (
+    "name",
+    "image",
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "resources",
+    "workingDir",
+    "securityContext",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+)
+_POD = (
+    "serviceAccountName",
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "imagePullSecrets",
+    "priorityClassName",
+    "volumes",
+)
+
+
+#: Resource version, and JSON text. A tuple of these two is nothing that the garbage collector has to visit.
+Packed = tuple[str, str]
+
+
+class Entry:
+    """One deployment's part of the cache, and who wants to know of changes to it."""
+
+    __slots__ = ("_children", "_deployment", "listeners")
+
+    def __init__(self) -> None:
+        self.listeners: set[Callable[[], None]] = set()
+        self._deployment: Packed | None = None
+        self._children: dict[str, Packed] = {}
+
+    @property
+    def deployment(self) -> Object | None:
+        """The SeldonDeployment; None when there is none."""
+        return _unpack(self._deployment) if self._deployment else None
+
+    @property
+    def children(self) -> list[Object]:
+        """The Kubernetes Deployments that belong to a SeldonDeployment of this name."""
+        return [_unpack(packed) for packed in self._children.values()]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known and nobody asks."""
+        return not (self.listeners or self._deployment or self._children)
+
+    def _wake(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+
+class ObjectCache:
+    """All entries of one namespace."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._owners: dict[str, str] = {}
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of a deployment, made when there is none."""
+        return self._entries.setdefault(name, Entry())
+
+    def leave(self, name: str, listener: Callable[[], None]) -> None:
+        """Wake ``listener`` no more."""
+        entry = self._entries.get(name)
+        if entry is not None:
+            entry.listeners.discard(listener)
+            self._forget(name, entry)
+
+    def put_deployment(self, manifest: Object) -> None:
+        """Take note of a SeldonDeployment; one that is known already, or older, changes nothing."""
+        entry = self.entry(name_of(manifest))
+        if _is_newer(manifest, entry._deployment):
+            entry._deployment = _pack(manifest, trimmed_deployment(manifest))
+            entry._wake()
+
+    def drop_deployment(self, name: str) -> None:
+        """Take note that a SeldonDeployment is gone."""
+        entry = self._entries.get(name)
+        if entry is not None and entry._deployment is not None:
+            entry._deployment = None
+            entry._wake()
+            self._forget(name, entry)
+
+    def put_child(self, manifest: Object) -> None:
+        """Take note of a Kubernetes Deployment; one that nobody owns is not kept."""
+        name, owner = name_of(manifest), owner_of(manifest)
+        known = self._owners.get(name)
+        if known is not None and known != owner:
+            self.drop_child(name)
+        if not owner:
+            return
+        self._owners[name] = owner
+        entry = self.entry(owner)
+        if _is_newer(manifest, entry._children.get(name)):
+            entry._children[name] = _pack(manifest, trimmed_child(manifest))
+            entry._wake()
+
+    def drop_child(self, name: str) -> None:
+        """Take note that a Kubernetes Deployment is gone."""
+        owner = self._owners.pop(name, "")
+        entry = self._entries.get(owner)
+        if entry is not None and entry._children.pop(name, None) is not None:
+            entry._wake()
+            self._forget(owner, entry)
+
+    def deployments(self) -> Iterator[str]:
+        """Return the names of the SeldonDeployments that are there."""
+        return iter([name for name, entry in self._entries.items() if entry._deployment is not None])
+
+    def children(self) -> Iterator[str]:
+        """Return the names of the Kubernetes Deployments that are there."""
+        return iter(list(self._owners))
+
+    def _forget(self, name: str, entry: Entry) -> None:
+        if entry.empty:
+            self._entries.pop(name, None)
+
+
+def _pack(manifest: Object, trimmed: Object) -> Packed:
+    return text_at(manifest, "metadata", "resourceVersion"), json.dumps(trimmed, separators=(",", ":"))
+
+
+def _unpack(packed: Packed) -> Object:
+    data: dict[str, Any] = json.loads(packed[1])
+    return data
+
+
+def owner_of(child: Object) -> str:
+    """
+    Return the name of the SeldonDeployment that a Kubernetes Deployment belongs to, or an empty text.
+
+    The owner reference comes first: the engine's own Deployment has another id label (Seldon Core reference, labels).
+    """
+    owners = items_at(child, "metadata", "ownerReferences")
+    named = next((text_at(owner, "name") for owner in owners if owner.get("kind") == KIND), "")
+    return named or text_at(child, "metadata", "labels", ID_LABEL)
+
+
+def _is_newer(manifest: Object, known: Packed | None) -> bool:
+    """
+    Whether an object is another version than the one that is known, and not an older one.
+
+    Resource versions are opaque but for equality; where both are numbers, as with etcd, their order is used as well.
+    It keeps a watch that begins a little in the past from showing what was seen already.
+    """
+    if known is None:
+        return True
+    version, before = text_at(manifest, "metadata", "resourceVersion"), known[0]
+    if version.isdecimal() and before.isdecimal() and len(version) + len(before) < 100:
+        return int(version) > int(before)
+    return version != before or not version
+
+
+def trimmed_deployment(manifest: Object) -> dict[str, Any]:
+    """Return what is judged of a SeldonDeployment."""
+    metadata = _only(mapping_at(manifest, "metadata"), _METADATA)
+    metadata["managedFields"] = trimmed(manifest)
+    return {"metadata": metadata, "spec": manifest.get("spec"), "status": manifest.get("status")}
+
+
+def trimmed_child(manifest: Object) -> dict[str, Any]:
+    """Return what is judged of a Kubernetes Deployment."""
+    spec, template = mapping_at(manifest, "spec"), mapping_at(manifest, "spec", "template")
+    pod = mapping_at(template, "spec")
+    return {
+        "metadata": _only(mapping_at(manifest, "metadata"), _METADATA),
+        "spec": {
+            **_only(spec, ("replicas", "paused")),
+            "template": {
+                "metadata": _only(mapping_at(template, "metadata"), ("annotations", "labels")),
+                "spec": _only(pod, _POD)
+                | {
+                    kind: [_only(container, _CONTAINER) for container in items_at(pod, kind)]
+                    for kind in ("containers", "initContainers")
+                    if kind in pod
+                },
+            },
+        },
+        "status": manifest.get("status"),
+    }
+
+
+def _only(mapping: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if key in mapping}

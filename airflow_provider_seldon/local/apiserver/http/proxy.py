@@ -1,0 +1,53 @@
+"""An API server that runs already, behind a door like the local one's.
+
+Purpose: faults, denied rights and counted requests for clients of a kube-apiserver. Whoever comes in by this door acts
+with the credentials of ``upstream``: like ``kubectl proxy``, it is for this machine only, or asks for a token.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+
+from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, Deny
+from airflow_provider_seldon.local.apiserver.http.forwarding import Forwarder
+from airflow_provider_seldon.local.apiserver.http.listener import Listener
+from airflow_provider_seldon.local.apiserver.reads.logs import LogSource
+from airflow_provider_seldon.local.external_api_server import Upstream
+
+
+class ApiProxy(Listener):
+    """
+    A door to another API server.
+
+    :param upstream: That server.
+    :param tokens: Accepted bearer tokens (or a mapping to user names); none: no authentication.
+    :param deny: Rules about what users may not do.
+    :param tls: Server certificate to serve HTTPS with.
+    """
+
+    def __init__(
+        self,
+        *,
+        upstream: Upstream,
+        tokens: Mapping[str, str] | Iterable[str] = (),
+        deny: Iterable[Deny] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        authorizer = Authorizer(tokens=tokens, deny=deny)
+        self._forwarder = Forwarder(upstream=upstream, authorizer=authorizer)
+        super().__init__(backend=self._forwarder, authorizer=authorizer, tls=tls)
+
+    @property
+    def log_source(self) -> LogSource | None:
+        """Where pod logs come from; None asks the other server."""
+        return self._forwarder.log_source
+
+    @log_source.setter
+    def log_source(self, source: LogSource | None) -> None:
+        self._forwarder.log_source = source
+
+    async def stop(self) -> None:
+        """Stop serving; the other server is left as it is."""
+        await super().stop()
+        await self._forwarder.close()

@@ -1,0 +1,1 @@
+"""Which kinds there are, their fields, defaults and rules, and where objects are stored."""

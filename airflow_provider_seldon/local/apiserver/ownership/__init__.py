@@ -1,0 +1,1 @@
+"""Who manages which field: managedFields, merge keys, and what kubectl wrote last."""

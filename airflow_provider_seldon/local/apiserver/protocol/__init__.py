@@ -1,0 +1,1 @@
+"""Requests, bodies and errors of the Kubernetes API as data."""

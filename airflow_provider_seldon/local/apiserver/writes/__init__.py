@@ -1,0 +1,1 @@
+"""Create, update, patch and delete: from a request body to a stored object."""

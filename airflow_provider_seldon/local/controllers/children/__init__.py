@@ -1,0 +1,1 @@
+"""What the operator makes for a SeldonDeployment. Pure."""

@@ -1,0 +1,1 @@
+"""Seldon's operator: from a SeldonDeployment to its children and its status."""

@@ -1,0 +1,1 @@
+"""The controllers of Deployments and ReplicaSets, and the garbage collector."""

@@ -1,0 +1,104 @@
+"""What the kubelet asks of a container runtime; two exist: real processes, and a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
+
+
+class StartError(Exception):
+    """A container cannot be started: the waiting reason and the message of its status."""
+
+    def __init__(self, *, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How a container ended: exit code and the reason word of its status."""
+
+    code: int
+    reason: str
+
+    @classmethod
+    def of(cls, code: int, *, out_of_memory: bool = False) -> Exit:
+        """The usual reason for an exit code; a negative code is a signal, reported as 128 plus its number."""
+        if out_of_memory:
+            return cls(code=137, reason="OOMKilled")
+        return cls(code=128 - code if code < 0 else code, reason="Error" if code else "Completed")
+
+
+class Run(Protocol):
+    """One run of one container."""
+
+    async def wait(self) -> Exit:
+        """Until it has ended."""
+
+    async def probe(self) -> str | None:
+        """None when the container is ready, else why not."""
+
+    async def stop(self, grace: float) -> None:
+        """Ask it to end, and make it end after ``grace`` seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An HTTP request for a pod, as the ingress hands it on."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """A pod's answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Sandbox(Protocol):
+    """What the containers of one pod share; lives as long as the pod."""
+
+    async def pull(self, container: Manifest) -> None:
+        """Make the image available, and what else it takes to start.
+
+        :raises StartError: it is not (``ErrImagePull``, ``InvalidImageName``, ``CreateContainerConfigError``)
+        """
+
+    async def start(
+        self, container: Manifest, env: Mapping[str, str], log: ContainerLog, *, init: bool, attempt: int
+    ) -> Run:
+        """Start a container.
+
+        :raises StartError: its command cannot be executed; it counts as ended
+        """
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request sent to the pod's service port."""
+
+    async def close(self) -> None:
+        """The pod is gone: free what it used."""
+
+
+class Runtime(Protocol):
+    """Makes sandboxes."""
+
+    def sandbox(self, pod: Manifest) -> Sandbox:
+        """A sandbox for a pod that was just scheduled."""
+
+    def refuses(self, pod: Manifest) -> bool:
+        """Whether the pod is to be treated as one for which there is no room."""
+
+    async def close(self) -> None:
+        """No pod runs any more: free what they shared."""

@@ -1,0 +1,1 @@
+"""Pods on the node: scheduling, containers, probes, volumes, logs."""

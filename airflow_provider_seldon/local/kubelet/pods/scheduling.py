@@ -1,0 +1,54 @@
+"""Whether the only node has room for a pod. Pure.
+
+Source: Kubernetes documentation, "Resource Management for Pods and Containers" (quantities; the larger of the sum of
+the containers and of each init container counts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.controllers.manifests import dig
+from airflow_provider_seldon.local.controllers.quantities import quantity
+
+
+def requests(pod: Manifest) -> dict[str, float]:
+    """What a pod asks for; a limit counts where no request is made."""
+    total: dict[str, float] = {}
+    for container in dig(pod, "spec", "containers", default=[]):
+        for resource, amount in _of(container).items():
+            total[resource] = total.get(resource, 0.0) + amount
+    for container in dig(pod, "spec", "initContainers", default=[]):
+        for resource, amount in _of(container).items():
+            total[resource] = max(total.get(resource, 0.0), amount)
+    return total
+
+
+def lacking(pod: Manifest, placed: Iterable[Manifest], capacity: Mapping[str, str]) -> list[str]:
+    """The resources of which the node has too little left, beside the pods that are placed already."""
+    used: dict[str, float] = {}
+    for other in placed:
+        for resource, amount in requests(other).items():
+            used[resource] = used.get(resource, 0.0) + amount
+    return sorted(
+        resource
+        for resource, amount in requests(pod).items()
+        if amount > 0 and used.get(resource, 0.0) + amount > quantity(capacity.get(resource, "0"))
+    )
+
+
+def unschedulable_message(resources: Iterable[str]) -> str:
+    """The scheduler's sentence for a pod that fits nowhere."""
+    reasons = ", ".join(f"1 Insufficient {resource}" for resource in resources)
+    return (
+        f"0/1 nodes are available: {reasons}. preemption: 0/1 nodes are available: "
+        "1 No preemption victims found for incoming pod."
+    )
+
+
+def _of(container: Manifest) -> dict[str, float]:
+    wanted = dig(container, "resources", "limits", default={}) | dig(
+        container, "resources", "requests", default={}
+    )
+    return {resource: quantity(amount) for resource, amount in wanted.items()}

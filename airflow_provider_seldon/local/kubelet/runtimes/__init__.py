@@ -1,0 +1,1 @@
+"""The two container runtimes: processes of this machine, and a simulation."""

@@ -1,0 +1,1 @@
+"""What containers answer: Seldon's engine, the graph, model servers."""

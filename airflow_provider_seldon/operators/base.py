@@ -1,0 +1,299 @@
+"""What deploying, rolling back and scaling have in common: one write, and the wait until it serves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.links.deployment import LINKS
+from airflow_provider_seldon.operators.asset_events import AssetEvents
+from airflow_provider_seldon.operators.lineage import Lineage
+from airflow_provider_seldon.operators.unfinished import BREAKING_OFF, Unfinished
+from airflow_provider_seldon.triggers.deferral import SeldonTask
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.core.readiness.outcome import Outcome
+    from airflow_provider_seldon.core.rollout.fence import OrderToken
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.exceptions import StaleRunError
+
+
+class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOperator):
+    """
+    Base of the operators that write to a deployment and wait for it, on a worker or in the triggerer.
+
+    A subclass writes in ``execute`` and hands what it did to :meth:`wait_for`. What happens when the rollout fails is
+    :meth:`undo`: whatever that does is waited for as well, before the task fails.
+
+    An asset among the ``outlets``, or an alias of assets, gets an event when a version has been proven to serve; see
+    :mod:`airflow_provider_seldon.operators.asset_events`.
+
+    :param namespace: namespace; the connection's when left out.
+    :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
+    :param timeout: seconds to wait; a rollback gets as many again. ``execution_timeout`` holds too, also while the
+        task is deferred, where Airflow itself does not enforce it.
+    :param deferrable: wait in the triggerer instead of on a worker.
+    :param failure_policy: what fails a rollout before the time is over, where it should differ from the defaults:
+        fields of :class:`~airflow_provider_seldon.core.readiness.failure_policy.FailurePolicy`.
+    :param on_kill: what happens to a rollout when a user ends its task: ``keep`` it going; ``rollback`` to the
+        version last seen serving; or ``delete`` the deployment where this run has created it, else roll back. Only
+        what this very task wrote is touched. While the task is deferred this needs Airflow 3.3.
+    :param dry_run: write nothing and wait for nothing: the API server checks what would be written, webhooks included,
+        and the task logs and returns what that would change, as ``diff``; ``action`` is then, for one, ``dry-run
+        (updated)``, and ``dry_run`` is true.
+    """
+
+    operator_extra_links = LINKS
+    rules = argument_rules.of(
+        *("namespace", "seldon_conn_id", "timeout", "deferrable", "failure_policy", "on_kill", "dry_run")
+    )
+
+    def __init__(
+        self,
+        *,
+        namespace: str | None = None,
+        seldon_conn_id: str = "seldon_default",
+        timeout: float = 600.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        failure_policy: Mapping[str, Any] | None = None,
+        on_kill: Literal["keep", "rollback", "delete"] = "keep",
+        dry_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("multiple_outputs", True)
+        super().__init__(**kwargs)
+        self.namespace = namespace
+        self.seldon_conn_id = seldon_conn_id
+        self.timeout = timeout
+        self.deferrable = deferrable
+        self.failure_policy = failure_policy
+        # ``on_kill`` itself is the method that Airflow calls.
+        self.kill_action = on_kill
+        self.is_dry_run = dry_run
+        self._waited_for: Rollout | None = None
+        self.check_literals()
+
+    def wait_for(self, rollout: Rollout, failure: Outcome | None = None) -> dict[str, Any]:
+        """
+        Wait until a rollout serves, complete it, and return the task's result.
+
+        :param failure: of an earlier rollout that this one makes good; it is raised in the end.
+        """
+        if self.is_dry_run:
+            return self.rehearsed(rollout)
+        self.note(rollout, undoing=failure is not None)
+        deadline = self.deadline(undoing=failure is not None)
+        with self.undone_if_broken_off(rollout, failure=failure):
+            if self.deferrable:
+                self.defer_until(
+                    deadline,
+                    name=rollout.name,
+                    expected=rollout.expected.to_json(),
+                    handoff={**rollout.to_json(), "failure": failure.to_json() if failure else None},
+                    kill_action=None if failure or self.kill_action == "keep" else self.kill_action,
+                )
+            self._waited_for = None if failure else rollout
+            outcome = self.hook.wait_for(
+                rollout.name, expected=rollout.expected, deadline=deadline, failure_policy=self.failure_policy
+            )
+        return self._finish(rollout, outcome, failure)
+
+    def announce_write(self, context: Context, rollout: Rollout) -> None:
+        """Announce what was written; from here on an error undoes it."""
+        self.note_start(context)
+        with self.undone_if_broken_off(rollout):
+            self.announce(context, rollout.info)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after the deferral with what the trigger reported."""
+        from airflow_provider_seldon.core.readiness.outcome import Outcome
+        from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+
+        self.note_start(context)
+        outcome = Outcome.from_json(event)
+        self.namespace = outcome.namespace
+        handoff = event["handoff"]
+        failure = Outcome.from_json(handoff["failure"]) if handoff.get("failure") else None
+        rollout = Rollout.from_json(handoff)
+        self.announced = rollout.info
+        self.note(rollout, undoing=failure is not None)
+        if outcome.ending.is_good:
+            with self.undone_if_broken_off(rollout, failure=failure):
+                outcome = self._looked_again(rollout, outcome)
+        return self._finish(rollout, outcome, failure)
+
+    def on_kill(self) -> None:
+        """Do what the argument ``on_kill`` says; Airflow calls this on the worker."""
+        if self.kill_action != "keep" and self._waited_for:
+            self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
+
+    def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
+        """Look at a rollout that has come to serve, before anything older is given up; return how it ends."""
+        return outcome
+
+    def undo(self, rollout: Rollout) -> Rollout | None:
+        """Undo a rollout that failed; return what is to be waited for, None when there is nothing."""
+        return None
+
+    def note(self, rollout: Rollout, *, undoing: bool = False) -> None:
+        """Remember what was done, for asset events and lineage; what undoes it only names the deployment."""
+        self._deployment = (rollout.info.namespace, rollout.name)
+        if not undoing:
+            self._rollout = rollout
+
+    def result(self, rollout: Rollout) -> dict[str, Any]:
+        """Log and return what the task returns."""
+        self.note(rollout)
+        info = rollout.info
+        self.log.info(
+            "%s/%s, %s by this run: %s",
+            info.namespace,
+            info.name,
+            info.action,
+            info.prediction_url or info.state,
+        )
+        return info.to_dict()
+
+    def rehearsed(self, rollout: Rollout) -> dict[str, Any]:
+        """Log and return what a dry run would have done."""
+        info, diff, superseded = rollout.info, self.hook.dry_run_changes(), sorted(rollout.superseded)
+        self.log.info(
+            "Dry run: %s/%s would be %s. Nothing was written.", info.namespace, info.name, info.action
+        )
+        if superseded:
+            self.log.info("Once it serves, %s would be deleted.", ", ".join(superseded))
+        self.log.info("%s", diff or "There is no difference that a user would see.")
+        action = f"dry-run ({info.action})"
+        return {**info.to_dict(), "action": action, "dry_run": True, "diff": diff, "superseded": superseded}
+
+    def order(self, context: Context) -> OrderToken | None:
+        """
+        Return when, in the order of runs, this task's run belongs: when it was meant to run.
+
+        A run that was meant for later than now counts from its start.
+        """
+        from airflow_provider_seldon.core.rollout.fence import OrderToken, meant_for
+
+        run = context["dag_run"]
+        moments = ("run_after", "data_interval_end", "logical_date")
+        now = datetime.now(UTC)
+        moment = meant_for(**{name: getattr(run, name, None) for name in moments}, now=now)
+        if moment is None:
+            return None
+        token = OrderToken.of(moment, run.run_id)
+        started = getattr(run, "start_date", None)
+        # The start, so that every try has the same place.
+        return token.at_most(min(now, started or now)) if token.at_most(now) != token else token
+
+    def stale(self, error: StaleRunError) -> None:
+        """A newer run has deployed while this one waited; raise what the task is to end with."""
+        raise error
+
+    def _looked_again(self, rollout: Rollout, ready: Outcome) -> Outcome:
+        """Return the outcome of this moment: the trigger's word is as old as the wait for a worker was long."""
+        outcome = self.hook.still_serves(rollout, ready)
+        if outcome is not None:
+            return outcome
+        return self.hook.wait_for(
+            rollout.name,
+            expected=rollout.expected,
+            deadline=self.deadline(undoing=False),
+            failure_policy=self.failure_policy,
+        )
+
+    def _finish(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
+        """End the wait; a run that a newer one has deployed over meanwhile has not failed, it is out of date."""
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        try:
+            return self._end(rollout, outcome, failure)
+        except RolloutError as error:
+            newer = self.hook.overtaken(rollout) if failure is None and not error.rolled_back_to else None
+            if newer is not None:
+                self.log.info("%s", error)
+                self.stale(newer)
+            raise
+
+    def _end(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
+        from airflow_provider_seldon.core.readiness.outcome import Ending
+
+        if failure is not None:
+            self._fail_rolled_back(rollout, outcome, failure)
+        if outcome.ending is Ending.READY:
+            # From here on it is this worker's, also after a deferral.
+            self._waited_for = rollout
+            with self.undone_if_broken_off(rollout):
+                outcome = self.verify(rollout, outcome)
+        if outcome.ending in {Ending.FAILED, Ending.WRONG, Ending.TIMEOUT}:
+            self._undo(rollout, outcome)
+        self.hook.raise_for_outcome(outcome, served_before=rollout.served_before)
+        self.hook.complete(rollout)
+        self._proven = True
+        result = self.result(
+            dataclasses.replace(rollout, info=dataclasses.replace(rollout.info, state=outcome.state))
+        )
+        return {**result, "weaker": outcome.weaker} if outcome.weaker else result
+
+    def _undo(self, rollout: Rollout, outcome: Outcome) -> None:
+        """Undo and wait for it; an undo that does not work must not hide why it was needed."""
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        try:
+            back = self.undo(rollout)
+        except BREAKING_OFF as error:
+            self._raise_failed(
+                outcome, f"Rolling back was not possible: {error}", served_before=rollout.served_before
+            )
+        if back is not None:
+            self.log.error("%s: %s", outcome.reason, outcome.message)
+            try:
+                self.wait_for(back, outcome)
+            except RolloutError:
+                raise
+            except BREAKING_OFF as error:
+                ended = f"{type(error).__name__}: {error}".removesuffix(": ")
+                self._raise_failed(
+                    outcome,
+                    f"Revision {back.info.revision} was put back, but the wait for it broke off: {ended}.",
+                    served_before=True,
+                )
+
+    def _raise_failed(self, outcome: Outcome, sentence: str, *, served_before: bool) -> NoReturn:
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        try:
+            self.hook.raise_for_outcome(outcome, served_before=served_before)
+        except RolloutError as failed:
+            raise failed.amended(sentence) from None
+        raise AssertionError(outcome.ending)
+
+    def _fail_rolled_back(self, back: Rollout, outcome: Outcome, failure: Outcome) -> None:
+        from airflow_provider_seldon.core.readiness.outcome import Ending
+        from airflow_provider_seldon.exceptions import RolloutError
+
+        revision = back.info.revision
+        serves = outcome.ending is Ending.READY
+        try:
+            if serves:
+                self.hook.complete(back)
+        except RolloutError as error:
+            serves = False
+            outcome = outcome.turned_down(outcome.ending, reason=error.reason, message=str(error).rstrip("."))
+        try:
+            self.hook.raise_for_outcome(failure, served_before=True)
+        except RolloutError as error:
+            if serves:
+                raise error.amended(
+                    f"Rolled back to revision {revision}, which serves.", rolled_back_to=revision
+                ) from None
+            raise error.amended(
+                f"Rolled back to revision {revision}, but that does not serve either: {outcome.reason}: "
+                f"{outcome.message}."
+            ) from None

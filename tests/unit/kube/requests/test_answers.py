@@ -1,0 +1,126 @@
+"""What the Kubernetes API's answers mean, and that nothing but the documented errors comes of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_seldon.exceptions import SeldonError, UnexpectedAnswerError
+from airflow_provider_seldon.kube.requests.answers import (
+    LONGEST_RETRY_AFTER,
+    parse_answer,
+    raise_for_status,
+    retry_after,
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "kind",
+                    "metadata",
+                    "items",
+                    "name",
+                    "message",
+                    "reason",
+                    "details",
+                    "causes",
+                    "status",
+                    "code",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+bodies = st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("3600", LONGEST_RETRY_AFTER),
+        ("inf", LONGEST_RETRY_AFTER),
+        ("1e999", LONGEST_RETRY_AFTER),
+        ("nan", None),
+        ("-1", None),
+        ("-inf", None),
+        ("", None),
+        ("soon", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
+        ("Mon, 99 Foo 2026", None),
+    ],
+)
+def test_retry_after_is_a_number_within_the_documented_bound(value: str, seconds: float | None):
+    assert retry_after({"Retry-After": value}, {}) == seconds
+
+
+def test_retry_after_may_be_a_date():
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    found = retry_after({"Retry-After": date}, {})
+    assert found is not None
+    assert 15 < found <= 20
+
+
+@given(st.text(max_size=30) | st.floats().map(str) | st.integers().map(str), json_values)
+def test_retry_after_is_bounded_whatever_it_says(header: str, details: Any):
+    for found in (retry_after({"Retry-After": header}, {}), retry_after({}, {"retryAfterSeconds": details})):
+        assert found is None or (math.isfinite(found) and 0 <= found <= LONGEST_RETRY_AFTER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Please log in</html>",
+        b'{"kind": "SeldonDeploymentList", "items": [{"metadata": {"na',
+        b"null",
+        b"[]",
+        b"5",
+        b"{}",
+        b'{"error": "no"}',
+        b'{"kind": 5}',
+        b'{"kind": "Pod", "metadata": [1]}',
+        b'{"kind": "PodList", "items": {}}',
+        b'{"kind": "PodList", "items": [null]}',
+        b'{"kind": "PodList", "items": [{"metadata": {}}]}',
+        b'{"kind": "PodList", "items": [{"metadata": {"name": 5}}]}',
+        b"[" * 100_000,
+        b'{"kind":' * 100_000,
+        b"\xff\xfe",
+    ],
+)
+def test_an_answer_that_is_none_is_told_apart(body: bytes):
+    with pytest.raises(UnexpectedAnswerError, match="GET /x: what answers is no Kubernetes API"):
+        parse_answer(body, action="GET /x")
+
+
+@given(bodies)
+def test_whatever_answers_is_an_object_or_a_documented_error(body: bytes):
+    try:
+        answer = parse_answer(body, action="GET /x")
+    except UnexpectedAnswerError:
+        return
+    assert isinstance(answer["kind"], str)
+    assert all(item["metadata"]["name"] for item in answer.get("items") or ())
+
+
+@given(st.integers(min_value=300, max_value=599), bodies, st.dictionaries(st.just("Retry-After"), st.text()))
+def test_whatever_a_bad_answer_says_is_a_documented_error(status: int, body: bytes, headers: dict[str, str]):
+    with pytest.raises(SeldonError, match="GET /x"):
+        raise_for_status(status, body, headers, action="GET /x")
