@@ -20,7 +20,7 @@ from airflow_provider_seldon.hooks.masking import mask_configuration, redact
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.access.configuration import Cluster, ClusterSettings, load
 from airflow_provider_seldon.kube.requests.client import SeldonClient
-from airflow_provider_seldon.kube.requests.dry_run import RehearsingClient
+from airflow_provider_seldon.kube.requests.dry_run import DryRunClient
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class SeldonConnectionHook(KubernetesHook):
         _ = self.ingress
         if self._dry_run:
             self.log.info("Dry run: the API server checks every write, and stores none")
-        kind = RehearsingClient if self._dry_run else SeldonClient
+        kind = DryRunClient if self._dry_run else SeldonClient
         return kind(
             self.api_client,
             namespace=self.namespace,
@@ -155,7 +155,7 @@ class SeldonConnectionHook(KubernetesHook):
 
     def dry_run_changes(self) -> str:
         """Return what a hook with ``dry_run`` would have changed so far: unified diffs, credentials masked."""
-        return redact(self.client.changes) if isinstance(self.client, RehearsingClient) else ""
+        return redact(self.client.changes) if isinstance(self.client, DryRunClient) else ""
 
     @property
     def namespace(self) -> str:

@@ -29,14 +29,14 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 from airflow_provider_seldon.core.rollout.fence import OrderToken
 from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
 from airflow_provider_seldon.delivery.inventory.removal import delete_named
-from airflow_provider_seldon.delivery.inventory.search import Finder
+from airflow_provider_seldon.delivery.inventory.search import DeploymentSearch
 from airflow_provider_seldon.delivery.rollout.completion import Completion
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 from airflow_provider_seldon.delivery.rollout.overtaking import overtaken
-from airflow_provider_seldon.delivery.rollout.restore import Restorer
+from airflow_provider_seldon.delivery.rollout.restore import Restore
 from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
-from airflow_provider_seldon.delivery.waiting.single_look import Looker
+from airflow_provider_seldon.delivery.waiting.single_look import SingleLook
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import InvalidModelServerError, PredictionError
 from airflow_provider_seldon.hooks import connection_form
@@ -176,7 +176,7 @@ class SeldonHook(SeldonConnectionHook):
         :param ready: how the wait for it ended.
         :returns: the outcome of this moment; None where it has to be waited for again.
         """
-        return Looker(hook=self).still(rollout, ready)
+        return SingleLook(hook=self).still(rollout, ready)
 
     @checked(name=argument_rules.NAME, expected=instance(Expectation, optional=True))
     def wait_for(
@@ -235,7 +235,7 @@ class SeldonHook(SeldonConnectionHook):
         :param running: only those whose state is ``Available``.
         :param labels: further labels that must be equal.
         """
-        return Finder(self.client).find(
+        return DeploymentSearch(self.client).find(
             running=running,
             name=name,
             labels=labels,
@@ -294,7 +294,7 @@ class SeldonHook(SeldonConnectionHook):
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: there is no such version.
         """
-        return Restorer(hook=self).roll_back(name, to=to, by=by, order=order)
+        return Restore(hook=self).roll_back(name, to=to, by=by, order=order)
 
     @checked(failed=_ROLLOUT)
     def undo(self, failed: Rollout, *, delete_created: bool = False) -> Rollout | None:
@@ -304,7 +304,7 @@ class SeldonHook(SeldonConnectionHook):
         :param delete_created: delete the deployment where this run has created it.
         :returns: the rollout back, to be waited for; None when there is nothing to wait for.
         """
-        return Restorer(hook=self).undo(failed, delete_created=delete_created)
+        return Restore(hook=self).undo(failed, delete_created=delete_created)
 
     @checked(rollout=_ROLLOUT)
     def overtaken(self, rollout: Rollout) -> StaleRunError | None:
@@ -319,7 +319,7 @@ class SeldonHook(SeldonConnectionHook):
         :param replicas: 0 stops the deployment; None is its configured number.
         :raises NotManagedError: the deployment is somebody else's.
         """
-        return Restorer(hook=self).scale(name, replicas=replicas)
+        return Restore(hook=self).scale(name, replicas=replicas)
 
     @checked(name=argument_rules.NAME)
     def stop(self, name: str) -> Rollout:

@@ -31,7 +31,7 @@ _SECONDS = 60.0
 _PAUSE = 0.1
 
 
-class Furnishing:
+class Bootstrap:
     """Brings it, and takes away again what would outlive this process to no use.
 
     :param api: the client to write with

@@ -1,6 +1,6 @@
 """Removes a directory when its owner is gone, however it went. A script, not a module.
 
-Usage: ``python -I -S janitor.py DIRECTORY``. It waits for the end of standard input, which comes when the owner
+Usage: ``python -I -S cleanup.py DIRECTORY``. It waits for the end of standard input, which comes when the owner
 closes it and also when the owner is killed; then it removes the directory, twice, because processes that
 are just ending may still write into it.
 """

@@ -29,12 +29,12 @@ import yaml
 from airflow_provider_seldon.local.apiserver import ApiServer, RequestLog
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.bootstrap import Furnishing
+from airflow_provider_seldon.local.bootstrap import Bootstrap
 from airflow_provider_seldon.local.certificates import Certificates, make_certificates
 from airflow_provider_seldon.local.client import ApiClient
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.manager import Controllers
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.faults import Faults
 from airflow_provider_seldon.local.gateway import Gateway
 from airflow_provider_seldon.local.kubelet.containers.interface import Runtime
@@ -48,7 +48,7 @@ from airflow_provider_seldon.local.options import LocalOptions
 __all__ = ["Lies", "LocalOptions", "LocalSeldon"]
 
 _USER = "local-admin"
-_JANITOR = Path(__file__).with_name("janitor.py")
+_CLEANUP = Path(__file__).with_name("cleanup.py")
 
 
 class LocalSeldon:
@@ -64,7 +64,7 @@ class LocalSeldon:
             self._certificates = make_certificates(self.options.host)
         self._folder: Path | None = None
         self._owns_folder = False
-        self._janitor: subprocess.Popen[bytes] | None = None
+        self._cleanup: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked: asyncio.Event | None = None
@@ -75,7 +75,7 @@ class LocalSeldon:
         self._entrance: Listener
         self._api: ApiClient
         self._caches: Caches
-        self._furnishing: Furnishing | None = None
+        self._bootstrap: Bootstrap | None = None
 
     # -- What others need to know ------------------------------------------------------------------------
 
@@ -169,29 +169,29 @@ class LocalSeldon:
             await self._entrance.start(options.host)
             self._api = ApiClient(url=self._entrance.url, token=token)
             if options.cluster is not None:
-                self._furnishing = Furnishing(
+                self._bootstrap = Bootstrap(
                     api=self._api,
                     host=options.host,
                     namespace=options.namespace,
                     capacity=options.capacity,
                     admission=options.admission,
                 )
-                await self._furnishing.prepare()
+                await self._bootstrap.prepare()
             self._caches = caches = Caches(self._api)
             self.kubelet = Kubelet(api=self._api, caches=caches, options=options, runtime=self._runtime())
             self.controllers = Controllers(
                 api=self._api,
                 caches=caches,
                 lies=options.lies,
-                garbage=self._furnishing is not None,
+                garbage=self._bootstrap is not None,
                 istio=options.istio,
             )
             self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
-            if self._furnishing is None:
+            if self._bootstrap is None:
                 self.server.log_source = KubeletLogs(self.kubelet)
             else:
-                await self._furnishing.add_node(self.kubelet)
+                await self._bootstrap.add_node(self.kubelet)
             await self.controllers.start()
             await self.gateway.start()
             self._write_kubeconfig()
@@ -205,7 +205,7 @@ class LocalSeldon:
             "gateway",
             "controllers",
             "kubelet",
-            "_furnishing",
+            "_bootstrap",
             "_caches",
             "_api",
             "_entrance",
@@ -218,10 +218,10 @@ class LocalSeldon:
             self.options.kubeconfig.unlink(missing_ok=True)
         if self._folder is not None and self._owns_folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-        if self._janitor is not None and self._janitor.stdin is not None:
-            self._janitor.stdin.close()
+        if self._cleanup is not None and self._cleanup.stdin is not None:
+            self._cleanup.stdin.close()
             for _ in range(100):  # it has nothing left to do
-                if self._janitor.poll() is not None:
+                if self._cleanup.poll() is not None:
                     break
                 await asyncio.sleep(0.02)
 
@@ -284,7 +284,7 @@ class LocalSeldon:
         if options.cluster is not None:
             if options.istio:
                 raise ValueError("istio=True needs the API server of this process: leave out cluster=")
-            return ApiProxy(upstream=Upstream.of_kubeconfig(options.cluster), tokens=tokens, tls=tls)
+            return ApiProxy(external=ExternalApiServer.of_kubeconfig(options.cluster), tokens=tokens, tls=tls)
         namespaces = tuple(dict.fromkeys(["default", options.namespace]))
         return ApiServer(
             tokens=tokens,
@@ -308,8 +308,8 @@ class LocalSeldon:
             self._owns_folder = not self._folder.exists()
             self._folder.mkdir(parents=True, exist_ok=True)
         if self._owns_folder:
-            self._janitor = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_JANITOR), str(self._folder)],
+            self._cleanup = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_CLEANUP), str(self._folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

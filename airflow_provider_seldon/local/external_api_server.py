@@ -18,7 +18,7 @@ import yaml
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upstream:
+class ExternalApiServer:
     """An API server that was there before.
 
     :param url: base URL
@@ -31,7 +31,7 @@ class Upstream:
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
 
     @classmethod
-    def of_kubeconfig(cls, path: Path) -> Upstream:
+    def of_kubeconfig(cls, path: Path) -> ExternalApiServer:
         """The cluster of the current context.
 
         :raises ValueError: the file names none, or needs a kind of credentials that is not understood

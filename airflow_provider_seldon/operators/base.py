@@ -87,7 +87,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         :param failure: of an earlier rollout that this one makes good; it is raised in the end.
         """
         if self.is_dry_run:
-            return self.rehearsed(rollout)
+            return self.dry_run_result(rollout)
         self.note(rollout, undoing=failure is not None)
         deadline = self.deadline(undoing=failure is not None)
         with self.undone_if_broken_off(rollout, failure=failure):
@@ -161,7 +161,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         )
         return info.to_dict()
 
-    def rehearsed(self, rollout: Rollout) -> dict[str, Any]:
+    def dry_run_result(self, rollout: Rollout) -> dict[str, Any]:
         """Log and return what a dry run would have done."""
         info, diff, superseded = rollout.info, self.hook.dry_run_changes(), sorted(rollout.superseded)
         self.log.info(

@@ -196,7 +196,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             self.hook.ingress.require_url()
         rollout = self._deploy(context, server)
         if self.is_dry_run:
-            return self.rehearsed(rollout)
+            return self.dry_run_result(rollout)
         self.announce_write(context, rollout)
         if not rollout.in_flight:
             return self._finish(rollout, self._serving(rollout), None)

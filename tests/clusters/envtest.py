@@ -16,10 +16,10 @@ import pytest
 import requests
 
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.bootstrap import Furnishing
+from airflow_provider_seldon.local.bootstrap import Bootstrap
 from airflow_provider_seldon.local.client import ApiClient
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from tests.clusters.kube_apiserver import KubeApiserver
 from tests.clusters.local import LocalClusters, simulated
 
@@ -46,7 +46,7 @@ class EnvtestClusters(LocalClusters):
         self._assets = assets
         self._servers: list[KubeApiserver] = []
         self._bare: KubeApiserver | None = None
-        self._webhook: Furnishing | None = None
+        self._webhook: Bootstrap | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="webhook", daemon=True)
         self._thread.start()
@@ -65,7 +65,7 @@ class EnvtestClusters(LocalClusters):
             self._run(self._admit(self._bare))
         else:
             _empty(self._bare)
-        return ApiProxy(upstream=Upstream.of_kubeconfig(self._bare.kubeconfig), **options)
+        return ApiProxy(external=ExternalApiServer.of_kubeconfig(self._bare.kubeconfig), **options)
 
     def stop(self) -> None:
         """End all servers."""
@@ -83,9 +83,9 @@ class EnvtestClusters(LocalClusters):
 
     async def _admit(self, server: KubeApiserver) -> None:
         """Register the webhook; it is served until the process ends."""
-        upstream = Upstream.of_kubeconfig(server.kubeconfig)
-        api = ApiClient(url=upstream.url, token=upstream.token, ssl_context=upstream.ssl_context)
-        self._webhook = Furnishing(api=api, host="127.0.0.1", namespace="default")
+        external = ExternalApiServer.of_kubeconfig(server.kubeconfig)
+        api = ApiClient(url=external.url, token=external.token, ssl_context=external.ssl_context)
+        self._webhook = Bootstrap(api=api, host="127.0.0.1", namespace="default")
         await self._webhook.prepare()
 
 

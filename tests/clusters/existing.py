@@ -25,7 +25,7 @@ import requests
 import yaml
 
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.faults import Faults
 from airflow_provider_seldon.local.kubelet.pods.kubelet import NODE
 from tests.clusters import model_store, namespaces
@@ -86,7 +86,7 @@ class ExistingSeldon:
     """
 
     def __init__(self, kubeconfig: Path, namespace: str, *, real_pods: bool) -> None:
-        self._proxy = ApiProxy(upstream=Upstream.of_kubeconfig(kubeconfig))
+        self._proxy = ApiProxy(external=ExternalApiServer.of_kubeconfig(kubeconfig))
         self._stack = ExitStack()
         self._namespace = namespace
         self._made: list[str] = []

@@ -24,7 +24,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests import paths
-from airflow_provider_seldon.kube.watch.fresh_read import look
+from airflow_provider_seldon.kube.watch.fresh_read import fresh_snapshot
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
@@ -77,7 +77,7 @@ def test_a_namespace_that_is_none_is_refused(hook: SeldonHook, namespace: str) -
         lambda: other.client.secrets.exists("x"),
         lambda: other.client.pods.of_deployment("iris"),
         lambda: other.wait_for("iris", deadline=time.time() + 5),
-        lambda: asyncio.run(look(other.access, other.namespace, "iris")),
+        lambda: asyncio.run(fresh_snapshot(other.access, other.namespace, "iris")),
     ):
         with pytest.raises((ConnectionConfigError, InvalidModelServerError), match="namespace"):
             use()

@@ -88,11 +88,11 @@ async def test_last_leaver_closes_everything():
         await watching(here)
         waits[0].cancel()
         await asyncio.sleep(0.05)
-        assert len([task for task in asyncio.all_tasks() if "NamespaceWatch" in repr(task)]) == 2
+        assert len([task for task in asyncio.all_tasks() if "SharedInformer" in repr(task)]) == 2
         waits[1].cancel()
         await asyncio.gather(*waits, return_exceptions=True)
         await asyncio.sleep(0)
-        assert [task for task in asyncio.all_tasks() if "NamespaceWatch" in repr(task)] == []
+        assert [task for task in asyncio.all_tasks() if "SharedInformer" in repr(task)] == []
         open_watches = here.requests.entries(lambda one: one.verb == "watch" and one.seconds is None)
         await until(
             lambda: not here.requests.entries(lambda one: one.verb == "watch" and one.seconds is None)

@@ -23,7 +23,7 @@ ANNOTATIONS = {
 }
 
 
-class Finder:
+class DeploymentSearch:
     """
     Finds deployments of one namespace.
 

@@ -7,9 +7,9 @@ Killed between any two of these and started again, the same task finds what it l
 function of DAG, task and model; the Secret's name one of its content) and comes to the same single deployment.
 
 Requests, besides the wait: one LIST per 500 equivalents, and where the user gave a name that none of them bears,
-one GET; then one PATCH, or where nothing is to be written one LIST of the deployment's children (``looker``). A storage
-Secret that was used before takes one GET; one that has to be made takes one POST, and for a deployment that is there
-already one PATCH before that (``secret_use``). What follows when it serves is in ``completion``.
+one GET; then one PATCH, or where nothing is to be written one LIST of the deployment's children (``single_look``). A
+storage Secret that was used before takes one GET; one that has to be made takes one POST, and for a deployment that is
+there already one PATCH before that (``storage_secret_use``). What follows when it is ready is in ``completion``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from airflow_provider_seldon.core.rollout.write_mark import Written, fingerprint
 from airflow_provider_seldon.delivery.inventory.adoption import IRREVERSIBLY, take_over
 from airflow_provider_seldon.delivery.inventory.ownership import appliers_of, owners_of, refuse_foreign
 from airflow_provider_seldon.delivery.inventory.removal import delete_if
-from airflow_provider_seldon.delivery.inventory.search import Finder, is_being_deleted
+from airflow_provider_seldon.delivery.inventory.search import DeploymentSearch, is_being_deleted
 from airflow_provider_seldon.delivery.rollout.annotation_space import make_room
 from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS, Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.order_note import note_order
@@ -60,7 +60,7 @@ from airflow_provider_seldon.delivery.storage.storage_secret_use import (
     restore_secret,
     storage_secrets_of,
 )
-from airflow_provider_seldon.delivery.waiting.single_look import Looker
+from airflow_provider_seldon.delivery.waiting.single_look import SingleLook
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeployDecisionError,
@@ -129,7 +129,7 @@ class Deployer:
             )
             if fence and replace and decided.action.writes and decided.action is not Action.RESTART:
                 self._fence(order, existing)
-            decided, in_flight = Looker(hook=self._hook).confirmed(decided)
+            decided, in_flight = SingleLook(hook=self._hook).confirmed(decided)
             before = next((one for one in existing if one.name == decided.deployment.name), None)
             self._tell(decided, decision, before)
             if before is not None and decided.action is Action.UPDATE:
@@ -196,7 +196,7 @@ class Deployer:
         One that is being deleted is none any more. Where it bears the name that is asked for, its end is waited for:
         what is made anew before its children are gone takes them for its own, and loses them.
         """
-        found = Finder(self._client).equivalents(identity)
+        found = DeploymentSearch(self._client).equivalents(identity)
         for one in found:
             if one.name == request.name:
                 self._wait_for_the_end(one)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Restorer:
+class Restore:
     """
     Rolls back and scales through a hook.
 

@@ -9,7 +9,7 @@ cannot rename: there a single object appears as a whole or not at all. Elsewhere
 under another name first, outside of the copy. So whatever has its name is whole, an interrupted copy is continued, not
 begun again, and what was left under such another name is removed by the next staging of the same content.
 
-What this does *not* do: decide what a copy looks like (``core.layout``) or which ones may go (``staging``).
+What this does *not* do: decide what a copy looks like (``core.storage.model_files``) or which may go (``staging``).
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def stage_model(
 
     :param source: file or folder that the training wrote, on any storage that Airflow knows.
     :param target: folder for the copies of this model's versions, such as ``s3://models/iris``.
-    :param implementation: prepackaged server that will read it, see ``core.layout``; None for one of your own.
+    :param implementation: prepackaged server that will read it, see ``model_files``; None for one of your own.
     :param protocol: protocol of the deployment; ``v2`` takes more file names.
     :param model_name: folder of the model in a Triton repository.
     :param version: number of a TensorFlow version directory; the next free one when left out.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Looker:
+class SingleLook:
     """
     Looks at deployments of a hook's namespace.
 

@@ -17,7 +17,7 @@ from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.kube.requests.transport import Transport
 
 
-class RehearsingTransport(Transport):
+class DryRunTransport(Transport):
     """Asks the server for a dry run of every request that is not a GET."""
 
     def request(
@@ -32,10 +32,10 @@ class RehearsingTransport(Transport):
         return super().request(method, path, query=query, body=body, **form)
 
 
-class RehearsingClient(SeldonClient):
+class DryRunClient(SeldonClient):
     """Like ``SeldonClient``, but stores nothing, waits for nothing, and remembers what would have changed."""
 
-    transport_class = RehearsingTransport
+    transport_class = DryRunTransport
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

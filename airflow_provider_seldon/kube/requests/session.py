@@ -4,7 +4,7 @@ One HTTP session to one API server, for one event loop: requests, credentials, t
 Plain aiohttp instead of the asynchronous Kubernetes client, whose every client and every ``Watch()`` builds a TLS
 context on the event loop (20 ms each), and which ends long streams after 60 seconds. What blocks (resolving a
 connection, reading certificates, running a credentials plugin) runs in threads. It retries nothing but a request whose
-credentials had expired; when to try again is decided in ``feed``.
+credentials had expired; when to try again is decided in ``kube.watch.reflector``.
 """
 
 from __future__ import annotations

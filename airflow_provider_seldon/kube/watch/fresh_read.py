@@ -31,16 +31,16 @@ class Snapshot:
     children: list[Object] | None
 
 
-async def look(access: ClusterAccess, namespace: str, name: str) -> Snapshot:
-    """Do what :func:`look_through` does, through a session of its own."""
+async def fresh_snapshot(access: ClusterAccess, namespace: str, name: str) -> Snapshot:
+    """Do what :func:`read_snapshot` does, through a session of its own."""
     session = ApiSession(access)
     try:
-        return await look_through(session, namespace, name)
+        return await read_snapshot(session, namespace, name)
     finally:
         await session.close()
 
 
-async def look_through(session: ApiSession, namespace: str, name: str) -> Snapshot:
+async def read_snapshot(session: ApiSession, namespace: str, name: str) -> Snapshot:
     """
     Return a deployment and its children as they are stored this moment.
 

@@ -25,10 +25,10 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
-from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, look_through
+from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, read_snapshot
 from airflow_provider_seldon.kube.watch.pod_reader import FRESH, SharedPods
-from airflow_provider_seldon.kube.watch.reflector import Feed, Sink, Tuning
-from airflow_provider_seldon.kube.watch.store import ID_LABEL, ObjectCache
+from airflow_provider_seldon.kube.watch.reflector import Reflector, Sink, Tuning
+from airflow_provider_seldon.kube.watch.store import ID_LABEL, Store
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Subscription:
 
     __slots__ = ("_changed", "_sleeping", "_watch", "name")
 
-    def __init__(self, watch: NamespaceWatch, name: str) -> None:
+    def __init__(self, watch: SharedInformer, name: str) -> None:
         self.name = name
         self._watch = watch
         self._changed = True
@@ -94,20 +94,20 @@ class Subscription:
         """Return the SeldonDeployment as it is stored this moment; None when there is none."""
         return await self._watch.read(self.name)
 
-    async def look(self) -> Snapshot:
+    async def fresh_snapshot(self) -> Snapshot:
         """
         Return deployment and children as they are stored this moment; the watch is not asked.
 
         :raises SeldonError: the subclass that the status code stands for.
         """
-        return await self._watch.look(self.name)
+        return await self._watch.fresh_snapshot(self.name)
 
     async def pods(self, children: Sequence[Object], *, age: float = FRESH) -> list[Object] | None:
         """Return the pods of those children, at most so many seconds old; None without the right to read them."""
         return await self._watch.pods.of(children, age=age)
 
 
-class NamespaceWatch:
+class SharedInformer:
     """
     The shared watch of one namespace.
 
@@ -121,25 +121,25 @@ class NamespaceWatch:
         self._session = session
         self._namespace = namespace
         self._tuning = tuning
-        self._cache = ObjectCache()
+        self._store = Store()
         self._error: SeldonError | None = None
         self._subscriptions: set[Subscription] = set()
         self._synced = {"deployments": False, "children": False}
         self._children_refused = False
         self._tasks: list[asyncio.Task[None]] = []
         self._path = paths.seldon_deployments(namespace)
-        cache = self._cache
-        self._deployments = self._feed(
+        store = self._store
+        self._deployments = self._reflector(
             "deployments",
             self._path,
             {},
-            Sink(put=cache.put_deployment, drop=cache.drop_deployment, names=cache.deployments),
+            Sink(put=store.put_deployment, drop=store.drop_deployment, names=store.deployments),
         )
-        self._children = self._feed(
+        self._children = self._reflector(
             "children",
             paths.deployments(namespace),
             {"labelSelector": ID_LABEL},
-            Sink(put=cache.put_child, drop=cache.drop_child, names=cache.children),
+            Sink(put=store.put_child, drop=store.drop_child, names=store.children),
         )
 
     @property
@@ -154,14 +154,14 @@ class NamespaceWatch:
 
     @property
     def trouble(self) -> str:
-        """What keeps a feed from going on at present; empty when nothing does."""
+        """What keeps a reflector from going on at present; empty when nothing does."""
         return self._deployments.trouble or ("" if self._children_refused else self._children.trouble)
 
     def add(self, name: str) -> Subscription:
         """Begin to pass on changes of a deployment of that name."""
         subscription = Subscription(self, name)
         self._subscriptions.add(subscription)
-        self._cache.entry(name).listeners.add(subscription.wake)
+        self._store.entry(name).listeners.add(subscription.wake)
         if not self._tasks:
             self._tasks = [_spawn(self._keep_deployments()), _spawn(self._keep_children())]
         return subscription
@@ -169,7 +169,7 @@ class NamespaceWatch:
     def remove(self, subscription: Subscription) -> None:
         """Pass on nothing more."""
         self._subscriptions.discard(subscription)
-        self._cache.leave(subscription.name, subscription.wake)
+        self._store.leave(subscription.name, subscription.wake)
 
     async def close(self) -> None:
         """End both watches."""
@@ -183,7 +183,7 @@ class NamespaceWatch:
             raise self._error
         if not all(self._synced.values()):
             return None
-        entry = self._cache.entry(name)
+        entry = self._store.entry(name)
         return Snapshot(
             deployment=entry.deployment, children=None if self._children_refused else entry.children
         )
@@ -195,9 +195,9 @@ class NamespaceWatch:
         except (NotFoundError, DeploymentNotFoundError):
             return None
 
-    async def look(self, name: str) -> Snapshot:
-        """See ``Subscription.look``."""
-        return await look_through(self._session, self._namespace, name)
+    async def fresh_snapshot(self, name: str) -> Snapshot:
+        """See ``Subscription.fresh_snapshot``."""
+        return await read_snapshot(self._session, self._namespace, name)
 
     async def _keep_deployments(self) -> None:
         try:
@@ -230,8 +230,8 @@ class NamespaceWatch:
                 await self._wake_all()
                 return
 
-    def _feed(self, kind: str, path: str, query: Mapping[str, str], sink: Sink) -> Feed:
-        return Feed(
+    def _reflector(self, kind: str, path: str, query: Mapping[str, str], sink: Sink) -> Reflector:
+        return Reflector(
             session=self._session,
             path=path,
             query=query,
@@ -260,28 +260,28 @@ class NamespaceWatch:
                 await asyncio.sleep(0)
 
 
-class _Shared:
+class _InformerFactory:
     """All watches of one event loop."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, tuple[ApiSession, set[str]]] = {}
-        self._watches: dict[tuple[str, str], NamespaceWatch] = {}
+        self._informers: dict[tuple[str, str], SharedInformer] = {}
 
-    def join(self, access: ClusterAccess, namespace: str, tuning: Tuning) -> NamespaceWatch:
+    def join(self, access: ClusterAccess, namespace: str, tuning: Tuning) -> SharedInformer:
         """Return the watch of a namespace, opened when there is none."""
-        watch = self._watches.get((access.key, namespace))
+        watch = self._informers.get((access.key, namespace))
         if watch is None:
             session, users = self._sessions.setdefault(access.key, (ApiSession(access), set()))
             users.add(namespace)
-            watch = NamespaceWatch(session=session, namespace=namespace, tuning=tuning)
-            self._watches[access.key, namespace] = watch
+            watch = SharedInformer(session=session, namespace=namespace, tuning=tuning)
+            self._informers[access.key, namespace] = watch
         return watch
 
-    async def leave(self, access: ClusterAccess, namespace: str, watch: NamespaceWatch) -> None:
+    async def leave(self, access: ClusterAccess, namespace: str, watch: SharedInformer) -> None:
         """Close what nobody uses any more."""
-        if watch.size or self._watches.get((access.key, namespace)) is not watch:
+        if watch.size or self._informers.get((access.key, namespace)) is not watch:
             return
-        del self._watches[access.key, namespace]
+        del self._informers[access.key, namespace]
         session, users = self._sessions[access.key]
         users.discard(namespace)
         if not users:
@@ -291,7 +291,7 @@ class _Shared:
             await session.close()
 
 
-_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, _InformerFactory] = WeakKeyDictionary()
 
 
 class subscribe:  # noqa: N801 - used as a function
@@ -316,7 +316,7 @@ class subscribe:  # noqa: N801 - used as a function
         self._tuning = tuning
 
     async def __aenter__(self) -> Subscription:
-        shared = _BY_LOOP.setdefault(asyncio.get_running_loop(), _Shared())
+        shared = _BY_LOOP.setdefault(asyncio.get_running_loop(), _InformerFactory())
         self._watch = shared.join(self._access, self._namespace, self._tuning or Tuning())
         self._subscription = self._watch.add(self._name)
         return self._subscription

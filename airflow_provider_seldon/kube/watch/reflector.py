@@ -41,7 +41,7 @@ LIST_AFTER = 4
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
     """
-    How patient a feed is; all times are seconds.
+    How patient a reflector is; all times are seconds.
 
     :param idle: a watch on which nothing comes for so long, not even its end, is given up: nobody is there any more.
     :param idle_list: the same for the answer to a LIST.
@@ -74,7 +74,7 @@ class Tuning:
 @dataclass(frozen=True, kw_only=True)
 class Sink:
     """
-    Where a feed puts what it sees.
+    Where a reflector puts what it sees.
 
     :param put: an object is there, or has changed.
     :param drop: the object of that name is gone.
@@ -86,7 +86,7 @@ class Sink:
     names: Callable[[], Iterable[str]]
 
 
-class Feed:
+class Reflector:
     """
     Feeds one sink; ``run`` it as a task.
 
@@ -283,7 +283,7 @@ class Feed:
             raise error
 
     def _pause(self, trouble: SeldonError) -> float:
-        """Return how long to wait before the next attempt, never the same for two feeds."""
+        """Return how long to wait before the next attempt, never the same for two reflectors."""
         self._failures += 1
         asked = trouble.retry_after if isinstance(trouble, ServerUnavailableError) else None
         if asked is not None:

@@ -59,7 +59,7 @@ Packed = tuple[str, str]
 
 
 class Entry:
-    """One deployment's part of the cache, and who wants to know of changes to it."""
+    """One deployment's part of the store, and who wants to know of changes to it."""
 
     __slots__ = ("_children", "_deployment", "listeners")
 
@@ -88,7 +88,7 @@ class Entry:
             listener()
 
 
-class ObjectCache:
+class Store:
     """All entries of one namespace."""
 
     def __init__(self) -> None:

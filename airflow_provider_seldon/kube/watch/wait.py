@@ -24,7 +24,7 @@ from airflow_provider_seldon.core.resource.unstructured import Object, text_at
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
-from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, look
+from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, fresh_snapshot
 from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
 from airflow_provider_seldon.kube.watch.reflector import Tuning
 from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
@@ -119,7 +119,7 @@ class _Waiter:
         until = self._clock() + (0.0 if self._until_exists else LAST_LOOK)
         while True:
             try:
-                seen = await look(access, namespace, self._name)
+                seen = await fresh_snapshot(access, namespace, self._name)
                 verdict = self.judge(seen, None)
                 self.tell(verdict)
                 return self.outcome(namespace, verdict, seen)
@@ -241,7 +241,7 @@ class _Waiter:
         while True:
             try:
                 async with asyncio.timeout(LOOK_TIMEOUT):
-                    return await subscription.look()
+                    return await subscription.fresh_snapshot()
             except (SeldonError, ValueError, TimeoutError) as error:
                 log.debug("%s cannot be looked at: %s", self._name, error)
             if self._clock() + pause > until:

@@ -16,7 +16,7 @@ import yaml
 
 from airflow_provider_seldon.local.client import SELDON_DEPLOYMENTS, ApiClient
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 from airflow_provider_seldon.local.kubelet.pods.log_server import LogServer
 from airflow_provider_seldon.local.webhook import Webhook
@@ -106,7 +106,7 @@ def test_the_kubelet_gives_out_logs_as_an_api_server_asks(path: str, code: int, 
 def test_a_kubeconfig_is_the_way_in(tmp_path: Path) -> None:
     options = LocalOptions(kubelet="simulated", tls=True, token="secret-word", kubeconfig=tmp_path / "config")
     with LocalSeldon(options) as local:
-        upstream = Upstream.of_kubeconfig(local.kubeconfig_path)
+        upstream = ExternalApiServer.of_kubeconfig(local.kubeconfig_path)
         assert upstream.url == local.api_url
         assert "secret-word" not in repr(upstream)
 
@@ -143,4 +143,4 @@ def test_a_kubeconfig_that_is_of_no_use_is_told(
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump(config))
     with pytest.raises(ValueError, match=told):
-        Upstream.of_kubeconfig(path)
+        ExternalApiServer.of_kubeconfig(path)

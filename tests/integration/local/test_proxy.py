@@ -9,7 +9,7 @@ import requests
 
 from airflow_provider_seldon.local.apiserver import ApiServer
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from tests.conftest import in_thread
 from tests.integration.local.apiserver.reads.test_logs import (  # noqa: F401
     logs,
@@ -47,7 +47,7 @@ def upstream() -> Iterator[ApiServer]:
 @pytest.fixture
 def local_api(upstream: ApiServer) -> Iterator[ApiProxy]:
     """The proxy."""
-    with in_thread(ApiProxy(upstream=Upstream(url=upstream.url, token="inner"))) as server:
+    with in_thread(ApiProxy(external=ExternalApiServer(url=upstream.url, token="inner"))) as server:
         yield server
 
 
@@ -100,7 +100,7 @@ def test_another_servers_history_cannot_be_compacted(local: Rest) -> None:
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
-    with in_thread(ApiProxy(upstream=Upstream(url="http://127.0.0.1:9"))) as server:
+    with in_thread(ApiProxy(external=ExternalApiServer(url="http://127.0.0.1:9"))) as server:
         answer = Rest(server.url).get(f"{CORE}/namespaces")
         assert (answer.code, answer.reason) == (503, "ServiceUnavailable")
         assert requests.get(f"{server.url}/healthz", timeout=10).text == "ok"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.bootstrap import Furnishing
+from airflow_provider_seldon.local.bootstrap import Bootstrap
 from airflow_provider_seldon.local.client import ApiClient
 from tests.clusters import ASSETS
 from tests.integration.local.apiserver.rest import CORE, Rest
@@ -56,7 +56,7 @@ def test_a_cluster_with_nodes_of_its_own_is_refused(local_api: Any) -> None:
 
     async def prepare() -> None:
         async with ApiClient(url=local_api.url) as api:
-            await Furnishing(api=api, host="127.0.0.1", namespace="default").prepare()
+            await Bootstrap(api=api, host="127.0.0.1", namespace="default").prepare()
 
     try:
         with pytest.raises(ValueError, match=r"nodes of its own \(theirs"):

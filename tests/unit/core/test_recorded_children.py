@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
-from airflow_provider_seldon.kube.watch.store import ObjectCache
+from airflow_provider_seldon.kube.watch.store import Store
 from tests.unit.core import corpus
 
 pytestmark = pytest.mark.skipif(corpus.directory() is None, reason="no corpus on this machine")
@@ -64,11 +64,11 @@ def children(one: dict[str, Any]) -> list[dict[str, Any]]:
 
 def as_seen(deployment: dict[str, Any], made: list[dict[str, Any]]) -> tuple[Any, Any]:
     """What a wait gets to see of them: the watch keeps only a part."""
-    cache = ObjectCache()
-    cache.put_deployment(deployment)
+    store = Store()
+    store.put_deployment(deployment)
     for child in made:
-        cache.put_child(child)
-    entry = cache.entry(deployment["metadata"]["name"])
+        store.put_child(child)
+    entry = store.entry(deployment["metadata"]["name"])
     return entry.deployment, entry.children
 
 

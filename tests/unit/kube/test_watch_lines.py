@@ -13,8 +13,8 @@ from airflow_provider_seldon.core.readiness.judge import judge
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests.session import ApiSession
-from airflow_provider_seldon.kube.watch.reflector import Feed, Sink, _event
-from airflow_provider_seldon.kube.watch.store import ObjectCache
+from airflow_provider_seldon.kube.watch.reflector import Reflector, Sink, _event
+from airflow_provider_seldon.kube.watch.store import Store
 
 KEYS = [
     *("metadata", "name", "uid", "labels", "annotations", "ownerReferences", "generation", "resourceVersion"),
@@ -45,22 +45,24 @@ lines = (
 )
 
 
-def feed(sink: Sink) -> Feed:
+def reflector(sink: Sink) -> Reflector:
     access = ClusterAccess(key="none", resolve=lambda: None)  # type: ignore[arg-type, return-value]
-    return Feed(session=ApiSession(access), path="/x", sink=sink, on_synced=lambda: None)
+    return Reflector(session=ApiSession(access), path="/x", sink=sink, on_synced=lambda: None)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), lines), max_size=6))
 def test_whatever_a_watch_delivers_can_be_judged(delivered: list[tuple[bool, bytes]]) -> None:
-    cache = ObjectCache()
-    deployments = feed(Sink(put=cache.put_deployment, drop=cache.drop_deployment, names=cache.deployments))
-    children = feed(Sink(put=cache.put_child, drop=cache.drop_child, names=cache.children))
+    store = Store()
+    deployments = reflector(
+        Sink(put=store.put_deployment, drop=store.drop_deployment, names=store.deployments)
+    )
+    children = reflector(Sink(put=store.put_child, drop=store.drop_child, names=store.children))
     for of_children, line in delivered:
         try:
             (children if of_children else deployments)._take(_event(line))
         except (ValueError, SeldonError):
             continue
-        entry = cache.entry("iris")
+        entry = store.entry("iris")
         verdict: Any = judge(entry.deployment, entry.children, expected=Expectation(), now=1.0)
         assert verdict.reason

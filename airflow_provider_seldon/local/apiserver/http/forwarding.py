@@ -24,7 +24,7 @@ from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
 from airflow_provider_seldon.local.apiserver.reads import logs
 from airflow_provider_seldon.local.apiserver.writes.admission import DOWN, unreachable
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 
 #: Between two neighbours only (RFC 9110, 7.6.1), or written anew here.
 _NOT_PASSED_ON = {
@@ -44,12 +44,12 @@ class Forwarder:
     """
     Hands requests on.
 
-    :param upstream: Where to.
+    :param external: Where to.
     :param authorizer: Answers access reviews while it has tokens or rules of its own.
     """
 
-    def __init__(self, *, upstream: Upstream, authorizer: Authorizer) -> None:
-        self._upstream = upstream
+    def __init__(self, *, external: ExternalApiServer, authorizer: Authorizer) -> None:
+        self._external = external
         self._authorizer = authorizer
         self._session: aiohttp.ClientSession | None = None
         self._watches: set[asyncio.Event] = set()
@@ -109,7 +109,7 @@ class Forwarder:
             self._watches.discard(ended)
 
     async def _pod(self, info: RequestInfo) -> Stored:
-        path = f"{self._upstream.url}/api/v1/namespaces/{info.namespace}/pods/{info.name}"
+        path = f"{self._external.url}/api/v1/namespaces/{info.namespace}/pods/{info.name}"
         async with self._http().get(path, headers=self._credentials()) as response:
             if response.status != 200:
                 raise info.not_found()
@@ -123,7 +123,7 @@ class Forwarder:
             (name, value) for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON
         ]
         headers += self._credentials().items()
-        url = URL(self._upstream.url + request.raw_path, encoded=True)
+        url = URL(self._external.url + request.raw_path, encoded=True)
         try:
             async with self._http().request(
                 request.method, url, data=await request.read() or None, headers=headers
@@ -139,12 +139,12 @@ class Forwarder:
             raise ConnectionResetError(str(error)) from error
 
     def _credentials(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._upstream.token}"} if self._upstream.token else {}
+        return {"Authorization": f"Bearer {self._external.token}"} if self._external.token else {}
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=self._upstream.ssl_context or True),
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._external.ssl_context or True),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
                 auto_decompress=False,
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),

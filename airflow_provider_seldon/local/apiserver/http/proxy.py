@@ -1,7 +1,7 @@
 """An API server that runs already, behind a door like the local one's.
 
 Purpose: faults, denied rights and counted requests for clients of a kube-apiserver. Whoever comes in by this door acts
-with the credentials of ``upstream``: like ``kubectl proxy``, it is for this machine only, or asks for a token.
+with the credentials of ``external``: like ``kubectl proxy``, it is for this machine only, or asks for a token.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from airflow_provider_seldon.local.apiserver.access.authorization import Authori
 from airflow_provider_seldon.local.apiserver.http.forwarding import Forwarder
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.apiserver.reads.logs import LogSource
-from airflow_provider_seldon.local.external_api_server import Upstream
+from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 
 
 class ApiProxy(Listener):
     """
     A door to another API server.
 
-    :param upstream: That server.
+    :param external: That server.
     :param tokens: Accepted bearer tokens (or a mapping to user names); none: no authentication.
     :param deny: Rules about what users may not do.
     :param tls: Server certificate to serve HTTPS with.
@@ -29,13 +29,13 @@ class ApiProxy(Listener):
     def __init__(
         self,
         *,
-        upstream: Upstream,
+        external: ExternalApiServer,
         tokens: Mapping[str, str] | Iterable[str] = (),
         deny: Iterable[Deny] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
         authorizer = Authorizer(tokens=tokens, deny=deny)
-        self._forwarder = Forwarder(upstream=upstream, authorizer=authorizer)
+        self._forwarder = Forwarder(external=external, authorizer=authorizer)
         super().__init__(backend=self._forwarder, authorizer=authorizer, tls=tls)
 
     @property

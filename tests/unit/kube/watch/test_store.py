@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import judge
-from airflow_provider_seldon.kube.watch.store import ObjectCache, owner_of
+from airflow_provider_seldon.kube.watch.store import Store, owner_of
 from tests.unit.core.cluster_objects import complete_children, sdep, spec
 
 
@@ -21,40 +21,40 @@ def child(name: str = "iris-default-0-classifier", owner: str = "iris", version:
     return made
 
 
-def listen(cache: ObjectCache, name: str) -> list[str]:
+def listen(store: Store, name: str) -> list[str]:
     heard: list[str] = []
-    cache.entry(name).listeners.add(lambda: heard.append(name))
+    store.entry(name).listeners.add(lambda: heard.append(name))
     return heard
 
 
 def test_only_those_who_asked_for_the_name_are_woken():
-    cache = ObjectCache()
-    iris, other = listen(cache, "iris"), listen(cache, "other")
-    cache.put_deployment(deployment())
-    cache.put_child(child())
-    cache.drop_child("iris-default-0-classifier")
-    cache.drop_deployment("iris")
+    store = Store()
+    iris, other = listen(store, "iris"), listen(store, "other")
+    store.put_deployment(deployment())
+    store.put_child(child())
+    store.drop_child("iris-default-0-classifier")
+    store.drop_deployment("iris")
     assert (len(iris), len(other)) == (4, 0)
 
 
 def test_the_same_version_again_and_an_older_one_are_not_new():
-    cache = ObjectCache()
-    heard = listen(cache, "iris")
+    store = Store()
+    heard = listen(store, "iris")
     for version in ("7", "7", "6", "8"):
-        cache.put_deployment(deployment(version=version))
-        cache.put_child(child(version=version))
+        store.put_deployment(deployment(version=version))
+        store.put_child(child(version=version))
     assert len(heard) == 4
-    held = cache.entry("iris").deployment
+    held = store.entry("iris").deployment
     assert held is not None
     assert held["metadata"]["resourceVersion"] == "8"
 
 
 @pytest.mark.parametrize("versions", [("abc", "abd"), ("", "")])
 def test_versions_that_are_no_numbers_are_compared_for_equality_only(versions: tuple[str, str]):
-    cache = ObjectCache()
-    heard = listen(cache, "iris")
+    store = Store()
+    heard = listen(store, "iris")
     for version in versions:
-        cache.put_deployment(deployment(version=version))
+        store.put_deployment(deployment(version=version))
     assert len(heard) == 2
 
 
@@ -69,27 +69,27 @@ def test_what_is_kept_is_all_that_the_judge_needs():
             "managedFields": [{"manager": "x" * 1000}],
             "annotations": {"last-applied": "x" * 1000},
         }
-    cache = ObjectCache()
-    cache.put_deployment(whole)
+    store = Store()
+    store.put_deployment(whole)
     for one in children:
-        cache.put_child(one)
-    entry = cache.entry("iris")
+        store.put_child(one)
+    entry = store.entry("iris")
     kept = judge(entry.deployment, entry.children, expected=Expectation.of(whole), now=0.0)
     assert kept == judge(whole, children, expected=Expectation.of(whole), now=0.0)
     assert "x" * 100 not in str((entry.deployment, entry.children))
 
 
 def test_child_that_changes_hands_leaves_its_former_owner():
-    cache = ObjectCache()
-    former, latter = listen(cache, "iris"), listen(cache, "other")
-    cache.put_child(child())
-    cache.put_child(child(owner="other", version="2"))
+    store = Store()
+    former, latter = listen(store, "iris"), listen(store, "other")
+    store.put_child(child())
+    store.put_child(child(owner="other", version="2"))
     assert (len(former), len(latter)) == (2, 1)
-    assert cache.entry("iris").children == []
+    assert store.entry("iris").children == []
     orphan = child(version="3")
     orphan["metadata"]["ownerReferences"] = []
-    cache.put_child(orphan)
-    assert list(cache.children()) == []
+    store.put_child(orphan)
+    assert list(store.children()) == []
 
 
 def test_owner_is_told_by_reference_and_else_by_label():
@@ -100,15 +100,15 @@ def test_owner_is_told_by_reference_and_else_by_label():
 
 
 def test_nothing_is_kept_of_what_is_gone_and_nobody_asks_for():
-    cache = ObjectCache()
+    store = Store()
 
     def heard() -> None:
         return
 
-    cache.entry("iris").listeners.add(heard)
-    cache.put_deployment(deployment())
-    cache.drop_deployment("iris")
-    cache.leave("iris", heard)
-    cache.drop_deployment("iris")
-    cache.leave("iris", heard)
-    assert cache._entries == {}
+    store.entry("iris").listeners.add(heard)
+    store.put_deployment(deployment())
+    store.drop_deployment("iris")
+    store.leave("iris", heard)
+    store.drop_deployment("iris")
+    store.leave("iris", heard)
+    assert store._entries == {}
