@@ -8,8 +8,8 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-from airflow_provider_seldon.core.request.argument_readers import WrongValueError
 from airflow_provider_seldon.core.request.argument_rules import RULES, Rule, check
+from airflow_provider_seldon.core.values.readers import WrongValueError
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 
 Parameters = ParamSpec("Parameters")

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.request.arguments import nearest, unknown
+from airflow_provider_seldon.core.values.suggestion import nearest, unknown
 from airflow_provider_seldon.exceptions import ConnectionConfigError
 from airflow_provider_seldon.get_provider_info import connection_fields
 

@@ -18,7 +18,7 @@ from airflow_provider_seldon.kube.requests.transport import Transport
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 
 #: What the account of a connection must be allowed: text -> (verb, API group, resource).
 RIGHTS = {
@@ -60,7 +60,7 @@ class _Client(SeldonClient):
             return False
 
 
-def check(hook: SeldonHook) -> tuple[bool, str]:
+def check(hook: SeldonConnectionHook) -> tuple[bool, str]:
     """See :meth:`SeldonHook.test_connection`; the message says what to do."""
     try:
         return _check(hook)
@@ -81,7 +81,7 @@ def check(hook: SeldonHook) -> tuple[bool, str]:
         return False, str(error)
 
 
-def _check(hook: SeldonHook) -> tuple[bool, str]:
+def _check(hook: SeldonConnectionHook) -> tuple[bool, str]:
     client = _Client(hook.api_client, namespace=hook.namespace)
     if not client.crd_served():
         if not client.is_kubernetes():
@@ -108,7 +108,7 @@ def _cause(error: ServerUnavailableError) -> str:
     return text.partition(" could not be reached (")[2].rpartition("). ")[0] or text
 
 
-def _server(hook: SeldonHook) -> str:
+def _server(hook: SeldonConnectionHook) -> str:
     """Name the API server, and where its address comes from."""
     if hook.cluster.in_cluster:
         source = "the pod's service account"

@@ -16,7 +16,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from airflow_provider_seldon.core.storage.rclone_secret import StorageConnection, rclone_settings, scheme_of
+from airflow_provider_seldon.core.storage.rclone_secret import rclone_settings, scheme_of
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 from tests.integration.object_stores import ObjectStores, object_stores
 
 RCLONE = shutil.which("rclone")

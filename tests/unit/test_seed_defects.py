@@ -15,7 +15,8 @@ import airflow_provider_seldon
 from airflow_provider_seldon.core.identity.names import LABEL_MODEL_NAME, Identity
 from airflow_provider_seldon.core.resource.predictor import Predictor
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
-from airflow_provider_seldon.core.storage.rclone_secret import StorageConnection, rclone_settings, secret_name
+from airflow_provider_seldon.core.storage.rclone_secret import rclone_settings, secret_name
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 
 PACKAGE = Path(airflow_provider_seldon.__file__).parent
 ROOT = Path(__file__).parents[2]

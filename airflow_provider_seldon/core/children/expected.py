@@ -97,6 +97,10 @@ def expected_children(deployment: Object) -> tuple[ExpectedChild, ...]:
     )
 
 
+#: Label of a child, and of its pods: which SeldonDeployment they belong to.
+ID_LABEL = "seldon-deployment-id"
+
+
 def deployment_id(name: str) -> str:
     """Return the value that the label ``seldon-deployment-id`` has on the children of a deployment of that name."""
     return _names("", name)[0]

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from airflow_provider_seldon.core.children.expected import ExpectedChild, child_ids
-from airflow_provider_seldon.core.readiness.observation import Finding, Phase
+from airflow_provider_seldon.core.children.expected import ID_LABEL, ExpectedChild, child_ids
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     controller,
@@ -20,14 +19,10 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 
-_ID_LABEL = "seldon-deployment-id"
 
-
-def leftover_pending(
-    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None
-) -> Finding | None:
+def leftover(deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None) -> str:
     """
-    Whether there is a child that is to go.
+    Return the name of a child that is to go; empty when there is none.
 
     :param deployment: the SeldonDeployment's manifest.
     :param wanted: the children that it is to have.
@@ -35,23 +30,17 @@ def leftover_pending(
     """
     names = {name for one in wanted for name in one.names}
     listed = set(mapping_at(deployment, "status", "deploymentStatus")) - names
-    if not listed:
-        return None
-    if children is not None:
+    if listed and children is not None:
         listed &= {
             name_of(child)
             for child in children
             if not text_at(child, "metadata", "deletionTimestamp") and _is_ours(child, deployment)
         }
-    if not listed:
-        return None
-    name = min(listed)
-    message = f"Deployment {name} is still there, which the spec does not ask for any more"
-    return Finding(phase=Phase.PENDING, reason="ChildNotRemoved", message=message, child=name)
+    return min(listed, default="")
 
 
 def _is_ours(child: Object, deployment: Object) -> bool:
     owner: Mapping[str, object] = controller(child)
     if owner:
         return owner.get("uid") == text_at(deployment, "metadata", "uid")
-    return text_at(child, "metadata", "labels", _ID_LABEL) in child_ids(deployment)
+    return text_at(child, "metadata", "labels", ID_LABEL) in child_ids(deployment)

@@ -13,9 +13,9 @@ from typing import Any
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.prediction.payload import request_body, sendable
-from airflow_provider_seldon.core.request.argument_readers import WrongValueError
-from airflow_provider_seldon.core.request.argument_readers import tolerance as read_tolerance
-from airflow_provider_seldon.core.request.arguments import unknown
+from airflow_provider_seldon.core.values.readers import WrongValueError
+from airflow_provider_seldon.core.values.readers import tolerance as read_tolerance
+from airflow_provider_seldon.core.values.suggestion import unknown
 
 #: Largest absolute difference between two numbers that still counts as equal, where none is given.
 TOLERANCE = 1e-6

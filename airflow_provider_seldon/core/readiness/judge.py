@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_seldon.core.children.expected import expected_children
-from airflow_provider_seldon.core.children.progress import ChildReport, report_children
-from airflow_provider_seldon.core.children.removed import leftover_pending
+from airflow_provider_seldon.core.readiness.child_progress import ChildReport, report_children
 from airflow_provider_seldon.core.readiness.expectation import (
     Expectation,
     History,
@@ -30,6 +29,7 @@ from airflow_provider_seldon.core.readiness.expectation import (
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Finding, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
+    leftover_pending,
     routes_pending,
     state_failure,
     state_line,

@@ -6,6 +6,10 @@ Nothing here makes a deployment ready: ``readiness`` asks for the operator's wor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from airflow_provider_seldon.core.children.expected import ExpectedChild
+from airflow_provider_seldon.core.children.removed import leftover
 from airflow_provider_seldon.core.readiness.acknowledgement import writes_routes
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailureKind, FailurePolicy
@@ -91,6 +95,17 @@ def weakness(expected: Expectation, memory: Memory) -> str:
     if not (expected.settle or expected.routes) or memory.acknowledged:
         return ""
     return "nothing shows this change, and the operator has not written the status since"
+
+
+def leftover_pending(
+    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None
+) -> Finding | None:
+    """Whether there is a child that is to go, see ``children.removed.leftover``."""
+    name = leftover(deployment, wanted, children)
+    if not name:
+        return None
+    message = f"Deployment {name} is still there, which the spec does not ask for any more"
+    return Finding(phase=Phase.PENDING, reason="ChildNotRemoved", message=message, child=name)
 
 
 def _without_numbers(text: str) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_seldon.core.children.expected import ExpectedChild
-from airflow_provider_seldon.core.children.removed import leftover_pending
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Finding, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
+    leftover_pending,
     routes_pending,
     state_failure,
     state_pending,

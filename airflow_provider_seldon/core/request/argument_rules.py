@@ -4,7 +4,7 @@ What each argument of an operator, the sensor, a trigger or the hook may be: one
 A name means the same wherever it is an argument, so its rule stands here once. A rule reads a value: it returns what
 the code goes on with (a ``timedelta`` as seconds, text that a template rendered as the number it tells), or says what
 is wrong and how to put it right. What arguments say together, and what is inside of a manifest or a model server, is
-checked where they are put together (``arguments``, ``builder``, ``user_manifest``).
+checked where they are put together (``argument_problems``, ``spec``, ``user_manifest``).
 
 A DAG file imports this module, so what it needs of heavier ones is imported when it is used, and rules that need it
 are ``late``: they are applied when the task runs.
@@ -20,7 +20,8 @@ from typing import Any
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.request import argument_readers
-from airflow_provider_seldon.core.request.argument_readers import WrongValueError
+from airflow_provider_seldon.core.values import readers
+from airflow_provider_seldon.core.values.readers import WrongValueError
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 
@@ -98,27 +99,25 @@ def needed(rule: Rule) -> Rule:
     return replace(rule, optional=False)
 
 
-TEXT = Rule(argument_readers.text)
-OPTIONAL_TEXT = Rule(argument_readers.text, optional=True)
-NAME = Rule(argument_readers.object_name)
-FLAG = Rule(argument_readers.flag)
-PLAIN_MAPPING = Rule(argument_readers.mapping)
-MAPPING = Rule(argument_readers.mapping, optional=True, late=True)
-SECONDS = Rule(lambda value: argument_readers.seconds(value, 0.0))
-REPLICAS_OR_CONFIGURED = Rule(argument_readers.scale)
-ANYTHING = Rule(argument_readers.anything)
+TEXT = Rule(readers.text)
+OPTIONAL_TEXT = Rule(readers.text, optional=True)
+NAME = Rule(readers.object_name)
+FLAG = Rule(readers.flag)
+PLAIN_MAPPING = Rule(readers.mapping)
+MAPPING = Rule(readers.mapping, optional=True, late=True)
+SECONDS = Rule(lambda value: readers.seconds(value, 0.0))
+REPLICAS_OR_CONFIGURED = Rule(readers.scale)
+ANYTHING = Rule(readers.anything)
 
 
 def word(*valid: str) -> Rule:
     """Return the rule of an argument that is one of some words."""
-    return Rule(argument_readers.one_word_of(*valid))
+    return Rule(readers.one_word_of(*valid))
 
 
 def whole(least: int, *, optional: bool = True) -> Rule:
     """Return the rule of a whole number that is not less than ``least``."""
-    return Rule(
-        lambda value: argument_readers.whole(value, least, argument_readers.MOST_REPLICAS), optional=optional
-    )
+    return Rule(lambda value: readers.whole(value, least, readers.MOST_REPLICAS), optional=optional)
 
 
 #: Name of an argument -> what it may be. Where one is needed that is optional here, or means something else, the class
@@ -127,7 +126,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     {
         # which deployment, and where
         "name": replace(NAME, optional=True),
-        "namespace": Rule(argument_readers.namespace, optional=True),
+        "namespace": Rule(readers.namespace, optional=True),
         "seldon_conn_id": TEXT,
         "model_name": OPTIONAL_TEXT,
         "dag_id_of_deployer": OPTIONAL_TEXT,
@@ -140,18 +139,18 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "model_uri": OPTIONAL_TEXT,
         "implementation": OPTIONAL_TEXT,
         "protocol": replace(word("seldon", "v2", "kfserving", "tensorflow"), optional=True),
-        "replicas": Rule(argument_readers.replicas, optional=True),
+        "replicas": Rule(readers.replicas, optional=True),
         "model_server": MAPPING,
-        "manifest": Rule(argument_readers.manifest, optional=True, late=True),
+        "manifest": Rule(readers.manifest, optional=True, late=True),
         "image": TEXT,
         "predict_function": TEXT,
         "load_function": OPTIONAL_TEXT,
-        "env": Rule(argument_readers.environment, optional=True, late=True),
+        "env": Rule(readers.environment, optional=True, late=True),
         "container_resources": MAPPING,
-        "image_pull_secrets": Rule(argument_readers.texts),
-        "ports": Rule(argument_readers.mappings),
-        "probes": Rule(argument_readers.probes, optional=True),
-        "startup_timeout": Rule(lambda value: argument_readers.seconds(value, 1.0)),
+        "image_pull_secrets": Rule(readers.texts),
+        "ports": Rule(readers.mappings),
+        "probes": Rule(readers.probes, optional=True),
+        "startup_timeout": Rule(lambda value: readers.seconds(value, 1.0)),
         "python": TEXT,
         # what is decided; a decision is read by ``core.decision`` when it is asked, before anything is written
         "deploy_decision": ANYTHING,
@@ -173,21 +172,21 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             ),
             FLAG,
         ),
-        "adopt": Rule(argument_readers.adoption),
+        "adopt": Rule(readers.adoption),
         # times
         "timeout": SECONDS,
         "poke_interval": SECONDS,
-        "request_timeout": Rule(lambda value: argument_readers.seconds(value, 0.001)),
+        "request_timeout": Rule(lambda value: readers.seconds(value, 0.001)),
         "retry_for": SECONDS,
         "grace": SECONDS,
         "patience": SECONDS,
-        "deadline": Rule(argument_readers.finite),
+        "deadline": Rule(readers.finite),
         # predictions
         "data": Rule(argument_readers.data, late=True),
         "expected": Rule(argument_readers.expected, optional=True, late=True),
-        "tolerance": Rule(argument_readers.tolerance),
-        "path": Rule(argument_readers.path, optional=True),
-        "events": Rule(argument_readers.words_of("event", "failed", "degraded", "available")),
+        "tolerance": Rule(readers.tolerance),
+        "path": Rule(readers.path, optional=True),
+        "events": Rule(readers.words_of("event", "failed", "degraded", "available")),
         # staging
         "source": TEXT,
         "target": TEXT,
@@ -198,8 +197,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "target_conn_id": OPTIONAL_TEXT,
         # the hook's own
         "labels": optional(PLAIN_MAPPING),
-        "action": Rule(argument_readers.anything),
-        "by": Rule(argument_readers.anything),
+        "action": Rule(readers.anything),
+        "by": Rule(readers.anything),
         "container": OPTIONAL_TEXT,
         "tail": whole(0),
     }

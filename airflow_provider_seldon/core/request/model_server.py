@@ -2,7 +2,7 @@
 ``ModelServer``: what a DAG author asks for, and the way from there to a SeldonDeployment and back.
 
 It holds the arguments and checks them: unknown names, types, contradictions, credentials in plain text. What
-they become is built in ``builder`` (from single arguments) and ``user_manifest`` (from a whole graph or
+they become is built in ``spec`` (from single arguments) and ``user_manifest`` (from a whole graph or
 manifest). The request travels with the resource, in the ``config`` annotation, so that a deployment found on
 a cluster gives back the ``ModelServer`` that made it. Admission rules are checked in ``validation``; nothing
 is sent from here.
@@ -13,26 +13,23 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from airflow_provider_seldon.core.credentials.model_uri import served_uri
 from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.core.identity.names import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request import spec, user_manifest
-from airflow_provider_seldon.core.request.arguments import argument_problems, literal_problems, problems_of
+from airflow_provider_seldon.core.request.argument_problems import (
+    argument_problems,
+    literal_problems,
+    problems_of,
+)
+from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
 from airflow_provider_seldon.core.resource.manifest import canonical_json, json_copy
-from airflow_provider_seldon.core.resource.parameters import Scalar, as_text
+from airflow_provider_seldon.core.resource.parameters import as_text
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
 from airflow_provider_seldon.core.scaling import replicas
@@ -65,7 +62,7 @@ _EXPECTED = {
 }
 
 
-class ModelServer(BaseModel):
+class ModelServer(ModelServerFields):
     """
     A model server as the user describes it.
 
@@ -103,31 +100,6 @@ class ModelServer(BaseModel):
     :param predictor_name: name of the predictor.
     :param node_name: name of the graph node and of its container; part of the URL in the v2 protocol.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
-
-    model_name: str = Field(min_length=1)
-    model_uri: str | None = Field(None, min_length=1)
-    implementation: str | None = Field(None, min_length=1)
-    protocol: Literal["seldon", "v2", "kfserving", "tensorflow"] | None = None
-    replicas: int | None = Field(None, ge=0)
-    secret_name: str | None = Field(None, min_length=1)
-    service_account: str | None = Field(None, min_length=1)
-    parameters: dict[str, Scalar] = {}
-    model_metadata: dict[str, Any] = {}
-    extra_args: dict[str, Any] = {}
-    resources: dict[str, Any] = {}
-    env: dict[str, str] | list[dict[str, Any]] = {}
-    image: str | None = Field(None, min_length=1)
-    command: list[str] | None = None
-    args: list[str] | None = None
-    image_pull_secrets: list[str] = []
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    name: str | None = Field(None, min_length=1)
-    manifest: dict[str, Any] | None = None
-    predictor_name: str = Field("default", min_length=1)
-    node_name: str = Field("classifier", min_length=1)
 
     @classmethod
     def create(cls, **arguments: Any) -> Self:

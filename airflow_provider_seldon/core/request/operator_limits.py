@@ -17,7 +17,6 @@ from typing import Any
 from airflow_provider_seldon.core.identity.names import LABEL_VALUE
 from airflow_provider_seldon.core.invalid_request import Problem
 from airflow_provider_seldon.core.request.admission import SERVICE_NAME, has_own_container, walk
-from airflow_provider_seldon.core.request.arguments import unknown
 from airflow_provider_seldon.core.resource.graph import PredictiveUnit
 from airflow_provider_seldon.core.resource.predictor import (
     EXPLAINER_TYPES,
@@ -27,6 +26,7 @@ from airflow_provider_seldon.core.resource.predictor import (
     SeldonPodSpec,
 )
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.values.suggestion import unknown
 
 #: A container's name is part of the label ``seldon-app-svc-<name>``, whose 63 characters leave so many.
 MAX_CONTAINER_NAME = 48

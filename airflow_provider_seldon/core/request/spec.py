@@ -10,17 +10,15 @@ Source: Seldon Core reference, prepackaged servers and storage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_seldon.core.identity.names import ANNOTATION_IMPLEMENTATION, ANNOTATION_MODEL_URI
 from airflow_provider_seldon.core.invalid_request import Problem
 from airflow_provider_seldon.core.request.admission import MODEL_URI_OPTIONAL
-from airflow_provider_seldon.core.request.arguments import unknown
+from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
 from airflow_provider_seldon.core.resource.manifest import canonical_json
 from airflow_provider_seldon.core.resource.parameters import environment, node_parameters
-
-if TYPE_CHECKING:
-    from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.core.values.suggestion import unknown
 
 METADATA_VARIABLE = "MODEL_METADATA"
 
@@ -62,7 +60,7 @@ _ELSEWHERE = {
 }
 
 
-def spec(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
+def spec(server: ModelServerFields, secret_name: str | None) -> dict[str, Any]:
     """
     Return the ``spec`` that serves the request.
 
@@ -71,7 +69,7 @@ def spec(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
     return _given(protocol=server.protocol, predictors=[_predictor(server, secret_name)])
 
 
-def problems(server: ModelServer) -> list[Problem]:
+def problems(server: ModelServerFields) -> list[Problem]:
     """Return what is missing or contradictory in a request without a manifest."""
     return [*_server_problems(server), *_extra_problems(server)]
 
@@ -98,7 +96,7 @@ def nodes(graph: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(child)
 
 
-def _predictor(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
+def _predictor(server: ModelServerFields, secret_name: str | None) -> dict[str, Any]:
     extra = {key: value for key, value in server.extra_args.items() if key in _PREDICTOR_FIELDS}
     component = _component(server)
     return _given(
@@ -110,7 +108,7 @@ def _predictor(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
     )
 
 
-def _node(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
+def _node(server: ModelServerFields, secret_name: str | None) -> dict[str, Any]:
     return _given(
         name=server.node_name,
         type="MODEL",
@@ -122,7 +120,7 @@ def _node(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
     )
 
 
-def _component(server: ModelServer) -> dict[str, Any]:
+def _component(server: ModelServerFields) -> dict[str, Any]:
     container = _given(
         image=server.image,
         command=server.command,
@@ -145,7 +143,7 @@ def _component(server: ModelServer) -> dict[str, Any]:
     return {"spec": pod, **extra}
 
 
-def _container_env(server: ModelServer) -> list[dict[str, object]]:
+def _container_env(server: ModelServerFields) -> list[dict[str, object]]:
     metadata: list[dict[str, object]] = []
     if server.model_metadata:
         metadata = [{"name": METADATA_VARIABLE, "value": canonical_json(server.model_metadata)}]
@@ -156,7 +154,7 @@ def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
 
 
-def _server_problems(server: ModelServer) -> Iterator[Problem]:
+def _server_problems(server: ModelServerFields) -> Iterator[Problem]:
     if not server.implementation and not server.image:
         yield Problem(
             "implementation",
@@ -183,7 +181,7 @@ def _server_problems(server: ModelServer) -> Iterator[Problem]:
         )
 
 
-def _extra_problems(server: ModelServer) -> Iterator[Problem]:
+def _extra_problems(server: ModelServerFields) -> Iterator[Problem]:
     for key in server.extra_args:
         field = f"extra_args.{key}"
         if key in _ELSEWHERE:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_seldon.core.credentials.model_uri import served_uri
 from airflow_provider_seldon.core.identity.names import (
@@ -27,14 +27,12 @@ from airflow_provider_seldon.core.identity.names import (
     unstamped,
 )
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
+from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
 from airflow_provider_seldon.core.request.spec import nodes
 from airflow_provider_seldon.core.resource.manifest import parse_yaml
 from airflow_provider_seldon.core.resource.seldon_deployment import KIND, SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import text_at
 from airflow_provider_seldon.core.scaling.replicas import as_asked, asked_numbers
-
-if TYPE_CHECKING:
-    from airflow_provider_seldon.core.request.model_server import ModelServer
 
 _NOT_BESIDE_A_MANIFEST = (
     "model_uri",
@@ -82,7 +80,7 @@ def read(given: Any) -> dict[str, Any]:
     return {"metadata": _own_metadata(metadata), "spec": _served(_own_spec(spec))}
 
 
-def problems(server: ModelServer) -> list[Problem]:
+def problems(server: ModelServerFields) -> list[Problem]:
     """Return the contradictions between a request's manifest and its other arguments."""
     manifest = server.manifest or {}
     return [
@@ -93,7 +91,7 @@ def problems(server: ModelServer) -> list[Problem]:
     ]
 
 
-def complete(server: ModelServer, secret_name: str | None) -> dict[str, Any]:
+def complete(server: ModelServerFields, secret_name: str | None) -> dict[str, Any]:
     """
     Return the manifest with the request's other arguments in it.
 
@@ -202,7 +200,7 @@ def _default(holder: dict[str, Any], key: str, value: str | None) -> None:
         holder[key] = value
 
 
-def _doubled(server: ModelServer) -> Iterator[Problem]:
+def _doubled(server: ModelServerFields) -> Iterator[Problem]:
     for field in _NOT_BESIDE_A_MANIFEST:
         if getattr(server, field) != type(server).model_fields[field].default:
             yield Problem(
@@ -210,7 +208,7 @@ def _doubled(server: ModelServer) -> Iterator[Problem]:
             )
 
 
-def _contradictions(server: ModelServer, manifest: Mapping[str, Any]) -> Iterator[Problem]:
+def _contradictions(server: ModelServerFields, manifest: Mapping[str, Any]) -> Iterator[Problem]:
     metadata, spec = manifest["metadata"], manifest["spec"]
     pairs = [
         ("name", server.name, metadata.get("name")),
@@ -226,7 +224,7 @@ def _contradictions(server: ModelServer, manifest: Mapping[str, Any]) -> Iterato
             yield Problem(field, f"is {asked!r}, but the manifest says {present!r}", "say it in one place")
 
 
-def _replica_problems(server: ModelServer, manifest: Mapping[str, Any]) -> Iterator[Problem]:
+def _replica_problems(server: ModelServerFields, manifest: Mapping[str, Any]) -> Iterator[Problem]:
     if server.replicas is None:
         return
     predictors = _predictors(manifest)
@@ -246,7 +244,7 @@ def _replica_problems(server: ModelServer, manifest: Mapping[str, Any]) -> Itera
         )
 
 
-def _unused(server: ModelServer, manifest: Mapping[str, Any]) -> Iterator[Problem]:
+def _unused(server: ModelServerFields, manifest: Mapping[str, Any]) -> Iterator[Problem]:
     if any(holder for predictor in _predictors(manifest) for holder in _storage_users(predictor)):
         return
     for field in ("secret_name", "service_account"):

@@ -12,13 +12,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-
-if TYPE_CHECKING:
-    from airflow_provider_seldon.core.storage.rclone_secret import StorageConnection
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 
 Options = dict[str, str]
 

@@ -6,7 +6,7 @@ the lower-cased scheme of the model URI (Seldon Core reference, storage and secr
 for the schemes that a deployment really uses: ``az://`` needs ``RCLONE_CONFIG_AZ_*``, not ``..._AZUREBLOB_*``.
 
 Input is plain data of an Airflow connection, so that this module needs neither Airflow nor a cloud's library.
-Which option a connection's field becomes is told in ``remote``; files that a connection names are read by the
+Which option a connection's field becomes is told in ``rclone_remote``; files that a connection names are read by the
 caller, because they exist only where Airflow runs.
 """
 
@@ -15,11 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_seldon.core.storage.rclone_remote import remote_options
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 
 #: Schemes that need no remote: volumes, and paths of the pod itself.
 WITHOUT_CREDENTIALS = frozenset({"", "pvc", "file"})
@@ -38,33 +37,6 @@ _CREDENTIALS = (
     "_SERVICE_ACCOUNT_CREDENTIALS",
     "_TOKEN",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StorageConnection:
-    """
-    The parts of an Airflow connection that storage credentials are made of.
-
-    :param conn_id: shown in errors.
-    :param conn_type: ``aws``, ``google_cloud_platform``, ``wasb``, ... as Airflow names it.
-    """
-
-    conn_id: str
-    conn_type: str
-    login: str | None = None
-    password: str | None = field(default=None, repr=False)
-    host: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    def option(self, name: str) -> Any:
-        """Return an extra field by its name, or by the prefixed one that old connection forms gave it."""
-        prefixed = f"extra__{self.conn_type}__{name}"
-        return self.extra.get(name) or self.extra.get(prefixed) or None
-
-    def text(self, name: str) -> str:
-        """Return an extra field as text; "" where it is absent."""
-        value = self.option(name)
-        return "" if value is None else str(value)
 
 
 def is_credential(variable: str) -> bool:

@@ -13,13 +13,13 @@ from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION,
 from airflow_provider_seldon.core.storage.rclone_remote import FILES
 from airflow_provider_seldon.core.storage.rclone_secret import (
     WITHOUT_CREDENTIALS,
-    StorageConnection,
     credentials_in,
     is_credential,
     rclone_settings,
     scheme_of,
     secret_name,
 )
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 from airflow_provider_seldon.hooks.masking import mask_values
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_seldon.core.children.expected import deployment_id
+from airflow_provider_seldon.core.children.expected import ID_LABEL, deployment_id
 from airflow_provider_seldon.core.identity.names import MANAGER
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import GROUP, PLURAL, VERSION, SeldonDeployment
@@ -41,7 +41,6 @@ from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.pods import PodReader
 from airflow_provider_seldon.kube.requests.secrets import SecretWriter
 from airflow_provider_seldon.kube.requests.transport import APPLY, MERGE, Transport
-from airflow_provider_seldon.kube.watch.store import ID_LABEL
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient

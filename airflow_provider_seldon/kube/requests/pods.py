@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.children.expected import deployment_id
+from airflow_provider_seldon.core.children.expected import ID_LABEL, deployment_id
 from airflow_provider_seldon.core.readiness.diagnosis import event_time
 from airflow_provider_seldon.exceptions import NotFoundError, RejectedError
 from airflow_provider_seldon.kube.requests import paths
@@ -18,7 +18,6 @@ from airflow_provider_seldon.kube.requests.transport import Transport
 
 #: Label that the operator puts on pods; its value is the deployment's name, or the predictor Service's name
 #: on the pods of a separate engine (Seldon Core reference, labels).
-DEPLOYMENT_LABEL = "seldon-deployment-id"
 ENGINE_CONTAINER = "seldon-container-engine"
 
 
@@ -43,7 +42,7 @@ class PodReader:
         """
         values = ",".join([deployment_id(paths.checked(name)), *(engines or {}).values()])
         answer = self._transport.request(
-            "GET", paths.pods(self._namespace), query={"labelSelector": f"{DEPLOYMENT_LABEL} in ({values})"}
+            "GET", paths.pods(self._namespace), query={"labelSelector": f"{ID_LABEL} in ({values})"}
         )
         pods: list[dict[str, Any]] = list(answer.get("items") or ())
         return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)

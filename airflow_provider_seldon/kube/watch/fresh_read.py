@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_seldon.core.children.expected import child_ids
+from airflow_provider_seldon.core.children.expected import ID_LABEL, child_ids
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
-from airflow_provider_seldon.kube.watch.store import ID_LABEL, trimmed_child, trimmed_deployment
+from airflow_provider_seldon.kube.watch.store import trimmed_child, trimmed_deployment
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.resource.unstructured import Object
 from airflow_provider_seldon.exceptions import (
     DeploymentNotFoundError,
@@ -28,7 +29,7 @@ from airflow_provider_seldon.kube.requests.session import ApiSession
 from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, read_snapshot
 from airflow_provider_seldon.kube.watch.pod_reader import FRESH, SharedPods
 from airflow_provider_seldon.kube.watch.reflector import Reflector, Sink, Tuning
-from airflow_provider_seldon.kube.watch.store import ID_LABEL, Store
+from airflow_provider_seldon.kube.watch.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     controller,
@@ -23,7 +24,6 @@ from airflow_provider_seldon.exceptions import ForbiddenError, SeldonError
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.json_stream import ListParser
 from airflow_provider_seldon.kube.requests.session import ApiSession
-from airflow_provider_seldon.kube.watch.store import ID_LABEL
 
 #: Seconds for which an answer is good, and for which a refusal is.
 FRESH = 4.0

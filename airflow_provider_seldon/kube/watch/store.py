@@ -12,11 +12,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.readiness.acknowledgement import trimmed
 from airflow_provider_seldon.core.resource.seldon_deployment import KIND
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, name_of, text_at
-
-ID_LABEL = "seldon-deployment-id"
 
 _METADATA = (
     "name",

@@ -10,10 +10,10 @@ import pytest
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.storage.rclone_remote import remote_options
 from airflow_provider_seldon.core.storage.rclone_secret import (
-    StorageConnection,
     credentials_in,
     rclone_settings,
 )
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 
 KEYS = {"ACCESS_KEY_ID": "AKIA", "SECRET_ACCESS_KEY": "shh"}
 

@@ -4,12 +4,12 @@ import pytest
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.storage.rclone_secret import (
-    StorageConnection,
     is_credential,
     rclone_settings,
     scheme_of,
     secret_name,
 )
+from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
 
 
 def connection(conn_type: str, **parts: object) -> StorageConnection:

@@ -2,49 +2,27 @@
 Checks of a user's arguments: every problem by the name of the argument, with the nearest valid one suggested.
 
 Turns pydantic's errors into ``Problem``s, finds credentials in plain text, and checks each argument by
-itself. What arguments say together is checked where they are put together, in ``builder`` and
+itself. What arguments say together is checked where they are put together, in ``spec`` and
 ``user_manifest``.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from airflow_provider_seldon.core.credentials import literals, model_uri
-from airflow_provider_seldon.core.credentials.words import words
 from airflow_provider_seldon.core.identity.names import is_reserved
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
+from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
 from airflow_provider_seldon.core.resource.parameters import environment
-
-if TYPE_CHECKING:
-    from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.core.values.suggestion import unknown
 
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*\Z")
 _MAY_HOLD_SECRETS = frozenset({"env", "parameters", "manifest"})
 _RESOURCES = ("requests", "limits", "claims")
-
-
-def unknown(field: str, name: str, valid: Collection[str], *, noun: str = "argument") -> Problem:
-    """Return the problem of a name that is not among ``valid``, suggesting the nearest one."""
-    near = nearest(name, valid)
-    fix = f"did you mean {near!r}" if near else f"valid are {', '.join(sorted(valid))}"
-    return Problem(field, f"unknown {noun} {name!r}", fix)
-
-
-def nearest(name: str, valid: Collection[str]) -> str | None:
-    """Return the valid name that one resembles, None when there is none."""
-    # Without case and separators, "modelUri" and "model_uri" are the same.
-    squeezed = {"".join(words(candidate)): candidate for candidate in valid}
-    near = difflib.get_close_matches("".join(words(name)), squeezed, n=1, cutoff=0.55)
-    if near:
-        return squeezed[near[0]]
-    parts = set(words(name))  # "container_image" contains "image"
-    return next((candidate for candidate in sorted(valid) if set(words(candidate)) <= parts), None)
 
 
 def problems_of(error: ValidationError, valid: Collection[str], expected: Mapping[str, str]) -> list[Problem]:
@@ -74,7 +52,7 @@ def problems_of(error: ValidationError, valid: Collection[str], expected: Mappin
     return problems
 
 
-def argument_problems(server: ModelServer) -> Iterator[Problem]:
+def argument_problems(server: ModelServerFields) -> Iterator[Problem]:
     """Yield what is wrong with single arguments of a request, whatever it is built from."""
     for field in ("model_uri", "implementation", "image"):
         value = getattr(server, field)
@@ -93,7 +71,7 @@ def argument_problems(server: ModelServer) -> Iterator[Problem]:
     yield from _variable_problems(environment(server.env))
 
 
-def literal_problems(server: ModelServer) -> Iterator[Problem]:
+def literal_problems(server: ModelServerFields) -> Iterator[Problem]:
     """Yield the credentials that stand in a request in plain text."""
     if server.model_uri:
         yield from model_uri.problems(server.model_uri, "model_uri")

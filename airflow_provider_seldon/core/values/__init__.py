@@ -1,0 +1,1 @@
+"""Single values that a user gives: how each is read, and the valid name that a misspelled one is nearest to."""
