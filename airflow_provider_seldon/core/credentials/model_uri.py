@@ -25,6 +25,8 @@ _SIGNATURES = frozenset(
         *("x-goog-signature", "x-goog-credential", "awsaccesskeyid", "googleaccessid", "sas"),
     }
 )
+#: What a template makes of a value that is not there.
+_RENDERED_FROM_NOTHING = frozenset({"None", "nan", "undefined"})
 _SECRET = "put credentials into a Secret (secret_name), or name an Airflow connection (storage_conn_id)"
 
 
@@ -50,6 +52,11 @@ def served_uri(uri: str) -> str:
 
 def problems(uri: str, field: str) -> Iterator[Problem]:
     """Yield what must not be in a model URI; nothing of it is quoted that may be a credential."""
+    if uri.strip() in _RENDERED_FROM_NOTHING:
+        yield Problem(
+            field, f"is the text {uri.strip()!r}", "check its template: did the task before push it"
+        )
+        return
     try:
         parts = urlsplit(uri)
         login, password, host = parts.username, parts.password, parts.hostname or ""

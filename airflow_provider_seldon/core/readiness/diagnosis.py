@@ -17,7 +17,13 @@ from airflow_provider_seldon.core.resource.unstructured import Object, mapping_a
 NORMAL_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
 
 #: Text found in a reason, message, event or log -> what to do. The first match is shown.
+_MLFLOW = (
+    "the storage initializer knows no URIs of MLflow (models:/, runs:/, ...): give the place of the files "
+    "(mlflow.artifacts.download_artifacts and SeldonStageModelOperator put them where they can be served from)"
+)
 HINTS: tuple[tuple[str, str], ...] = (
+    ('"models:/', _MLFLOW), ('"runs:/', _MLFLOW), ('"mlflow-artifacts:/', _MLFLOW),
+    ('config file ("models")', _MLFLOW), ('config file ("runs")', _MLFLOW),
     ("didn't find section in config file", "rclone has no settings for the scheme of the model URI: name a storage "
      "Secret or a storage connection"),
     ("NoSuchBucket", "the bucket of the model URI does not exist"),

@@ -149,3 +149,10 @@ def test_whatever_is_given_as_a_uri_is_judged_and_no_user_info_is_quoted(scheme:
     served_uri(uri)
     for problem in problems(uri, "model_uri"):
         assert SECRET not in str(problem)
+
+
+@pytest.mark.parametrize("text", ["None", " None", "nan"])
+def test_a_model_uri_that_a_template_made_of_nothing_is_refused_in_a_manifest_too(text: str) -> None:
+    assert "graph.modelUri: is the text" in refused(**of_manifest(manifest(modelUri=text)))
+    child = {"name": "b", "implementation": "SKLEARN_SERVER", "modelUri": text}
+    assert "children[0].modelUri" in refused(**of_manifest(manifest(children=[child])))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from airflow_provider_seldon.core.readiness.diagnosis import events_about, findings, hint, telling_lines
 
 
@@ -154,3 +156,11 @@ def test_events_of_pods_that_are_gone_and_of_an_earlier_deployment_of_the_name_t
     ]
     found = events_about("iris", [*others, *ours], pods=["pod-now"], since="2026-01-05T09:30:00Z")
     assert found == ours
+
+
+@pytest.mark.parametrize("uri", ["models:/iris/3", "runs:/0123abcd/model"])
+def test_a_uri_of_mlflow_gets_a_hint_that_leads_somewhere(uri: str) -> None:
+    scheme = uri.partition(":")[0]
+    log = f'Failed to create file system for "{uri}": didn\'t find section in config file ("{scheme}")'
+    assert "SeldonStageModelOperator" in hint(log)
+    assert "name a storage Secret" in hint(log.replace(uri, "gs://models/iris").replace(scheme, "gs"))
