@@ -184,7 +184,12 @@ def get_provider_info() -> dict[str, object]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [{"integration-name": name, "python-modules": [package + ".hooks.seldon"]}],
+        "hooks": [
+            {
+                "integration-name": name,
+                "python-modules": [package + ".hooks.seldon", package + ".hooks.prometheus"],
+            }
+        ],
         "operators": [
             {
                 "integration-name": name,

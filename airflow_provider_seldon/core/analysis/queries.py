@@ -1,90 +1,111 @@
 """
-PromQL for the metrics of Seldon Core's executor (1.17 to 1.19), as text.
+PromQL for the metrics of Seldon Core's executor (1.17 to 1.19), as text: one query serves both sides.
 
 Facts (Seldon Core, ``executor/api/metric``): the labels are ``deployment_name``, ``predictor_name``, ``service``,
 ``method`` and ``code``; scraping adds the namespace, under a name that depends on how that is set up. ``code`` is the
 HTTP number for REST, and the name of the gRPC status for gRPC. ``service`` is ``predictions`` for REST, the full
 method for gRPC.
 Predictors without an engine (``seldon.io/no-engine``) have none of these series.
+
+What Prometheus answers to these queries is read by ``readings``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_provider_seldon.core.analysis.metrics import ErrorRatio, Latency, PromQL, TrafficMetric
+
 _SERIES = "seldon_api_executor_server_requests_seconds"
 #: Predictions only: neither feedback nor metadata. Kubelet's probes are not counted by the executor.
 _PREDICTIONS = "predictions|.*/(Predict|ModelInfer)"
 #: Answered, or refused for a reason that lies with the client.
 _NOT_THE_SERVERS_FAULT = "2..|3..|4..|OK|InvalidArgument|NotFound|Canceled|Unauthenticated|PermissionDenied"
+#: For how long before the window a series is looked for before it is taken for a new one. Longer than a scrape gap.
+_BEFORE = "1h"
+
+#: Label that tells the predictors apart in an answer, and the one that tells what of them is counted.
+PREDICTOR = "predictor_name"
+COUNTED = "counted"
+#: Label of an answer to a user's expression: whose it is.
+SIDE = "canary_side"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Sides:
     """
     Whose series are asked for.
 
     :param deployment: name of the SeldonDeployment.
-    :param predictor: name of the predictor.
-    :param namespace: its namespace; empty where the scraped series have no label for it.
+    :param candidate: name of the candidate's predictor.
+    :param baseline: name of the predictor that it is compared with; empty where there is none.
+    :param namespace: their namespace; empty where the scraped series have no label for it.
     :param namespace_label: name of that label: ``namespace`` with a PodMonitor, ``kubernetes_namespace`` with Seldon's
-        former analytics chart.
+        former analytics chart. Empty where there is none.
     """
 
     deployment: str
-    predictor: str
+    candidate: str
+    baseline: str = ""
     namespace: str = ""
     namespace_label: str = "namespace"
 
-    @property
-    def selector(self) -> str:
-        """The label matchers, without braces."""
-        given = {"deployment_name": self.deployment, "predictor_name": self.predictor}
+    def predictions(self, *more: str, predictors: tuple[str, ...] = ()) -> str:
+        """Return the label matchers of predictions, without braces; of both sides unless predictors are named."""
+        names = predictors or tuple(name for name in (self.candidate, self.baseline) if name)
+        matchers = [
+            f"deployment_name={quoted(self.deployment)}",
+            f"{PREDICTOR}=~{quoted('|'.join(names))}"
+            if len(names) > 1
+            else f"{PREDICTOR}={quoted(names[0])}",
+            f"service=~{quoted(_PREDICTIONS)}",
+        ]
         if self.namespace and self.namespace_label:
-            given[self.namespace_label] = self.namespace
-        return ",".join(f"{name}={quoted(value)}" for name, value in given.items())
-
-    @property
-    def predictions(self) -> str:
-        """The label matchers of predictions, without braces."""
-        return f"{self.selector},service=~{quoted(_PREDICTIONS)}"
+            matchers.append(f"{self.namespace_label}={quoted(self.namespace)}")
+        return ",".join([*matchers, *more])
 
 
-def requests(source: Source, window: float) -> str:
-    """Return the query of the number of predictions in the last ``window`` seconds."""
-    return f"sum(increase({_SERIES}_count{{{source.predictions}}}[{duration(window)}]))"
+def question(metric: TrafficMetric, sides: Sides, window: float) -> str:
+    """
+    Return the one query that measures a metric on both sides; empty for a metric that Prometheus does not answer.
+
+    :param window: seconds up to now.
+    """
+    if isinstance(metric, ErrorRatio):
+        return _requests_and_errors(sides, window)
+    if isinstance(metric, Latency):
+        return _increase(f"{_SERIES}_bucket", sides.predictions(), window, by=f"{PREDICTOR}, le")
+    if isinstance(metric, PromQL):
+        wanted = [("candidate", sides.candidate)]
+        if metric.compares and sides.baseline:
+            wanted.append(("baseline", sides.baseline))
+        return " or ".join(
+            _labelled(filled(metric.query, sides, name, window), SIDE, side) for side, name in wanted
+        )
+    return ""
 
 
-def errors(source: Source, window: float) -> str:
-    """Return the query of the failed ones; empty where there was none yet, so ask for requests beside it."""
-    return (
-        f"sum(increase({_SERIES}_count{{{source.predictions},code!~{quoted(_NOT_THE_SERVERS_FAULT)}}}"
-        f"[{duration(window)}]))"
-    )
+def graph(metric: TrafficMetric, sides: Sides, window: float) -> str:
+    """Return the query for a person's graph: a value over time for each predictor; empty where there is none."""
+    if isinstance(metric, PromQL):
+        return question(metric, sides, window)
+    w = duration(window)
+    if isinstance(metric, ErrorRatio):
+        failed = sides.predictions(f"code!~{quoted(_NOT_THE_SERVERS_FAULT)}")
+        all_of_them = f"sum by ({PREDICTOR}) (rate({_SERIES}_count{{{sides.predictions()}}}[{w}]))"
+        return f"(sum by ({PREDICTOR}) (rate({_SERIES}_count{{{failed}}}[{w}])) or 0 * {all_of_them}) / {all_of_them}"
+    if isinstance(metric, Latency):
+        rate = f"sum by ({PREDICTOR}, le) (rate({_SERIES}_bucket{{{sides.predictions()}}}[{w}]))"
+        return f"histogram_quantile({metric.quantile:g}, {rate})"
+    return ""
 
 
-def error_ratio(source: Source, window: float) -> str:
-    """Return the query of the share of failed ones: 0 without errors, empty without traffic; for a graph."""
-    return f"({errors(source, window)} or vector(0)) / {requests(source, window)}"
-
-
-def buckets(source: Source, window: float) -> str:
-    """Return the query of the durations' cumulative buckets, by ``le``."""
-    return f"sum by (le) (increase({_SERIES}_bucket{{{source.predictions}}}[{duration(window)}]))"
-
-
-def latency(source: Source, window: float, quantile: float) -> str:
-    """Return the query of a quantile of the durations, in seconds; for a graph."""
-    rate = f"sum by (le) (rate({_SERIES}_bucket{{{source.predictions}}}[{duration(window)}]))"
-    return f"histogram_quantile({quantile:g}, {rate})"
-
-
-def filled(expression: str, source: Source, window: float) -> str:
+def filled(expression: str, sides: Sides, predictor: str, window: float) -> str:
     """Fill the placeholders of a user's expression; every other brace stays as it is."""
     values = {
-        "deployment": source.deployment,
-        "predictor": source.predictor,
-        "namespace": source.namespace,
+        "deployment": sides.deployment,
+        "predictor": predictor,
+        "namespace": sides.namespace,
         "window": duration(window),
     }
     for name, value in values.items():
@@ -105,3 +126,30 @@ def quoted(text: str) -> str:
 def escaped(text: str) -> str:
     """Escape what a PromQL string in double quotes does not take as it is."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _requests_and_errors(sides: Sides, window: float) -> str:
+    failed = sides.predictions(f"code!~{quoted(_NOT_THE_SERVERS_FAULT)}")
+    counted = {"requests": sides.predictions(), "errors": failed}
+    return " or ".join(
+        _labelled(_increase(f"{_SERIES}_count", matchers, window, by=PREDICTOR), COUNTED, word)
+        for word, matchers in counted.items()
+    )
+
+
+def _increase(series: str, matchers: str, window: float, *, by: str) -> str:
+    """
+    Return by how much counters have risen, those included that are new in the window.
+
+    ``increase`` needs two scrapes of a series, so it loses what a new one was first seen with: all the errors of a
+    candidate whose first errors came between two scrapes, for one.
+    """
+    w, selector = duration(window), f"{series}{{{matchers}}}"
+    begun = f"min_over_time({selector}[{w}]) unless last_over_time({selector}[{_BEFORE}] offset {w})"
+    known = f"sum by ({by}) (increase({selector}[{w}]))"
+    new = f"sum by ({by}) ({begun})"
+    return f"({known} + {new} or {known} or {new})"
+
+
+def _labelled(expression: str, label: str, value: str) -> str:
+    return f'label_replace(({expression}), "{label}", "{value}", "", "")'

@@ -1,0 +1,106 @@
+"""
+Measure metrics on both sides of a canary, over one window: at most one query per metric and look.
+
+Purpose: from a metric to a :class:`~airflow_provider_seldon.core.analysis.samples.Sample`, whatever answers. What went
+wrong on the way is told in the sample, not raised: a canary outlives a Prometheus that is away.
+
+It judges nothing, and knows no hook and no trigger: who calls gives the functions that ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Sequence
+
+from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet, TrafficMetric
+from airflow_provider_seldon.core.analysis.queries import Sides, question
+from airflow_provider_seldon.core.analysis.readings import Series, sample_of
+from airflow_provider_seldon.core.analysis.samples import Sample
+from airflow_provider_seldon.exceptions import SeldonError
+
+log = logging.getLogger(__name__)
+
+Query = Callable[[str], Awaitable[Sequence[Series]]]
+"""``await query(expression)``: an instant vector, as ``PrometheusClient.query`` returns it."""
+Compare = Callable[[GoldenSet, Sides], Sample]
+"""``compare(metric, sides)``: the same rows to both predictors, as ``golden_set.compare`` does; it blocks."""
+
+
+def on_worker(metric: TrafficMetric) -> bool:
+    """Whether a metric cannot be measured in the triggerer: it runs a user's code, or sends requests to models."""
+    return isinstance(metric, FunctionMetric | GoldenSet)
+
+
+async def measure(
+    metrics: Sequence[TrafficMetric], *, sides: Sides, window: float, query: Query | None
+) -> dict[str, Sample]:
+    """
+    Measure, at the same time, all metrics that Prometheus answers; the others are left out.
+
+    :param window: seconds up to now: at most as long as the step has baked, at least four scrape intervals.
+    :param query: asks Prometheus; None where no connection is given, which is an error of each metric.
+    :returns: a sample for each, by the metric's name.
+    """
+    asked = [metric for metric in metrics if not on_worker(metric)]
+    samples = await asyncio.gather(*(_measured(metric, sides, window, query) for metric in asked))
+    return {metric.name: sample for metric, sample in zip(asked, samples, strict=True)}
+
+
+def measure_on_worker(
+    metrics: Sequence[TrafficMetric], *, sides: Sides, window: float, compare: Compare | None = None
+) -> dict[str, Sample]:
+    """
+    Measure the metrics that need a worker; blocks. The others are left out.
+
+    :param window: seconds up to now.
+    :param compare: sends golden rows to both predictors; None where there is no way to them.
+    """
+    found = {}
+    for metric in metrics:
+        if isinstance(metric, FunctionMetric):
+            found[metric.name] = _called(metric, sides, window)
+        elif isinstance(metric, GoldenSet):
+            found[metric.name] = _compared(metric, sides, compare)
+    return found
+
+
+async def _measured(metric: TrafficMetric, sides: Sides, window: float, query: Query | None) -> Sample:
+    if query is None:
+        return Sample(error="no connection to Prometheus is given (prometheus_conn_id)")
+    try:
+        return sample_of(metric, sides, await query(question(metric, sides, window)))
+    except SeldonError as error:
+        return Sample(error=str(error))
+
+
+def _called(metric: FunctionMetric, sides: Sides, window: float) -> Sample:
+    def value(predictor: str) -> float | None:
+        assert metric.function is not None
+        found = metric.function(
+            deployment=sides.deployment, predictor=predictor, namespace=sides.namespace, window=window
+        )
+        if found is None:
+            return None
+        number = float(found)
+        return number if math.isfinite(number) else None
+
+    try:
+        candidate = value(sides.candidate)
+        baseline = value(sides.baseline) if metric.compares and sides.baseline else None
+        return Sample(candidate=candidate, baseline=baseline)
+    except Exception as error:
+        # A user's code may raise anything, with anything in its text; the log masks what Airflow knows of.
+        log.exception("%s cannot be measured", metric.name)
+        return Sample(error=f"the function raised {type(error).__name__}")
+
+
+def _compared(metric: GoldenSet, sides: Sides, compare: Compare | None) -> Sample:
+    if compare is None:
+        return Sample(error="there is no way to the predictors")
+    try:
+        return compare(metric, sides)
+    except (SeldonError, OSError, ValueError) as error:
+        log.exception("%s cannot be measured", metric.name)
+        return Sample(error=str(error) if isinstance(error, SeldonError) else f"{type(error).__name__}")
