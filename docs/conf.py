@@ -42,6 +42,8 @@ PUBLIC = (
     "airflow_provider_seldon.core.readiness.judge",
     "airflow_provider_seldon.core.resource.seldon_deployment",
     "airflow_provider_seldon.hooks.connection",
+    "airflow_provider_seldon.hooks.inventory",
+    "airflow_provider_seldon.hooks.prediction",
     "airflow_provider_seldon.hooks.seldon",
     "airflow_provider_seldon.delivery.storage.staging",
     "airflow_provider_seldon.kube.requests.client",

@@ -35,7 +35,8 @@ def checked(**own: Rule) -> Callable[[Callable[Parameters, Result]], Callable[Pa
             try:
                 bound.arguments |= check(given, rules)
             except InvalidRequestError as error:
-                raise InvalidModelServerError.of(method.__qualname__, error) from None
+                where = f"{type(bound.arguments['self']).__name__}.{method.__name__}"
+                raise InvalidModelServerError.of(where, error) from None
             return method(*bound.args, **bound.kwargs)
 
         return call

@@ -14,9 +14,11 @@ from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon import __version__, settings
 from airflow_provider_seldon.delivery.prediction.ingress import Ingress
+from airflow_provider_seldon.delivery.target import Target
 from airflow_provider_seldon.exceptions import CredentialPluginError
 from airflow_provider_seldon.hooks.connection_extras import extras_of, field, flag
-from airflow_provider_seldon.hooks.masking import mask_configuration, redact
+from airflow_provider_seldon.hooks.masking import mask_configuration, mask_values, redact
+from airflow_provider_seldon.hooks.storage_connection import storage_connection
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.access.configuration import Cluster, ClusterSettings, load
 from airflow_provider_seldon.kube.requests.client import SeldonClient
@@ -193,6 +195,31 @@ class SeldonConnectionHook(KubernetesHook):
     def default_storage_secret(self) -> str | None:
         """Name of the Secret for model servers that name none, if there is one."""
         return self._get_field("storage_env_from") or None
+
+    @property
+    def target(self) -> Target:
+        """What ``delivery`` is given of this hook."""
+        return self.target_in(self.namespace)
+
+    def target_in(self, namespace: str) -> Target:
+        """
+        Return what ``delivery`` is given of this hook, where the namespace is known already.
+
+        The cluster is not resolved, and no client is made, before they are used.
+        """
+        conn_id = self.storage_connection_id
+        return Target(
+            namespace=namespace,
+            access=self.access,
+            open_client=lambda: self.client,
+            open_ingress=lambda: self.ingress,
+            redact=redact,
+            mask=mask_values,
+            storage_secret=self.default_storage_secret,
+            read_storage_connection=(
+                (lambda: storage_connection(conn_id, self.get_connection(conn_id))) if conn_id else None
+            ),
+        )
 
     def _settings(self, extras: Mapping[str, Any]) -> ClusterSettings:
         return ClusterSettings(

@@ -9,40 +9,29 @@ before its successor is ready.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.identity.names import Identity
-from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-from airflow_provider_seldon.core.prediction.endpoint import (
-    UnexpectedResponseError,
-    parse_response,
-    request_body,
-    url_below,
-)
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Outcome
 from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.core.request.model_server import ModelServer
-from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.fence import OrderToken
-from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
-from airflow_provider_seldon.delivery.inventory.removal import delete_named
-from airflow_provider_seldon.delivery.inventory.search import DeploymentSearch
 from airflow_provider_seldon.delivery.rollout.completion import Completion
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer
+from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 from airflow_provider_seldon.delivery.rollout.overtaking import overtaken
 from airflow_provider_seldon.delivery.rollout.restore import Restore
 from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
 from airflow_provider_seldon.delivery.waiting.single_look import SingleLook
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
-from airflow_provider_seldon.exceptions import InvalidModelServerError, PredictionError
 from airflow_provider_seldon.hooks import connection_form
 from airflow_provider_seldon.hooks.argument_checks import checked, instance
-from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 from airflow_provider_seldon.hooks.connection_test import check
+from airflow_provider_seldon.hooks.inventory import InventoryHook
+from airflow_provider_seldon.hooks.prediction import PredictionHook
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
@@ -50,12 +39,9 @@ if TYPE_CHECKING:
 
 _ORDER = instance(OrderToken, optional=True)
 _ROLLOUT = instance(Rollout)
-_NAMED = argument_rules.Rule(
-    lambda value: value if isinstance(value, SeldonDeployment) else argument_rules.NAME(value)
-)
 
 
-class SeldonHook(SeldonConnectionHook):
+class SeldonHook(InventoryHook, PredictionHook):
     """
     Access to Seldon Core in one namespace of a cluster.
 
@@ -141,21 +127,28 @@ class SeldonHook(SeldonConnectionHook):
         :raises StaleRunError: a newer run has deployed already.
         :raises TurnedDownError: the decision is negative, and nothing was to be done then.
         """
-        deploy_server = functools.partial(
-            Deployer(hook=self).deploy,
-            identity=identity,
-            deploy=deploy,
-            replace=replace,
-            metrics=metrics,
-            force_conflicts=force_conflicts,
-            adopt=adopt,
-            order=order,
-            fence=fence,
-            on_negative=on_negative,
-            on_negative_empty=on_negative_empty,
-            retry=retry,
+        return self.deploy(
+            DeployRequest(
+                server=server,
+                identity=identity,
+                deploy=deploy,
+                replace=replace,
+                metrics=metrics,
+                force_conflicts=force_conflicts,
+                adopt=adopt,
+                order=order,
+                fence=fence,
+                on_negative=on_negative,
+                on_negative_empty=on_negative_empty,
+                retry=retry,
+                drop_unknown_fields=drop_unknown_fields,
+            )
         )
-        return with_declared_fields(deploy_server, server, drop=drop_unknown_fields)
+
+    @checked(request=instance(DeployRequest))
+    def deploy(self, request: DeployRequest) -> Rollout:
+        """Do what :meth:`deploy_model` does, with its arguments as one value whose fields have been checked."""
+        return with_declared_fields(Deployer(self.target).deploy, request)
 
     @checked(rollout=_ROLLOUT)
     def complete(self, rollout: Rollout) -> list[str]:
@@ -166,7 +159,7 @@ class SeldonHook(SeldonConnectionHook):
 
         :returns: names of the deleted deployments.
         """
-        return Completion(hook=self).complete(rollout)
+        return Completion(self.target).complete(rollout)
 
     @checked(rollout=_ROLLOUT, ready=instance(Outcome))
     def still_serves(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
@@ -176,7 +169,7 @@ class SeldonHook(SeldonConnectionHook):
         :param ready: how the wait for it ended.
         :returns: the outcome of this moment; None where it has to be waited for again.
         """
-        return SingleLook(hook=self).still(rollout, ready)
+        return SingleLook(self.client).still(rollout, ready)
 
     @checked(name=argument_rules.NAME, expected=instance(Expectation, optional=True))
     def wait_for(
@@ -199,7 +192,7 @@ class SeldonHook(SeldonConnectionHook):
             deployment if it lasts.
         :raises InvalidModelServerError: the failure policy is not one.
         """
-        return Waiter(self).wait(
+        return Waiter(self.target).wait(
             name, expected=expected, deadline=deadline, failure_policy=failure_policy, patience=patience
         )
 
@@ -212,74 +205,6 @@ class SeldonHook(SeldonConnectionHook):
         :raises RolloutError: the subclass for the ending, with the diagnosis.
         """
         raise_for(outcome, served_before=served_before)
-
-    @checked()
-    def find_model_servers(
-        self,
-        *,
-        running: bool = False,
-        name: str | None = None,
-        dag_id: str | None = None,
-        task_id: str | None = None,
-        run_id: str | None = None,
-        model_name: str | None = None,
-        model_uri: str | None = None,
-        implementation: str | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> list[SeldonDeployment]:
-        """
-        Find this provider's deployments, newest first, by one LIST per 500.
-
-        A filter that is None does not filter. Values are compared in full, however long they are.
-
-        :param running: only those whose state is ``Available``.
-        :param labels: further labels that must be equal.
-        """
-        return DeploymentSearch(self.client).find(
-            running=running,
-            name=name,
-            labels=labels,
-            facts={
-                "dag_id": dag_id,
-                "task_id": task_id,
-                "run_id": run_id,
-                "model_name": model_name,
-                "model_uri": model_uri,
-                "implementation": implementation,
-            },
-        )
-
-    @checked(deployment=_NAMED)
-    def get_model_server_info(
-        self, deployment: SeldonDeployment | str, *, action: str = ""
-    ) -> ModelServerInfo:
-        """
-        Return name, URLs, state and origin of a deployment.
-
-        :param deployment: the deployment, or its name.
-        :param action: recorded in the result.
-        :raises DeploymentNotFoundError: there is none of that name.
-        """
-        found = self.client.get(deployment) if isinstance(deployment, str) else deployment
-        return ModelServerInfo.of(
-            found, ingress_url=self.ingress.url, namespace=self.namespace, action=action
-        )
-
-    @checked(name=argument_rules.NAME)
-    def delete_model_server(
-        self, name: str, *, wait: bool = True, timeout: float = 300.0, managed_only: bool = True
-    ) -> bool:
-        """
-        Delete a deployment with its children; absent is success.
-
-        :param wait: block until the last pod is gone.
-        :param timeout: seconds to wait.
-        :param managed_only: refuse a deployment that this provider did not make.
-        :returns: False when there was nothing to delete.
-        :raises NotManagedError: the deployment is somebody else's.
-        :raises RolloutTimeoutError: something was left when the time was over.
-        """
-        return delete_named(self.client, name, wait=wait, timeout=timeout, managed_only=managed_only)
 
     @checked(name=argument_rules.NAME, order=_ORDER)
     def roll_back(
@@ -294,7 +219,7 @@ class SeldonHook(SeldonConnectionHook):
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: there is no such version.
         """
-        return Restore(hook=self).roll_back(name, to=to, by=by, order=order)
+        return Restore(self.target).roll_back(name, to=to, by=by, order=order)
 
     @checked(failed=_ROLLOUT)
     def undo(self, failed: Rollout, *, delete_created: bool = False) -> Rollout | None:
@@ -304,7 +229,7 @@ class SeldonHook(SeldonConnectionHook):
         :param delete_created: delete the deployment where this run has created it.
         :returns: the rollout back, to be waited for; None when there is nothing to wait for.
         """
-        return Restore(hook=self).undo(failed, delete_created=delete_created)
+        return Restore(self.target).undo(failed, delete_created=delete_created)
 
     @checked(rollout=_ROLLOUT)
     def overtaken(self, rollout: Rollout) -> StaleRunError | None:
@@ -319,7 +244,7 @@ class SeldonHook(SeldonConnectionHook):
         :param replicas: 0 stops the deployment; None is its configured number.
         :raises NotManagedError: the deployment is somebody else's.
         """
-        return Restore(hook=self).scale(name, replicas=replicas)
+        return Restore(self.target).scale(name, replicas=replicas)
 
     @checked(name=argument_rules.NAME)
     def stop(self, name: str) -> Rollout:
@@ -330,69 +255,3 @@ class SeldonHook(SeldonConnectionHook):
     def start(self, name: str) -> Rollout:
         """Scale a stopped deployment to its configured replicas, without waiting."""
         return self.scale(name, replicas=None)
-
-    @checked(name=argument_rules.NAME, deployment=instance(SeldonDeployment, optional=True))
-    def predict(
-        self,
-        name: str,
-        data: Any,
-        *,
-        deployment: SeldonDeployment | None = None,
-        path: str | None = None,
-        timeout: float = 30.0,
-        retry_for: float = 30.0,
-    ) -> Any:
-        """
-        Send one prediction request in the deployment's own protocol and return the decoded answer.
-
-        :param data: rows (a list, a nested list, anything with ``tolist``), or a dict that is sent as it is.
-        :param deployment: spares the read that finds out protocol and graph.
-        :param path: path below the deployment's URL, instead of the protocol's own.
-        :param timeout: seconds for one request.
-        :param retry_for: seconds during which a gateway that is not ready is asked again.
-        :raises PredictionError: no prediction came.
-        :raises InvalidModelServerError: the data cannot be sent, or the path leads out of the deployment's own URL.
-        """
-        found = deployment or self.client.get(name)
-        protocol = (found.spec.protocol if found.spec else None) or "seldon"
-        _ = self.ingress.require_url()
-        url = self.get_model_server_info(found).prediction_url
-        if path:
-            url = self._url_below(name, path)
-        try:
-            body = request_body(protocol, data)
-        except InvalidRequestError as error:
-            raise InvalidModelServerError.of("SeldonHook.predict", error) from None
-        return self.ingress.post(url, body, timeout=timeout, retry_for=retry_for)
-
-    def _url_below(self, name: str, path: str) -> str:
-        try:
-            return url_below(self.ingress.require_url(), self.namespace, name, path)
-        except InvalidRequestError as error:
-            raise InvalidModelServerError(f"Nothing was sent to the model:\n{error}") from None
-
-    @checked(name=argument_rules.NAME)
-    def predictions(self, name: str, data: Any, **options: Any) -> list[Any]:
-        """Like :meth:`predict`, but return only the rows of the prediction, whatever the protocol."""
-        found = options.pop("deployment", None) or self.client.get(name)
-        protocol = (found.spec.protocol if found.spec else None) or "seldon"
-        answer = self.predict(name, data, deployment=found, **options)
-        try:
-            return parse_response(protocol, answer)
-        except UnexpectedResponseError as error:
-            raise PredictionError(
-                f"{name} answered, but not with a prediction: {error}", status=200
-            ) from None
-
-    @checked(name=argument_rules.NAME)
-    def get_logs(
-        self, name: str, *, container: str | None = None, follow: bool = False, tail: int | None = None
-    ) -> Iterator[str]:
-        """
-        Yield the logs of a deployment's pods, newest pod first; see ``kube.pods.PodReader.all_logs``.
-
-        :param container: one container instead of all that have something to say.
-        :param follow: stay with the newest pod until it ends.
-        :param tail: the last so many lines of each container only.
-        """
-        return self.client.pods.all_logs(name, container=container, follow=follow, tail=tail)

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 
+#: Arguments that are fields of a ``ModelServer``, which ``model_server`` has the others of.
+SERVED = ("model_name", "model_uri", "implementation", "protocol", "replicas", "manifest", "name")
+#: Arguments that are fields of a ``DeployRequest``, and mean the same there.
+PASSED_ON = (
+    *("replace", "force_conflicts", "adopt", "on_negative", "on_negative_empty", "drop_unknown_fields"),
+)
+
 
 class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     """
@@ -217,7 +224,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             return outcome
         if not samples:
             return outcome
-        return SmokeTest(self.hook, samples).judge(outcome)
+        return SmokeTest(self.hook.target, samples).judge(outcome)
 
     def undo(self, rollout: Rollout) -> Rollout | None:
         """Do what ``on_failure`` says."""
@@ -244,23 +251,21 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     def _deploy(self, context: Context, server: ModelServer) -> Rollout:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
+        from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
         from airflow_provider_seldon.exceptions import StaleRunError, TurnedDownError
 
         try:
-            return self.hook.deploy_model(
-                server,
-                identity=self._identity(context, server),
-                deploy=self._decision(context),
-                replace=self.replace,
-                metrics=self._metrics(),
-                force_conflicts=self.force_conflicts,
-                adopt=self.adopt,
-                order=self.order(context),
-                fence=self.on_stale != "deploy",
-                on_negative=self.on_negative,
-                on_negative_empty=self.on_negative_empty,
-                drop_unknown_fields=self.drop_unknown_fields,
-                retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
+            return self.hook.deploy(
+                DeployRequest(
+                    server=server,
+                    identity=self._identity(context, server),
+                    deploy=self._decision(context),
+                    metrics=self._metrics(),
+                    order=self.order(context),
+                    fence=self.on_stale != "deploy",
+                    retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
+                    **{name: getattr(self, name) for name in PASSED_ON},
+                )
             )
         except StaleRunError as error:
             self.stale(error)
@@ -277,19 +282,8 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
 
     def _given(self) -> dict[str, Any]:
         """Return the arguments of a ModelServer that were given as arguments of the operator."""
-        return {
-            field: getattr(self, field)
-            for field in (
-                "model_name",
-                "model_uri",
-                "implementation",
-                "protocol",
-                "replicas",
-                "manifest",
-                "name",
-            )
-            if getattr(self, field) not in (None, "")
-        }
+        given = {field: getattr(self, field) for field in SERVED}
+        return {field: value for field, value in given.items() if value not in (None, "")}
 
     def _identity(self, context: Context, server: ModelServer) -> Identity:
         from airflow_provider_seldon.core.identity.names import Identity

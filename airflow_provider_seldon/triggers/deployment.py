@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
 from airflow_provider_seldon.triggers.arguments import serialized
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.delivery.waiting.triggerer_wait import TriggererWait
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (
@@ -106,20 +109,45 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and report."""
         from airflow_provider_seldon.delivery.waiting.triggerer_wait import broken_off, wait_in_triggerer
+        from airflow_provider_seldon.hooks.masking import redact
+        from airflow_provider_seldon.hooks.triggerer import reach
 
         self.check_arguments()
         try:
-            outcome = await wait_in_triggerer(self)
+            target = await reach(self.seldon_conn_id, self.namespace)
+            outcome = await wait_in_triggerer(target, self._asked())
         except Exception as error:
             # Airflow would fail the task without waking it; what it wrote could not be undone.
             if not self.handoff:
                 raise
-            outcome = broken_off(self, error)
+            self.log.exception("The wait broke off")
+            outcome = broken_off(error, name=self.name, namespace=self.namespace, redact=redact)
         yield TriggerEvent({**outcome.to_json(), "handoff": self.handoff})
 
     async def on_kill(self) -> None:
         """Do what ``kill_action`` says; Airflow calls this when a user ends the task while it is deferred."""
         from airflow_provider_seldon.delivery.waiting.triggerer_wait import undo_in_triggerer
+        from airflow_provider_seldon.hooks.triggerer import reach
 
         if self.kill_action and self.handoff:
-            await undo_in_triggerer(self)
+            target = await reach(self.seldon_conn_id, self.namespace)
+            self.log.info("The task was ended by a user; %s of %s", self.kill_action, self.handoff["name"])
+            await undo_in_triggerer(target, self.handoff, kill_action=self.kill_action)
+
+    def _asked(self) -> TriggererWait:
+        from airflow_provider_seldon.delivery.waiting.selection import Selection
+        from airflow_provider_seldon.delivery.waiting.triggerer_wait import TriggererWait
+
+        return TriggererWait(
+            selection=Selection(
+                name=self.name,
+                model_name=self.model_name,
+                dag_id=self.dag_id_of_deployer,
+                task_id=self.task_id_of_deployer,
+            ),
+            deadline=self.deadline,
+            timeout=self.timeout,
+            expected=self.expected,
+            failure_policy=self.failure_policy,
+            logger=self.log,
+        )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
@@ -113,17 +114,33 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncGenerator[Any]:
         """Watch, and yield the deployment's health."""
-        from airflow_provider_seldon.delivery.waiting.health_watch import levels
+        from airflow_provider_seldon.delivery.waiting.health_watch import HealthWatch, levels
+        from airflow_provider_seldon.delivery.waiting.selection import Selection
+        from airflow_provider_seldon.hooks.triggerer import reach
 
-        async with aclosing(levels(cls(**kwargs))) as found:
+        self = cls(**kwargs)
+        watch = HealthWatch(
+            reach=partial(reach, self.seldon_conn_id, self.namespace),
+            selection=Selection(
+                name=self.name,
+                model_name=self.model_name,
+                dag_id=self.dag_id_of_deployer,
+                task_id=self.task_id_of_deployer,
+            ),
+            grace=self.grace,
+            logger=self.log,
+        )
+        async with aclosing(levels(watch)) as found:
             async for level in found:
                 yield level
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncGenerator[TriggerEvent]:
         """Fire for each change that this trigger was not told of before."""
-        from airflow_provider_seldon.delivery.waiting.health_watch import news
+        from airflow_provider_seldon.delivery.waiting.health_watch import Listener, news
 
-        async with aclosing(news(self, shared_stream)) as found:
+        store = getattr(self, "asset_state_store", None)
+        listener = Listener(grace=self.grace, events=self.events, store=store, logger=self.log)
+        async with aclosing(news(listener, shared_stream)) as found:
             async for payload in found:
                 yield TriggerEvent(dict(payload))
 

@@ -12,9 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, TaskDeferred
 
 from airflow_provider_seldon.delivery.prediction import smoke_test as smoke
-from airflow_provider_seldon.delivery.waiting import triggerer_wait
 from airflow_provider_seldon.exceptions import RolloutFailedError, RolloutTimeoutError
-from airflow_provider_seldon.hooks import seldon
+from airflow_provider_seldon.hooks import seldon, triggerer
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.clusters import patience
@@ -101,7 +100,7 @@ def test_a_wait_that_breaks_off_in_the_triggerer_wakes_the_task_which_undoes(
         return json.loads(json.dumps(found[0].payload))
 
     with monkeypatch.context() as broken:
-        broken.setattr(triggerer_wait, "reach", breaking(BrokenError("no such connection")))
+        broken.setattr(triggerer, "reach", breaking(BrokenError("no such connection")))
         told = asyncio.run(event())
     with pytest.raises((RolloutFailedError, TaskDeferred)):
         operator(SECOND, deferrable=True).execute_complete(context(run_id="run-2"), told)

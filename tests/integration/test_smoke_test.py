@@ -11,8 +11,10 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.delivery.prediction import smoke_test
+from airflow_provider_seldon.delivery.target import Target
 from airflow_provider_seldon.exceptions import (
     ConnectionConfigError,
     InvalidModelServerError,
@@ -129,21 +131,21 @@ def test_no_answer_is_a_wrong_answer(
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The answers to sample requests: who gave them, and how the deployment's children were at that moment."""
     answers: list[dict[str, Any]] = []
-    predict = SeldonHook.predict
+    predict = smoke_test.predict
 
-    def note(self: SeldonHook, name: str, *arguments: Any, **options: Any) -> Any:
-        statuses = [child["status"] for child in self.client.children(name)]
+    def note(target: Target, deployment: SeldonDeployment, *arguments: Any, **options: Any) -> Any:
+        statuses = [child["status"] for child in target.client.children(deployment.name)]
         done = all(one["updatedReplicas"] == one["replicas"] == one["availableReplicas"] for one in statuses)
         ending = [
             pod["metadata"]["name"]
-            for pod in self.client.pods.of_deployment(name)
+            for pod in target.client.pods.of_deployment(deployment.name)
             if pod["metadata"].get("deletionTimestamp")
         ]
-        answer = predict(self, name, *arguments, **options)
+        answer = predict(target, deployment, *arguments, **options)
         answers.append({**answer["meta"]["tags"], "done": done, "ending": ending})
         return answer
 
-    monkeypatch.setattr(SeldonHook, "predict", note)
+    monkeypatch.setattr(smoke_test, "predict", note)
     return answers
 
 
@@ -216,7 +218,7 @@ def test_a_predictor_that_never_answers_is_a_wrong_answer(
 ) -> None:
     """As when the gateway has not taken over the new split."""
     answer = {"data": {"ndarray": [[0.25, 0.75]]}, "meta": {"requestPath": {"champion": ""}}}
-    monkeypatch.setattr(SeldonHook, "predict", lambda *_, **__: answer)
+    monkeypatch.setattr(smoke_test, "predict", lambda *_, **__: answer)
     with pytest.raises(
         RolloutFailedError, match="not answered by predictor challenger, although it was sent 75"
     ):

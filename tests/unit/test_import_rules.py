@@ -24,7 +24,7 @@ ROOT = Path(airflow_provider_seldon.__file__).parent
 LAYERS = {
     "core": {"core"},
     "kube": {"core", "kube", "exceptions"},
-    "delivery": {"core", "kube", "delivery", "hooks", "triggers", "exceptions", "settings"},
+    "delivery": {"core", "kube", "delivery", "exceptions", "settings"},
     "hooks": {"core", "kube", "delivery", "hooks", "exceptions", "settings", "get_provider_info"},
     "links": {"core", "links", "settings"},
     "triggers": {"core", "kube", "delivery", "hooks", "triggers", "exceptions"},

@@ -12,11 +12,10 @@ from airflow_provider_seldon.core.rollout.diff import difference
 from airflow_provider_seldon.core.rollout.history import annotations_after
 from airflow_provider_seldon.delivery.inventory.ownership import owners_of
 from airflow_provider_seldon.exceptions import NotManagedError, RejectedError
-from airflow_provider_seldon.hooks.masking import redact
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-    from airflow_provider_seldon.kube.requests.client import SeldonClient
+    from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ IRREVERSIBLY = "irreversibly"
 
 
 def take_over(
-    client: SeldonClient, before: SeldonDeployment | None, wanted: SeldonDeployment, *, irreversibly: bool
+    target: Target, before: SeldonDeployment | None, wanted: SeldonDeployment, *, irreversibly: bool
 ) -> SeldonDeployment | None:
     """
     Prepare an apply on a deployment that this provider did not make; do nothing for one of ours, and for none.
@@ -42,7 +41,8 @@ def take_over(
     """
     if before is None or is_managed(before):
         return before
-    where = f"{client.namespace}/{before.name}"
+    where = f"{target.namespace}/{before.name}"
+    client = target.client
     uid, version = before.uid, before.resource_version
     after = client.apply(wanted, uid=uid, resource_version=version, force=True, dry_run=True)
     owners = owners_of(before)
@@ -50,7 +50,7 @@ def take_over(
         "Taking over %s, which was made by %s:\n%s",
         where,
         ", ".join(owners) or "somebody else",
-        redact(difference(before, after)) or "No difference.",
+        target.redact(difference(before, after)) or "No difference.",
     )
     if irreversibly:
         log.warning("What %s is now is not recorded: this cannot be undone, as the task asks for.", where)
@@ -62,7 +62,7 @@ def take_over(
     except (InvalidRequestError, RejectedError) as error:
         raise NotManagedError(
             f"SeldonDeployment {where} was not made by this provider, and is left as it is: a rollback could not give "
-            f"it back as it is now. adopt={IRREVERSIBLY!r} takes it over all the same.\n{redact(str(error))}",
+            f"it back as it is now. adopt={IRREVERSIBLY!r} takes it over all the same.\n{target.redact(str(error))}",
             owners=owners,
         ) from None
     return client.annotate(before.name, annotations_after(before, theirs), uid=uid, resource_version=version)

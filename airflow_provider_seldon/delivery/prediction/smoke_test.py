@@ -28,10 +28,11 @@ from airflow_provider_seldon.core.prediction.traffic_split import (
 )
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.delivery.prediction.predict import predict
 from airflow_provider_seldon.exceptions import ForbiddenError, InvalidModelServerError, PredictionError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +53,12 @@ class SmokeTest:
     """
     Asks a deployment sample requests.
 
-    :param hook: the connection, with ``ingress_url``.
+    :param target: its namespace; the ingress gateway has a URL.
     :param samples: the requests.
     """
 
-    def __init__(self, hook: SeldonHook, samples: Sequence[SampleRequest]) -> None:
-        self._hook = hook
+    def __init__(self, target: Target, samples: Sequence[SampleRequest]) -> None:
+        self._target = target
         self._samples = samples
 
     def judge(self, ready: Outcome) -> Outcome:
@@ -68,7 +69,7 @@ class SmokeTest:
 
         :raises DeploymentNotFoundError: it is gone.
         """
-        deployment = self._hook.client.get(ready.name)
+        deployment = self._target.client.get(ready.name)
         self._let_pods_end(ready.name)
         until = time.monotonic() + SETTLE
         for number, sample in enumerate(self._samples, start=1):
@@ -102,7 +103,7 @@ class SmokeTest:
             )
 
     def _ending(self, name: str) -> list[str]:
-        found = self._hook.client.pods.of_deployment(name)
+        found = self._target.client.pods.of_deployment(name)
         return [pod["metadata"]["name"] for pod in found if pod["metadata"].get("deletionTimestamp")]
 
     def _ask(self, deployment: SeldonDeployment, sample: SampleRequest, until: float) -> str:
@@ -144,9 +145,7 @@ class SmokeTest:
         """Send a sample; return its answer, and what is wrong with that."""
         protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
         try:
-            answer = self._hook.predict(
-                deployment.name, sample.data, deployment=deployment, retry_for=RETRY_FOR
-            )
+            answer = predict(self._target, deployment, sample.data, retry_for=RETRY_FOR)
             rows = parse_response(protocol, answer)
         except (PredictionError, UnexpectedResponseError, InvalidModelServerError) as error:
             return None, f"got no prediction: {error}"

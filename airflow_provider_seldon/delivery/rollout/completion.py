@@ -28,20 +28,20 @@ from airflow_provider_seldon.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
 
 
 class Completion:
     """
-    Completes rollouts through a hook.
+    Completes rollouts.
 
-    :param hook: the connection; its client's namespace applies.
+    :param target: the namespace that applies.
     """
 
-    def __init__(self, *, hook: SeldonHook) -> None:
-        self._client = hook.client
+    def __init__(self, target: Target) -> None:
+        self._client = target.client
 
     def complete(self, rollout: Rollout) -> list[str]:
         """See :meth:`SeldonHook.complete`."""

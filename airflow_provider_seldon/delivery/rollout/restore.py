@@ -47,21 +47,21 @@ from airflow_provider_seldon.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
 
 
 class Restore:
     """
-    Rolls back and scales through a hook.
+    Rolls back and scales.
 
-    :param hook: the connection; its client's namespace applies.
+    :param target: the namespace that applies.
     """
 
-    def __init__(self, *, hook: SeldonHook) -> None:
-        self._hook = hook
-        self._client = hook.client
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._client = target.client
 
     def undo(self, failed: Rollout, *, delete_created: bool) -> Rollout | None:
         """
@@ -119,7 +119,7 @@ class Restore:
         return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
 
     def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
-        refuse_foreign(current, self._hook.namespace)
+        refuse_foreign(current, self._target.namespace)
         done = json_object(current.annotations.get(ids.ANNOTATION_ROLLED_BACK))
         # A retry must not take "previous" for the version that its first try has gone back from.
         again = bool(by) and done.get("by") == by and done.get("asked") == to
@@ -151,7 +151,7 @@ class Restore:
         return self._write(current, wanted, Action.ROLL_BACK, reason, withdrawn=left)
 
     def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
-        refuse_foreign(current, self._hook.namespace)
+        refuse_foreign(current, self._target.namespace)
         try:
             server = ModelServer.from_deployment(current)
         except InvalidRequestError as error:
@@ -203,7 +203,7 @@ class Restore:
             name=stored.name,
             action=str(action),
             reason=reason,
-            info=self._hook.get_model_server_info(stored, action=str(action)),
+            info=self._target.info(stored, action=str(action)),
             expected=Expectation.of(stored, before=before),
             # Another number of pods is no other version of the model.
             last_available="" if action is Action.SCALE else ProvenVersion.of(stored).to_json(),

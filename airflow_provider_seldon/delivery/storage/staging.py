@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.manifest import canonical_json
@@ -27,9 +27,17 @@ from airflow_provider_seldon.delivery.storage.model_store import (
 from airflow_provider_seldon.exceptions import ModelFilesError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 log = logging.getLogger(__name__)
+
+
+class HasClient(Protocol):
+    """A hook, or whatever else has a client of a namespace."""
+
+    @property
+    def client(self) -> SeldonClient:
+        """The client."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +79,7 @@ def stage_model(
     source_conn_id: str | None = None,
     target_conn_id: str | None = None,
     keep: int | None = None,
-    hook: SeldonHook | None = None,
+    hook: HasClient | None = None,
 ) -> StagedModel:
     """
     Copy a trained model to where it will be served from.
@@ -133,7 +141,7 @@ def stage_model(
     )
 
 
-def prune_models(store: ModelStore, *, keep: int, hook: SeldonHook) -> list[str]:
+def prune_models(store: ModelStore, *, keep: int, hook: HasClient) -> list[str]:
     """
     Delete all but the last ``keep`` copies, except those in use.
 
@@ -190,7 +198,7 @@ def _digest(arrangement: Arrangement, described: Mapping[str, SourceFile]) -> st
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:DIGITS]
 
 
-def _served(hook: SeldonHook) -> Iterator[str]:
+def _served(hook: HasClient) -> Iterator[str]:
     """Yield the texts that name what deployments serve, or would serve after a rollback."""
     for deployment in hook.client.find():
         yield canonical_json(deployment.to_manifest())

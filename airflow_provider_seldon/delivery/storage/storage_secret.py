@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND
@@ -19,13 +19,12 @@ from airflow_provider_seldon.core.storage.rclone_secret import (
     scheme_of,
     secret_name,
 )
-from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
-from airflow_provider_seldon.hooks.masking import mask_values
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
+    from airflow_provider_seldon.delivery.target import Target
     from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 
@@ -66,7 +65,7 @@ class StorageSecret:
 
 
 def storage_secret_for(
-    hook: SeldonHook, server: ModelServer, request: SeldonDeployment
+    target: Target, server: ModelServer, request: SeldonDeployment
 ) -> StorageSecret | None:
     """
     Choose the Secret of a request.
@@ -84,32 +83,18 @@ def storage_secret_for(
     schemes = {scheme_of(node.model_uri) for node in nodes if node.model_uri and not node.env_secret_ref_name}
     if not schemes - WITHOUT_CREDENTIALS:
         return None
-    if not server.service_account and (existing := hook.default_storage_secret):
-        return StorageSecret(name=existing)
-    conn_id = hook.storage_connection_id
-    if not conn_id:
+    if not server.service_account and target.storage_secret:
+        return StorageSecret(name=target.storage_secret)
+    if target.read_storage_connection is None:
         return None
-    settings = rclone_settings(_storage_connection(hook, conn_id), schemes)
+    settings = rclone_settings(_with_files_read(target.read_storage_connection()), schemes)
     if server.service_account and any(is_credential(variable) for variable in settings):
         return None
-    mask_values(credentials_in(settings))
+    target.mask(credentials_in(settings))
     return StorageSecret(name=secret_name(settings), values=settings)
 
 
-def _storage_connection(hook: SeldonHook, conn_id: str) -> StorageConnection:
-    connection = hook.get_connection(conn_id)
-    found = StorageConnection(
-        conn_id=conn_id,
-        conn_type=connection.conn_type or "",
-        login=connection.login,
-        password=connection.password,
-        host=connection.host,
-        extra=connection.extra_dejson or {},
-    )
-    return dataclasses.replace(found, extra=_with_files_read(found))
-
-
-def _with_files_read(connection: StorageConnection) -> dict[str, Any]:
+def _with_files_read(connection: StorageConnection) -> StorageConnection:
     """Replace paths of key files by what the files say: they exist on the worker, and not in the pod."""
     extra = dict(connection.extra)
     if connection.option("key_path") and not connection.option("keyfile_dict"):
@@ -118,7 +103,7 @@ def _with_files_read(connection: StorageConnection) -> dict[str, Any]:
         if extra.get(path_field):
             extra[content] = _read(connection, path_field)
             del extra[path_field]
-    return extra
+    return dataclasses.replace(connection, extra=extra)
 
 
 def _read(connection: StorageConnection, field: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,12 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
 from airflow_provider_seldon.core.readiness.health import Change, Health, HealthMonitor, News
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
-from airflow_provider_seldon.delivery.waiting.triggerer_wait import FIND_INTERVAL, newest, reach
+from airflow_provider_seldon.delivery.waiting.selection import FIND_INTERVAL, Selection
 from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
 from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
+    from airflow_provider_seldon.delivery.target import Target
 
 #: Seconds between two attempts when the namespace cannot be watched.
 RETRY = 60.0
@@ -30,6 +31,40 @@ IDLE = 600.0
 REPEAT = 30.0
 #: Seconds between two looks at the pods of a deployment that lacks some.
 PODS_INTERVAL = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthWatch:
+    """
+    What is watched.
+
+    :param reach: connects; called again after an error.
+    :param selection: which deployment.
+    :param grace: seconds for which a change must hold.
+    :param logger: the trigger's.
+    """
+
+    reach: Callable[[], Awaitable[Target]] = field(repr=False, compare=False)
+    selection: Selection
+    grace: float
+    logger: logging.Logger = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """
+    Who is told.
+
+    :param grace: seconds for which a change must have held; tells apart what is remembered of several watches.
+    :param events: kinds of event to tell of.
+    :param store: Airflow's store of what was told last; None before Airflow 3.3.
+    :param logger: the trigger's.
+    """
+
+    grace: float
+    events: Collection[str]
+    store: Any = field(repr=False, compare=False)
+    logger: logging.Logger = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +87,9 @@ class Level:
         return Health(self.payload["event"]) if self.payload else None
 
 
-async def levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level]:
+async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     """
-    Yield the health of a trigger's deployment whenever it has changed for good, and again every half minute.
+    Yield the health of a deployment whenever it has changed for good, and again every half minute.
 
     So whoever joins late knows soon as well. Never ends by itself: Airflow starts a trigger that has ended again at
     once, so what keeps the namespace from being watched (no connection, no right) is logged, and tried again after a
@@ -62,11 +97,11 @@ async def levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level]
     """
     while True:
         try:
-            async with aclosing(_levels(trigger)) as found:
+            async with aclosing(_levels(watch)) as found:
                 async for level in found:
                     yield level
         except Exception as error:
-            trigger.log.warning(
+            watch.logger.warning(
                 "The deployment cannot be watched; trying again in %.0f s: %s",
                 RETRY,
                 error,
@@ -75,35 +110,34 @@ async def levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level]
             await asyncio.sleep(RETRY)
 
 
-async def news(
-    trigger: SeldonDeploymentEventTrigger, found: AsyncIterator[Level]
-) -> AsyncGenerator[Mapping[str, Any]]:
-    """Yield the payload of what is new to a trigger, and is one of its events."""
+async def news(listener: Listener, found: AsyncIterator[Level]) -> AsyncGenerator[Mapping[str, Any]]:
+    """Yield the payload of what is new to a listener, and is one of its events."""
     memory = told = None
     async for level in found:
-        key = f"seldon-health/{level.namespace}/{level.name}/{trigger.grace:g}"
+        key = f"seldon-health/{level.namespace}/{level.name}/{listener.grace:g}"
         if memory is None or told is None or memory.key != key:
-            memory = _Memory(trigger, key)
+            memory = _Memory(listener, key)
             told = News(await memory.recall())
         if not told.has(level.health) or not level.payload:
             continue
-        if level.health in trigger.events:
+        if level.health in listener.events:
             yield level.payload
         # Afterwards: an event may come twice where the triggerer dies just now, but is not lost.
         await memory.note(str(level.health))
 
 
-async def _levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level]:
+async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     """Yield levels until the deployment that was selected is gone, so that its successor can be looked for."""
-    hook, access, namespace = await reach(trigger.seldon_conn_id, trigger.namespace)
-    name = trigger.name or await newest(hook, trigger)
+    target = await watch.reach()
+    namespace = target.namespace
+    name = await watch.selection.find(target)
     while name is None:
         await asyncio.sleep(FIND_INTERVAL)
-        name = await newest(hook, trigger)
-    monitor = HealthMonitor(grace=trigger.grace)
+        name = await watch.selection.find(target)
+    monitor = HealthMonitor(grace=watch.grace)
     level: Level | None = None
     repeat_at = time.monotonic()
-    async with subscribe(access, namespace, name) as subscription:
+    async with subscribe(target.access, namespace, name) as subscription:
         look = _Look(monitor, subscription)
         while True:
             before = level
@@ -124,7 +158,7 @@ async def _levels(trigger: SeldonDeploymentEventTrigger) -> AsyncGenerator[Level
             if level and (level != before or time.monotonic() >= repeat_at):
                 repeat_at = time.monotonic() + REPEAT
                 yield level
-            if monitor.gone and not trigger.name:
+            if monitor.gone and not watch.selection.name:
                 return
             await subscription.changed(min(look.pause, repeat_at - time.monotonic()) if level else look.pause)
 
@@ -168,10 +202,10 @@ class _Memory:
     Airflow has such a store from 3.3 on. Without it, or where it does not answer, there is no memory.
     """
 
-    def __init__(self, trigger: SeldonDeploymentEventTrigger, key: str) -> None:
+    def __init__(self, listener: Listener, key: str) -> None:
         self.key = key
-        self._store = getattr(trigger, "asset_state_store", None)
-        self._log = trigger.log
+        self._store = listener.store
+        self._log = listener.logger
 
     async def recall(self) -> Health | None:
         """Return the health that was told last."""

@@ -24,20 +24,20 @@ from airflow_provider_seldon.kube.watch.wait import ENDINGS
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 log = logging.getLogger(__name__)
 
 
 class SingleLook:
     """
-    Looks at deployments of a hook's namespace.
+    Looks at deployments of a namespace.
 
-    :param hook: the connection.
+    :param client: client of that namespace.
     """
 
-    def __init__(self, *, hook: SeldonHook) -> None:
-        self._client = hook.client
+    def __init__(self, client: SeldonClient) -> None:
+        self._client = client
 
     def confirmed(self, decided: Plan) -> tuple[Plan, bool]:
         """

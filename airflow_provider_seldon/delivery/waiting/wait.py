@@ -22,12 +22,11 @@ from airflow_provider_seldon.exceptions import (
     RolloutFailedError,
     RolloutTimeoutError,
 )
-from airflow_provider_seldon.hooks.masking import redact
 from airflow_provider_seldon.kube.requests.diagnose import diagnose
 from airflow_provider_seldon.kube.watch import wait
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.hooks.seldon import SeldonHook
+    from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +72,13 @@ class Progress:
 
 class Waiter:
     """
-    Waits for deployments of a hook's namespace.
+    Waits for deployments.
 
-    :param hook: the connection.
+    :param target: their namespace.
     """
 
-    def __init__(self, hook: SeldonHook) -> None:
-        self._hook = hook
+    def __init__(self, target: Target) -> None:
+        self._target = target
 
     def wait(
         self,
@@ -94,8 +93,8 @@ class Waiter:
         interval = settings.progress_interval()
         outcome = asyncio.run(
             wait.wait(
-                self._hook.access,
-                self._hook.namespace,
+                self._target.access,
+                self._target.namespace,
                 name,
                 expected=expected,
                 deadline=deadline,
@@ -114,7 +113,8 @@ class Waiter:
         if outcome.ending not in {Ending.FAILED, Ending.TIMEOUT} or outcome.diagnosis:
             return outcome
         lines = settings.failure_log_lines()
-        return outcome.explained(diagnose(self._hook.client, outcome.name, redact=redact, log_lines=lines))
+        target = self._target
+        return outcome.explained(diagnose(target.client, outcome.name, redact=target.redact, log_lines=lines))
 
 
 def policy_of(given: Mapping[str, Any] | None) -> FailurePolicy:

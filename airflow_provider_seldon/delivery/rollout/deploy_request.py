@@ -1,0 +1,37 @@
+"""What a deploy is asked for, as one value from the operator to the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.core.rollout.fence import OrderToken
+    from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployRequest:
+    """
+    What is to be deployed, by whom, and how.
+
+    The fields are the arguments of :meth:`SeldonHook.deploy_model
+    <airflow_provider_seldon.hooks.seldon.SeldonHook.deploy_model>`, which describes them and has their defaults.
+    """
+
+    server: ModelServer
+    identity: Identity
+    deploy: Any = True
+    replace: bool = True
+    metrics: Mapping[str, float] | None = None
+    force_conflicts: bool = False
+    adopt: Adopt = False
+    order: OrderToken | None = None
+    fence: bool = True
+    on_negative: OnNegative = "ensure_running"
+    on_negative_empty: OnNegativeEmpty = "deploy"
+    retry: bool = False
+    drop_unknown_fields: bool = False
