@@ -68,7 +68,7 @@ format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
 	$(VENVS)/airflow-3.3/bin/ruff check --fix .
 	$(VENVS)/airflow-3.3/bin/ruff format .
 
-soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator that lies, every verdict checked
+soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator with faults, every verdict checked
 	$(VENVS)/airflow-3.3/bin/python -m tests.soak
 
 crash: $(VENVS)/airflow-3.3/.ready ## kill every operator at, answer wrongly, or race with it before, every request

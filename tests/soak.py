@@ -1,5 +1,5 @@
 """
-``python -m tests.soak [--rollouts 200]``: random rollouts against an operator that lies, and every verdict checked.
+``python -m tests.soak [--rollouts 200]``: random rollouts against an operator with faults, and every verdict checked.
 
 Seldon Core on this machine, with simulated pods and every lie switched on, serves a few deployments that are updated,
 scaled, broken, fixed, deleted and made anew at random, all at the same time. READY is right if from then on the gateway
@@ -32,7 +32,7 @@ from airflow_provider_seldon.kube.access.configuration import ClusterSettings
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.kube.watch.wait import wait
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
 
 SHAPES = ("plain",) * 5 + ("canary", "canary", "separate engine", "no engine", "explainer")
@@ -200,7 +200,10 @@ def main() -> int:
     began = time.monotonic()
     print(f"seed {given.seed}")
     options = LocalOptions(
-        kubelet="simulated", lies=Lies.all(seed=given.seed), seed=given.seed, pod_startup=(0.05, 0.5)
+        kubelet="simulated",
+        operator_faults=OperatorFaults.all(seed=given.seed),
+        seed=given.seed,
+        pod_startup=(0.05, 0.5),
     )
     with LocalSeldon(options) as local:
         lanes = asyncio.run(soak(local, given.rollouts, given.seed))

@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import ClientError
 
 from airflow_provider_seldon.local.client import ApiError
-from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
+from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon, OperatorFaults
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON
 
 
@@ -60,7 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--mlserver-python", help=f"a Python that has MLServer (default: ${ENV_MLSERVER_PYTHON})")
     up.add_argument("--simulated", action="store_true", help="run no processes: pods only pretend")
-    up.add_argument("--lies", action="store_true", help="make the status lie as visibly as a busy cluster's")
+    up.add_argument(
+        "--operator-faults",
+        "--lies",
+        dest="operator_faults",
+        action="store_true",
+        help="make the status wrong as often as a busy cluster's",
+    )
     return parser
 
 
@@ -79,7 +85,7 @@ def _options(arguments: argparse.Namespace) -> LocalOptions:
         tls=arguments.tls,
         token=token,
         kubelet="simulated" if arguments.simulated else "process",
-        lies=Lies.all() if arguments.lies else Lies(),
+        operator_faults=OperatorFaults.all() if arguments.operator_faults else OperatorFaults(),
         **chosen,
     )
 

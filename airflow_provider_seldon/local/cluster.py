@@ -42,10 +42,10 @@ from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 from airflow_provider_seldon.local.kubelet.pods.log_source import KubeletLogs
 from airflow_provider_seldon.local.kubelet.runtimes.process_runtime import ProcessRuntime
 from airflow_provider_seldon.local.kubelet.runtimes.simulated_runtime import SimulatedRuntime
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import Lies, OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
 
-__all__ = ["Lies", "LocalOptions", "LocalSeldon"]
+__all__ = ["Lies", "LocalOptions", "LocalSeldon", "OperatorFaults"]
 
 _USER = "local-admin"
 _CLEANUP = Path(__file__).with_name("cleanup.py")
@@ -182,7 +182,7 @@ class LocalSeldon:
             self.controllers = Controllers(
                 api=self._api,
                 caches=caches,
-                lies=options.lies,
+                operator_faults=options.operator_faults,
                 garbage=self._bootstrap is not None,
                 istio=options.istio,
             )

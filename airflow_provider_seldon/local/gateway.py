@@ -104,7 +104,7 @@ class Gateway:
                 self._routes.pop(path, None)
             self._routes.update(routes)
 
-        asyncio.get_running_loop().call_later(self._options.lies.mesh_delay, take_over)
+        asyncio.get_running_loop().call_later(self._options.operator_faults.mesh_delay, take_over)
 
     def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
         manifest = new or old
@@ -129,7 +129,7 @@ class Gateway:
         if not all(self._by_service.get((key[0], target.service)) for target in targets):
             self._unrouted.add(key)
             return
-        delay = self._options.lies.mesh_delay
+        delay = self._options.operator_faults.mesh_delay
         if delay and not delayed:
             asyncio.get_running_loop().call_later(delay, self._publish_later, key)
         else:

@@ -1,7 +1,7 @@
-"""Which lies the local operator tells, and how long they last.
+"""What the local operator is slow or wrong about, and for how long.
 
-Seldon's status lies by nature (Seldon Core reference, section 2): the operator looks only at
-``readyReplicas`` and ``unavailableReplicas`` of its children and forgets generations. Those lies come out of
+Seldon's status is wrong by nature (Seldon Core reference, section 2): the operator looks only at
+``readyReplicas`` and ``unavailableReplicas`` of its children and forgets generations. Those faults come out of
 the algorithm itself; here one chooses how long the moments last in which they can be seen, and adds those
 that need another writer, a slow cache or bad luck.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lies:
+class OperatorFaults:
     """Switches for what a client may be told wrongly; everything is off (or as short as can be) by default.
 
     Not so the hot loop, which is no moment: it is on as long as nobody switches it off.
@@ -47,13 +47,13 @@ class Lies:
     seed: int | None = None
 
     @classmethod
-    def none(cls) -> Lies:
-        """As truthful as Seldon Core can be."""
+    def none(cls) -> OperatorFaults:
+        """No fault beyond those that Seldon Core cannot avoid."""
         return cls()
 
     @classmethod
-    def all(cls, *, seed: int | None = None) -> Lies:
-        """Every lie, long enough to be seen by any client, short enough for hundreds of rollouts."""
+    def all(cls, *, seed: int | None = None) -> OperatorFaults:
+        """Every fault, long enough to be seen by any client, short enough for hundreds of rollouts."""
         return cls(
             operator_delay=0.3,
             deployment_status_delay=0.3,
@@ -64,3 +64,7 @@ class Lies:
             jitter=0.9,
             seed=seed,
         )
+
+
+#: Former name, which tests of users import.
+Lies = OperatorFaults

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import OperatorFaults
 
 ENV_MLSERVER_PYTHON = "SELDON_LOCAL_MLSERVER_PYTHON"
 
@@ -60,8 +60,9 @@ class LocalOptions:
     :param gateway_token: bearer token that the gateway asks for; None asks for none
     :param istio: the operator keeps VirtualServices, which the API server then has, and the gateway goes by them; not
         together with ``cluster``
-    :param lies: what the operator is slow or wrong about
+    :param operator_faults: what the operator is slow or wrong about
     :param seed: makes the simulated kubelet's randomness repeatable
+    :param lies: former name of ``operator_faults``, still read
     """
 
     cluster: Path | None = None
@@ -96,5 +97,10 @@ class LocalOptions:
     gateway_user: tuple[str, str] | None = field(default=None, repr=False)
     gateway_token: str | None = field(default=None, repr=False)
     istio: bool = False
-    lies: Lies = field(default_factory=Lies)
+    operator_faults: OperatorFaults = field(default_factory=OperatorFaults)
     seed: int | None = None
+    lies: InitVar[OperatorFaults | None] = None
+
+    def __post_init__(self, lies: OperatorFaults | None) -> None:
+        if lies is not None:
+            object.__setattr__(self, "operator_faults", lies)

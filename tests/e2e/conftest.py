@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
 from tests.airflow_version import AIRFLOW_3
 from tests.e2e.standalone import Airflow
@@ -83,7 +83,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     """Start a real Airflow, and Seldon Core with simulated pods and an operator that tells every lie."""
     failed_before = request.session.testsfailed
     options = LocalOptions(
-        token=None, kubelet="simulated", namespace=NAMESPACE, lies=Lies.all(seed=7), pod_startup=(0.1, 1)
+        token=None,
+        kubelet="simulated",
+        namespace=NAMESPACE,
+        operator_faults=OperatorFaults.all(seed=7),
+        pod_startup=(0.1, 1),
     )
     with LocalSeldon(options) as local:
         airflow = Airflow(

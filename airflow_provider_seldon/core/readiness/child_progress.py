@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from airflow_provider_seldon.core.children.expected import ExpectedChild
 from airflow_provider_seldon.core.children.ports import PortPlan
 from airflow_provider_seldon.core.children.revision import difference
-from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     condition,
@@ -71,7 +71,7 @@ def report_children(
     deployment: Object,
     wanted: Sequence[ExpectedChild],
     children: Sequence[Object],
-    memory: Memory,
+    stabilization: Stabilization,
     *,
     withdrawn: frozenset[str] = frozenset(),
 ) -> list[ChildReport]:
@@ -86,14 +86,14 @@ def report_children(
     def outdated(child: Object, expected: ExpectedChild) -> str:
         return difference(child, expected, deployment, ports=ports, withdrawn=withdrawn)
 
-    return [_report(deployment, one, by_name, memory, outdated) for one in wanted]
+    return [_report(deployment, one, by_name, stabilization, outdated) for one in wanted]
 
 
 def _report(
     deployment: Object,
     expected: ExpectedChild,
     by_name: dict[str, Object],
-    memory: Memory,
+    stabilization: Stabilization,
     outdated: Callable[[Object, ExpectedChild], str],
 ) -> ChildReport:
     name = next((name for name in expected.names if name in by_name), expected.name)
@@ -111,11 +111,11 @@ def _report(
     for reason, message in (
         _not_ours(deployment, child),
         _not_this_revision(expected, child, outdated(child, expected)),
-        _not_observed(deployment, child, memory),
+        _not_observed(deployment, child, stabilization),
     ):
         if message:
             if reason == "ChildNotObserved":
-                memory.keep(progress)
+                stabilization.keep(progress)
             return ChildReport(
                 name=name,
                 reason=reason,
@@ -142,7 +142,7 @@ def _report(
         stuck=_sentence(name, progressing, "made no progress within its deadline")
         if message and exceeded
         else "",
-        progressed=bool(message) and memory.once(progress, holds=not exceeded),
+        progressed=bool(message) and stabilization.once(progress, holds=not exceeded),
         replica_failure=_sentence(name, failure, "cannot create pods")
         if message and failure.get("status") == "True"
         else "",
@@ -171,10 +171,10 @@ def _not_this_revision(expected: ExpectedChild, child: Object, text: str) -> tup
     return "", ""
 
 
-def _not_observed(deployment: Object, child: Object, memory: Memory) -> tuple[str, str]:
+def _not_observed(deployment: Object, child: Object, stabilization: Stabilization) -> tuple[str, str]:
     """Whether its status is older than the pods that it asks for now."""
     generation = count_at(child, "metadata", "generation")
-    needed = memory.first_generation(name_of(child), _template_of(deployment, child), generation)
+    needed = stabilization.first_generation(name_of(child), _template_of(deployment, child), generation)
     observed = count_at(child, "status", "observedGeneration")
     if observed < needed:
         return "ChildNotObserved", f"its status is of generation {observed}, not {needed}"

@@ -1,7 +1,7 @@
 """
 From pods and events to the cause that a person can act on.
 
-Pure: what was read goes in, findings come out, the most telling first. It neither decides whether a rollout has
+Pure: what was read goes in, causes come out, the most telling first. It neither decides whether a rollout has
 failed (``readiness``) nor reads anything.
 """
 
@@ -57,7 +57,7 @@ _ERROR = re.compile(r"\b(ERROR|FATAL|CRITICAL|Error:|Exception:|panic:|Failed to
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Cause:
     """
     One container or pod that keeps a rollout from completing.
 
@@ -84,12 +84,12 @@ class Finding:
         return f"{where}: {self.reason}{code}" + (f": {self.message}" if self.message else "")
 
 
-def findings(pods: Sequence[Object]) -> list[Finding]:
+def causes_of(pods: Sequence[Object]) -> list[Cause]:
     """Return what is wrong with the pods; containers that ended badly before those that merely wait."""
-    found = [finding for pod in pods for finding in _of_pod(pod)]
+    found = [cause for pod in pods for cause in _of_pod(pod)]
     # What is merely not ready yet, such as the engine beside a crashing model, tells nothing beside a real cause.
-    causes = [finding for finding in found if finding.reason != "NotReady"]
-    return sorted(causes or found, key=lambda one: one.exit_code is None)
+    serious = [cause for cause in found if cause.reason != "NotReady"]
+    return sorted(serious or found, key=lambda one: one.exit_code is None)
 
 
 def telling_lines(log: Sequence[str], most: int) -> list[str]:
@@ -154,25 +154,25 @@ def _last(log: Sequence[str], matches: Callable[[str], bool]) -> int | None:
     return next((at for at in range(len(log) - 1, -1, -1) if matches(log[at])), None)
 
 
-def _of_pod(pod: Object) -> Iterator[Finding]:
+def _of_pod(pod: Object) -> Iterator[Cause]:
     name = str((pod.get("metadata") or {}).get("name", ""))
     status = pod.get("status") or {}
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            yield Finding(
+            yield Cause(
                 pod=name, reason=str(condition.get("reason", "")), message=str(condition.get("message", ""))
             )
     init_failed = False
     for entry in status.get("initContainerStatuses") or ():
-        for finding in _of_container(name, entry, is_init=True):
+        for cause in _of_container(name, entry, is_init=True):
             init_failed = True
-            yield finding
+            yield cause
     if not init_failed:
         for entry in status.get("containerStatuses") or ():
             yield from _of_container(name, entry, is_init=False)
 
 
-def _of_container(pod: str, entry: Object, *, is_init: bool) -> Iterator[Finding]:
+def _of_container(pod: str, entry: Object, *, is_init: bool) -> Iterator[Cause]:
     state = entry.get("state") or {}
     waiting, terminated = state.get("waiting") or {}, state.get("terminated") or {}
     last = (entry.get("lastState") or {}).get("terminated") or {}
@@ -181,7 +181,7 @@ def _of_container(pod: str, entry: Object, *, is_init: bool) -> Iterator[Finding
     code = ended.get("exitCode")
     if (terminated and (code or not is_init)) or (ended and code is not None and not terminated):
         reason = ended.get("reason") if ended.get("reason") == "OOMKilled" else waiting.get("reason")
-        yield Finding(
+        yield Cause(
             pod=pod,
             container=container,
             reason=str(reason or ended.get("reason") or "Terminated"),
@@ -191,11 +191,11 @@ def _of_container(pod: str, entry: Object, *, is_init: bool) -> Iterator[Finding
             started=True,
         )
     elif waiting.get("reason") and waiting["reason"] not in NORMAL_WAITING:
-        yield Finding(
+        yield Cause(
             pod=pod,
             container=container,
             reason=str(waiting["reason"]),
             message=str(waiting.get("message") or ""),
         )
     elif state.get("running") and not entry.get("ready") and not is_init:
-        yield Finding(pod=pod, container=container, reason="NotReady", started=True)
+        yield Cause(pod=pod, container=container, reason="NotReady", started=True)

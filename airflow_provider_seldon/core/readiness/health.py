@@ -21,7 +21,7 @@ from airflow_provider_seldon.core.children.expected import expected_children
 from airflow_provider_seldon.core.readiness.expectation import Expectation, History
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
-from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     condition,
@@ -114,16 +114,18 @@ class HealthMonitor:
         )
         self._judged, self.wants_pods = verdict.history, verdict.wants_pods
         verdict = self._with_pods(verdict, looked=pods is not None)
-        memory = Memory(self._history, now)
+        stabilization = Stabilization(self._history, now)
         self.gone = deployment is None or verdict.phase is Phase.DELETED
         health = None
         if self.gone or deployment is None:
             self._settled = None
         else:
             health = _health(verdict, deployment, children, served=self._settled is not None)
-        lasting = health is not None and self._lasts(health, memory)
-        self._history = memory.history()
-        self.due = min((at for at in (memory.next_due, verdict.recheck_at) if at is not None), default=None)
+        lasting = health is not None and self._lasts(health, stabilization)
+        self._history = stabilization.history()
+        self.due = min(
+            (at for at in (stabilization.next_due, verdict.recheck_at) if at is not None), default=None
+        )
         if health is None or deployment is None or not lasting or health is self._settled:
             return None
         self._settled = health
@@ -134,12 +136,12 @@ class HealthMonitor:
             self._told_by_pods = verdict if looked and verdict.phase is Phase.FAILED else None
         return self._told_by_pods or verdict
 
-    def _lasts(self, health: Health, memory: Memory) -> bool:
+    def _lasts(self, health: Health, stabilization: Stabilization) -> bool:
         """Whether it has held long enough; from good to bad, one kind of bad may follow another meanwhile."""
-        same = memory.lasted(health, self._grace)
+        same = stabilization.lasted(health, self._grace)
         if health is Health.AVAILABLE:
             return same
-        bad = memory.lasted("bad", self._grace)
+        bad = stabilization.lasted("bad", self._grace)
         return same or (bad and self._settled in (None, Health.AVAILABLE))
 
 

@@ -27,7 +27,7 @@ from airflow_provider_seldon.core.readiness.expectation import (
     status_fingerprint,
 )
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
-from airflow_provider_seldon.core.readiness.observation import Finding, Phase
+from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
     leftover_pending,
     routes_pending,
@@ -37,7 +37,7 @@ from airflow_provider_seldon.core.readiness.operator_status import (
     weakness,
 )
 from airflow_provider_seldon.core.readiness.pod_failure import pod_problems, running_pods
-from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.readiness.status_only import NO_RIGHT, counts_line, judge_status_only
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import (
@@ -47,7 +47,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 
-__all__ = ["Finding", "Phase", "Verdict", "judge"]
+__all__ = ["Observation", "Phase", "Verdict", "judge"]
 
 #: Seconds after which to look again at pods that are ending.
 ENDING_INTERVAL = 1.0
@@ -110,52 +110,60 @@ def judge(
     :param history: what the previous call returned as ``Verdict.history``; None for the first one.
     :param policy: what fails a rollout.
     """
-    memory = Memory(history or History(), now)
+    stabilization = Stabilization(history or History(), now)
     manifest = None if deployment is None else as_manifest(deployment)
-    gone = _identity_finding(manifest, expected)
+    gone = _identity_observation(manifest, expected)
     if gone is not None or manifest is None:
-        finding = gone or Finding(phase=Phase.DELETED, reason="NotFound", message="the deployment is gone")
-        return _verdict(finding, memory, progress=f"{finding.reason}: {finding.message}")
-    memory.moved |= expected.status is not None and status_fingerprint(manifest) != expected.status
-    memory.acknowledged |= memory.moved or (expected.mark is not None and expected.mark.is_followed(manifest))
+        observation = gone or Observation(
+            phase=Phase.DELETED, reason="NotFound", message="the deployment is gone"
+        )
+        return _verdict(observation, stabilization, progress=f"{observation.reason}: {observation.message}")
+    stabilization.moved |= expected.status is not None and status_fingerprint(manifest) != expected.status
+    stabilization.acknowledged |= stabilization.moved or (
+        expected.mark is not None and expected.mark.is_followed(manifest)
+    )
     wanted = expected_children(manifest)
     if children is None:
-        finding = judge_status_only(manifest, wanted, expected, memory, policy)
+        observation = judge_status_only(manifest, wanted, expected, stabilization, policy)
         progress = f"{state_line(manifest)}; {counts_line(manifest)}"
-        if not finding.weaker:  # a verdict that is weaker says so itself
+        if not observation.weaker:  # a verdict that is weaker says so itself
             progress += f" (weaker: {NO_RIGHT})"
-        suspects = finding.phase is Phase.PENDING
+        suspects = observation.phase is Phase.PENDING
     else:
-        reports = report_children(manifest, wanted, children, memory, withdrawn=frozenset(expected.withdrawn))
-        finding = _judge_children(manifest, reports, pods, expected, memory, policy)
-        if finding.phase is Phase.READY and not any(report.asleep for report in reports):
-            finding = leftover_pending(manifest, wanted, children) or finding
+        reports = report_children(
+            manifest, wanted, children, stabilization, withdrawn=frozenset(expected.withdrawn)
+        )
+        observation = _judge_children(manifest, reports, pods, expected, stabilization, policy)
+        if observation.phase is Phase.READY and not any(report.asleep for report in reports):
+            observation = leftover_pending(manifest, wanted, children) or observation
         progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)
         if not all(report.observed for report in reports):
-            memory.keep("suspect")
-    wants_pods = suspects and memory.lasted("suspect", policy.suspect_after)
-    return _verdict(finding, memory, progress=progress, wants_pods=wants_pods)
+            stabilization.keep("suspect")
+    wants_pods = suspects and stabilization.lasted("suspect", policy.suspect_after)
+    return _verdict(observation, stabilization, progress=progress, wants_pods=wants_pods)
 
 
-def _identity_finding(manifest: Object | None, expected: Expectation) -> Finding | None:
+def _identity_observation(manifest: Object | None, expected: Expectation) -> Observation | None:
     """Whether this is still the deployment, and the content, that was written."""
     if manifest is None:
-        return Finding(phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist")
+        return Observation(
+            phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist"
+        )
     name, uid = name_of(manifest), text_at(manifest, "metadata", "uid")
     if expected.uid and uid != expected.uid:
         message = f"{name} was deleted and made anew by someone else (uid {uid}, expected {expected.uid})"
-        return Finding(phase=Phase.REPLACED, reason="AnotherUid", message=message)
+        return Observation(phase=Phase.REPLACED, reason="AnotherUid", message=message)
     if text_at(manifest, "metadata", "deletionTimestamp"):
-        return Finding(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
+        return Observation(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
     generation = number_at(manifest, "metadata", "generation") or 0
     if generation < (expected.generation or 0):
         message = f"generation {expected.generation} has not been seen yet, only {generation}"
-        return Finding(phase=Phase.PENDING, reason="NotSeenYet", message=message)
+        return Observation(phase=Phase.PENDING, reason="NotSeenYet", message=message)
     changed = _changed_predictor(manifest, expected, newer=generation > (expected.generation or generation))
     if changed:
         message = f"another writer changed {name}: {changed}"
-        return Finding(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
+        return Observation(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
     return None
 
 
@@ -178,47 +186,49 @@ def _judge_children(
     reports: Sequence[ChildReport],
     pods: Sequence[Object] | None,
     expected: Expectation,
-    memory: Memory,
+    stabilization: Stabilization,
     policy: FailurePolicy,
-) -> Finding:
-    failed = _child_failure(reports, memory, policy) or _pod_failure(reports, pods, memory, policy)
-    failed = failed or state_failure(manifest, expected, memory, policy)
+) -> Observation:
+    failed = _child_failure(reports, stabilization, policy) or _pod_failure(
+        reports, pods, stabilization, policy
+    )
+    failed = failed or state_failure(manifest, expected, stabilization, policy)
     if failed is not None:
         return failed
     if not reports:
         message = "the spec describes no Deployment; the operator is expected to call it Failed"
-        return Finding(phase=Phase.PENDING, reason="NoChildren", message=message)
+        return Observation(phase=Phase.PENDING, reason="NoChildren", message=message)
     unready = next((report for report in reports if not report.ready), None)
     if unready is not None:
         if all(report.ready or not report.observed for report in reports):
-            memory.keep("settle")
-        return Finding(
+            stabilization.keep("settle")
+        return Observation(
             phase=Phase.PENDING, reason=unready.reason, message=unready.message, child=unready.name
         )
     asleep = any(report.asleep for report in reports)
     unproved = state_pending(manifest, asleep=asleep) or routes_pending(
-        manifest, expected, memory, asleep=asleep
+        manifest, expected, stabilization, asleep=asleep
     )
     if unproved is not None:
         return unproved
-    if expected.settle and not memory.lasted("settle", policy.settle):
+    if expected.settle and not stabilization.lasted("settle", policy.settle):
         message = "everything is ready; waiting for a change that no Deployment shows to reach the ingress"
-        return Finding(phase=Phase.PENDING, reason="Settling", message=message)
-    weaker = weakness(expected, memory)
+        return Observation(phase=Phase.PENDING, reason="Settling", message=message)
+    weaker = weakness(expected, stabilization)
     if all(report.asleep for report in reports):
-        return _asleep(reports, pods, memory, weaker)
+        return _asleep(reports, pods, stabilization, weaker)
     message = f"every Deployment runs this revision and is available: {', '.join(r.name for r in reports)}"
-    return Finding(phase=Phase.READY, reason="Serving", message=message, weaker=weaker)
+    return Observation(phase=Phase.READY, reason="Serving", message=message, weaker=weaker)
 
 
 def _asleep(
-    reports: Sequence[ChildReport], pods: Sequence[Object] | None, memory: Memory, weaker: str
-) -> Finding:
+    reports: Sequence[ChildReport], pods: Sequence[Object] | None, stabilization: Stabilization, weaker: str
+) -> Observation:
     """A Deployment counts no pod that is ending, which still serves what it has begun, and may get requests."""
     if pods is None:
         message = "scaled to zero, as asked: no Deployment counts a pod any more"
         unseen = "pods that are still ending were not looked at"
-        return Finding(
+        return Observation(
             phase=Phase.READY,
             reason="ScaledToZero",
             message=message,
@@ -227,61 +237,70 @@ def _asleep(
         )
     for report in reports:
         if ending := running_pods(report.child, pods):
-            memory.due_in(ENDING_INTERVAL)
+            stabilization.due_in(ENDING_INTERVAL)
             message = f"pod {name_of(ending[0])} has not ended yet"
-            return Finding(phase=Phase.PENDING, reason="PodsEnding", message=message, child=report.name)
+            return Observation(phase=Phase.PENDING, reason="PodsEnding", message=message, child=report.name)
     message = "scaled to zero, as asked: no pod is left"
-    return Finding(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
+    return Observation(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
 
 
-def _child_failure(reports: Sequence[ChildReport], memory: Memory, policy: FailurePolicy) -> Finding | None:
+def _child_failure(
+    reports: Sequence[ChildReport], stabilization: Stabilization, policy: FailurePolicy
+) -> Observation | None:
     for report in reports:
         if not report.observed:
-            memory.keep(f"replicas:{report.name}")
-            memory.keep(f"stuck:{report.name}")
+            stabilization.keep(f"replicas:{report.name}")
+            stabilization.keep(f"stuck:{report.name}")
         if report.stuck and (
-            report.progressed or memory.lasted(f"stuck:{report.name}", policy.deadline_grace)
+            report.progressed or stabilization.lasted(f"stuck:{report.name}", policy.deadline_grace)
         ):
-            return Finding(
+            return Observation(
                 phase=Phase.FAILED, reason="ProgressDeadlineExceeded", message=report.stuck, child=report.name
             )
-        if report.replica_failure and memory.lasted(f"replicas:{report.name}", policy.replica_failure_grace):
-            return Finding(
+        if report.replica_failure and stabilization.lasted(
+            f"replicas:{report.name}", policy.replica_failure_grace
+        ):
+            return Observation(
                 phase=Phase.FAILED, reason="ReplicaFailure", message=report.replica_failure, child=report.name
             )
     return None
 
 
 def _pod_failure(
-    reports: Sequence[ChildReport], pods: Sequence[Object] | None, memory: Memory, policy: FailurePolicy
-) -> Finding | None:
+    reports: Sequence[ChildReport],
+    pods: Sequence[Object] | None,
+    stabilization: Stabilization,
+    policy: FailurePolicy,
+) -> Observation | None:
     if pods is None:
-        memory.keep("pod:")
+        stabilization.keep("pod:")
         return None
-    found: Finding | None = None
+    found: Observation | None = None
     for report in reports:
         if not report.observed:
-            memory.keep(f"pod:{report.name}:")
+            stabilization.keep(f"pod:{report.name}:")
         if report.ready or not report.current:
             continue
         for problem in pod_problems(report.child, pods, policy):
-            if memory.lasted(problem.key, problem.grace) and found is None:
-                found = Finding(
+            if stabilization.lasted(problem.key, problem.grace) and found is None:
+                found = Observation(
                     phase=Phase.FAILED, reason=problem.reason, message=problem.message, child=report.name
                 )
     return found
 
 
-def _verdict(finding: Finding, memory: Memory, *, progress: str, wants_pods: bool = False) -> Verdict:
-    pending = finding.phase is Phase.PENDING
+def _verdict(
+    observation: Observation, stabilization: Stabilization, *, progress: str, wants_pods: bool = False
+) -> Verdict:
+    pending = observation.phase is Phase.PENDING
     return Verdict(
-        phase=finding.phase,
-        reason=finding.reason,
-        message=finding.message,
-        child=finding.child,
-        weaker=finding.weaker,
-        progress=f"{progress} (weaker: {finding.weaker})" if finding.weaker else progress,
-        history=memory.history(),
-        recheck_at=memory.next_due if pending else None,
-        wants_pods=finding.wants_pods or (wants_pods and pending),
+        phase=observation.phase,
+        reason=observation.reason,
+        message=observation.message,
+        child=observation.child,
+        weaker=observation.weaker,
+        progress=f"{progress} (weaker: {observation.weaker})" if observation.weaker else progress,
+        history=stabilization.history(),
+        recheck_at=stabilization.next_due if pending else None,
+        wants_pods=observation.wants_pods or (wants_pods and pending),
     )

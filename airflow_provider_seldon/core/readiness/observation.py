@@ -1,4 +1,4 @@
-"""What one look at a deployment comes to, before time and memory are added."""
+"""What one judgement observes, before it is compared with the history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Observation:
     """
     One result of judging.
 

@@ -13,8 +13,8 @@ from airflow_provider_seldon.core.children.removed import leftover
 from airflow_provider_seldon.core.readiness.acknowledgement import writes_routes
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailureKind, FailurePolicy
-from airflow_provider_seldon.core.readiness.observation import Finding, Phase
-from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.readiness.observation import Observation, Phase
+from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.status import DeploymentState
 from airflow_provider_seldon.core.resource.unstructured import Object, condition, items_at, text_at
 
@@ -31,8 +31,8 @@ def state_line(manifest: Object) -> str:
 
 
 def state_failure(
-    manifest: Object, expected: Expectation, memory: Memory, policy: FailurePolicy
-) -> Finding | None:
+    manifest: Object, expected: Expectation, stabilization: Stabilization, policy: FailurePolicy
+) -> Observation | None:
     """``Failed`` ends a wait when nothing will heal it, or when it lasts; transient kinds only time out."""
     if state_of(manifest) is not DeploymentState.FAILED:
         return None
@@ -40,16 +40,16 @@ def state_failure(
     kind = policy.kind_of(description)
     if kind is FailureKind.TRANSIENT:
         return None
-    fresh = memory.moved
+    fresh = stabilization.moved
     grace = 0.0 if kind is FailureKind.PERMANENT and fresh else policy.failed_grace
-    if not memory.lasted(f"failed:{_without_numbers(description)}", grace):
+    if not stabilization.lasted(f"failed:{_without_numbers(description)}", grace):
         return None
     since = "" if fresh or expected.status is None else " (unchanged since before this write)"
     message = f"the operator reports Failed{since}: {description or 'without a description'}"
-    return Finding(phase=Phase.FAILED, reason="OperatorReportsFailed", message=message)
+    return Observation(phase=Phase.FAILED, reason="OperatorReportsFailed", message=message)
 
 
-def state_pending(manifest: Object, *, asleep: bool) -> Finding | None:
+def state_pending(manifest: Object, *, asleep: bool) -> Observation | None:
     """
     Whether the operator's own word is still missing, once the children are proved.
 
@@ -62,7 +62,7 @@ def state_pending(manifest: Object, *, asleep: bool) -> Finding | None:
     if state is not DeploymentState.AVAILABLE:
         description = text_at(manifest, "status", "description")
         message = f"the operator's state is {state.value}" + (f": {description}" if description else "")
-        return Finding(phase=Phase.PENDING, reason=f"State{state.value}", message=message)
+        return Observation(phase=Phase.PENDING, reason=f"State{state.value}", message=message)
     ready = condition(manifest, "Ready")
     if items_at(manifest, "status", "conditions") and ready.get("status") != "True" and not asleep:
         parts = [
@@ -71,41 +71,41 @@ def state_pending(manifest: Object, *, asleep: bool) -> Finding | None:
             if one.get("status") != "True" and one.get("type") != "Ready"
         ]
         message = f"condition Ready is not True; waiting for {', '.join(sorted(parts)) or 'the operator'}"
-        return Finding(phase=Phase.PENDING, reason="NotReady", message=message)
+        return Observation(phase=Phase.PENDING, reason="NotReady", message=message)
     return None
 
 
 def routes_pending(
-    manifest: Object, expected: Expectation, memory: Memory, *, asleep: bool
-) -> Finding | None:
+    manifest: Object, expected: Expectation, stabilization: Stabilization, *, asleep: bool
+) -> Observation | None:
     """
     Whether other traffic weights are still to be written to the ingress.
 
     They show nowhere but there, so the operator's own write of the status has to come first. It comes only where there
     is an ingress that the operator writes to, and not before every child has pods.
     """
-    if not expected.routes or memory.acknowledged or asleep or not writes_routes(manifest):
+    if not expected.routes or stabilization.acknowledged or asleep or not writes_routes(manifest):
         return None
     message = "the operator has not written the status since the traffic was divided anew"
-    return Finding(phase=Phase.PENDING, reason="NotAcknowledged", message=message)
+    return Observation(phase=Phase.PENDING, reason="NotAcknowledged", message=message)
 
 
-def weakness(expected: Expectation, memory: Memory) -> str:
+def weakness(expected: Expectation, stabilization: Stabilization) -> str:
     """Return what is not known of a change that no child shows; empty when the operator has acknowledged it."""
-    if not (expected.settle or expected.routes) or memory.acknowledged:
+    if not (expected.settle or expected.routes) or stabilization.acknowledged:
         return ""
     return "nothing shows this change, and the operator has not written the status since"
 
 
 def leftover_pending(
     deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None
-) -> Finding | None:
+) -> Observation | None:
     """Whether there is a child that is to go, see ``children.removed.leftover``."""
     name = leftover(deployment, wanted, children)
     if not name:
         return None
     message = f"Deployment {name} is still there, which the spec does not ask for any more"
-    return Finding(phase=Phase.PENDING, reason="ChildNotRemoved", message=message, child=name)
+    return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=message, child=name)
 
 
 def _without_numbers(text: str) -> str:

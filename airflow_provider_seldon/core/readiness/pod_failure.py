@@ -2,7 +2,7 @@
 What keeps the pods of a child Deployment from getting ready, as far as it cannot heal by waiting.
 
 Only pods of the newest ReplicaSet count: those of an older one may be broken without saying anything about
-this rollout, or serve well while the new ones fail. The findings carry how long each of them must last;
+this rollout, or serve well while the new ones fail. The problems carry how long each of them must last;
 ``readiness`` measures that. It explains nothing beyond one sentence: see the diagnosis for logs and events.
 """
 

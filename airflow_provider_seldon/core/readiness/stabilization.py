@@ -7,9 +7,9 @@ from __future__ import annotations
 from airflow_provider_seldon.core.readiness.expectation import History
 
 
-class Memory:
+class Stabilization:
     """
-    Reads an old ``History`` and collects the new one: only what is asked about again is remembered.
+    Reads the previous ``History`` and collects the next one: it keeps only what is asked about again.
 
     :param history: what the previous judgement left.
     :param now: epoch seconds.
@@ -43,12 +43,12 @@ class Memory:
         return False
 
     def due_in(self, seconds: float) -> None:
-        """Note that the next look is due by then."""
+        """Note that the next judgement is due by then."""
         due = self._now + seconds
         self.next_due = due if self.next_due is None else min(self.next_due, due)
 
     def keep(self, prefix: str) -> None:
-        """Keep what was remembered under that prefix, for it could not be looked at this time."""
+        """Keep what the history holds under that prefix: it could not be observed this time."""
         self._since |= {key: start for key, start in self._before.since.items() if key.startswith(prefix)}
 
     def first_generation(self, child: str, template: str, generation: int) -> int:
@@ -66,7 +66,7 @@ class Memory:
         return first
 
     def history(self) -> History:
-        """Return the memory for the next judgement."""
+        """Return the history for the next judgement."""
         return History(
             since=self._since,
             moved=self.moved,

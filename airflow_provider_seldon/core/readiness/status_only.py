@@ -14,14 +14,14 @@ from typing import Any
 from airflow_provider_seldon.core.children.expected import ExpectedChild
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
-from airflow_provider_seldon.core.readiness.observation import Finding, Phase
+from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
     leftover_pending,
     routes_pending,
     state_failure,
     state_pending,
 )
-from airflow_provider_seldon.core.readiness.stabilization import Memory
+from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.unstructured import Object, count_at, mapping_at
 
 NO_RIGHT = "no right to read Deployments"
@@ -31,11 +31,11 @@ def judge_status_only(
     manifest: Object,
     wanted: Sequence[ExpectedChild],
     expected: Expectation,
-    memory: Memory,
+    stabilization: Stabilization,
     policy: FailurePolicy,
-) -> Finding:
+) -> Observation:
     """Without the right to read Deployments: a status that stays good long enough to be no flicker."""
-    failed = state_failure(manifest, expected, memory, policy)
+    failed = state_failure(manifest, expected, stabilization, policy)
     if failed is not None:
         return failed
     asleep = any(child.scaled_to_zero for child in wanted)
@@ -43,21 +43,21 @@ def judge_status_only(
         state_pending(manifest, asleep=asleep)
         or _counts_pending(manifest, wanted)
         or (None if asleep else leftover_pending(manifest, wanted, None))
-        or routes_pending(manifest, expected, memory, asleep=asleep)
+        or routes_pending(manifest, expected, stabilization, asleep=asleep)
     )
     if unproved is not None:
         return unproved
-    needed = policy.weak_steady if memory.moved else policy.weak_silent
-    if not memory.lasted("steady", needed):
+    needed = policy.weak_steady if stabilization.moved else policy.weak_silent
+    if not stabilization.lasted("steady", needed):
         message = (
             f"the status is good; without the right to read Deployments it must stay so for {needed:g} s"
         )
-        return Finding(phase=Phase.PENDING, reason="WatchingStatus", message=message)
+        return Observation(phase=Phase.PENDING, reason="WatchingStatus", message=message)
     message = f"the status was good for {needed:g} s without a break (Deployments could not be read)"
-    return Finding(phase=Phase.READY, reason="StatusSteady", message=message, weaker=NO_RIGHT)
+    return Observation(phase=Phase.READY, reason="StatusSteady", message=message, weaker=NO_RIGHT)
 
 
-def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> Finding | None:
+def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> Observation | None:
     counts = mapping_at(manifest, "status", "deploymentStatus")
     for child in wanted:
         if child.scaled_to_zero or child.may_sleep:
@@ -69,7 +69,7 @@ def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> Findin
         goal = replicas if child.replicas is None else child.replicas
         if not available or available != replicas or replicas != goal:
             message = f"the status counts {available} available of {replicas} pods of {child.name}"
-            return Finding(phase=Phase.PENDING, reason="CountsDiffer", message=message, child=child.name)
+            return Observation(phase=Phase.PENDING, reason="CountsDiffer", message=message, child=child.name)
     return None
 
 

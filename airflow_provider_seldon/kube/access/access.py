@@ -3,8 +3,8 @@ How the asynchronous half gets to a cluster: an identity now, everything else wh
 
 A trigger knows which connection it is for long before anything has to be read; a thousand triggers of the same
 connection read it once. So ``ClusterAccess`` is only an identity and a function, and what that function returns (the
-official client's ``Configuration``, resolved by ``configuration.load`` for both halves) is turned into a ``Gate``:
-the server, its TLS and the credentials, in terms of aiohttp.
+official client's ``Configuration``, resolved by ``configuration.load`` for both halves) becomes a ``RestConfig``: the
+server, its TLS and the credentials, in terms of aiohttp.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class ClusterAccess:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class RestConfig:
     """
-    A resolved way into a cluster.
+    How to reach the API server, resolved from the configuration (client-go: ``rest.Config``).
 
     :param server: URL of the API server, without a slash at its end.
     :param tls: settings to connect with; None for plain HTTP.

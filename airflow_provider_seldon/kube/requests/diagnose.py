@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_seldon.core.readiness.diagnosis import (
-    Finding,
+    Cause,
+    causes_of,
     events_about,
-    findings,
     hint,
     telling_lines,
 )
@@ -22,8 +22,8 @@ from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 #: Lines of a container's log that are read.
 LOG_READ = 300
-#: Findings and events that are shown.
-MOST_FINDINGS = 3
+#: Causes and events that are shown.
+MOST_CAUSES = 3
 MOST_EVENTS = 5
 
 
@@ -45,16 +45,16 @@ def diagnose(
 
 def _lines(client: SeldonClient, name: str, log_lines: int) -> Iterator[str]:
     pods = _pods(client, name)
-    found = findings(pods)[:MOST_FINDINGS]
-    logs = {finding: _log(client, finding, log_lines) for finding in found if finding.started and log_lines}
+    found = causes_of(pods)[:MOST_CAUSES]
+    logs = {cause: _log(client, cause, log_lines) for cause in found if cause.started and log_lines}
     events = _events(client, name, pods)
     # The newest pod counts for most, and what is wrong with pods now for more than what happened some time.
-    causes = [*([str(finding), *logs.get(finding, ())] for finding in found), events]
+    causes = [*([str(cause), *logs.get(cause, ())] for cause in found), events]
     if advice := next(filter(None, (hint(*texts) for texts in causes)), ""):
         yield f"Hint: {advice}."
-    for finding in found:
-        yield f"- {finding}"
-        yield from (f"    | {line}" for line in logs.get(finding, ()))
+    for cause in found:
+        yield f"- {cause}"
+        yield from (f"    | {line}" for line in logs.get(cause, ()))
     yield from (f"- event: {event}" for event in events)
 
 
@@ -68,10 +68,10 @@ def _pods(client: SeldonClient, name: str) -> list[Object]:
     return [pod for child in children for pod in newest_pods(child, pods)] or pods
 
 
-def _log(client: SeldonClient, finding: Finding, log_lines: int) -> list[str]:
+def _log(client: SeldonClient, cause: Cause, log_lines: int) -> list[str]:
     try:
         lines = client.pods.logs(
-            finding.pod, container=finding.container, tail=LOG_READ, previous=finding.previous_log
+            cause.pod, container=cause.container, tail=LOG_READ, previous=cause.previous_log
         )
         return telling_lines(list(lines), log_lines)
     except SeldonError as error:

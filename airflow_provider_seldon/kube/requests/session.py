@@ -25,7 +25,7 @@ from airflow_provider_seldon.exceptions import (
     ServerUnavailableError,
     UnauthorizedError,
 )
-from airflow_provider_seldon.kube.access.access import ClusterAccess, Gate
+from airflow_provider_seldon.kube.access.access import ClusterAccess, RestConfig
 from airflow_provider_seldon.kube.requests.answers import parse_answer, raise_for_status
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ApiSession:
 
     def __init__(self, access: ClusterAccess) -> None:
         self._access = access
-        self._gate: Gate | None = None
+        self._rest_config: RestConfig | None = None
         self._client: aiohttp.ClientSession | None = None
         self._resolving = asyncio.Lock()
         self._asking = asyncio.Lock()
@@ -106,31 +106,31 @@ class ApiSession:
     async def _answer(
         self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        gate = self._gate or await self._resolve(None)
+        config = self._rest_config or await self._resolve(None)
         try:
-            return await self._send(gate, path, query, limits)
+            return await self._send(config, path, query, limits)
         except UnauthorizedError:
             # A rotated token, a new kubeconfig, a plugin that has to run again: read everything anew, once.
-            return await self._send(await self._resolve(gate), path, query, limits)
+            return await self._send(await self._resolve(config), path, query, limits)
 
     async def _send(
-        self, gate: Gate, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+        self, config: RestConfig, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
         if self._client is None:
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), headers={"User-Agent": USER_AGENT}
             )
         async with self._asking:
-            credentials = await asyncio.to_thread(gate.credentials)
+            credentials = await asyncio.to_thread(config.credentials)
         response = await self._client.get(
-            f"{gate.server}{path}",
+            f"{config.server}{path}",
             params=dict(query),
             headers={"Accept": "application/json", **credentials},
             timeout=limits,
-            ssl=gate.tls if gate.tls is not None else True,
-            server_hostname=gate.server_name,
-            proxy=gate.proxy,
-            proxy_headers=gate.proxy_headers,
+            ssl=config.tls if config.tls is not None else True,
+            server_hostname=config.server_name,
+            proxy=config.proxy,
+            proxy_headers=config.proxy_headers,
             allow_redirects=False,
         )
         if response.status != HTTPStatus.OK:
@@ -138,19 +138,19 @@ class ApiSession:
         _keep_alive(response)
         return response
 
-    async def _resolve(self, refused: Gate | None) -> Gate:
+    async def _resolve(self, refused: RestConfig | None) -> RestConfig:
         """Return a way in that is newer than the one that was refused; all who were refused share one attempt."""
         async with self._resolving:
-            if self._gate is None or self._gate is refused:
+            if self._rest_config is None or self._rest_config is refused:
                 configuration = await asyncio.to_thread(self._access.resolve)
-                self._gate = await asyncio.to_thread(_opened, configuration)
-            return self._gate
+                self._rest_config = await asyncio.to_thread(_opened, configuration)
+            return self._rest_config
 
 
-def _opened(configuration: Configuration) -> Gate:
+def _opened(configuration: Configuration) -> RestConfig:
     problem = ""
     try:
-        return Gate.open(configuration)
+        return RestConfig.open(configuration)
     except SeldonError:
         raise
     except Exception as error:  # certificates that are none, a host that is none: whatever a kubeconfig says

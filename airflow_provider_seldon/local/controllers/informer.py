@@ -1,7 +1,7 @@
 """A cache of one resource type, kept up to date by LIST and WATCH, that tells others what changed.
 
 Controllers read from here and not from the server, as controller-runtime does; what they read may therefore be
-a moment old, which is where some of the operator's real lies come from.
+a moment old, which is where some of the real operator's faults come from.
 """
 
 from __future__ import annotations

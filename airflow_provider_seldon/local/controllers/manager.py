@@ -28,7 +28,7 @@ from airflow_provider_seldon.local.controllers.seldon.operator import SeldonCont
 from airflow_provider_seldon.local.controllers.workloads.deployment import DeploymentController
 from airflow_provider_seldon.local.controllers.workloads.garbage import GarbageCollector
 from airflow_provider_seldon.local.controllers.workloads.replica_set import ReplicaSetController
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import OperatorFaults
 
 _OPTIONAL = (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SCALED_OBJECTS)
 
@@ -40,7 +40,7 @@ class Controllers:
 
     :param api: the client to write with
     :param caches: what to read from
-    :param lies: what to be slow or wrong about
+    :param operator_faults: what to be slow or wrong about
     :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
     :param istio: keep VirtualServices
     :param garbage: collect garbage, where the API server does not do it itself
@@ -51,14 +51,14 @@ class Controllers:
         *,
         api: ApiClient,
         caches: Caches,
-        lies: Lies | None = None,
+        operator_faults: OperatorFaults | None = None,
         seldon_only: bool = False,
         garbage: bool = False,
         istio: bool = False,
     ) -> None:
         self._api = api
         self._caches = caches
-        self._lies = lies or Lies()
+        self._operator_faults = operator_faults or OperatorFaults()
         self._seldon_only = seldon_only
         self._garbage = garbage
         self._istio = istio
@@ -79,7 +79,7 @@ class Controllers:
             virtual_services=await self._caches.of(VIRTUAL_SERVICES) if self._istio else None,
             seldon_deployments=await self._caches.of(SELDON_DEPLOYMENTS),
             namespaces=await self._caches.of(NAMESPACES),
-            lies=self._lies,
+            operator_faults=self._operator_faults,
         )
         self._work(self.operator.queue)
         if not self._seldon_only:
@@ -97,7 +97,7 @@ class Controllers:
             deployments=await self._caches.of(DEPLOYMENTS),
             replica_sets=await self._caches.of(REPLICA_SETS),
             recorder=self._recorder("deployment-controller"),
-            lies=self._lies,
+            operator_faults=self._operator_faults,
         )
         replica_sets = ReplicaSetController(
             api=self._api,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
+from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon, OperatorFaults
 from tests.integration.local.cluster_client import Cluster, Manifest, seldon_deployment, state, version_of
 
 CORPUS = Path(os.environ.get("SELDON_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
@@ -188,7 +188,10 @@ def _step(sdep: Manifest, child: Manifest | None) -> Step:
 def test_local_tells_the_stories_of_three_replicas() -> None:
     """Deployed, updated, and an update that does not come up within its deadline."""
     options = LocalOptions(
-        token=None, kubelet="simulated", pod_startup=(0.1, 0.3), lies=Lies(rollout_pause=0.1)
+        token=None,
+        kubelet="simulated",
+        pod_startup=(0.1, 0.3),
+        operator_faults=OperatorFaults(rollout_pause=0.1),
     )
     with LocalSeldon(options) as local:
         director = Director(Cluster(api_url=local.api_url, gateway_url=local.gateway_url))
@@ -218,7 +221,7 @@ def test_local_tells_the_stories_of_three_replicas() -> None:
 
 def test_a_version_that_comes_back_keeps_the_condition_of_the_failed_one() -> None:
     """Its ReplicaSet is there already and as large: nothing advances before the failed one's pod is gone."""
-    options = LocalOptions(token=None, kubelet="simulated", lies=Lies(rollout_pause=0.3))
+    options = LocalOptions(token=None, kubelet="simulated", operator_faults=OperatorFaults(rollout_pause=0.3))
     with LocalSeldon(options) as local:
         director = Director(Cluster(api_url=local.api_url, gateway_url=local.gateway_url))
         cluster = director.cluster

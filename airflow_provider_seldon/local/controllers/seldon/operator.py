@@ -2,8 +2,8 @@
 
 Source: Seldon Core reference, section 2. Status is written through the ``status`` subresource with the
 resource version that was read, so that a write computed from an old specification is refused (fact 6); an
-error flashes as ``Failed`` and is retried. When and how long the natural lies can be seen is up to
-:class:`~airflow_provider_seldon.local.operator_faults.Lies`.
+error flashes as ``Failed`` and is retried. When and how long the natural faults can be seen is up to
+:class:`~airflow_provider_seldon.local.operator_faults.OperatorFaults`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from airflow_provider_seldon.local.controllers.recorder import Recorder
 from airflow_provider_seldon.local.controllers.seldon import status as conditions
 from airflow_provider_seldon.local.controllers.seldon.hot_loop import HotLoop
 from airflow_provider_seldon.local.controllers.seldon.reconcile import Cluster, Pass
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import OperatorFaults
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class SeldonController:
     :param served: the optional resource types (autoscalers, budgets) that the API server has
     :param seldon_deployments: cache of the resources to reconcile
     :param namespaces: cache of namespaces, for the label that hands them to another operator
-    :param lies: what to be slow or wrong about
+    :param operator_faults: what to be slow or wrong about
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class SeldonController:
         virtual_services: Informer | None,
         seldon_deployments: Informer,
         namespaces: Informer,
-        lies: Lies,
+        operator_faults: OperatorFaults,
     ) -> None:
         self._seldon_deployments = seldon_deployments
         self._namespaces = namespaces
-        self._lies = lies
-        self._random = random.Random(lies.seed)
+        self._operator_faults = operator_faults
+        self._random = random.Random(operator_faults.seed)
         self._holds: dict[Key, float] = {}
         self._flashes: dict[tuple[str, int], int] = {}
         self._mesh: dict[str, tuple[str, float]] = {}
@@ -80,7 +80,7 @@ class SeldonController:
             recorder=recorder,
             served=served,
             virtual_services=virtual_services,
-            hot_loop=HotLoop(rate=lies.hot_loop_rate, again=self.queue.add),
+            hot_loop=HotLoop(rate=operator_faults.hot_loop_rate, again=self.queue.add),
         )
         seldon_deployments.subscribe(self._on_deployment)
         deployments.subscribe(self._on_child)
@@ -106,7 +106,7 @@ class SeldonController:
         if new is None:
             self._forget(manifest)
         elif old is None or dig(old, "metadata", "generation") != dig(new, "metadata", "generation"):
-            delay = self._jittered(self._lies.operator_delay)
+            delay = self._jittered(self._operator_faults.operator_delay)
             self._holds[key] = asyncio.get_running_loop().time() + delay
         self._enqueue(key)
 
@@ -142,7 +142,7 @@ class SeldonController:
                 cluster=self._cluster,
                 instance=instance,
                 components=components,
-                mesh_ready=(lambda: self._mesh_ready(instance)) if self._lies.mesh_delay else None,
+                mesh_ready=(lambda: self._mesh_ready(instance)) if self._operator_faults.mesh_delay else None,
             )
             await self._run(work, instance, components)
         except (ApiError, ComponentError) as error:
@@ -177,11 +177,11 @@ class SeldonController:
 
     def _maybe_flash(self, instance: Manifest, components: Components) -> None:
         """Bad luck on demand: the error of a cache that has not seen the operator's own write yet."""
-        if not components.deployments or self._random.random() >= self._lies.transient_failed:
+        if not components.deployments or self._random.random() >= self._operator_faults.transient_failed:
             return
         metadata = instance["metadata"]
         key = metadata["uid"], int(metadata.get("generation", 0))
-        limit = self._lies.transient_failed_limit
+        limit = self._operator_faults.transient_failed_limit
         if limit is not None and self._flashes.get(key, 0) >= limit:
             return
         self._flashes[key] = self._flashes.get(key, 0) + 1
@@ -202,7 +202,7 @@ class SeldonController:
             except ApiError as problem:
                 log.debug("status of %s not written: %s", name_of(instance), problem)
         if isinstance(error, _FlashError):
-            raise Retry(self._jittered(self._lies.transient_failed_seconds))
+            raise Retry(self._jittered(self._operator_faults.transient_failed_seconds))
 
     async def _write_status(self, found: Manifest, instance: Manifest) -> None:
         """Write only what differs; no difference, no write, even for a new generation (fact 6)."""
@@ -229,7 +229,7 @@ class SeldonController:
         uid, time = instance["metadata"]["uid"], asyncio.get_running_loop().time()
         known, due = self._mesh.get(uid, ("", 0.0))
         if known != routes:
-            due = time + self._jittered(self._lies.mesh_delay)
+            due = time + self._jittered(self._operator_faults.mesh_delay)
             self._mesh[uid] = routes, due
         if time < due:
             self.queue.add(key_of(instance), due - time)
@@ -237,7 +237,9 @@ class SeldonController:
         return True
 
     def _jittered(self, seconds: float) -> float:
-        return seconds * self._random.uniform(1 - self._lies.jitter, 1 + self._lies.jitter)
+        return seconds * self._random.uniform(
+            1 - self._operator_faults.jitter, 1 + self._operator_faults.jitter
+        )
 
 
 class _FlashError(ApiError):

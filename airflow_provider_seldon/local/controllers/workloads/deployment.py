@@ -32,7 +32,7 @@ from airflow_provider_seldon.local.controllers.workloads.deployment_status impor
     seconds_to_deadline,
     set_condition,
 )
-from airflow_provider_seldon.local.operator_faults import Lies
+from airflow_provider_seldon.local.operator_faults import OperatorFaults
 
 LABEL_HASH = "pod-template-hash"
 ANNOTATION_REVISION = "deployment.kubernetes.io/revision"
@@ -47,7 +47,7 @@ class DeploymentController:
     :param deployments: cache of Deployments
     :param replica_sets: cache of ReplicaSets
     :param recorder: where events go
-    :param lies: how long to leave a changed Deployment unread, and to pause between two steps
+    :param operator_faults: how long to leave a changed Deployment unread, and to pause between two steps
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class DeploymentController:
         deployments: Informer,
         replica_sets: Informer,
         recorder: Recorder,
-        lies: Lies,
+        operator_faults: OperatorFaults,
     ) -> None:
         self._api = api
         self._deployments = deployments
         self._replica_sets = replica_sets
         self._recorder = recorder
-        self._lies = lies
-        self._random = random.Random(lies.seed)
+        self._operator_faults = operator_faults
+        self._random = random.Random(operator_faults.seed)
         self._holds: dict[Key, float] = {}
         self._started: dict[Key, str] = {}
         self.queue = WorkQueue(name="deployment controller", work=self._sync, workers=4)
@@ -78,7 +78,7 @@ class DeploymentController:
                 self._started.pop(key_of(old), None)
             return
         if old is not None and dig(old, "metadata", "generation") != dig(new, "metadata", "generation"):
-            self._hold(key_of(new), self._lies.deployment_status_delay)
+            self._hold(key_of(new), self._operator_faults.deployment_status_delay)
         self._enqueue(key_of(new))
 
     def _on_replica_set(self, old: Manifest | None, new: Manifest | None) -> None:
@@ -89,7 +89,9 @@ class DeploymentController:
 
     def _hold(self, key: Key, seconds: float) -> None:
         if seconds:
-            seconds *= self._random.uniform(1 - self._lies.jitter, 1 + self._lies.jitter)
+            seconds *= self._random.uniform(
+                1 - self._operator_faults.jitter, 1 + self._operator_faults.jitter
+            )
             self._holds[key] = asyncio.get_running_loop().time() + seconds
 
     def _enqueue(self, key: Key) -> None:
@@ -114,7 +116,7 @@ class DeploymentController:
             replaced = {name_of(one): one for one in [*every, *changed]}
             every = list(replaced.values())
             new = replaced[name_of(new)]
-            self._hold(key, self._lies.rollout_pause)
+            self._hold(key, self._operator_faults.rollout_pause)
         else:
             await self._trim_history(deployment, new, every)
         await self._write_status(deployment, new, every)

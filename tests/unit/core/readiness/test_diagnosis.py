@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.readiness.diagnosis import events_about, findings, hint, telling_lines
+from airflow_provider_seldon.core.readiness.diagnosis import causes_of, events_about, hint, telling_lines
 
 
 def pod(name: str = "iris-0", **status: Any) -> dict[str, Any]:
@@ -19,14 +19,14 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
 
-def test_a_healthy_pod_has_no_findings() -> None:
+def test_a_healthy_pod_has_no_causes() -> None:
     healthy = pod(containerStatuses=[container(ready=True, state={"running": {}})])
-    assert findings([healthy]) == []
+    assert causes_of([healthy]) == []
 
 
-def test_a_pod_that_is_starting_normally_has_no_findings() -> None:
+def test_a_pod_that_is_starting_normally_has_no_causes() -> None:
     starting = pod(containerStatuses=[container(state=waiting("ContainerCreating"))])
-    assert findings([starting]) == []
+    assert causes_of([starting]) == []
 
 
 def test_a_crash_loop_shows_the_exit_code_and_asks_for_the_previous_log() -> None:
@@ -39,7 +39,7 @@ def test_a_crash_loop_shows_the_exit_code_and_asks_for_the_previous_log() -> Non
             )
         ]
     )
-    (found,) = findings([crashing])
+    (found,) = causes_of([crashing])
     assert (found.reason, found.exit_code, found.previous_log) == ("CrashLoopBackOff", 1, True)
     assert str(found) == "pod iris-0, container classifier: CrashLoopBackOff, exit code 1: back-off 40s"
 
@@ -53,8 +53,8 @@ def test_out_of_memory_is_named_even_behind_a_crash_loop() -> None:
             )
         ]
     )
-    assert findings([killed])[0].reason == "OOMKilled"
-    assert "memory" in hint(str(findings([killed])[0]))
+    assert causes_of([killed])[0].reason == "OOMKilled"
+    assert "memory" in hint(str(causes_of([killed])[0]))
 
 
 def test_a_failed_initializer_hides_the_containers_that_wait_for_it() -> None:
@@ -68,7 +68,7 @@ def test_a_failed_initializer_hides_the_containers_that_wait_for_it() -> None:
         ],
         containerStatuses=[container(state=waiting("PodInitializing"))],
     )
-    (found,) = findings([stuck])
+    (found,) = causes_of([stuck])
     assert found.container == "classifier-model-initializer"
 
 
@@ -77,7 +77,7 @@ def test_a_finished_initializer_is_no_finding() -> None:
         initContainerStatuses=[container("init", ready=True, state={"terminated": {"exitCode": 0}})],
         containerStatuses=[container(ready=True, state={"running": {}})],
     )
-    assert findings([loaded]) == []
+    assert causes_of([loaded]) == []
 
 
 def test_an_unschedulable_pod_says_why() -> None:
@@ -91,7 +91,7 @@ def test_an_unschedulable_pod_says_why() -> None:
             }
         ]
     )
-    (found,) = findings([pending])
+    (found,) = causes_of([pending])
     assert found.reason == "Unschedulable"
     assert "GPU" in hint(str(found))
 
@@ -104,7 +104,7 @@ def test_what_ended_comes_before_what_waits() -> None:
             container(state=waiting("CrashLoopBackOff"), lastState={"terminated": {"exitCode": 2}})
         ],
     )
-    assert [found.pod for found in findings([image, crash])] == ["b", "a"]
+    assert [found.pod for found in causes_of([image, crash])] == ["b", "a"]
 
 
 def test_no_known_cause_gives_no_hint() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
-from airflow_provider_seldon.kube.access.access import ClusterAccess, Gate
+from airflow_provider_seldon.kube.access.access import ClusterAccess, RestConfig
 from airflow_provider_seldon.kube.access.configuration import ClusterSettings
 
 
@@ -50,22 +50,22 @@ def test_key_tells_clusters_and_users_apart_but_not_namespaces():
 def test_neither_key_nor_repr_shows_a_secret():
     access = ClusterAccess.of(ClusterSettings(kube_config=json.dumps(kubeconfig(token="s3cr3t"))))
     assert "s3cr3t" not in repr(access)
-    gate = Gate.open(access.resolve())
-    assert "s3cr3t" not in repr(gate)
-    assert gate.credentials() == {"Authorization": "Bearer s3cr3t"}
+    config = RestConfig.open(access.resolve())
+    assert "s3cr3t" not in repr(config)
+    assert config.credentials() == {"Authorization": "Bearer s3cr3t"}
 
 
 def test_username_and_password_become_a_header():
     access = ClusterAccess.of(ClusterSettings(kube_config=kubeconfig(username="u", password="p")))
     encoded = base64.b64encode(b"u:p").decode()
-    assert Gate.open(access.resolve()).credentials() == {"Authorization": f"Basic {encoded}"}
-    assert Gate.open(configuration(username="u", password="p")).credentials() == {
+    assert RestConfig.open(access.resolve()).credentials() == {"Authorization": f"Basic {encoded}"}
+    assert RestConfig.open(configuration(username="u", password="p")).credentials() == {
         "Authorization": f"Basic {encoded}"
     }
 
 
 def test_no_credentials_send_no_header():
-    assert Gate.open(configuration()).credentials() == {}
+    assert RestConfig.open(configuration()).credentials() == {}
 
 
 def test_token_that_is_refreshed_in_place_is_asked_for_each_time():
@@ -75,20 +75,20 @@ def test_token_that_is_refreshed_in_place_is_asked_for_each_time():
         made.api_key["BearerToken"] = f"Bearer {next(tokens)}"
 
     made = configuration(refresh_api_key_hook=refresh, api_key={"BearerToken": ""})
-    gate = Gate.open(made)
-    assert [gate.credentials()["Authorization"] for _ in range(2)] == ["Bearer one", "Bearer two"]
+    config = RestConfig.open(made)
+    assert [config.credentials()["Authorization"] for _ in range(2)] == ["Bearer one", "Bearer two"]
 
 
 def test_plain_http_has_no_tls():
-    gate = Gate.open(configuration())
-    assert (gate.server, gate.tls) == ("http://api:1", None)
+    config = RestConfig.open(configuration())
+    assert (config.server, config.tls) == ("http://api:1", None)
 
 
 def test_certificates_are_checked_unless_it_is_switched_off():
-    checked = Gate.open(configuration("https://api")).tls
+    checked = RestConfig.open(configuration("https://api")).tls
     assert checked is not None
     assert (checked.verify_mode, checked.check_hostname) == (ssl.CERT_REQUIRED, True)
-    unchecked = Gate.open(configuration("https://api", verify_ssl=False)).tls
+    unchecked = RestConfig.open(configuration("https://api", verify_ssl=False)).tls
     assert unchecked is not None
     assert (unchecked.verify_mode, unchecked.check_hostname) == (ssl.CERT_NONE, False)
 
@@ -97,14 +97,20 @@ def test_certificate_authority_of_the_cluster_is_the_only_one(tmp_path: Path):
     empty = tmp_path / "ca.crt"
     empty.write_text("")
     with pytest.raises(ssl.SSLError):
-        Gate.open(configuration("https://api", ssl_ca_cert=str(empty)))
+        RestConfig.open(configuration("https://api", ssl_ca_cert=str(empty)))
 
 
 def test_server_name_proxy_and_its_exceptions_are_taken_over():
-    gate = Gate.open(
+    config = RestConfig.open(
         configuration(
             "https://api", tls_server_name="other", proxy="http://proxy:3128", proxy_headers={"a": "b"}
         )
     )
-    assert (gate.server_name, gate.proxy, gate.proxy_headers) == ("other", "http://proxy:3128", {"a": "b"})
-    assert Gate.open(configuration("https://api", proxy="http://proxy:3128", no_proxy="api")).proxy is None
+    assert (config.server_name, config.proxy, config.proxy_headers) == (
+        "other",
+        "http://proxy:3128",
+        {"a": "b"},
+    )
+    assert (
+        RestConfig.open(configuration("https://api", proxy="http://proxy:3128", no_proxy="api")).proxy is None
+    )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from kubernetes.client import ApiClient
 
 from airflow_provider_seldon.exceptions import ConnectionConfigError, SeldonError
-from airflow_provider_seldon.kube.access.access import ClusterAccess, Gate
+from airflow_provider_seldon.kube.access.access import ClusterAccess, RestConfig
 from airflow_provider_seldon.kube.access.configuration import ClusterSettings, load
 from airflow_provider_seldon.kube.access.key_files import KeyFolder
 from airflow_provider_seldon.kube.requests.session import ApiSession
@@ -213,10 +213,10 @@ PROCESS = """
 import json, os, sys, time
 if sys.argv[2] == "files":
     del os.memfd_create
-from airflow_provider_seldon.kube.access.access import Gate
+from airflow_provider_seldon.kube.access.access import RestConfig
 from airflow_provider_seldon.kube.access.configuration import ClusterSettings, load
 configuration = load(ClusterSettings(kube_config=sys.argv[1])).configuration
-Gate.open(configuration)
+RestConfig.open(configuration)
 from kubernetes.client import ApiClient
 ApiClient(configuration=configuration)
 print("loaded", flush=True)
@@ -258,4 +258,4 @@ def test_a_key_in_memory_survives_that_the_token_beside_it_is_read_anew(
     given = kube_config("https://127.0.0.1:1", **client_certificate, token="right")
     configuration = load(ClusterSettings(kube_config=given)).configuration
     for _ in range(2):
-        assert Gate.open(configuration).credentials() == {"Authorization": "Bearer right"}
+        assert RestConfig.open(configuration).credentials() == {"Authorization": "Bearer right"}

@@ -15,7 +15,7 @@ from kubernetes.client import Configuration
 
 from airflow_provider_seldon.exceptions import ConnectionConfigError, CredentialPluginError, SeldonError
 from airflow_provider_seldon.kube.access import exec_plugin
-from airflow_provider_seldon.kube.access.access import Gate
+from airflow_provider_seldon.kube.access.access import RestConfig
 from airflow_provider_seldon.kube.access.configuration import ClusterSettings, load
 from airflow_provider_seldon.kube.access.exec_plugin import said
 from airflow_provider_seldon.kube.access.kube_config import set_proxy
@@ -126,10 +126,10 @@ def test_the_proxy_of_a_kubeconfig_is_used_whatever_the_environment_says(
     path.write_text(json.dumps(config))
     settings = {"kube_config_path": str(path)} if form == "file" else {"kube_config": config}
     made = load(ClusterSettings(**settings)).configuration  # type: ignore[arg-type]
-    gate = Gate.open(made)
-    assert (made.proxy, gate.proxy) == ("http://proxy.test:3128", "http://proxy.test:3128")
+    config = RestConfig.open(made)
+    assert (made.proxy, config.proxy) == ("http://proxy.test:3128", "http://proxy.test:3128")
     encoded = base64.b64encode(b"me:p@ss").decode()
-    assert gate.proxy_headers == {"proxy-authorization": f"Basic {encoded}"}
+    assert config.proxy_headers == {"proxy-authorization": f"Basic {encoded}"}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,9 @@ def test_a_plugin_gives_a_token(tmp_path: Path):
     plugin.write_text(f"#!/bin/sh\n[ \"$1$WHO\" = getme ] && echo '{json.dumps(answer)}'\n")
     plugin.chmod(0o755)
     settings = with_plugin(command=str(plugin), args=["get"], env=[{"name": "WHO", "value": "me"}])
-    assert Gate.open(load(settings).configuration).credentials() == {"Authorization": "Bearer from-plugin"}
+    assert RestConfig.open(load(settings).configuration).credentials() == {
+        "Authorization": "Bearer from-plugin"
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The lies of Seldon's status, one by one: each must be visible when it is switched on."""
+"""The faults of Seldon's status, one by one: each must be visible when it is switched on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_seldon.local.cluster import Lies, LocalOptions, LocalSeldon
+from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon, OperatorFaults
 from tests.integration.local.cluster_client import (
     Cluster,
     Manifest,
@@ -19,9 +19,11 @@ from tests.integration.local.cluster_client import (
 
 
 @contextmanager
-def lying(lies: Lies, **options: object) -> Iterator[Cluster]:
-    """A cluster of its own that tells these lies."""
-    chosen = LocalOptions(token=None, kubelet="simulated", pod_startup=(0.05, 0.1), lies=lies, **options)  # type: ignore[arg-type]
+def faulty(operator_faults: OperatorFaults, **options: object) -> Iterator[Cluster]:
+    """A cluster of its own with these faults."""
+    chosen = LocalOptions(
+        token=None, kubelet="simulated", pod_startup=(0.05, 0.1), operator_faults=operator_faults, **options
+    )  # type: ignore[arg-type]
     with LocalSeldon(chosen) as local:
         yield Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
 
@@ -37,7 +39,7 @@ def child(cluster: Cluster) -> Manifest:
 
 
 def test_available_of_the_previous_version_stays_visible_after_an_update() -> None:
-    with lying(Lies(operator_delay=0.5)) as cluster:
+    with faulty(OperatorFaults(operator_delay=0.5)) as cluster:
         before = deployed(cluster)
         cluster.set_uri("iris", "gs://models/two")
         after = cluster.get("iris")
@@ -60,7 +62,7 @@ def test_operator_that_is_down_leaves_the_old_status_for_ever(
 
 
 def test_available_is_said_again_before_the_child_has_noticed_the_update() -> None:
-    with lying(Lies(deployment_status_delay=0.3)) as cluster:
+    with faulty(OperatorFaults(deployment_status_delay=0.3)) as cluster:
         deployed(cluster)
         with cluster.recorded("seldondeployments") as seen, cluster.recorded("deployments") as children:
             cluster.set_uri("iris", "gs://models/two")
@@ -74,7 +76,7 @@ def test_available_is_said_again_before_the_child_has_noticed_the_update() -> No
 
 
 def test_available_shows_up_in_the_middle_of_a_rollout_of_two_replicas() -> None:
-    with lying(Lies(rollout_pause=0.1)) as cluster:
+    with faulty(OperatorFaults(rollout_pause=0.1)) as cluster:
         deployed(cluster, replicas=2)
         with cluster.recorded("seldondeployments") as seen, cluster.recorded("deployments") as children:
             cluster.set_uri("iris", "gs://models/two")
@@ -88,7 +90,7 @@ def test_available_shows_up_in_the_middle_of_a_rollout_of_two_replicas() -> None
 
 
 def test_failed_flashes_and_recovers() -> None:
-    with lying(Lies(transient_failed=1.0, transient_failed_limit=1)) as cluster:
+    with faulty(OperatorFaults(transient_failed=1.0, transient_failed_limit=1)) as cluster:
         with cluster.recorded("seldondeployments") as seen:
             cluster.create(seldon_deployment("iris"))
             cluster.wait_available("iris")
@@ -102,7 +104,7 @@ def test_failed_flashes_and_recovers() -> None:
 
 
 def test_ready_lags_behind_available_while_routes_are_made() -> None:
-    with lying(Lies(mesh_delay=0.5)) as cluster:
+    with faulty(OperatorFaults(mesh_delay=0.5)) as cluster:
         cluster.create(seldon_deployment("iris"))
         first = cluster.wait("iris", lambda one: state(one) == "Available")
         assert condition(first, "Ready") == "False"
@@ -157,7 +159,7 @@ def test_recreated_deployment_reads_the_old_childs_health(
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_lie_at_once_ends_in_the_truth(seed: int) -> None:
-    with lying(Lies.all(seed=seed), seed=seed) as cluster:
+    with faulty(OperatorFaults.all(seed=seed), seed=seed) as cluster:
         deployed(cluster, replicas=2)
         cluster.set_uri("iris", "gs://models/two")
         cluster.wait_available("iris")
