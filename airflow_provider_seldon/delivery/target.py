@@ -12,7 +12,7 @@ from airflow_provider_seldon.core.rollout.model_server_info import ModelServerIn
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.core.storage.storage_connection import StorageConnection
-    from airflow_provider_seldon.delivery.prediction.ingress import Ingress
+    from airflow_provider_seldon.delivery.gateway.ingress import Ingress
     from airflow_provider_seldon.kube.access.access import ClusterAccess
     from airflow_provider_seldon.kube.requests.client import SeldonClient
 

@@ -20,7 +20,8 @@ def checked(**own: Rule) -> Callable[[Callable[Parameters, Result]], Callable[Pa
     """
     Return a decorator for a method whose arguments are checked before it is called.
 
-    :param own: rules of arguments that the table of ``core.given`` does not have, or that mean something else here.
+    :param own: rules of arguments that the table of ``core.request.argument_rules`` does not have, or that mean
+        something else here.
     """
 
     def decorate(method: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

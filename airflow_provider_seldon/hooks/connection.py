@@ -13,7 +13,7 @@ from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepaliv
 from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_seldon import __version__, settings
-from airflow_provider_seldon.delivery.prediction.ingress import Ingress
+from airflow_provider_seldon.delivery.gateway.ingress import Ingress
 from airflow_provider_seldon.delivery.target import Target
 from airflow_provider_seldon.exceptions import CredentialPluginError
 from airflow_provider_seldon.hooks.connection_extras import extras_of, field, flag

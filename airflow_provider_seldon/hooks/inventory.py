@@ -91,7 +91,7 @@ class InventoryHook(SeldonConnectionHook):
         self, name: str, *, container: str | None = None, follow: bool = False, tail: int | None = None
     ) -> Iterator[str]:
         """
-        Yield the logs of a deployment's pods, newest pod first; see ``kube.pods.PodReader.all_logs``.
+        Yield the logs of a deployment's pods, newest pod first; see ``kube.requests.pods.PodReader.all_logs``.
 
         :param container: one container instead of all that have something to say.
         :param follow: stay with the newest pod until it ends.

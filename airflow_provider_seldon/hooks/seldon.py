@@ -18,14 +18,14 @@ from airflow_provider_seldon.core.readiness.outcome import Outcome
 from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.rollout.fence import OrderToken
+from airflow_provider_seldon.delivery.rollout.claims import overtaken
 from airflow_provider_seldon.delivery.rollout.completion import Completion
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer
 from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout
-from airflow_provider_seldon.delivery.rollout.overtaking import overtaken
 from airflow_provider_seldon.delivery.rollout.restore import Restore
+from airflow_provider_seldon.delivery.rollout.single_look import SingleLook
 from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
-from airflow_provider_seldon.delivery.waiting.single_look import SingleLook
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.hooks import connection_form
 from airflow_provider_seldon.hooks.argument_checks import checked, instance
@@ -187,7 +187,7 @@ class SeldonHook(InventoryHook, PredictionHook):
         :param expected: what was written, from a :class:`Rollout`; without it, whatever is deployed is judged,
             and its coming into being is waited for.
         :param deadline: epoch seconds; a deadline that is over means: look once.
-        :param failure_policy: fields of ``core.failure.FailurePolicy`` that differ from the defaults.
+        :param failure_policy: fields of ``core.readiness.failure_policy.FailurePolicy`` that differ from the defaults.
         :param patience: seconds for which it goes on after the deadline, while something is seen that fails the
             deployment if it lasts.
         :raises InvalidModelServerError: the failure policy is not one.

@@ -134,7 +134,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             *("deploy_decision", "on_negative", "on_negative_empty", "metrics", "replace"),
             *("wait_for_available", "smoke_test", "on_failure", "on_stale", "force_conflicts", "adopt"),
             "drop_unknown_fields",
-            # ``core.naming`` says what the name of a new deployment may be.
+            # ``core.identity.object_name`` says what the name of a new deployment may be.
             name=argument_rules.OPTIONAL_TEXT,
         ),
     }

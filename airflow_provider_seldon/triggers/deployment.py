@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -126,13 +128,16 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
 
     async def on_kill(self) -> None:
         """Do what ``kill_action`` says; Airflow calls this when a user ends the task while it is deferred."""
-        from airflow_provider_seldon.delivery.waiting.triggerer_wait import undo_in_triggerer
         from airflow_provider_seldon.hooks.triggerer import reach
 
         if self.kill_action and self.handoff:
             target = await reach(self.seldon_conn_id, self.namespace)
             self.log.info("The task was ended by a user; %s of %s", self.kill_action, self.handoff["name"])
-            await undo_in_triggerer(target, self.handoff, kill_action=self.kill_action)
+            # That takes long to import; ``reach`` has done it, in a thread.
+            from airflow_provider_seldon.delivery.rollout.restore import undo_handed_off
+
+            undo = partial(undo_handed_off, target, self.handoff, kill_action=self.kill_action)
+            await asyncio.to_thread(undo)
 
     def _asked(self) -> TriggererWait:
         from airflow_provider_seldon.delivery.waiting.selection import Selection

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
-from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ Sample requests to a version that has just come to serve, before anything older 
 The requests go through the gateway, as everybody's do, so they cannot be addressed to a version. That the new one
 answers follows from when they are sent: only when every child has finished rolling out, and the last pod that is
 ending is gone, for a gateway that lags may still send requests there. That every predictor is asked, where traffic is
-split among several, follows from the answers where they say who gave them (``core.traffic``), else from the number of
-requests. A shadow's answers are seen by nobody, so it is not tested.
+split among several, follows from the answers where they say who gave them (``core.prediction.traffic_split``), else
+from the number of requests. A shadow's answers are seen by nobody, so it is not tested.
 
 A gateway that is not ready is asked again for a while (see ``ingress``), and so is one whose answer is wrong: only one
 that is given again counts.

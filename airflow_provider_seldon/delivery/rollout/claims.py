@@ -11,12 +11,14 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.fence import OrderToken, order_of, overtaken_by
 from airflow_provider_seldon.core.rollout.replacement import other_dag, refuse_to_replace
 from airflow_provider_seldon.delivery.inventory.ownership import appliers_of
-from airflow_provider_seldon.exceptions import InvalidModelServerError, StaleRunError
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError, InvalidModelServerError, StaleRunError
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.identity.names import Identity
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.core.rollout.plan import Plan
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,28 @@ def refuse_stale(namespace: str, order: OrderToken | None, existing: list[Seldon
             f"{namespace}/{newer.name} was deployed by a newer run ({theirs}) than this one "
             f"({order}); it is left as it is. To deploy the older version all the same, use on_stale='deploy'."
         )
+
+
+def overtaken(client: SeldonClient, rollout: Rollout) -> StaleRunError | None:
+    """
+    Return what to tell of a rollout that a newer run has written over; None where none has.
+
+    Requests: one GET. Only ask where a wait has ended badly.
+    """
+    own = OrderToken.parse(rollout.written.order) if rollout.written else None
+    if own is None:
+        return None
+    try:
+        current = client.get(rollout.name)
+    except DeploymentNotFoundError:
+        return None
+    theirs = order_of(current, now=datetime.now(UTC))
+    if theirs is None or theirs <= own or rollout.is_still(current):
+        return None
+    return StaleRunError(
+        f"{client.namespace}/{rollout.name} was deployed by a newer run ({theirs}) while this one ({own}) waited "
+        f"for revision {rollout.info.revision}; it is left as it is."
+    )
 
 
 def heed_claims(

@@ -14,9 +14,9 @@ from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.core.readiness.expectation import predictor_contents
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, annotations_after
 from airflow_provider_seldon.core.rollout.write_mark import fingerprint
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.removal import delete_if
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
-from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.storage.storage_secret_use import release_unused
 from airflow_provider_seldon.exceptions import (
     ConflictError,

@@ -37,18 +37,19 @@ from airflow_provider_seldon.core.rollout.plan import (
     reported_action,
 )
 from airflow_provider_seldon.core.rollout.write_mark import Written, fingerprint
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import owners_of
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale, takes_back
 from airflow_provider_seldon.delivery.rollout.existing import existing_for
-from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS, Rollout, new_mark
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.order_note import note_order
+from airflow_provider_seldon.delivery.rollout.single_look import SingleLook
 from airflow_provider_seldon.delivery.rollout.write import write
 from airflow_provider_seldon.delivery.storage.storage_secret import StorageSecret, storage_secret_for
 from airflow_provider_seldon.delivery.storage.storage_secret_use import (
     former_secrets,
     restore_secret,
 )
-from airflow_provider_seldon.delivery.waiting.single_look import SingleLook
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeployDecisionError,

@@ -13,9 +13,6 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
 from airflow_provider_seldon.core.rollout.write_mark import Written
 
-#: How often it is looked again when somebody else changed a deployment between a read and a write.
-CONFLICT_ATTEMPTS = 5
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
@@ -83,5 +80,5 @@ class Rollout:
 
 
 def new_mark() -> str:
-    """Return what tells one write apart from every other; see ``core.written``."""
+    """Return what tells one write apart from every other; see ``core.rollout.write_mark``."""
     return uuid.uuid4().hex[:12]

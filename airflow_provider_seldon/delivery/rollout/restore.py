@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.core.identity.names import Identity
@@ -34,10 +34,11 @@ from airflow_provider_seldon.core.rollout.plan import Action, carried_annotation
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.replicas import is_autoscaled
 from airflow_provider_seldon.core.scaling.sleeping import continued, says_the_same_numbers, scaled
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.annotation_space import make_room
-from airflow_provider_seldon.delivery.rollout.handoff import CONFLICT_ATTEMPTS, Rollout, new_mark
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.replicas import apply_over_scaling
 from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets, usable_secret
 from airflow_provider_seldon.exceptions import (
@@ -222,6 +223,16 @@ class Restore:
                 log.info("Changed meanwhile; looking again (%s)", error)
                 conflict = error
         raise conflict
+
+
+def undo_handed_off(target: Target, handoff: Mapping[str, Any], *, kill_action: str) -> None:
+    """
+    Undo a rollout that a trigger has waited for, if it still is what its task wrote.
+
+    :param handoff: the rollout, as ``Rollout.to_json`` gives it.
+    :param kill_action: ``rollback`` or ``delete``.
+    """
+    Restore(target).undo(Rollout.from_json(handoff), delete_created=kill_action == "delete")
 
 
 def _of_name(built: SeldonDeployment, name: str) -> SeldonDeployment:

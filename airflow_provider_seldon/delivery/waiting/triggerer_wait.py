@@ -112,21 +112,3 @@ def broken_off(
         reason="WaitBrokenOff",
         message=f"the wait in the triggerer broke off: {type(error).__name__}: {redact(str(error))}",
     )
-
-
-async def undo_in_triggerer(target: Target, handoff: Mapping[str, Any], *, kill_action: str) -> None:
-    """
-    Undo a rollout that was waited for, if it still is what its task wrote.
-
-    :param handoff: the rollout, as ``Rollout.to_json`` gives it.
-    :param kill_action: ``rollback`` or ``delete``.
-    """
-    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
-    from airflow_provider_seldon.delivery.rollout.restore import Restore
-
-    rollout = Rollout.from_json(handoff)
-
-    def undo() -> None:
-        Restore(target).undo(rollout, delete_created=kill_action == "delete")
-
-    await asyncio.to_thread(undo)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from airflow_provider_seldon.delivery.prediction.ingress import Ingress
+from airflow_provider_seldon.delivery.gateway.ingress import Ingress
 from airflow_provider_seldon.exceptions import PredictionError
 
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.delivery.prediction import gateway_request
-from airflow_provider_seldon.delivery.prediction.ingress import Ingress
+from airflow_provider_seldon.delivery.gateway import gateway_request
+from airflow_provider_seldon.delivery.gateway.ingress import Ingress
 from airflow_provider_seldon.exceptions import ConnectionConfigError, PredictionError, SeldonError
 
 GOOD = b'{"data": {"ndarray": [[1.0]]}}'

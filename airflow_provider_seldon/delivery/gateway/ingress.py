@@ -24,7 +24,7 @@ from airflow_provider_seldon.core.credentials.text import (
 )
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.prediction.endpoint import ingress_base
-from airflow_provider_seldon.delivery.prediction.gateway_request import (
+from airflow_provider_seldon.delivery.gateway.gateway_request import (
     GatewayAnswer,
     GatewayRequest,
     GatewayRequestError,
