@@ -1,8 +1,9 @@
 """
-What a DAG file pays for importing this provider, beside what it pays for the nearest peers.
+What a DAG file, and a task's process, pay for importing this provider, beside what they pay for the nearest peers.
 
-Each row is measured in processes of its own that have imported ``airflow.sdk`` already (every DAG has), in
-alternating order; printed is the median. Only ratios within one run mean anything.
+Each row is measured in processes of its own that have imported ``airflow.sdk`` already (every DAG and every task has),
+in alternating order; printed is the median. Only ratios within one run mean anything. A hook is measured twice: when it
+is imported, and when it has a client of a cluster as well.
 
     python benchmarks/parse.py [--repeats 7]
 """
@@ -15,8 +16,18 @@ import statistics
 import subprocess
 import sys
 
+OPERATORS = "airflow-provider-seldon: operators, sensors, triggers"
+PEER_OPERATORS = "cncf.kubernetes: resource operator, Spark sensor"
+HOOK = "airflow-provider-seldon: hook"
+PEER_HOOK = "cncf.kubernetes: hook"
+CLIENT = "airflow-provider-seldon: hook with a client"
+PEER_CLIENT = "cncf.kubernetes: hook with a client"
+_HOOK_MODULE = "airflow_provider_seldon.hooks.seldon"
+_PEER_MODULE = "airflow.providers.cncf.kubernetes.hooks.kubernetes"
+
+#: What is imported; a name after a colon is a hook's class, which then makes a client.
 SUBJECTS = {
-    "airflow-provider-seldon: operators, sensors, triggers": (
+    OPERATORS: (
         "airflow_provider_seldon.assets",
         "airflow_provider_seldon.decisions",
         "airflow_provider_seldon.operators.apply",
@@ -31,14 +42,19 @@ SUBJECTS = {
         "airflow_provider_seldon.triggers.deployment",
         "airflow_provider_seldon.triggers.event",
     ),
-    "cncf.kubernetes: resource operator, Spark sensor": (
+    PEER_OPERATORS: (
         "airflow.providers.cncf.kubernetes.operators.resource",
         "airflow.providers.cncf.kubernetes.sensors.spark_kubernetes",
     ),
+    HOOK: (_HOOK_MODULE,),
+    PEER_HOOK: (_PEER_MODULE,),
+    CLIENT: (f"{_HOOK_MODULE}:SeldonHook",),
+    PEER_CLIENT: (f"{_PEER_MODULE}:KubernetesHook",),
 }
+PAIRS = ((OPERATORS, PEER_OPERATORS), (HOOK, PEER_HOOK), (CLIENT, PEER_CLIENT))
 
 PROBE = """
-import importlib, json, resource, sys, time
+import importlib, json, os, resource, sys, time
 try:
     from airflow.sdk import DAG, BaseOperator, task
 except ImportError:  # Airflow 2
@@ -50,12 +66,24 @@ def resident():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
-memory, start = resident(), time.perf_counter()
+KUBE_CONFIG = {
+    "apiVersion": "v1", "kind": "Config", "current-context": "here",
+    "users": [{"name": "me", "user": {"token": "a" * 9}}],
+    "contexts": [{"name": "here", "context": {"cluster": "it", "user": "me"}}],
+    "clusters": [{"name": "it", "cluster": {"server": "http://127.0.0.1:1"}}],
+}
+EXTRA = {"kube_config": json.dumps(KUBE_CONFIG)}
+os.environ["AIRFLOW_CONN_HERE"] = json.dumps({"conn_type": "kubernetes", "extra": EXTRA})
+loaded, memory, start, processor = len(sys.modules), resident(), time.perf_counter(), time.process_time()
 for name in sys.argv[1:]:
-    importlib.import_module(name)
-seconds = time.perf_counter() - start
+    module, _, hook = name.partition(":")
+    module = importlib.import_module(module)
+    if hook:
+        getattr(module, hook)("here").api_client
+seconds, processor, memory = time.perf_counter() - start, time.process_time() - processor, resident() - memory
 heavy = sorted({m.split(".")[0] for m in sys.modules} & {"kubernetes", "kubernetes_asyncio", "pydantic", "aiohttp"})
-print(json.dumps({"seconds": seconds, "bytes": resident() - memory, "heavy": heavy}))
+taken = {"seconds": seconds, "processor": processor, "bytes": memory, "modules": len(sys.modules) - loaded}
+print(json.dumps(taken | {"heavy": heavy}))
 """
 
 
@@ -80,13 +108,21 @@ def main() -> None:
     print(f"Import cost on top of airflow.sdk, median of {repeats} fresh processes")
     figures = {}
     for subject, taken in samples.items():
-        seconds = statistics.median(float(str(one["seconds"])) for one in taken)
-        megabytes = statistics.median(float(str(one["bytes"])) for one in taken) / 1e6
-        figures[subject] = (seconds, megabytes)
+        seconds, processor, memory, modules = (
+            statistics.median(float(str(one[kind])) for one in taken)
+            for kind in ("seconds", "processor", "bytes", "modules")
+        )
+        figures[subject] = (processor, memory)
         heavy = ", ".join(taken[-1]["heavy"]) or "-"  # type: ignore[arg-type]
-        print(f"  {subject:<56} {seconds * 1000:8.1f} ms {megabytes:8.1f} MB   imports: {heavy}")
-    (ours, ours_memory), (peer, peer_memory) = figures.values()
-    print(f"  ratio: {peer / ours:.0f} x the time, {peer_memory / max(ours_memory, 0.1):.0f} x the memory")
+        print(
+            f"  {subject:<56} {seconds * 1000:7.0f} ms {processor * 1000:7.0f} ms of processor {memory / 1e6:6.1f} MB "
+            f"{modules:6.0f} modules; {heavy}"
+        )
+    for ours, peer in PAIRS:
+        time, memory = (
+            theirs / max(own, 1e-9) for own, theirs in zip(figures[ours], figures[peer], strict=True)
+        )
+        print(f"  {peer} takes {time:.1f} x the processor and {memory:.1f} x the memory of {ours}")
 
 
 if __name__ == "__main__":

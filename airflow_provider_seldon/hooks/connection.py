@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-from airflow.providers.cncf.kubernetes.kube_client import configure_tcp_keepalive
-from airflow.providers.common.compat.sdk import Connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection, conf
 
 from airflow_provider_seldon import __version__, settings
 from airflow_provider_seldon.delivery.gateway.ingress import Ingress
@@ -21,6 +19,8 @@ from airflow_provider_seldon.hooks.masking import mask_configuration, mask_value
 from airflow_provider_seldon.hooks.storage_connection import storage_connection
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.access.configuration import Cluster, ClusterSettings, load
+from airflow_provider_seldon.kube.access.keep_alive import keep_alive
+from airflow_provider_seldon.kube.access.official_clients import KubernetesClients
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.kube.requests.dry_run import DryRunClient
 
@@ -32,12 +32,16 @@ PLUGIN_PAUSES = (1.0, 4.0)
 USER_AGENT = f"airflow-provider-seldon/{__version__}"
 
 if TYPE_CHECKING:
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     from kubernetes.client import ApiClient
 
 
-class SeldonConnectionHook(KubernetesHook):
+class SeldonConnectionHook(KubernetesClients, BaseHook):
     """
     Resolves a connection, once and lazily; knows nothing of model servers.
+
+    It has the constructor's options and the clients of ``KubernetesHook``, but does not inherit from it: importing that
+    imports two Kubernetes clients, 1,700 modules, into every task. :attr:`kubernetes_hook` is one.
 
     :param seldon_conn_id: the Airflow connection. ``seldon_default`` may be missing: then the pod's service
         account or the default kubeconfig is used.
@@ -47,8 +51,12 @@ class SeldonConnectionHook(KubernetesHook):
     :param reconnect: fetches the connection again, when its credentials are not accepted any more; may block. Without
         it, a connection that was passed in stays as it is.
     :param dry_run: let the API server check every write, webhooks included, and store none.
-    :param kubernetes_options: overrides of ``KubernetesHook``: ``in_cluster``, ``config_file``, ``config_dict``,
-        ``cluster_context``, ``disable_verify_ssl``, ``disable_tcp_keepalive``.
+    :param cluster_context: overrides the connection's ``cluster_context``.
+    :param config_file: overrides its ``kube_config_path``.
+    :param config_dict: overrides its ``kube_config``.
+    :param in_cluster: overrides its ``in_cluster``; so do the next two.
+    :param disable_verify_ssl: do not check the API server's certificate.
+    :param disable_tcp_keepalive: do not keep idle connections to the API server alive.
     """
 
     default_conn_name = "seldon_default"
@@ -61,14 +69,36 @@ class SeldonConnectionHook(KubernetesHook):
         connection: Connection | None = None,
         reconnect: Callable[[], Connection] | None = None,
         dry_run: bool = False,
-        **kubernetes_options: Any,
+        cluster_context: str | None = None,
+        config_file: str | None = None,
+        config_dict: Mapping[str, Any] | None = None,
+        in_cluster: bool | None = None,
+        disable_verify_ssl: bool | None = None,
+        disable_tcp_keepalive: bool | None = None,
     ) -> None:
-        super().__init__(conn_id=seldon_conn_id, kubernetes_conn_id=None, **kubernetes_options)
+        super().__init__()
+        self.conn_id = seldon_conn_id
+        self.cluster_context = cluster_context
+        self.config_file = config_file
+        self.config_dict = config_dict
+        self.in_cluster = in_cluster
+        self.disable_verify_ssl = disable_verify_ssl
+        self.disable_tcp_keepalive = disable_tcp_keepalive
         self._namespace = namespace
         self._dry_run = dry_run
         if connection is not None:
             self.__dict__["connection"] = connection
         self._reconnect = reconnect or (self._fetch if connection is None else lambda: connection)
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Return a connection; an empty one where that of the default id is missing."""
+        try:
+            return super().get_connection(conn_id)
+        except AirflowNotFoundException:
+            if conn_id != cls.default_conn_name:
+                raise
+            return Connection(conn_id=conn_id)
 
     @cached_property
     def connection(self) -> Connection:
@@ -92,9 +122,7 @@ class SeldonConnectionHook(KubernetesHook):
 
         :raises ConnectionConfigError: the connection cannot be used; the text names the field.
         """
-        cluster = self._resolve(self.conn_extras)
-        self._is_in_cluster = cluster.in_cluster
-        return cluster
+        return self._resolve(self.conn_extras)
 
     @cached_property
     def access(self) -> ClusterAccess:
@@ -131,10 +159,24 @@ class SeldonConnectionHook(KubernetesHook):
 
         configuration = cluster.configuration
         if not flag(self.conn_extras, "disable_tcp_keepalive", self.disable_tcp_keepalive):
-            configure_tcp_keepalive(configuration)
+            keep_alive(configuration, **_keepalive_settings())
         api_client = ApiClient(configuration=configuration)
         api_client.user_agent = USER_AGENT
         return api_client
+
+    @cached_property
+    def kubernetes_hook(self) -> KubernetesHook:
+        """A ``KubernetesHook`` of the same cluster, credentials and namespace, for its methods."""
+        from airflow_provider_seldon.hooks.connection_kubernetes import ClusterKubernetesHook
+
+        return ClusterKubernetesHook(
+            conn_id=self.conn_id, extras=self.conn_extras, cluster=self.cluster, connect=self.get_conn
+        )
+
+    @property
+    def is_in_cluster(self) -> bool:
+        """Whether the pod's service account is used."""
+        return self.cluster.in_cluster
 
     @cached_property
     def client(self) -> SeldonClient:
@@ -164,37 +206,37 @@ class SeldonConnectionHook(KubernetesHook):
         """The namespace of every call: the argument's, the connection's, the kubeconfig's, ``default``."""
         return self.cluster.namespace
 
-    def get_namespace(self) -> str | None:
+    def get_namespace(self) -> str:
         """Return :attr:`namespace` (the name that ``KubernetesHook`` has for it)."""
         return self.namespace
 
     @cached_property
     def ingress(self) -> Ingress:
         """How to reach the ingress gateway."""
-        verify = self._get_field("ingress_verify")
+        verify = field(self.conn_extras, "ingress_verify")
         if isinstance(verify, str) and verify.strip().lower() in {"true", "false"}:
             verify = verify.strip().lower() == "true"
-        # _get_field returns None for false values, and "do not verify" is one.
+        # field() returns None for false values, and "do not verify" is one.
         if self.conn_extras.get("ingress_verify") is False:
             verify = False
         return Ingress(
-            url=self._get_field("ingress_url"),
+            url=field(self.conn_extras, "ingress_url"),
             login=self.connection.login,
             password=self.connection.password,
-            token=self._get_field("ingress_token"),
+            token=field(self.conn_extras, "ingress_token"),
             verify=True if verify is None else verify,
-            host_header=self._get_field("ingress_host_header"),
+            host_header=field(self.conn_extras, "ingress_host_header"),
         )
 
     @property
     def storage_connection_id(self) -> str | None:
         """Id of the Airflow connection that holds storage credentials, if one is named."""
-        return self._get_field("storage_conn_id") or None
+        return field(self.conn_extras, "storage_conn_id") or None
 
     @property
     def default_storage_secret(self) -> str | None:
         """Name of the Secret for model servers that name none, if there is one."""
-        return self._get_field("storage_env_from") or None
+        return field(self.conn_extras, "storage_env_from") or None
 
     @property
     def target(self) -> Target:
@@ -230,6 +272,17 @@ class SeldonConnectionHook(KubernetesHook):
             verify_ssl=not flag(extras, "disable_verify_ssl", self.disable_verify_ssl),
             namespace=self._namespace or field(extras, "namespace"),
         )
+
+
+def _keepalive_settings() -> dict[str, int]:
+    """Return what Airflow's configuration says for every Kubernetes connection."""
+    # The defaults of cncf.kubernetes, which Airflow 2.11 may not have read.
+    defaults = {"idle": 120, "interval": 30, "count": 6}
+    options = {"idle": "tcp_keep_idle", "interval": "tcp_keep_intvl", "count": "tcp_keep_cnt"}
+    return {
+        name: conf.getint("kubernetes_executor", option, fallback=defaults[name])
+        for name, option in options.items()
+    }
 
 
 def _loaded(settings: ClusterSettings) -> Cluster:

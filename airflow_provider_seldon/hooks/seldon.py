@@ -62,7 +62,9 @@ class SeldonHook(InventoryHook, PredictionHook):
     :param namespace: overrides the connection's namespace.
     :param connection: the connection itself, where it has been fetched already.
     :param dry_run: let the API server check every write, and store none; see :meth:`dry_run_changes`.
-    :param kubernetes_options: overrides of ``KubernetesHook``, such as ``config_file`` or ``cluster_context``.
+
+    For ``cluster_context``, ``config_file``, ``config_dict``, ``in_cluster``, ``disable_verify_ssl`` and
+    ``disable_tcp_keepalive``, and for clients of the Kubernetes API, see :class:`SeldonConnectionHook`.
     """
 
     conn_name_attr = "seldon_conn_id"
