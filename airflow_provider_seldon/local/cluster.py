@@ -42,10 +42,12 @@ from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 from airflow_provider_seldon.local.kubelet.pods.log_source import KubeletLogs
 from airflow_provider_seldon.local.kubelet.runtimes.process_runtime import ProcessRuntime
 from airflow_provider_seldon.local.kubelet.runtimes.simulated_runtime import SimulatedRuntime
+from airflow_provider_seldon.local.kubelet.traffic.metrics_server import MetricsServer
+from airflow_provider_seldon.local.kubelet.traffic.misbehaviour import Misbehaviour, Misbehaviours
 from airflow_provider_seldon.local.operator_faults import Lies, OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
 
-__all__ = ["Lies", "LocalOptions", "LocalSeldon", "OperatorFaults"]
+__all__ = ["Lies", "LocalOptions", "LocalSeldon", "Misbehaviour", "OperatorFaults"]
 
 _USER = "local-admin"
 _CLEANUP = Path(__file__).with_name("cleanup.py")
@@ -72,6 +74,7 @@ class LocalSeldon:
         self.controllers: Controllers
         self.kubelet: Kubelet
         self.gateway: Gateway
+        self._metrics: MetricsServer
         self._entrance: Listener
         self._api: ApiClient
         self._caches: Caches
@@ -134,6 +137,27 @@ class LocalSeldon:
         """The requests of clients (not of the controllers)."""
         return self.server.requests
 
+    @property
+    def misbehaviours(self) -> Misbehaviours:
+        """How badly predictors answer, at once and without a rollout; may be changed from any thread."""
+        return self.kubelet.misbehaviours
+
+    def scrape_config(self, *, interval: float = 1.0, job: str = "seldon") -> dict[str, Any]:
+        """
+        An entry of ``scrape_configs`` in Prometheus' configuration: every pod with an engine is a target.
+
+        Targets have the labels ``namespace`` and ``pod``, as with a PodMonitor. They are looked up anew each second.
+
+        :param interval: seconds between two scrapes
+        """
+        milliseconds = f"{max(1, round(interval * 1000))}ms"
+        return {
+            "job_name": job,
+            "scrape_interval": milliseconds,
+            "scrape_timeout": milliseconds,
+            "http_sd_configs": [{"url": f"{self._metrics.url}/targets", "refresh_interval": "1s"}],
+        }
+
     def airflow_connection(self, **extra: Any) -> str:
         """The connection to this cluster, as JSON for ``AIRFLOW_CONN_SELDON_DEFAULT``.
 
@@ -186,6 +210,7 @@ class LocalSeldon:
                 garbage=self._bootstrap is not None,
                 istio=options.istio,
             )
+            self._metrics = MetricsServer(pods=self.kubelet.metrics, host=options.host)
             self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
             if self._bootstrap is None:
@@ -193,6 +218,7 @@ class LocalSeldon:
             else:
                 await self._bootstrap.add_node(self.kubelet)
             await self.controllers.start()
+            await self._metrics.start()
             await self.gateway.start()
             self._write_kubeconfig()
         except BaseException:
@@ -203,6 +229,7 @@ class LocalSeldon:
         """Stop everything and remove what was written; processes of pods have ended afterwards."""
         for part in (
             "gateway",
+            "_metrics",
             "controllers",
             "kubelet",
             "_bootstrap",

@@ -21,6 +21,8 @@ from airflow_provider_seldon.local.kubelet.pods import pod_status
 from airflow_provider_seldon.local.kubelet.pods.container import Timing
 from airflow_provider_seldon.local.kubelet.pods.pod import Pod
 from airflow_provider_seldon.local.kubelet.pods.scheduling import lacking, unschedulable_message
+from airflow_provider_seldon.local.kubelet.traffic.misbehaviour import Misbehaviours
+from airflow_provider_seldon.local.kubelet.traffic.request_metrics import RequestMetrics
 from airflow_provider_seldon.local.options import LocalOptions
 
 NODE = "local"
@@ -47,6 +49,7 @@ class Kubelet:
             grace=options.grace,
             drain=options.drain,
         )
+        self.misbehaviours = Misbehaviours(options.seed)
         self._pods: dict[str, Pod] = {}
         self._by_key: dict[Key, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +87,11 @@ class Kubelet:
         pod = self.pod(namespace, name)
         if pod is None:
             raise ConnectionError(f"pod {namespace}/{name} does not run")
-        return await pod.sandbox.handle(request)
+        return await pod.handle(request)
+
+    def metrics(self) -> list[tuple[Manifest, RequestMetrics]]:
+        """The pods that run, and what they have counted."""
+        return [(pod.manifest, pod.metrics) for pod in self._pods.values()]
 
     def pod(self, namespace: str, name: str) -> Pod | None:
         """The pod of that name, if it runs here."""
@@ -143,6 +150,7 @@ class Kubelet:
             api=self._api,
             recorder=self._recorder,
             timing=self._timing,
+            misbehaviours=self.misbehaviours,
         )
         self._pods[uid] = pod
         self._by_key[key] = uid

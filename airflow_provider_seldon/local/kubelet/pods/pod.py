@@ -8,15 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 
 import aiohttp
 
 from airflow_provider_seldon.local.client import PODS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.controllers.children.engine import PROMETHEUS_PATH
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of, now
 from airflow_provider_seldon.local.controllers.recorder import Recorder
-from airflow_provider_seldon.local.kubelet.containers.interface import Sandbox
+from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response, Sandbox
 from airflow_provider_seldon.local.kubelet.pods import pod_status
 from airflow_provider_seldon.local.kubelet.pods.container import Container, Timing
+from airflow_provider_seldon.local.kubelet.servers.simulated_answers import predictor_of
+from airflow_provider_seldon.local.kubelet.traffic.misbehaviour import Misbehaviours
+from airflow_provider_seldon.local.kubelet.traffic.request_metrics import RequestMetrics
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +36,21 @@ class Pod:
     :param api: the client to write the status with
     :param recorder: where events go
     :param timing: how long to wait between attempts
+    :param misbehaviours: how badly it is to answer
     """
 
     def __init__(
-        self, *, manifest: Manifest, sandbox: Sandbox, api: ApiClient, recorder: Recorder, timing: Timing
+        self,
+        *,
+        manifest: Manifest,
+        sandbox: Sandbox,
+        api: ApiClient,
+        recorder: Recorder,
+        timing: Timing,
+        misbehaviours: Misbehaviours,
     ) -> None:
+        self.metrics = RequestMetrics(pod=manifest, predictor=predictor_of(manifest))
+        self._misbehaviours = misbehaviours
         self.manifest = manifest
         self.sandbox = sandbox
         self._api = api
@@ -68,6 +83,22 @@ class Pod:
     def ready(self) -> bool:
         """Whether it may get requests."""
         return self._ending is None and all(one.ready for one in self._containers)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request to its service port, and count it."""
+        if self.metrics.counts and (request.method, request.path) == ("GET", PROMETHEUS_PATH):
+            headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+            return Response(status=200, body=self.metrics.exposition().encode(), headers=headers)
+        begun = time.perf_counter()
+        response = await self._misbehaviours.answer(
+            request,
+            pod=self.manifest,
+            deployment=self.metrics.deployment,
+            predictor=self.metrics.predictor,
+            handle=self.sandbox.handle,
+        )
+        self.metrics.observe(request, status=response.status, seconds=time.perf_counter() - begun)
+        return response
 
     def container(self, name: str) -> Container | None:
         """The container of that name, init containers included."""
