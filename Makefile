@@ -26,7 +26,7 @@ demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, rep
 # These import no Airflow (the pure core, the local server), or take long and do not depend on its version.
 ONCE := tests/unit/core tests/unit/local tests/integration/local tests/integration/test_shared_watch.py \
   tests/integration/test_crash_safety.py tests/integration/test_races.py tests/integration/test_snippets.py \
-  tests/unit/test_package.py tests/unit/test_docs.py
+  tests/integration/test_histories.py tests/unit/test_oracle.py tests/unit/test_package.py tests/unit/test_docs.py
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
 # Processes per Airflow version: most tests wait for a cluster most of the time.
 WORKERS ?= 2
@@ -68,8 +68,9 @@ format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
 	$(VENVS)/airflow-3.3/bin/ruff check --fix .
 	$(VENVS)/airflow-3.3/bin/ruff format .
 
-soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator with faults, every verdict checked
+soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator with faults, and 500 histories of racing runs, every verdict checked
 	$(VENVS)/airflow-3.3/bin/python -m tests.soak
+	$(VENVS)/airflow-3.3/bin/python -m tests.histories --histories 500
 
 crash: $(VENVS)/airflow-3.3/.ready ## kill every operator at, answer wrongly, or race with it before, every request
 	SELDON_CRASH_EVERYTHING=1 $(VENVS)/airflow-3.3/bin/python -m pytest --numprocesses $(WORKERS) --timeout 1200 tests/integration/test_crash_safety.py tests/integration/test_races.py

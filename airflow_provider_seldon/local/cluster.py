@@ -170,13 +170,16 @@ class LocalSeldon:
         }
         return json.dumps({"conn_type": "seldon", "extra": settings | extra})
 
-    def pause_operator(self) -> None:
-        """The operator is down: nothing is reconciled, statuses keep what they say."""
-        self._call(self._operator().pause)
+    def pause_operator(self, namespace: str | None = None) -> None:
+        """The operator is down: nothing is reconciled, statuses keep what they say.
 
-    def resume_operator(self) -> None:
+        :param namespace: only there; None for everywhere
+        """
+        self._call(lambda: self._operator().pause(namespace))
+
+    def resume_operator(self, namespace: str | None = None) -> None:
         """The operator is back."""
-        self._call(self._operator().resume)
+        self._call(lambda: self._operator().resume(namespace))
 
     # -- Starting and stopping ---------------------------------------------------------------------------
 

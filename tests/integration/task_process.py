@@ -54,7 +54,7 @@ def run(operator: str, arguments: dict[str, Any], run_id: str = "run-1", try_num
         try:
             return step()
         except TaskDeferred as deferral:
-            event = asyncio.run(_event(deferral.trigger))
+            event = asyncio.run(event_of(deferral.trigger))
             resume = getattr(_worker(operator, arguments), deferral.method_name)
             step = lambda resume=resume, event=event: resume(task_context, event)  # noqa: E731
 
@@ -73,7 +73,7 @@ def _worker(operator: str, arguments: dict[str, Any]) -> Any:
     return OPERATORS[operator](task_id=operator, **arguments)
 
 
-async def _event(trigger: Any) -> Any:
+async def event_of(trigger: Any) -> Any:
     """What a triggerer gets from a trigger that went through the database."""
     _, arguments = trigger.serialize()
     event = await anext(type(trigger)(**json.loads(json.dumps(arguments))).run())

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
     InvalidModelServerError,
     NotManagedError,
+    ReplacedError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from tests.clusters import patience
+from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context, scale_by_kubectl
-from tests.integration.test_deploy_operator import deploy, requests_of_ours
+from tests.integration.task_process import event_of
+from tests.integration.test_deploy_operator import deploy, operator, requests_of_ours
 
 MANIFEST = {"apiVersion": API_VERSION, "kind": KIND}
 
@@ -52,6 +58,27 @@ def test_it_is_scaled_to_a_number_that_a_template_gives(hook: SeldonHook) -> Non
     assert pods(hook, name) == 3
     assert deploy()["action"] == "updated"
     assert pods(hook, name) == 1
+
+
+def test_a_deploy_that_somebody_scales_to_zero_while_it_is_waited_for_has_proven_nothing(
+    hook: SeldonHook,
+) -> None:
+    deploy(name="iris")
+    second = operator(
+        name="iris",
+        model_uri="s3://models/iris/2",
+        model_server=behaving("never-ready"),
+        deferrable=True,
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        second.execute(context(run_id="run-2"))
+    scale_by_kubectl(hook, "iris", 0)
+    told = asyncio.run(event_of(deferred.value.trigger))
+    with pytest.raises(ReplacedError, match="scaled iris to zero before it was seen serving"):
+        second.execute_complete(context(run_id="run-2"), told)
+    proven = ProvenVersion.last_of(hook.client.get("iris"))
+    assert proven is not None
+    assert proven.config["model_uri"] == "s3://models/iris/1"
 
 
 def test_scaling_to_what_it_has_writes_nothing(hook: SeldonHook, local_seldon: Any) -> None:

@@ -24,7 +24,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 from airflow_provider_seldon.core.scaling.replicas import completed
-from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
+from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods, is_scaled_to_zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class Expectation:
     :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it asked for
         pods where none were asked for, or no longer says how many, and those from before may pass for them.
     :param routes: the write changed how requests are divided between predictors.
+    :param awake: predictors for which the write asked for pods; one that somebody then scales to zero was never seen
+        serving.
     :param withdrawn: annotations of the spec that the write took away.
     :param mark: with which the operator's next write of the status is told; None: not known.
     """
@@ -55,6 +57,7 @@ class Expectation:
     status: str | None = None
     settle: bool = False
     routes: bool = False
+    awake: Sequence[str] = ()
     withdrawn: Sequence[str] = ()
     mark: Mark | None = None
 
@@ -78,6 +81,7 @@ class Expectation:
             status=status_fingerprint(manifest),
             settle=former is not None and _may_look_done_already(former, manifest),
             routes=former is not None and routes_of(former) != routes_of(manifest),
+            awake=asking_for_pods(manifest),
             withdrawn=_withdrawn(former or {}, manifest),
             mark=Mark.of(manifest),
         )
@@ -86,7 +90,8 @@ class Expectation:
         """Return plain JSON data; None and defaults are left out."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain |= {"revisions": dict(self.revisions), "contents": dict(self.contents)}
-        plain |= {"withdrawn": list(self.withdrawn), "mark": self.mark and self.mark.to_json()}
+        plain |= {"awake": list(self.awake), "withdrawn": list(self.withdrawn)}
+        plain |= {"mark": self.mark and self.mark.to_json()}
         return {key: value for key, value in plain.items() if value not in (None, {}, False, [])}
 
     @classmethod
@@ -95,7 +100,7 @@ class Expectation:
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         if known.get("mark") is not None:
             known["mark"] = Mark.from_json(known["mark"])
-        return cls(**known | {"withdrawn": tuple(known.get("withdrawn") or ())})
+        return cls(**known | {name: tuple(known.get(name) or ()) for name in ("awake", "withdrawn")})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     number_at,
     text_at,
 )
+from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods
 
 __all__ = ["Observation", "Phase", "Verdict", "judge"]
 
@@ -129,6 +130,7 @@ def judge(
         if not observation.weaker:  # a verdict that is weaker says so itself
             progress += f" (weaker: {NO_RIGHT})"
         suspects = observation.phase is Phase.PENDING
+        observation = _stopped_or(observation, manifest, expected)
     else:
         reports = report_children(
             manifest, wanted, children, stabilization, withdrawn=frozenset(expected.withdrawn)
@@ -136,6 +138,7 @@ def judge(
         observation = _judge_children(manifest, reports, pods, expected, stabilization, policy)
         if observation.phase is Phase.READY and not any(report.asleep for report in reports):
             observation = leftover_pending(manifest, wanted, children) or observation
+        observation = _stopped_or(observation, manifest, expected)
         progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)
         if not all(report.observed for report in reports):
@@ -165,6 +168,22 @@ def _identity_observation(manifest: Object | None, expected: Expectation) -> Obs
         message = f"another writer changed {name}: {changed}"
         return Observation(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
     return None
+
+
+def _stopped_or(observation: Observation, manifest: Object, expected: Expectation) -> Observation:
+    """
+    Return an observation, or, instead of a good one, that somebody has scaled to zero what was written with pods.
+
+    Nobody can say any more whether it would have come to serve. Until its pods are gone it may, and may get pods again.
+    """
+    asking = asking_for_pods(manifest)
+    stopped = [name for name in expected.awake if name not in asking]
+    if observation.phase is not Phase.READY or not stopped:
+        return observation
+    message = (
+        f"another writer scaled {name_of(manifest)} to zero before it was seen serving: {', '.join(stopped)}"
+    )
+    return Observation(phase=Phase.REPLACED, reason="ScaledToZeroByAnother", message=message)
 
 
 def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) -> str:

@@ -16,7 +16,13 @@ from airflow_provider_seldon.core.children.expected import Role, expected_childr
 from airflow_provider_seldon.core.identity import names as ids
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, number_at
+from airflow_provider_seldon.core.resource.unstructured import (
+    Object,
+    items_at,
+    mapping_at,
+    number_at,
+    text_at,
+)
 from airflow_provider_seldon.core.scaling import replicas
 from airflow_provider_seldon.core.scaling.replicas import asked_numbers, is_autoscaled
 
@@ -40,6 +46,14 @@ def is_scaled_to_zero(deployment: SeldonDeployment | Object) -> bool:
         one or any(predictor is other for other in idle)
         for one, predictor in zip(asleep, predictors, strict=True)
     )
+
+
+def asking_for_pods(deployment: Object) -> tuple[str, ...]:
+    """Return the names of the predictors for which the spec asks for pods, or lets somebody else say how many."""
+    spec = mapping_at(deployment, "spec")
+    general = number_at(spec, "replicas")
+    predictors = items_at(spec, "predictors")
+    return tuple(text_at(one, "name") for one in predictors if not _predictor_sleeps(one, general))
 
 
 def continued(

@@ -72,6 +72,7 @@ class SeldonController:
         self._flashes: dict[tuple[str, int], int] = {}
         self._mesh: dict[str, tuple[str, float]] = {}
         self._paused = False
+        self._paused_in: set[str] = set()
         self.queue = WorkQueue(name="seldon operator", work=self._reconcile)
         self._cluster = Cluster(
             api=api,
@@ -88,13 +89,22 @@ class SeldonController:
         if virtual_services is not None:
             virtual_services.subscribe(self._on_child)
 
-    def pause(self) -> None:
-        """Stop reconciling, as when the operator is down: statuses keep what they say."""
-        self._paused = True
+    def pause(self, namespace: str | None = None) -> None:
+        """Stop reconciling, as when the operator is down: statuses keep what they say.
 
-    def resume(self) -> None:
-        """Reconcile everything again."""
-        self._paused = False
+        :param namespace: only there, as of an operator that looks after no other; None for everywhere
+        """
+        if namespace is None:
+            self._paused = True
+        else:
+            self._paused_in.add(namespace)
+
+    def resume(self, namespace: str | None = None) -> None:
+        """Reconcile everything again, everywhere or in one namespace."""
+        if namespace is None:
+            self._paused = False
+        else:
+            self._paused_in.discard(namespace)
         for manifest in self._seldon_deployments.all():
             self.queue.add(key_of(manifest))
 
@@ -153,7 +163,8 @@ class SeldonController:
 
     def _is_mine(self, found: Manifest) -> bool:
         """Objects that are being deleted, or that belong to another operator, are left alone (2.1)."""
-        if self._paused or "deletionTimestamp" in found["metadata"]:
+        paused = self._paused or namespace_of(found) in self._paused_in
+        if paused or "deletionTimestamp" in found["metadata"]:
             return False
         namespace = self._namespaces.get("", namespace_of(found))
         other = dig(namespace, "metadata", "labels", LABEL_CONTROLLER) or dig(

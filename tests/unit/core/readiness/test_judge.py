@@ -340,6 +340,19 @@ def test_scaled_to_zero_without_a_look_at_the_pods_is_weaker_and_asks_for_one():
     assert "not looked at" in verdict.weaker
 
 
+@pytest.mark.parametrize("may_read", [True, False])
+def test_what_was_written_with_pods_and_scaled_to_zero_by_another_writer_is_not_ready(may_read: bool):
+    expected = Expectation.from_json(json.loads(json.dumps(Expectation.of(sdep()).to_json())))
+    deployment, children = asleep()
+    deployment["metadata"] = {**sdep()["metadata"], "generation": 9}
+    seen = children if may_read else None
+    first = judge(deployment, seen, [], expected=expected, now=0.0)
+    verdict = judge(deployment, seen, [], expected=expected, now=1000.0, history=first.history)
+    assert (verdict.phase, verdict.reason) == (Phase.REPLACED, "ScaledToZeroByAnother")
+    stop = look(deployment, children, pods=[], expected=Expectation.of(deployment))
+    assert (stop.phase, stop.reason) == (Phase.READY, "ScaledToZero")
+
+
 def test_policy_decides_how_long_failed_may_last():
     failed = sdep(state="Failed")
     patient = FailurePolicy(failed_grace=600.0)
