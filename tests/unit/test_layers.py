@@ -1,0 +1,30 @@
+"""The picture of the layers is that of the import contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.layers import PICTURE, ROOT, drawing, layers
+
+CONTRACT = """
+[[tool.importlinter.contracts]]
+name = "Rooms of another folder"
+type = "layers"
+layers = ["airflow_provider_seldon.local.cluster", "airflow_provider_seldon.local.client"]
+
+[[tool.importlinter.contracts]]
+name = "Layers"
+type = "layers"
+layers = ["airflow_provider_seldon.operators | airflow_provider_seldon.sensors", "(hooks)", "core"]
+"""
+
+
+def test_the_picture_of_the_layers_is_up_to_date() -> None:
+    assert PICTURE.read_text() == drawing(layers(ROOT / "pyproject.toml")), "run: python tools/layers.py"
+
+
+def test_a_changed_contract_changes_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONTRACT)
+    found = layers(tmp_path / "pyproject.toml")
+    assert found == [("operators", "sensors"), ("hooks",), ("core",)]
+    assert drawing(found) != drawing([*found, ("another",)])
