@@ -174,12 +174,12 @@ class RolloutError(SeldonError):
 
 
 class RolloutFailedError(RolloutError):
-    """The applied version cannot come to serve as it is; what served before, if anything did, keeps serving."""
+    """The applied version cannot become ready as it is; the previous version, if there was one, keeps serving."""
 
 
 class DeploymentFailedError(RolloutFailedError, AirflowFailException):
     """
-    A sensor found that the deployment cannot come to serve as it is.
+    A sensor found that the deployment cannot become ready as it is.
 
     The sensor is not tried again: it changes nothing, so another try finds the same.
     """
@@ -188,7 +188,7 @@ class DeploymentFailedError(RolloutFailedError, AirflowFailException):
 
 
 class RolloutTimeoutError(RolloutError):
-    """The applied version did not serve before the deadline; what served before, if anything did, keeps serving."""
+    """The applied version did not serve before the deadline; the previous version, if there was one, keeps serving."""
 
 
 class ReplacedError(RolloutError):

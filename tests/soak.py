@@ -1,10 +1,10 @@
 """
 ``python -m tests.soak [--rollouts 200]``: random rollouts against an operator with faults, and every verdict checked.
 
-Seldon Core on this machine, with simulated pods and every lie switched on, serves a few deployments that are updated,
-scaled, broken, fixed, deleted and made anew at random, all at the same time. READY is right if from then on the gateway
-answers with the marker of the version that was waited for, and with no other; FAILED is right if the version was broken
-on purpose. Anything else is wrong. Exit code 1 if anything was.
+Seldon Core on this machine, with simulated pods and every fault switched on, serves a few deployments that are updated,
+scaled, broken, fixed, deleted and re-created at random, all at the same time. READY is right if from then on the
+gateway answers with the marker of the version that was waited for, and with no other; FAILED is right if the version
+was broken on purpose. Anything else is wrong. Exit code 1 if anything was.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Lane:
         what = self.dice.choice(options) if self.exists and not self.behaviour else "update"
         if self.exists and self.dice.random() < 0.08:
             await self.cluster.delete(self.name)
-            what = "made anew"
-        if what in ("update", "break", "made anew"):
+            what = "re-created"
+        if what in ("update", "break", "re-created"):
             self.version += 1
             self.behaviour = self.dice.choice(BROKEN) if what == "break" else ""
         if what != "again":

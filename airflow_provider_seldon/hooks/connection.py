@@ -146,7 +146,7 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
             connection = self._reconnect()
         except Exception as error:
             # Nothing may be wrong with what is known; an error of a secrets backend may quote anything.
-            self.log.warning("The connection cannot be read anew (%s)", type(error).__name__)
+            self.log.warning("The connection cannot be read again (%s)", type(error).__name__)
             connection = self.connection
         return self._resolve(extras_of(connection))
 

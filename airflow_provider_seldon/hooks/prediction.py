@@ -32,7 +32,7 @@ class PredictionHook(SeldonConnectionHook):
         :param deployment: spares the read that finds out protocol and graph.
         :param path: path below the deployment's URL, instead of the protocol's own.
         :param timeout: seconds for one request.
-        :param retry_for: seconds during which a gateway that is not ready is asked again.
+        :param retry_for: seconds during which a gateway that is not ready is retried.
         :raises PredictionError: no prediction came.
         :raises InvalidModelServerError: the data cannot be sent, or the path leads out of the deployment's own URL.
         """

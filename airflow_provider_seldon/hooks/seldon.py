@@ -166,7 +166,7 @@ class SeldonHook(InventoryHook, PredictionHook):
     @checked(rollout=_ROLLOUT, ready=instance(Outcome))
     def still_serves(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
         """
-        Look once more at a rollout that has come to serve some time ago, by fresh reads.
+        Look once more at a rollout that has become ready some time ago, by fresh reads.
 
         :param ready: how the wait for it ended.
         :returns: the outcome of this moment; None where it has to be waited for again.

@@ -19,7 +19,7 @@ class SeldonApplyOperator(SeldonDeployModelOperator):
 
     Like ``kubectl apply``, but done with everything that
     :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator` does: an unchanged manifest writes
-    nothing, a retry goes on where the earlier try ended, a version that does not come to serve is diagnosed and
+    nothing, a retry goes on where the earlier try ended, a version that does not become ready is diagnosed and
     rolled back, and an older run does not undo a newer one.
 
     :param manifest: a whole SeldonDeployment, its spec, a predictor or a graph: dict, YAML text, or the path of a

@@ -135,7 +135,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
-        """Look at a rollout that has come to serve, before anything older is given up; return how it ends."""
+        """Look at a rollout that has become ready, before anything older is given up; return how it ends."""
         return outcome
 
     def undo(self, rollout: Rollout) -> Rollout | None:
@@ -294,6 +294,6 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
                     f"Rolled back to revision {revision}, which serves.", rolled_back_to=revision
                 ) from None
             raise error.amended(
-                f"Rolled back to revision {revision}, but that does not serve either: {outcome.reason}: "
+                f"Rolled back to revision {revision}, but that does not become ready either: {outcome.reason}: "
                 f"{outcome.message}."
             ) from None

@@ -40,14 +40,14 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
 
     - none yet: creates one;
     - some, and ``replace``: updates the newest in place (its URL stays), and deletes the others once it serves;
-    - the very same version serves already, which is looked at: writes nothing; where it does not, waits for it;
+    - the very same version is ready already, which is checked: writes nothing; where it is not, waits for it;
     - somebody has changed what was written: puts it back;
-    - ``deploy_decision`` is no: keeps what serves, restarts it where it is down, and creates one only if there is
-      none at all, because a model server is to be available at all times (``on_negative``, ``on_negative_empty``);
-    - the new version does not come to serve, or answers its ``smoke_test`` wrongly: puts back the one that was last
+    - ``deploy_decision`` is no: keeps the running version, restarts it where it is down, and creates one only if there
+      is none at all, because a model server must be available at all times (``on_negative``, ``on_negative_empty``);
+    - the new version does not become ready, or answers its ``smoke_test`` wrongly: puts back the version that was last
       seen serving, waits for it, and fails with the diagnosis (``on_failure``).
 
-    A retry finds what the earlier try made and goes on with it. What served before keeps serving until the new
+    A retry finds what the earlier try made and goes on with it. The previous version keeps serving until the new
     version does, and when that fails.
 
     Returns, and pushes as separate XComs: ``name``, ``namespace``, ``model_name``, ``model_uri``,
@@ -80,8 +80,8 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         that serves already is asked as well; one that the decision keeps or starts again is not. Where the traffic is
         split, each sample is sent until every predictor that takes traffic has answered it; where the answers do not
         say who gave them, so often that each has with a certainty of 99.9 % (500 times at most), which the log says.
-    :param on_failure: when the new version does not come to serve, or answers its smoke test wrongly: ``rollback`` to
-        the one last seen serving, where there is one; ``keep`` it, for a look at it; or ``delete_if_created`` by this
+    :param on_failure: when the new version does not become ready, or answers its smoke test wrongly: ``rollback`` to
+        the version last seen serving, where there is one; ``keep`` it, for inspection; or ``delete_if_created`` by this
         run, else roll back. Only what this task wrote is touched.
     :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
         backfilled or retried late, or deploys while the older one waits: ``skip`` the task, ``fail`` it, or ``deploy``

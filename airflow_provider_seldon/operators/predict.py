@@ -34,7 +34,7 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
     :param namespace: namespace; the connection's when left out.
     :param seldon_conn_id: Airflow connection of type ``seldon``, with ``ingress_url``.
     :param request_timeout: seconds for one request.
-    :param retry_for: seconds during which a gateway that has no route or backend yet is asked again.
+    :param retry_for: seconds during which a gateway that has no route or backend yet is retried.
     """
 
     template_fields: Sequence[str] = ("name", "data", "expected", "path", "namespace", "seldon_conn_id")

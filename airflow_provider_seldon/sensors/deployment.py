@@ -32,7 +32,7 @@ TRIGGER = "airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger"
 
 class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     """
-    Wait for a SeldonDeployment of whoever: succeed when it serves, fail when it cannot.
+    Wait for a SeldonDeployment, whoever made it: succeed when it is ready, fail when it cannot become ready.
 
     "Serves" means that every child runs the current spec and has finished rolling out; the deployment's own
     ``state`` alone is stale after an update and is not believed. A deployment that does not exist yet is waited
@@ -126,7 +126,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         What has to last longer than ``poke_interval`` is found in mode ``reschedule`` as well: a poke that sees
         something wrong keeps its worker until that is over or has lasted.
 
-        :raises DeploymentFailedError: the deployment cannot come to serve as it is.
+        :raises DeploymentFailedError: the deployment cannot become ready as it is.
         """
         # A worker is occupied between two pokes as well, unless the task is rescheduled.
         seconds = self.poke_interval if self.reschedule else WATCH

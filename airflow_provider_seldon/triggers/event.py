@@ -43,13 +43,13 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
     """
     Fires whenever the health of a deployment has changed for good, without end.
 
-    - ``failed``: the operator reports Failed, an update does not come to serve, or pods cannot start;
+    - ``failed``: the operator reports Failed, an update does not become ready, or pods cannot start;
     - ``degraded``: fewer pods are available than wanted, or a part of the graph is gone;
     - ``available``: after one of the others, all of it serves again.
 
     Each is told once, after it has held for ``grace`` seconds. What is found when the trigger starts is told if it is
     bad and was not told before; Airflow keeps that from 3.3 on, so before 3.3 a restart of the triggerer repeats what
-    is bad then. A rollout whose old pods serve on, a first rollout, and what is scaled to zero or deleted are no
+    is bad then. A rollout whose old pods keep serving, a first rollout, and what is scaled to zero or deleted are no
     events.
 
     The payload: ``event``, ``namespace``, ``name``, ``reason``, ``message``, ``revision`` (of what is deployed),

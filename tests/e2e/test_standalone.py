@@ -162,7 +162,7 @@ def test_a_deferred_failure_is_told_with_its_cause_and_the_progress_before_it(st
         "the end of the log", lambda: "RolloutFailedError" in task.log() and task.log(), timeout=20
     )
     assert "crash: state " in log, "progress of the trigger"
-    assert "models/crash does not come to serve" in log
+    assert "models/crash does not become ready" in log
     assert "exit code 3" in log
     assert "simulated failure: exit code 3" in log, "the end of the container's own log"
     assert "Hint: the container ends as soon as it has started" in log

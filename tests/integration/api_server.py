@@ -55,7 +55,7 @@ class Cluster:
 
     @property
     def access(self) -> ClusterAccess:
-        """A way in; the token is read anew each time the configuration is."""
+        """A way in; the token is read again each time the configuration is."""
 
         def resolve() -> Configuration:
             configuration = Configuration(host=self._url)

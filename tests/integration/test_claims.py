@@ -187,7 +187,7 @@ def test_nothing_that_serves_no_more_is_unchanged_or_reused(
     name = deploy()["name"]
     operator_down()
     harm(hook, name)
-    with pytest.raises(RolloutTimeoutError, match="did not serve in time"):
+    with pytest.raises(RolloutTimeoutError, match="did not become ready in time"):
         deploy({"run_id": "run-2"}, deploy_decision=decision, timeout=1)
 
 

@@ -150,7 +150,7 @@ def test_a_failed_rollout_is_explained_and_the_old_version_keeps_serving(hook: S
         deploy(model_uri="s3://models/iris/2", model_server=behaving("crash"))
     text = str(caught.value)
     assert "container classifier" in text
-    assert "What served before keeps serving" in text
+    assert "The previous version keeps serving" in text
     assert hook.predict(first["name"], [[1.0, 2.0]])
 
 

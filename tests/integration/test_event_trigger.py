@@ -133,7 +133,7 @@ def deploy(model_uri: str, run_id: str, **arguments: Any) -> dict[str, Any]:
 
 
 def deploy_broken(model_server: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Deploy a second version that does not come to serve, and walk away."""
+    """Deploy a second version that does not become ready, and walk away."""
     return deploy(
         "s3://models/iris/2", "run-2", wait_for_available=False, model_server=model_server or BROKEN
     )

@@ -39,7 +39,7 @@ def operator(**arguments: Any) -> SeldonDeployModelOperator:
 
 
 def deferred_trigger(**arguments: Any) -> SeldonDeploymentTrigger:
-    """The trigger of a deploy that never comes to serve, as a triggerer gets it."""
+    """The trigger of a deploy that never becomes ready, as a triggerer gets it."""
     with pytest.raises(TaskDeferred) as deferred:
         operator(deferrable=True, model_uri="s3://models/iris/2", model_server=NEVER, **arguments).execute(
             context()

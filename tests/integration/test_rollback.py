@@ -206,7 +206,7 @@ def test_a_rollback_that_does_not_serve_either_is_told(
 
     monkeypatch.setattr(SeldonDeployModelOperator, "undo", without_an_operator)
     monkeypatch.setattr(SeldonRolloutOperator, "wait_for", impatient)
-    with pytest.raises(RolloutFailedError, match="does not serve either") as caught:
+    with pytest.raises(RolloutFailedError, match="does not become ready either") as caught:
         task.execute(context())
     assert caught.value.rolled_back_to == ""
 

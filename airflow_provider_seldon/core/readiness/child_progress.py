@@ -157,7 +157,7 @@ def _not_ours(deployment: Object, child: Object) -> tuple[str, str]:
         whose = f"uid {owner}" if owner else "nobody"
         return (
             "ChildOfAnotherOwner",
-            f"belongs to {whose}, not to this deployment; it will be collected or made anew",
+            f"belongs to {whose}, not to this deployment; it will be garbage-collected or re-created",
         )
     return "", ""
 

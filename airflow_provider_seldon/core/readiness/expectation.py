@@ -32,7 +32,7 @@ class Expectation:
     """
     The write that is waited for. Everything is optional: an empty one waits for whatever is deployed now.
 
-    :param uid: ``metadata.uid`` of the deployment; another one means it was deleted and made anew.
+    :param uid: ``metadata.uid`` of the deployment; another one means it was deleted and re-created.
     :param generation: ``metadata.generation`` after the write; an older one is a stale read.
     :param revisions: predictor name -> revision that this provider stamped. Empty for a foreign deployment.
     :param contents: predictor name -> hash of its content as stored, with which a change is noticed that leaves

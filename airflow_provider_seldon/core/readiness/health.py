@@ -1,9 +1,9 @@
 """
 Does a deployment that served still serve? Health that lasts, and what of it is news.
 
-``readiness`` judges a rollout: whether what was just written has come to serve. This judges afterwards, and without
+``readiness`` judges a rollout: whether what was just written has become ready. This judges afterwards, and without
 end. The status flickers (Seldon Core reference, transitions), so a change counts only after it has held for a grace
-time without a break; and what is on its way, such as a rollout whose old pods serve on, is no change at all.
+time without a break; and what is on its way, such as a rollout whose old pods keep serving, is no change at all.
 
 A ``HealthMonitor`` follows one deployment, for everybody who asks about it; ``News`` knows what one of them was told.
 
@@ -69,7 +69,7 @@ class HealthMonitor:
     """
     Follows one deployment.
 
-    - ``failed``: the operator reports Failed, an update does not come to serve, or pods cannot start and a part of the
+    - ``failed``: the operator reports Failed, an update does not become ready, or pods cannot start and a part of the
       graph has none that are available.
     - ``degraded``: a Deployment that had rolled out has fewer available pods than wanted, or is gone.
     - ``available``: all of it serves.

@@ -155,7 +155,7 @@ def _identity_observation(manifest: Object | None, expected: Expectation) -> Obs
         )
     name, uid = name_of(manifest), text_at(manifest, "metadata", "uid")
     if expected.uid and uid != expected.uid:
-        message = f"{name} was deleted and made anew by someone else (uid {uid}, expected {expected.uid})"
+        message = f"{name} was deleted and re-created by someone else (uid {uid}, expected {expected.uid})"
         return Observation(phase=Phase.REPLACED, reason="AnotherUid", message=message)
     if text_at(manifest, "metadata", "deletionTimestamp"):
         return Observation(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")

@@ -86,7 +86,7 @@ def routes_pending(
     """
     if not expected.routes or stabilization.acknowledged or asleep or not writes_routes(manifest):
         return None
-    message = "the operator has not written the status since the traffic was divided anew"
+    message = "the operator has not written the status since the traffic split changed"
     return Observation(phase=Phase.PENDING, reason="NotAcknowledged", message=message)
 
 

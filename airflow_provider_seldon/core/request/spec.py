@@ -158,7 +158,7 @@ def _server_problems(server: ModelServerFields) -> Iterator[Problem]:
     if not server.implementation and not server.image:
         yield Problem(
             "implementation",
-            "nothing says what serves the model",
+            "no model server is given",
             "give implementation (e.g. SKLEARN_SERVER), image, or manifest",
         )
     if server.implementation and not server.model_uri and server.implementation not in MODEL_URI_OPTIONAL:

@@ -2,7 +2,8 @@
 The deploy decision: what a user may pass as ``deploy_decision``, read as yes or no, with the reason.
 
 A decision is a bool, its text (a rendered template), a rule of :mod:`.decision_rules`, or a function. Rules and
-functions are asked on the worker, and see the :class:`Evidence`: the candidate's metrics, and those of what serves.
+functions are asked on the worker, and see the :class:`Evidence`: the candidate's metrics, and those of the running
+version.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ class Evidence:
     What a decision is made on.
 
     :param candidate: metrics of the candidate, as given to the task.
-    :param serving: metrics recorded on what serves; empty when there are none.
+    :param serving: metrics recorded on the running version; empty when there are none.
     :param deployment: name of the deployment that serves; "" when there is none.
-    :param serving_since: when the metrics of what serves were recorded; None when that is not known.
+    :param serving_since: when the metrics of the running version were recorded; None when that is not known.
     :param now: the time of the decision.
     """
 
@@ -58,7 +59,7 @@ class Evidence:
         """
         Return the evidence on a candidate.
 
-        A version that is still being rolled out, or never came to serve, is no opponent: the metrics are those of
+        A version that is still being rolled out, or never became ready, is no opponent: the metrics are those of
         the version last seen serving, and the deployment's own only where nobody has looked yet.
 
         :param existing: the equivalents, newest first.

@@ -88,7 +88,7 @@ class BeatsServing:
             raise InvalidRequestError.of("BeatsServing.minimum_gain", "is negative", "give 0 or more")
 
     def decide(self, evidence: Evidence) -> Decision:
-        """Compare the candidate's metric with that of what serves."""
+        """Compare the candidate's metric with that of the running version."""
         value = _candidates(evidence, self.metric)
         if not math.isfinite(value):
             # Nothing finite beats infinity; and it is not recorded, so the next candidate would have no opponent.

@@ -180,7 +180,7 @@ def _deploy_to(
     numbered = with_all_numbers(target, like=wanted)
     changed = drift(wanted, numbered) if same else ""
     if same and wakes(wanted, target):
-        reason = f"{target.name} was scaled to zero by somebody else, and is asked for pods again"
+        reason = f"{target.name} was scaled to zero by somebody else, and is scaled up again"
     elif changed:
         reason = f"{target.name} has this revision, but somebody has changed {changed}; it is put back"
     elif same and not says_the_same_numbers(numbered, target):

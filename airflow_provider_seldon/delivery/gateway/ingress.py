@@ -2,7 +2,7 @@
 Requests to a served model through the ingress gateway.
 
 A gateway lags behind the rollout: the first requests after ``Available`` may still meet 404 or 503 until its
-routes are in place (SeldonIO/seldon-core #1461, #3474). So those answers are asked again for a while; an
+routes are in place (SeldonIO/seldon-core #1461, #3474). So those answers are retried for a while; an
 answer of the model itself, good or bad, is final.
 """
 
@@ -100,7 +100,7 @@ class Ingress:
         POST a JSON body and return the decoded answer.
 
         :param timeout: seconds for one request, from connecting to the last byte of the answer.
-        :param retry_for: seconds during which answers of a gateway that is not ready are asked again.
+        :param retry_for: seconds during which answers of a gateway that is not ready are retried.
         :raises PredictionError: no answer, one larger than 32 MiB, an error status, a redirect to another host, or an
             answer that is not JSON.
         """

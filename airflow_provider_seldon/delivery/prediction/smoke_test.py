@@ -1,5 +1,5 @@
 """
-Sample requests to a version that has just come to serve, before anything older is given up.
+Sample requests to a version that has just become ready, before anything older is given up.
 
 The requests go through the gateway, as everybody's do, so they cannot be addressed to a version. That the new one
 answers follows from when they are sent: only when every child has finished rolling out, and the last pod that is
@@ -7,7 +7,7 @@ ending is gone, for a gateway that lags may still send requests there. That ever
 split among several, follows from the answers where they say who gave them (``core.prediction.traffic_split``), else
 from the number of requests. A shadow's answers are seen by nobody, so it is not tested.
 
-A gateway that is not ready is asked again for a while (see ``ingress``), and so is one whose answer is wrong: only one
+A gateway that is not ready is retried for a while (see ``ingress``), and so is one whose answer is wrong: only one
 that is given again counts.
 """
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds during which a wrong answer is asked for again.
+#: Seconds during which a wrong answer is retried.
 SETTLE = 3.0
-#: Seconds during which a gateway that is not ready is asked again.
+#: Seconds during which a gateway that is not ready is retried.
 RETRY_FOR = 30.0
 #: Seconds between two tries.
 PAUSE = 0.5

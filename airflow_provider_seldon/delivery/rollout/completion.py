@@ -95,7 +95,7 @@ class Completion:
         where = f"{self._client.namespace}/{rollout.name}"
         by = current.annotations.get(ids.ANNOTATION_RUN_ID)
         raise ReplacedError(
-            f"{where} came to serve revision {rollout.info.revision}, but was changed meanwhile: it is at revision "
+            f"{where} became ready with revision {rollout.info.revision}, but was changed meanwhile: it is at revision "
             f"{found or 'unknown'}{f' of run {by}' if by else ''}{'' if unedited else ', with other content'}. Nothing "
             "was recorded or deleted.",
             reason="DeployedAgain",
@@ -105,7 +105,7 @@ class Completion:
     def _deleted(self, rollout: Rollout) -> DeletedError:
         where = f"{self._client.namespace}/{rollout.name}"
         return DeletedError(
-            f"{where} came to serve, and was deleted before its proof was recorded. A retry deploys it again.",
+            f"{where} became ready, and was deleted before its proof was recorded. A retry deploys it again.",
             reason="NotFound",
             deployment=where,
         )

@@ -27,7 +27,7 @@ def existing_for(
     List the equivalents and, where the name is to be looked up, what bears it now, whoever made that.
 
     One that is being deleted is none any more. Where it bears the name that is asked for, its end is waited for:
-    what is made anew before its children are gone takes them for its own, and loses them.
+    what is re-created before its children are gone takes them for its own, and loses them.
 
     :param asked: what is going to be deployed.
     :param look_up: whether its name is to be looked up.

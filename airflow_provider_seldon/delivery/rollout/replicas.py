@@ -51,5 +51,5 @@ def apply_over_scaling(
         theirs = before is not None and (from_anybody or set_by_hand(before.to_manifest()))
         if set(error.fields) != {_NUMBER} or not resource_version or not theirs:
             raise
-        log.info("%s has set the number of pods; it is set anew", ", ".join(error.managers))
+        log.info("%s has set the number of pods; it is set again", ", ".join(error.managers))
     return client.apply(wanted, uid=uid, resource_version=resource_version, force=True)

@@ -1,5 +1,5 @@
 """
-Looking once before anybody is told that something serves which this task does not write, or has not just watched.
+One look before anybody is told that something is ready which this task does not write, or has not just watched.
 
 What an annotation and ``status.state`` say was true when it was written. The operator may be down since then, and the
 children scaled to zero or deleted. Requests: one LIST of the deployment's children; a GET of the deployment as well
@@ -55,7 +55,7 @@ class SingleLook:
 
     def still(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
         """
-        Look whether what has come to serve still does; time may have passed since, as after a deferral.
+        Check whether what has become ready still is; time may have passed since, as after a deferral.
 
         :param ready: how the wait for it ended.
         :returns: the outcome of this moment; None where it takes time to tell, and has to be waited for again.

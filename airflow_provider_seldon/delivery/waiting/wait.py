@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What is said of a version that does not come to serve, where there was one that did.
-KEEPS_SERVING = "What served before keeps serving."
+#: Added to the error where a previous version was ready.
+KEEPS_SERVING = "The previous version keeps serving."
 #: Ending -> exception, and what the user is told to do.
 ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
     Ending.FAILED: (RolloutFailedError, ""),
@@ -144,9 +144,9 @@ def raise_for(outcome: Outcome, *, served_before: bool = False) -> None:
 
 
 _ENDED = {
-    Ending.FAILED: "does not come to serve",
-    Ending.WRONG: "serves, but does not answer as it should",
-    Ending.TIMEOUT: "did not serve in time",
+    Ending.FAILED: "does not become ready",
+    Ending.WRONG: "is ready, but answers its smoke test wrongly",
+    Ending.TIMEOUT: "did not become ready in time",
     Ending.DELETED: "was deleted while it was waited for",
     Ending.REPLACED: "was replaced while it was waited for",
 }

@@ -40,7 +40,7 @@ class ClusterAccess:
         """
         Return the access that a connection's settings describe, their namespace aside; reads nothing yet.
 
-        :param resolve: reads them anew, where they may change themselves.
+        :param resolve: reads them again, where they may change themselves.
         """
         plain = asdict(settings) | {"namespace": None}
         # Not by repr, which hides what tells two kubeconfigs apart.

@@ -1,7 +1,7 @@
 """
 A resolved configuration's credentials, made safe to use: tokens that a header carries, keys that no kill leaves behind.
 
-The official client reads tokens anew before requests (a service account's file, a plugin's answer that has expired),
+The official client reads tokens again before requests (a service account's file, a plugin's answer that has expired),
 so what is done here is done after every such reading.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def guard(configuration: Configuration) -> None:
     """
-    Make the credentials of a configuration safe to use, now and whenever the client reads them anew.
+    Make the credentials of a configuration safe to use, now and whenever the client reads them again.
 
     :raises ConnectionConfigError: a token holds what no header carries; it is not quoted.
     """

@@ -64,7 +64,7 @@ class SeldonClient:
     :param field_manager: owner recorded for the fields that this client sets.
     :param patience: seconds for which a request is repeated while the API server or a webhook is away, see
         ``Transport``.
-    :param renew: returns a client with credentials that have been read anew.
+    :param renew: returns a client with credentials that have been read again.
     """
 
     #: How requests are sent.

@@ -31,7 +31,7 @@ def diagnose(
     client: SeldonClient, name: str, *, redact: Callable[[str], str] = str, log_lines: int = 15
 ) -> str:
     """
-    Return, in a few lines, why deployment ``name`` does not come to serve; "" when nothing is wrong with it.
+    Return, in a few lines, why deployment ``name`` does not become ready; "" when nothing is wrong with it.
 
     :param client: client of the deployment's namespace.
     :param redact: masks credentials in a text; logs may hold some.

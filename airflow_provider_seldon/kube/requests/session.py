@@ -110,7 +110,7 @@ class ApiSession:
         try:
             return await self._send(config, path, query, limits)
         except UnauthorizedError:
-            # A rotated token, a new kubeconfig, a plugin that has to run again: read everything anew, once.
+            # A rotated token, a new kubeconfig, a plugin that has to run again: read everything again, once.
             return await self._send(await self._resolve(config), path, query, limits)
 
     async def _send(

@@ -8,7 +8,7 @@ dicts, because a model class that does not know a field would lose it.
 What is retried: connection failures, 429, 5xx and answers that are none, for requests that are safe to send twice.
 All requests of this provider are: reads, server-side apply (the same body has the same effect twice), creation
 (which the second time says that it exists), deletion with a uid precondition. 409 is *never* retried here: it is an
-answer, and what it means is decided by the caller. After a 401 the credentials are read anew.
+answer, and what it means is decided by the caller. After a 401 the credentials are read again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ REQUEST_TIMEOUT = 30.0
 #: Tries of one request, the first included, and the longest pause between two, in seconds.
 ATTEMPTS = 5
 LONGEST_PAUSE = 15.0
-#: Seconds during which credentials that were accepted before are read anew, when they are not accepted any more.
+#: Seconds during which credentials that were accepted before are read again, when they are not accepted any more.
 RENEWING = 30.0
 
 
@@ -68,7 +68,7 @@ class Transport:
     :param timeout: seconds for connecting and for each read.
     :param patience: seconds for which a request goes on being tried after so many attempts. Requests that follow each
         other share them: while the server stays away, only the first one waits for so long.
-    :param renew: returns a client with credentials that have been read anew; None where there is no such way.
+    :param renew: returns a client with credentials that have been read again; None where there is no such way.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Transport:
 
     def _send_renewed(self, method: str, path: str, **request: Any) -> Any:
         """
-        Send, and after a 401 send again with credentials that are read anew.
+        Send, and after a 401 send again with credentials that are read again.
 
         What was accepted before may be in the middle of a rotation, and gets some time for it.
         """

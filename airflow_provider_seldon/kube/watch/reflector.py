@@ -51,7 +51,7 @@ class Tuning:
     :param poll_rounds: LISTs after which the right to watch is tried again.
     :param first_pause: before the first new attempt; doubles with each, up to ``longest_pause``.
     :param refused: how long a refusal (403, 404) must last to be believed.
-    :param unauthorized: the same for credentials (401), which are read anew with each attempt.
+    :param unauthorized: the same for credentials (401), which are read again with each attempt.
     :param slice: how long the event loop is held at a time.
     :param burst: how many objects are passed on at a time, for each may set off more work elsewhere.
     :param page: objects in one LIST.

@@ -49,7 +49,7 @@ SCENARIOS = [
     ),
     scenario(
         "child-of-the-predecessor",
-        "Deleted in the background and made anew: the old child is adopted by name, and collected soon after.",
+        "Deleted in the background and re-created: the old child is adopted by name, and collected soon after.",
         step(0, available(uid="b"), [child(owner_uid="a")], "wait"),
         step(1, creating(uid="b"), [], "wait"),
         step(9, available(uid="b"), [child(owner_uid="b")], "ready"),

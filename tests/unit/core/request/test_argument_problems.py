@@ -72,7 +72,7 @@ def test_text_from_a_template_is_taken_for_the_number_it_is() -> None:
 @pytest.mark.parametrize(
     ("arguments", "field", "message"),
     [
-        ({"model_name": "m"}, "implementation", "nothing says what serves"),
+        ({"model_name": "m"}, "implementation", "no model server is given"),
         ({"model_name": "m", "implementation": "SKLEARN_SERVER"}, "model_uri", "modelUri required"),
         ({**SKLEARN, "model_uri": "None"}, "model_uri", "is not usable"),
         ({**SKLEARN, "model_uri": "s3://a "}, "model_uri", "is not usable"),
