@@ -22,7 +22,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, stamped
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.revision import stamped
 from airflow_provider_seldon.local.apiserver.http.server import ApiServer
 from airflow_provider_seldon.local.apiserver.protocol.resources import RESOURCES
 from airflow_provider_seldon.local.faults import Fault

@@ -21,7 +21,9 @@ from typing import Any
 
 import aiohttp
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, Identity, stamped
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.identity.revision import stamped
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome

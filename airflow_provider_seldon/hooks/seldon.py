@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Outcome
 from airflow_provider_seldon.core.request import argument_rules

@@ -14,7 +14,7 @@ from airflow_provider_seldon.operators.manifest_file import ManifestFile, Render
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.identity.identity import Identity
     from airflow_provider_seldon.core.prediction.sample_request import SampleRequest
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.request.model_server import ModelServer
@@ -286,7 +286,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         return {field: value for field, value in given.items() if value not in (None, "")}
 
     def _identity(self, context: Context, server: ModelServer) -> Identity:
-        from airflow_provider_seldon.core.identity.names import Identity
+        from airflow_provider_seldon.core.identity.identity import Identity
 
         task_instance = context["ti"]
         return Identity(

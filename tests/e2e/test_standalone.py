@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from tests.airflow_version import AIRFLOW_3_3
 from tests.e2e.conftest import Platform
 from tests.e2e.probe import GATEWAY_LAG, Probe, ask

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook

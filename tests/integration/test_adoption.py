@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY, is_reserved
+from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import NotManagedError, RolloutTimeoutError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -45,7 +46,7 @@ def somebody_elses(hook: SeldonHook, *, variables: list[Any] | None = None) -> S
         "kind": "SeldonDeployment",
         "metadata": {
             "name": "iris",
-            "labels": {"stage": "theirs", "team": "x", ids.LABEL_MANAGED_BY: "Helm"},
+            "labels": {"stage": "theirs", "team": "x", LABEL_MANAGED_BY: "Helm"},
             "annotations": {"note": "theirs"},
         },
         "spec": {"predictors": [predictor]},
@@ -65,7 +66,7 @@ def _nothing_is_left(hook: SeldonHook) -> Any:
 
 def theirs_of(deployment: SeldonDeployment) -> tuple[Any, ...]:
     """What the owner wrote, of a deployment as it is now."""
-    annotations = {key: text for key, text in deployment.annotations.items() if not ids.is_reserved(key)}
+    annotations = {key: text for key, text in deployment.annotations.items() if not is_reserved(key)}
     predictors = deployment.to_manifest()["spec"]["predictors"]
     return predictors, deployment.labels, annotations
 
@@ -114,7 +115,7 @@ def test_what_was_there_before_an_adoption_can_be_gone_back_to_later(hook: Seldo
     assert uri(hook, "iris") == "s3://models/iris/1"
     back = roll_back("iris")
     assert (back["model_uri"], back["state"]) == (THEIRS, "Available")
-    assert ids.is_managed(hook.client.get("iris"))
+    assert is_managed(hook.client.get("iris"))
 
 
 SECRET = [{"name": "DB_PASSWORD", "value": "hunter22-hunter22"}]
@@ -131,6 +132,6 @@ def test_what_could_not_be_given_back_is_only_taken_over_irreversibly(
     assert "hunter22" not in str(refused.value)
     stored = hook.client.get("iris")
     assert theirs_of(stored) == theirs_of(before)
-    assert not [key for key in stored.annotations if ids.is_reserved(key)]
+    assert not [key for key in stored.annotations if is_reserved(key)]
     assert deploy(name="iris", adopt="irreversibly")["state"] == "Available"
     assert "hunter22" not in json.dumps(hook.client.get("iris").annotations)

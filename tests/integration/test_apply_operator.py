@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     RolloutFailedError,
@@ -88,7 +88,7 @@ def test_another_version_is_updated_in_place_and_a_bad_one_is_rolled_back(hook: 
     with pytest.raises(RolloutFailedError, match="which serves") as caught:
         apply({**graph, "spec": {"predictors": [crashing(one) for one in graph["spec"]["predictors"]]}})
     assert caught.value.rolled_back_to == second["revision"]
-    assert hook.client.get("pipeline").annotations[ids.ANNOTATION_REVISION] == second["revision"]
+    assert hook.client.get("pipeline").annotations[ANNOTATION_REVISION] == second["revision"]
 
 
 def test_a_dry_run_shows_the_change_of_the_graph(hook: SeldonHook) -> None:

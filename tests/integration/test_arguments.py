@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError, SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook

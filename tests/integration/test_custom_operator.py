@@ -81,7 +81,7 @@ def test_a_function_answers_in_the_open_inference_protocol(cluster: SeldonHook, 
 
 def built(folder: Path, **arguments: Any) -> dict[str, Any]:
     """The pod spec that would be sent."""
-    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.identity.identity import Identity
 
     server = operator(folder, **arguments)._server()
     manifest = server.to_deployment(identity=Identity(dag_id="d", task_id="t")).to_manifest()

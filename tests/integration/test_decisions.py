@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, XComArg
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS, ANNOTATION_MODEL_URI
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.decisions import AllOf, AnyOf, BeatsServing, Decision, Evidence, MetricThreshold
@@ -42,7 +42,7 @@ def candidate(version: int, auc: float, **more: Any) -> dict[str, Any]:
 
 
 def serving_uri(hook: SeldonHook) -> str:
-    return hook.client.find()[0].annotations[ids.ANNOTATION_MODEL_URI]
+    return hook.client.find()[0].annotations[ANNOTATION_MODEL_URI]
 
 
 def test_the_candidate_has_to_beat_what_serves(hook: SeldonHook) -> None:
@@ -55,7 +55,7 @@ def test_the_candidate_has_to_beat_what_serves(hook: SeldonHook) -> None:
     better = deploy(**candidate(3, 0.91))
     assert (better["action"], better["model_uri"]) == ("updated", "s3://models/iris/3")
     assert better["decision"].startswith("deploy: BeatsServing: auc 0.91 against 0.9")
-    recorded = hook.client.get(better["name"]).annotations[ids.ANNOTATION_METRICS]
+    recorded = hook.client.get(better["name"]).annotations[ANNOTATION_METRICS]
     assert RecordedMetrics.from_json(recorded).values == {"auc": 0.91}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_MODEL_URI, ANNOTATION_REVISION
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     ConnectionConfigError,
@@ -61,7 +61,7 @@ def test_the_first_deploy_creates_and_waits_until_it_serves(hook: SeldonHook) ->
     assert result["prediction_url"].endswith(
         f"/seldon/{hook.namespace}/{result['name']}/api/v1.0/predictions"
     )
-    assert result["revision"] == hook.client.get(result["name"]).annotations[ids.ANNOTATION_REVISION]
+    assert result["revision"] == hook.client.get(result["name"]).annotations[ANNOTATION_REVISION]
     assert task["ti"].pushed == {key: result[key] for key in ANNOUNCED}
 
 
@@ -218,7 +218,7 @@ def test_an_older_run_does_not_roll_production_back(hook: SeldonHook) -> None:
         deploy(cleared)
     with pytest.raises(StaleRunError):
         deploy(cleared, on_stale="fail")
-    assert hook.client.find()[0].annotations[ids.ANNOTATION_MODEL_URI] == "s3://models/iris/2"
+    assert hook.client.find()[0].annotations[ANNOTATION_MODEL_URI] == "s3://models/iris/2"
     assert deploy(cleared, on_stale="deploy")["model_uri"] == "s3://models/iris/1"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_MODEL_URI
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import RolloutError, RolloutTimeoutError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -50,7 +50,7 @@ def deferred_trigger(**arguments: Any) -> SeldonDeploymentTrigger:
 
 def served_uri(hook: SeldonHook) -> str:
     (deployment,) = hook.client.find()
-    return deployment.annotations[ids.ANNOTATION_MODEL_URI]
+    return deployment.annotations[ANNOTATION_MODEL_URI]
 
 
 def test_a_user_who_ends_the_deferred_task_changes_nothing_by_default(hook: SeldonHook) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ACTION
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from tests.integration.conftest import context
@@ -141,4 +141,4 @@ def test_a_retry_reports_what_its_run_did(hook: SeldonHook) -> None:
     assert deploy({"run_id": "run-2"})["action"] == "unchanged"
     deploy({"run_id": "run-2"}, model_uri="s3://models/iris/2", wait_for_available=False)
     assert deploy({"run_id": "run-2", "try_number": 2}, model_uri="s3://models/iris/2")["action"] == "updated"
-    assert ids.ANNOTATION_ACTION in hook.client.find()[0].annotations
+    assert ANNOTATION_ACTION in hook.client.find()[0].annotations

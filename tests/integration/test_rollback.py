@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS, ANNOTATION_REVISION
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, proven_versions
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
@@ -116,8 +116,8 @@ def test_a_bad_version_is_rolled_back_and_the_task_fails_with_its_diagnosis(
     assert "classifier" in str(caught.value)
     assert uri(hook, first["name"]) == "s3://models/iris/1"
     stored = hook.client.get(first["name"])
-    assert stored.annotations[ids.ANNOTATION_REVISION] == first["revision"]
-    assert '"auc": 0.9' in stored.annotations[ids.ANNOTATION_METRICS]
+    assert stored.annotations[ANNOTATION_REVISION] == first["revision"]
+    assert '"auc": 0.9' in stored.annotations[ANNOTATION_METRICS]
     assert deploy()["action"] == "unchanged"
     assert "models/iris/1" in served(hook, first["name"])
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY, LABEL_MODEL_NAME, MANAGER
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.exceptions import (
     RejectedError,
@@ -173,7 +173,7 @@ def test_the_webhooks_sentence_is_told_on_an_update_as_well(hook: SeldonHook) ->
 def test_a_deployment_that_only_bears_our_label_breaks_nobodys_deploy(hook: SeldonHook) -> None:
     """One object with the seed's label and without its annotation made every call of every pipeline raise."""
     graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://theirs"}
-    labels = {ids.LABEL_MANAGED_BY: ids.MANAGER, ids.LABEL_MODEL_NAME: "iris"}
+    labels = {LABEL_MANAGED_BY: MANAGER, LABEL_MODEL_NAME: "iris"}
     theirs = {
         "apiVersion": "machinelearning.seldon.io/v1",
         "kind": "SeldonDeployment",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_LAST_AVAILABLE
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.delivery.prediction import smoke_test
@@ -269,4 +269,4 @@ def test_the_proof_is_recorded_only_after_the_answers(hook: SeldonHook) -> None:
     with pytest.raises(RolloutFailedError):
         deploy(smoke_test=WRONG)
     (kept,) = hook.client.find()
-    assert ids.ANNOTATION_LAST_AVAILABLE not in kept.annotations
+    assert ANNOTATION_LAST_AVAILABLE not in kept.annotations

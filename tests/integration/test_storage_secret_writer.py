@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import LABEL_MANAGED_BY, MANAGER
+from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.exceptions import ConflictError, NotFoundError, NotManagedError
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.local.faults import Fault

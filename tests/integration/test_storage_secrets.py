@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIG
 from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     NotManagedError,
@@ -348,4 +348,4 @@ def test_the_name_of_the_secret_is_not_masked(hook: SeldonHook, rotate: Any) -> 
     result = deploy()
     name = used(hook, result["name"])
     assert redact(f"Secret {name}") == f"Secret {name}"
-    assert ids.ANNOTATION_CONFIG in hook.client.get(result["name"]).annotations
+    assert ANNOTATION_CONFIG in hook.client.get(result["name"]).annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_MODEL_URI
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from tests.integration.conftest import context
@@ -16,7 +16,7 @@ from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy, oper
 
 
 def uris(hook: SeldonHook) -> list[str]:
-    return sorted(one.annotations[ids.ANNOTATION_MODEL_URI] for one in hook.client.find())
+    return sorted(one.annotations[ANNOTATION_MODEL_URI] for one in hook.client.find())
 
 
 def test_a_mapped_task_does_not_replace_what_another_of_its_run_has_deployed(hook: SeldonHook) -> None:

@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_DAG_ID,
+    ANNOTATION_MODEL_URI,
+    ANNOTATION_REVISION,
+    LABEL_MANAGED_BY,
+)
 from airflow_provider_seldon.core.readiness.outcome import Ending
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout
@@ -56,7 +61,7 @@ def patch(hook: SeldonHook, name: str, body: dict[str, Any], *, manager: str = "
 
 
 def without_our_label(hook: SeldonHook, name: str) -> None:
-    patch(hook, name, {"metadata": {"labels": {ids.LABEL_MANAGED_BY: None}}})
+    patch(hook, name, {"metadata": {"labels": {LABEL_MANAGED_BY: None}}})
 
 
 def test_what_is_to_be_created_must_not_exist(client: Any) -> None:  # noqa: F811
@@ -161,9 +166,7 @@ def while_it_waits(hook: SeldonHook, act: Callable[[str], Any]) -> threading.Thr
     def later() -> None:
         while True:
             found = [
-                one
-                for one in hook.client.find()
-                if one.annotations[ids.ANNOTATION_MODEL_URI].endswith("/bad")
+                one for one in hook.client.find() if one.annotations[ANNOTATION_MODEL_URI].endswith("/bad")
             ]
             if found:
                 act(found[0].name)
@@ -243,8 +246,8 @@ def test_going_back_does_not_depend_on_who_has_deployed_since(hook: SeldonHook, 
         deploy(**other, model_uri=NEW)
         assert roll_back("prod")["model_name"] == "iris"
     stored = hook.client.get("prod")
-    assert stored.annotations[ids.ANNOTATION_DAG_ID] == "train_and_deploy"
-    assert stored.annotations[ids.ANNOTATION_REVISION] == before["revision"]
+    assert stored.annotations[ANNOTATION_DAG_ID] == "train_and_deploy"
+    assert stored.annotations[ANNOTATION_REVISION] == before["revision"]
     assert deploy(name="prod")["action"] == "unchanged"
 
 
@@ -289,7 +292,7 @@ def test_a_run_that_is_overtaken_while_it_waits_ends_as_on_stale_says(
     assert type(ended) is how
     assert on_stale == "deploy" or "newer run (2026-01-06T00:00:00+00:00 tuesday)" in str(ended)
     (stored,) = hook.client.find()
-    assert stored.annotations[ids.ANNOTATION_MODEL_URI] == NEW
+    assert stored.annotations[ANNOTATION_MODEL_URI] == NEW
 
 
 def test_a_proof_is_that_of_the_run_which_deployed_the_revision_last(hook: SeldonHook) -> None:

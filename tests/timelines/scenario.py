@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_seldon.core.children.expected import ExpectedChild, Role, expected_children
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, stamped
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.revision import stamped
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from tests.timelines.names import Children
 

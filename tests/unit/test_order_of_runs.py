@@ -23,7 +23,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable, DeltaDataInte
 from airflow.timetables.trigger import CronTriggerTimetable
 from airflow.utils.types import DagRunType
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_ORDER, LABEL_MANAGED_BY, MANAGER
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ORDER, LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.fence import OrderToken, order_of, overtaken_by
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import airflow_provider_seldon
-from airflow_provider_seldon.core.identity.names import LABEL_MODEL_NAME, Identity
+from airflow_provider_seldon.core.identity.annotations import LABEL_MODEL_NAME
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.resource.predictor import Predictor
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.storage.rclone_secret import rclone_settings, secret_name

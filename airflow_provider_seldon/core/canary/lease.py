@@ -20,7 +20,7 @@ from typing import Any, Self
 from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.canary.steps import Step
-from airflow_provider_seldon.core.identity.names import PREFIX
+from airflow_provider_seldon.core.identity.annotations import PREFIX
 
 ANNOTATION_CANARY = f"{PREFIX}canary"
 #: Version of what is stored. A later one adds fields, and never gives a known field another meaning.

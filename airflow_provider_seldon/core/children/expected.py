@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     items_at,
@@ -119,6 +119,11 @@ def child_ids(deployment: Object) -> tuple[str, ...]:
             own = text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME)
             ids.append(own or _names("", f"{name}-{text_at(predictor, 'name')}")[0])
     return tuple(ids)
+
+
+def is_autoscaled(component: Object) -> bool:
+    """Return whether an autoscaler in the spec decides on the pods of an entry of ``componentSpecs``."""
+    return bool(component.get("hpaSpec") or component.get("kedaSpec"))
 
 
 def is_server(unit: Object) -> bool:

@@ -17,7 +17,7 @@ from airflow_provider_seldon.core.children.engine import engine_difference, engi
 from airflow_provider_seldon.core.children.expected import ANNOTATION_SEPARATE_ENGINE, ExpectedChild, Role
 from airflow_provider_seldon.core.children.explainer import explainer_difference
 from airflow_provider_seldon.core.children.ports import PortPlan
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
 
 __all__ = ["difference", "missing", "template_stamp"]

@@ -1,8 +1,7 @@
 """
-What a wait waits for, and what it remembers: two small values that survive being written down as JSON.
+What a wait waits for: a small value that survives being written down as JSON.
 
-``Expectation`` is taken once from the server's answer to the write. ``History`` is all the memory that a
-judgement over time needs; ``judge`` returns a new one each time. Neither reads a clock.
+``Expectation`` is taken once from the server's answer to the write. What a wait remembers is in ``stabilization``.
 """
 
 from __future__ import annotations
@@ -10,21 +9,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION, revision
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.revision import revision
 from airflow_provider_seldon.core.readiness.acknowledgement import Mark, routes_of
-from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import (
+    HasManifest,
     Object,
+    as_manifest,
     items_at,
     mapping_at,
     number_at,
     text_at,
 )
 from airflow_provider_seldon.core.scaling.replicas import completed
-from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods, is_scaled_to_zero
+from airflow_provider_seldon.core.scaling.continuation import asking_for_pods
+from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class Expectation:
 
     @classmethod
     def of(
-        cls, deployment: SeldonDeployment | Object, *, before: SeldonDeployment | Object | None = None
+        cls, deployment: HasManifest | Object, *, before: HasManifest | Object | None = None
     ) -> Expectation:
         """
         Return what to expect after a write.
@@ -101,53 +102,6 @@ class Expectation:
         if known.get("mark") is not None:
             known["mark"] = Mark.from_json(known["mark"])
         return cls(**known | {name: tuple(known.get(name) or ()) for name in ("awake", "withdrawn")})
-
-
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """
-    What was seen so far by one wait.
-
-    :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
-        ``judge``; a thing that stops holding is dropped.
-    :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
-    :param acknowledged: the operator was seen to have written the status after the write.
-    :param templates: child -> fingerprint of what its pods are made from, and the generation at which that was first
-        seen: a status of that generation, or a later one, is about these pods, however far the generation has got.
-    """
-
-    since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    moved: bool = False
-    acknowledged: bool = False
-    templates: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
-
-    def holds(self, key: str, now: float) -> float:
-        """Return for how many seconds ``key`` has held, counting from ``now`` when it is new."""
-        return max(0.0, now - self.since.get(key, now))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        templates = {child: list(seen) for child, seen in self.templates.items()}
-        flags = {"moved": self.moved, "acknowledged": self.acknowledged}
-        return {"since": dict(self.since), **flags, "templates": templates}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> History:
-        """Return the value that ``to_json`` wrote, of this release or the previous one."""
-        templates = {
-            child: (text, generation) for child, (text, generation) in (data.get("templates") or {}).items()
-        }
-        return cls(
-            since=dict(data.get("since") or {}),
-            moved=bool(data.get("moved")),
-            acknowledged=bool(data.get("acknowledged")),
-            templates=templates,
-        )
-
-
-def as_manifest(deployment: SeldonDeployment | Object) -> Object:
-    """Return the plain manifest of a deployment, given as a model or as what the API server sent."""
-    return deployment.to_manifest() if isinstance(deployment, SeldonDeployment) else deployment
 
 
 def stamped_revisions(deployment: Object) -> dict[str, str]:

@@ -18,10 +18,11 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_seldon.core.children.expected import expected_children
-from airflow_provider_seldon.core.readiness.expectation import Expectation, History
+from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
 from airflow_provider_seldon.core.readiness.stabilization import Stabilization
+from airflow_provider_seldon.core.readiness.stabilization import History
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     condition,

@@ -18,14 +18,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_seldon.core.children.expected import expected_children
 from airflow_provider_seldon.core.readiness.child_progress import ChildReport, report_children
-from airflow_provider_seldon.core.readiness.expectation import (
-    Expectation,
-    History,
-    as_manifest,
-    predictor_contents,
-    stamped_revisions,
-    status_fingerprint,
-)
+from airflow_provider_seldon.core.readiness.expectation import Expectation, predictor_contents, stamped_revisions, status_fingerprint
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
@@ -38,15 +31,17 @@ from airflow_provider_seldon.core.readiness.operator_status import (
 )
 from airflow_provider_seldon.core.readiness.pod_failure import pod_problems, running_pods
 from airflow_provider_seldon.core.readiness.stabilization import Stabilization
+from airflow_provider_seldon.core.readiness.stabilization import History
 from airflow_provider_seldon.core.readiness.status_only import NO_RIGHT, counts_line, judge_status_only
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
+    as_manifest,
     name_of,
     number_at,
     text_at,
 )
-from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods
+from airflow_provider_seldon.core.scaling.continuation import asking_for_pods
 
 __all__ = ["Observation", "Phase", "Verdict", "judge"]
 

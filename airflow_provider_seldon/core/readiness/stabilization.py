@@ -1,10 +1,58 @@
 """
-One judgement's use of the history: what holds, for how long, and when the next thing falls due.
+What holds, for how long, and when the next thing falls due.
+
+``History`` is all the memory that a judgement over time needs, and survives being written down as JSON; ``judge``
+returns a new one each time. ``Memory`` is one judgement's use of it. Neither reads a clock.
 """
 
 from __future__ import annotations
 
-from airflow_provider_seldon.core.readiness.expectation import History
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """
+    What was seen so far by one wait.
+
+    :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
+        ``judge``; a thing that stops holding is dropped.
+    :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
+    :param acknowledged: the operator was seen to have written the status after the write.
+    :param templates: child -> fingerprint of what its pods are made from, and the generation at which that was first
+        seen: a status of that generation, or a later one, is about these pods, however far the generation has got.
+    """
+
+    since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    moved: bool = False
+    acknowledged: bool = False
+    templates: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def holds(self, key: str, now: float) -> float:
+        """Return for how many seconds ``key`` has held, counting from ``now`` when it is new."""
+        return max(0.0, now - self.since.get(key, now))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        templates = {child: list(seen) for child, seen in self.templates.items()}
+        flags = {"moved": self.moved, "acknowledged": self.acknowledged}
+        return {"since": dict(self.since), **flags, "templates": templates}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> History:
+        """Return the value that ``to_json`` wrote, of this release or the previous one."""
+        templates = {
+            child: (text, generation) for child, (text, generation) in (data.get("templates") or {}).items()
+        }
+        return cls(
+            since=dict(data.get("since") or {}),
+            moved=bool(data.get("moved")),
+            acknowledged=bool(data.get("acknowledged")),
+            templates=templates,
+        )
 
 
 class Stabilization:

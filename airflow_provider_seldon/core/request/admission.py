@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Iterator
 
 from airflow_provider_seldon.core.invalid_request import Problem
-from airflow_provider_seldon.core.resource.graph import Endpoint, Logger, PredictiveUnit
+from airflow_provider_seldon.core.resource.graph import MODEL_URI_OPTIONAL, Endpoint, Logger, PredictiveUnit
 from airflow_provider_seldon.core.resource.predictor import Predictor, SvcOrchSpec
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploymentSpec
 
@@ -21,8 +21,6 @@ NO_ENGINE = "seldon.io/no-engine"
 SERVICE_NAME = "seldon.io/svc-name"
 #: Implementations that the engine itself brings; every other name is that of a prepackaged server.
 BUILT_IN = frozenset({"", "SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"})
-#: Prepackaged servers that may serve without a model URI.
-MODEL_URI_OPTIONAL = frozenset({"HUGGINGFACE_SERVER"})
 NO_IMPLEMENTATION = (None, "UNKNOWN_IMPLEMENTATION")
 
 _PROTOCOLS = ("seldon", "tensorflow", "kfserving", "v2")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pydantic import ValidationError
 
 from airflow_provider_seldon.core.credentials import literals, model_uri
-from airflow_provider_seldon.core.identity.names import is_reserved
+from airflow_provider_seldon.core.identity.annotations import is_reserved
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
 from airflow_provider_seldon.core.resource.parameters import environment

@@ -18,8 +18,9 @@ from typing import Any, Self
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from airflow_provider_seldon.core.credentials.model_uri import served_uri
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIG, ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.identity.revision import deployment_revision, stamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request import spec, user_manifest
 from airflow_provider_seldon.core.request.argument_problems import (
@@ -28,7 +29,8 @@ from airflow_provider_seldon.core.request.argument_problems import (
     problems_of,
 )
 from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
-from airflow_provider_seldon.core.resource.manifest import canonical_json, json_copy
+from airflow_provider_seldon.core.resource.canonical_json import canonical_json
+from airflow_provider_seldon.core.resource.manifest import json_copy
 from airflow_provider_seldon.core.resource.parameters import as_text
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
@@ -133,8 +135,8 @@ class ModelServer(ModelServerFields):
 
         :raises InvalidRequestError: when it carries no config, or one that this version cannot read.
         """
-        field = f"metadata.annotations[{ids.ANNOTATION_CONFIG}]"
-        text = deployment.annotations.get(ids.ANNOTATION_CONFIG)
+        field = f"metadata.annotations[{ANNOTATION_CONFIG}]"
+        text = deployment.annotations.get(ANNOTATION_CONFIG)
         if not text:
             raise InvalidRequestError.of(
                 field, f"{deployment.name!r} carries no config", "deploy it with this provider"
@@ -200,14 +202,13 @@ class ModelServer(ModelServerFields):
         predictors = manifest["spec"].get("predictors")
         if isinstance(predictors, list):
             manifest["spec"]["predictors"] = [
-                ids.stamped(predictor) if isinstance(predictor, dict) else predictor
-                for predictor in predictors
+                stamped(predictor) if isinstance(predictor, dict) else predictor for predictor in predictors
             ]
         # Not where the manifest is read: the stamps of versions that serve count what it said.
         manifest["spec"] = without_empty_maps(manifest["spec"])
         manifest["metadata"]["annotations"] |= {
-            ids.ANNOTATION_CONFIG: self._config_text(),
-            ids.ANNOTATION_REVISION: ids.deployment_revision(manifest),
+            ANNOTATION_CONFIG: self._config_text(),
+            ANNOTATION_REVISION: deployment_revision(manifest),
             **spec.model_annotations(manifest["spec"]),
             **(annotations or {}),
         }

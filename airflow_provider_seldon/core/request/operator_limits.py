@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import LABEL_VALUE
+from airflow_provider_seldon.core.identity.label_value import LABEL_VALUE
 from airflow_provider_seldon.core.invalid_request import Problem
 from airflow_provider_seldon.core.request.admission import SERVICE_NAME, has_own_container, walk
 from airflow_provider_seldon.core.resource.graph import PredictiveUnit

@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from airflow_provider_seldon.core.invalid_request import Problem
 from airflow_provider_seldon.core.resource.graph import Endpoint, Logger, Parameter, PredictiveUnit
-from airflow_provider_seldon.core.resource.manifest import ManifestModel
+from airflow_provider_seldon.core.resource.manifest_model import ManifestModel
 from airflow_provider_seldon.core.resource.predictor import HpaSpec, KedaSpec, Predictor
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploymentSpec
 from airflow_provider_seldon.core.values.suggestion import unknown

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_IMPLEMENTATION, ANNOTATION_MODEL_URI
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_IMPLEMENTATION, ANNOTATION_MODEL_URI
 from airflow_provider_seldon.core.invalid_request import Problem
-from airflow_provider_seldon.core.request.admission import MODEL_URI_OPTIONAL
 from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
-from airflow_provider_seldon.core.resource.manifest import canonical_json
+from airflow_provider_seldon.core.resource.canonical_json import canonical_json
+from airflow_provider_seldon.core.resource.graph import MODEL_URI_OPTIONAL
 from airflow_provider_seldon.core.resource.parameters import environment, node_parameters
 from airflow_provider_seldon.core.values.suggestion import unknown
 

@@ -19,13 +19,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.credentials.model_uri import served_uri
-from airflow_provider_seldon.core.identity.names import (
+from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_CONFIG,
     LABEL_MANAGED_BY,
     MANAGER,
     is_reserved,
-    unstamped,
 )
+from airflow_provider_seldon.core.identity.revision import unstamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.request.model_server_fields import ModelServerFields
 from airflow_provider_seldon.core.request.spec import nodes

@@ -12,7 +12,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from airflow_provider_seldon.core.resource.manifest import Int, Lenient, ManifestModel, Text
+from airflow_provider_seldon.core.resource.manifest_model import Int, Lenient, ManifestModel, Text
+
+#: Prepackaged servers that may serve without a model URI.
+MODEL_URI_OPTIONAL = frozenset({"HUGGINGFACE_SERVER"})
 
 
 class Parameter(ManifestModel):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from airflow_provider_seldon.core.resource.graph import Endpoint, PredictiveUnit
-from airflow_provider_seldon.core.resource.manifest import (
+from airflow_provider_seldon.core.resource.manifest_model import (
     Bool,
     Int,
     Items,

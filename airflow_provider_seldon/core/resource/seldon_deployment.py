@@ -17,15 +17,14 @@ from pydantic import Field
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.graph import Endpoint, Logger, Parameter, PredictiveUnit
-from airflow_provider_seldon.core.resource.manifest import (
+from airflow_provider_seldon.core.resource.manifest import json_copy, parse_yaml
+from airflow_provider_seldon.core.resource.manifest_model import (
     Int,
     Items,
     Lenient,
     ManifestModel,
     StringMap,
     Text,
-    json_copy,
-    parse_yaml,
 )
 from airflow_provider_seldon.core.resource.predictor import (
     Explainer,

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from airflow_provider_seldon.core.resource.manifest import Int, Lenient, ManifestModel, StringMap, Text
+from airflow_provider_seldon.core.resource.manifest_model import Int, Lenient, ManifestModel, StringMap, Text
 
 
 class DeploymentState(StrEnum):

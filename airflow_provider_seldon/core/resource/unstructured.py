@@ -9,12 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 #: What the API server sends: a parsed JSON object.
 Object = Mapping[str, Any]
 
 _EMPTY: Object = {}
+
+
+class HasManifest(Protocol):
+    """A model of an object, such as ``SeldonDeployment``."""
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the object as plain JSON data."""
+
+
+def as_manifest(given: HasManifest | Object) -> Object:
+    """Return the plain manifest of an object, given as a model or as what the API server sent."""
+    return given if isinstance(given, Mapping) else given.to_manifest()
 
 
 def mapping_at(value: Any, *path: str) -> Object:

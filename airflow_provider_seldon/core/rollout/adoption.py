@@ -12,13 +12,21 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_DAG_ID,
+    ANNOTATION_MODEL_NAME,
+    ANNOTATION_REVISION,
+    ANNOTATION_TASK_ID,
+    LABEL_MANAGED_BY,
+    is_reserved,
+)
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import mapping_at
 from airflow_provider_seldon.core.rollout.annotation_space import history_to_fit
 from airflow_provider_seldon.core.rollout.diff import holds_credentials
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, annotations_after, secret_in_use
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 
 
 def taken_over(before: SeldonDeployment, wanted: SeldonDeployment) -> ProvenVersion:
@@ -35,7 +43,7 @@ def taken_over(before: SeldonDeployment, wanted: SeldonDeployment) -> ProvenVers
         kind: {
             key: value
             for key, value in mapping_at(theirs, "metadata", kind).items()
-            if key in mapping_at(wanted.to_manifest(), "metadata", kind) and not ids.is_reserved(key)
+            if key in mapping_at(wanted.to_manifest(), "metadata", kind) and not is_reserved(key)
         }
         for kind in ("labels", "annotations")
     }
@@ -44,21 +52,21 @@ def taken_over(before: SeldonDeployment, wanted: SeldonDeployment) -> ProvenVers
         raise InvalidRequestError.of(
             "spec", f"of {before.name} holds credentials in plain text", "put them into a Secret"
         )
-    present = mapping_at(theirs, "metadata", "labels").get(ids.LABEL_MANAGED_BY)
+    present = mapping_at(theirs, "metadata", "labels").get(LABEL_MANAGED_BY)
     version = ProvenVersion(
         revision="unknown",
         config={
-            "model_name": wanted.annotations.get(ids.ANNOTATION_MODEL_NAME, before.name),
+            "model_name": wanted.annotations.get(ANNOTATION_MODEL_NAME, before.name),
             "manifest": manifest,
         },
         secret_name=secret_in_use(before) or "",
-        dag_id=wanted.annotations.get(ids.ANNOTATION_DAG_ID, ""),
-        task_id=wanted.annotations.get(ids.ANNOTATION_TASK_ID, ""),
+        dag_id=wanted.annotations.get(ANNOTATION_DAG_ID, ""),
+        task_id=wanted.annotations.get(ANNOTATION_TASK_ID, ""),
         adopted=True,
         managed_by=present if isinstance(present, str) else "",
     )
-    rebuilt = version.rebuilt(before)
-    version = dataclasses.replace(version, revision=rebuilt.annotations[ids.ANNOTATION_REVISION])
+    again = rebuilt(version, before)
+    version = dataclasses.replace(version, revision=again.annotations[ANNOTATION_REVISION])
     history_to_fit(wanted, before.annotated(annotations_after(before, version)))
     return version
 
@@ -72,8 +80,8 @@ def given_back(version: ProvenVersion, rebuilt: SeldonDeployment) -> SeldonDeplo
     """
     manifest: dict[str, Any] = rebuilt.to_manifest()
     labels: Mapping[str, Any] = mapping_at(manifest, "metadata", "labels")
-    theirs = {key: value for key, value in labels.items() if not ids.is_reserved(key)}
+    theirs = {key: value for key, value in labels.items() if not is_reserved(key)}
     if version.managed_by:
-        theirs[ids.LABEL_MANAGED_BY] = version.managed_by
+        theirs[LABEL_MANAGED_BY] = version.managed_by
     metadata = {**manifest["metadata"], "labels": theirs}
     return SeldonDeployment.from_manifest({**manifest, "metadata": metadata})

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_CONFIG,
+    ANNOTATION_CONFIRMED,
+    ANNOTATION_HISTORY,
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_SECRETS,
+    is_reserved,
+)
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import mapping_at
@@ -26,10 +33,10 @@ from airflow_provider_seldon.core.rollout.history import (
 
 #: Written beside the spec, so they stay when another version is applied.
 _MEMORY = (
-    ids.ANNOTATION_LAST_AVAILABLE,
-    ids.ANNOTATION_HISTORY,
-    ids.ANNOTATION_SECRETS,
-    ids.ANNOTATION_CONFIRMED,
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_HISTORY,
+    ANNOTATION_SECRETS,
+    ANNOTATION_CONFIRMED,
 )
 
 
@@ -45,8 +52,8 @@ def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) ->
     present = before.annotations if before else {}
     others = _of_others(present)
     memory = {key: present[key] for key in _MEMORY if key in present}
-    empty = {ids.ANNOTATION_HISTORY: history_text(())}
-    proof = {ids.ANNOTATION_LAST_AVAILABLE: ProvenVersion.of(wanted).to_json()}
+    empty = {ANNOTATION_HISTORY: history_text(())}
+    proof = {ANNOTATION_LAST_AVAILABLE: ProvenVersion.of(wanted).to_json()}
     written = size_of({**others, **memory, **wanted.annotations})
     least = size_of({**others, **memory, **wanted.annotations, **empty})
     proven = size_of({**others, **wanted.annotations, **proof, **empty})
@@ -65,6 +72,6 @@ def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) ->
 
 def _of_others(annotations: Mapping[str, str]) -> dict[str, str]:
     """Return the annotations that stay whatever is applied: neither ours, nor of the request that is replaced."""
-    config = json_object(annotations.get(ids.ANNOTATION_CONFIG))
+    config = json_object(annotations.get(ANNOTATION_CONFIG))
     given = {*mapping_at(config, "annotations"), *mapping_at(config, "manifest", "metadata", "annotations")}
-    return {key: value for key, value in annotations.items() if key not in given and not ids.is_reserved(key)}
+    return {key: value for key, value in annotations.items() if key not in given and not is_reserved(key)}

@@ -66,7 +66,7 @@ class Evidence:
         :param now: epoch seconds.
         """
         # A DAG file imports decisions; what reads deployments is needed on the worker only, and takes 30 ms.
-        from airflow_provider_seldon.core.identity.names import ANNOTATION_METRICS
+        from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS
         from airflow_provider_seldon.core.rollout.history import ProvenVersion
 
         time = datetime.fromtimestamp(now, UTC)

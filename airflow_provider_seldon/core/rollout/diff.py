@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from airflow_provider_seldon.core.credentials.words import looks_like_credential
-from airflow_provider_seldon.core.identity.names import is_reserved
+from airflow_provider_seldon.core.identity.annotations import is_reserved
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 MASK = "***"

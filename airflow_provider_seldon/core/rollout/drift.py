@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import is_reserved
+from airflow_provider_seldon.core.identity.annotations import is_reserved
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, number_at
 

@@ -17,12 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from airflow_provider_seldon.core.identity.names import (
-    ANNOTATION_CONFIRMED,
-    ANNOTATION_ORDER,
-    MANAGER,
-    is_managed,
-)
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIRMED, ANNOTATION_ORDER, MANAGER
+from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import items_at, text_at
 

@@ -20,14 +20,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_CONFIG,
+    ANNOTATION_DAG_ID,
+    ANNOTATION_HISTORY,
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_METRICS,
+    ANNOTATION_ORDER,
+    ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
+    ANNOTATION_TASK_ID,
+)
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-from airflow_provider_seldon.core.request.model_server import ModelServer
-from airflow_provider_seldon.core.resource.manifest import canonical_json
+from airflow_provider_seldon.core.resource.canonical_json import canonical_json
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.status import DeploymentState
-from airflow_provider_seldon.core.resource.unstructured import items_at
 
 #: Proven versions that are kept, the last available one included.
 KEPT = 10
@@ -81,20 +88,20 @@ class ProvenVersion:
         """Return what to record about ``deployment`` once it has been seen serving."""
         annotations = deployment.annotations
         return cls(
-            revision=annotations.get(ids.ANNOTATION_REVISION, ""),
-            config=json_object(annotations.get(ids.ANNOTATION_CONFIG)),
+            revision=annotations.get(ANNOTATION_REVISION, ""),
+            config=json_object(annotations.get(ANNOTATION_CONFIG)),
             secret_name=secret_in_use(deployment) or "",
-            run_id=annotations.get(ids.ANNOTATION_RUN_ID, ""),
-            order=annotations.get(ids.ANNOTATION_ORDER, ""),
-            metrics=annotations.get(ids.ANNOTATION_METRICS, ""),
-            dag_id=annotations.get(ids.ANNOTATION_DAG_ID, ""),
-            task_id=annotations.get(ids.ANNOTATION_TASK_ID, ""),
+            run_id=annotations.get(ANNOTATION_RUN_ID, ""),
+            order=annotations.get(ANNOTATION_ORDER, ""),
+            metrics=annotations.get(ANNOTATION_METRICS, ""),
+            dag_id=annotations.get(ANNOTATION_DAG_ID, ""),
+            task_id=annotations.get(ANNOTATION_TASK_ID, ""),
         )
 
     @classmethod
     def last_of(cls, deployment: SeldonDeployment) -> Self | None:
         """Return the version of ``deployment`` that was last seen serving; None when none ever was."""
-        last = cls.from_json(deployment.annotations.get(ids.ANNOTATION_LAST_AVAILABLE))
+        last = cls.from_json(deployment.annotations.get(ANNOTATION_LAST_AVAILABLE))
         return last if last.revision else None
 
     def to_json(self) -> str:
@@ -130,47 +137,11 @@ class ProvenVersion:
             **{key: text(key) for key in _TEXTS},
         )
 
-    def rebuilt(
-        self, deployment: SeldonDeployment, *, annotations: Mapping[str, str] | None = None
-    ) -> SeldonDeployment:
-        """
-        Return ``deployment`` as it was in this version, whoever has deployed to it since.
-
-        :param annotations: further annotations, which win over the version's own.
-        :raises InvalidRequestError: the version was not made from a configuration, or from one that cannot be read.
-        """
-        if not self.config:
-            raise InvalidRequestError.of(
-                "revision", f"{self.revision} was recorded without its configuration", "deploy it again"
-            )
-        own = {ids.ANNOTATION_METRICS: self.metrics, ids.ANNOTATION_ORDER: self.order}
-        given = {key: value for key, value in own.items() if value} | dict(annotations or {})
-        built = ModelServer.parse(self.config, stored=True).to_deployment(
-            identity=self._identity(deployment),
-            namespace=deployment.namespace,
-            secret_name=self.secret_name or (None if self.adopted else secret_in_use(deployment)),
-            annotations=given,
-        )
-        manifest = built.to_manifest()
-        if self.adopted:
-            # Pods that the owner made run on: a stamp would be another pod template.
-            predictors = [ids.unstamped(one) for one in items_at(manifest, "spec", "predictors")]
-            manifest["spec"] = {**manifest["spec"], "predictors": predictors}
-        return SeldonDeployment.from_manifest(
-            {**manifest, "metadata": {**manifest["metadata"], "name": deployment.name}}
-        )
-
-    def _identity(self, deployment: SeldonDeployment) -> Identity:
-        """Return who deployed this version; its configuration says which model it is."""
-        present = Identity.of(deployment)
-        known = self if self.dag_id or self.task_id else present
-        return Identity(dag_id=known.dag_id, task_id=known.task_id, run_id=self.run_id or present.run_id)
-
 
 def proven_versions(deployment: SeldonDeployment) -> tuple[ProvenVersion, ...]:
     """Return the versions of ``deployment`` that were seen serving, the last one first."""
     last = ProvenVersion.last_of(deployment)
-    earlier = json_object(deployment.annotations.get(ids.ANNOTATION_HISTORY)).get("versions")
+    earlier = json_object(deployment.annotations.get(ANNOTATION_HISTORY)).get("versions")
     read = [
         ProvenVersion.from_data(one)
         for one in (earlier if isinstance(earlier, list) else ())
@@ -198,10 +169,10 @@ def annotations_after(
         for one in proven_versions(deployment)
         if one.revision != proven.revision
     ]
-    last = {ids.ANNOTATION_LAST_AVAILABLE: proven.to_json()}
-    rest = {key: value for key, value in deployment.annotations.items() if key != ids.ANNOTATION_HISTORY}
-    room = MAX_ANNOTATIONS - size_of({**rest, **last, ids.ANNOTATION_HISTORY: ""})
-    return last | {ids.ANNOTATION_HISTORY: history_text(earlier[: KEPT - 1], room=room)}
+    last = {ANNOTATION_LAST_AVAILABLE: proven.to_json()}
+    rest = {key: value for key, value in deployment.annotations.items() if key != ANNOTATION_HISTORY}
+    room = MAX_ANNOTATIONS - size_of({**rest, **last, ANNOTATION_HISTORY: ""})
+    return last | {ANNOTATION_HISTORY: history_text(earlier[: KEPT - 1], room=room)}
 
 
 def version_to_restore(deployment: SeldonDeployment, to: str) -> ProvenVersion:
@@ -212,7 +183,7 @@ def version_to_restore(deployment: SeldonDeployment, to: str) -> ProvenVersion:
         present one was never seen serving, that is the last one that was.
     :raises InvalidRequestError: there is none; the text names those that there are.
     """
-    present = deployment.annotations.get(ids.ANNOTATION_REVISION, "")
+    present = deployment.annotations.get(ANNOTATION_REVISION, "")
     versions = proven_versions(deployment)
     if to == "previous":
         found = next((one for one in versions if one.revision != present and not one.withdrawn), None)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_provider_seldon.core.identity import names
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_DAG_ID,
+    ANNOTATION_MODEL_NAME,
+    ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
+    ANNOTATION_TASK_ID,
+)
 from airflow_provider_seldon.core.prediction.endpoint import prediction_url
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
@@ -65,15 +71,15 @@ class ModelServerInfo:
         return cls(
             name=name,
             namespace=namespace,
-            model_name=annotations.get(names.ANNOTATION_MODEL_NAME, ""),
+            model_name=annotations.get(ANNOTATION_MODEL_NAME, ""),
             model_uri=(node.model_uri if node else None) or "",
             prediction_url=url,
             state=deployment.state.value,
             action=action,
-            revision=annotations.get(names.ANNOTATION_REVISION, ""),
-            dag_id=annotations.get(names.ANNOTATION_DAG_ID, ""),
-            task_id=annotations.get(names.ANNOTATION_TASK_ID, ""),
-            run_id=annotations.get(names.ANNOTATION_RUN_ID, ""),
+            revision=annotations.get(ANNOTATION_REVISION, ""),
+            dag_id=annotations.get(ANNOTATION_DAG_ID, ""),
+            task_id=annotations.get(ANNOTATION_TASK_ID, ""),
+            run_id=annotations.get(ANNOTATION_RUN_ID, ""),
         )
 
     def to_dict(self) -> dict[str, Any]:

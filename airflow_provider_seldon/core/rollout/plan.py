@@ -13,20 +13,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_ACTION,
+    ANNOTATION_METRICS,
+    ANNOTATION_ORDER,
+    ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
+)
+from airflow_provider_seldon.core.identity.identity import Identity, is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
-from airflow_provider_seldon.core.scaling.sleeping import (
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
+from airflow_provider_seldon.core.scaling.continuation import (
     awakened,
     continued,
-    is_scaled_to_zero,
     says_the_same_numbers,
-    wakes,
     with_all_numbers,
 )
+from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero, wakes
 
 #: What a decision not to deploy comes to where a deployment exists, and where none does.
 OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
@@ -105,13 +111,13 @@ def plan(
     :raises InvalidRequestError: the name belongs to somebody else's deployment and ``adopt`` is false.
     """
     bearer = next((one for one in existing if one.name == request.name), None)
-    if bearer is not None and not ids.is_managed(bearer) and not adopt:
+    if bearer is not None and not is_managed(bearer) and not adopt:
         raise InvalidRequestError.of(
             "metadata.name",
             f"{request.name!r} is the name of a deployment that this provider did not make",
             "use another name, or adopt it explicitly",
         )
-    ours = newest_first(one for one in existing if ids.is_managed(one) or one is bearer)
+    ours = newest_first(one for one in existing if is_managed(one) or one is bearer)
     if not deploy and ours:
         return _turned_down(ours, on_negative)
     if not deploy and on_negative_empty != "deploy":
@@ -141,8 +147,8 @@ def reported_action(decided: Plan, before: SeldonDeployment | None, *, run_id: s
     """
     if before is None or decided.action not in {Action.UPDATE, Action.UNCHANGED} or not run_id:
         return decided.action
-    recorded = before.annotations.get(ids.ANNOTATION_ACTION)
-    same_run = before.annotations.get(ids.ANNOTATION_RUN_ID) == run_id
+    recorded = before.annotations.get(ANNOTATION_ACTION)
+    same_run = before.annotations.get(ANNOTATION_RUN_ID) == run_id
     if not same_run or recorded != Action.CREATE:
         return decided.action
     never_proven = ProvenVersion.last_of(before) is None
@@ -158,7 +164,7 @@ def newest_first(deployments: Any) -> list[SeldonDeployment]:
 def is_proved(deployment: SeldonDeployment) -> bool:
     """Return whether exactly this version was seen serving, and the operator still calls it Available."""
     seen = ProvenVersion.last_of(deployment)
-    current = deployment.annotations.get(ids.ANNOTATION_REVISION)
+    current = deployment.annotations.get(ANNOTATION_REVISION)
     return seen is not None and seen.revision == current and deployment.state is DeploymentState.AVAILABLE
 
 
@@ -175,7 +181,7 @@ def _deploy_to(
         reason = f"{why}; {_count(superseded)} to be superseded" if superseded else why
         return Plan(action=Action.CREATE, deployment=request, superseded=superseded, reason=reason)
     superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
-    same = target.annotations.get(ids.ANNOTATION_REVISION) == request.annotations.get(ids.ANNOTATION_REVISION)
+    same = target.annotations.get(ANNOTATION_REVISION) == request.annotations.get(ANNOTATION_REVISION)
     wanted = continued(request, target)
     numbered = with_all_numbers(target, like=wanted)
     changed = drift(wanted, numbered) if same else ""
@@ -248,10 +254,10 @@ def _serves(deployment: SeldonDeployment) -> bool:
 def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
     """Return the deployment as it was when last seen serving; None when that is unknown, or what it is now."""
     seen = ProvenVersion.last_of(deployment)
-    if seen is None or seen.revision == deployment.annotations.get(ids.ANNOTATION_REVISION):
+    if seen is None or seen.revision == deployment.annotations.get(ANNOTATION_REVISION):
         return None
     try:
-        return continued(seen.rebuilt(deployment), deployment, insist=False)
+        return continued(rebuilt(seen, deployment), deployment, insist=False)
     except InvalidRequestError:
         return None
 
@@ -263,7 +269,7 @@ def _names_itself(request: SeldonDeployment) -> bool:
 
 def carried_annotations(deployment: SeldonDeployment) -> dict[str, str]:
     """Return the annotations that a re-apply of the same configuration keeps: metrics and the ordering token."""
-    kept = (ids.ANNOTATION_METRICS, ids.ANNOTATION_ORDER)
+    kept = (ANNOTATION_METRICS, ANNOTATION_ORDER)
     return {key: deployment.annotations[key] for key in kept if key in deployment.annotations}
 
 

@@ -7,8 +7,8 @@ that adds to what is there (``replace=False``) under a name that is taken.
 
 from __future__ import annotations
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.identity import Identity, is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
@@ -25,7 +25,7 @@ def refuse_to_replace(
     """
     theirs = Identity.of(before)
     same_run = bool(identity.run_id) and theirs.run_id == identity.run_id
-    if before.annotations.get(ids.ANNOTATION_REVISION) == wanted.annotations.get(ids.ANNOTATION_REVISION):
+    if before.annotations.get(ANNOTATION_REVISION) == wanted.annotations.get(ANNOTATION_REVISION):
         return
     mapped = identity.map_index >= 0 and theirs.map_index >= 0 and identity.map_index != theirs.map_index
     if mapped and same_run and (theirs.dag_id, theirs.task_id) == (identity.dag_id, identity.task_id):
@@ -49,4 +49,4 @@ def refuse_to_replace(
 def other_dag(before: SeldonDeployment, identity: Identity) -> str:
     """Return the id of the DAG that deployed ``before``, where that is another one; else ""."""
     theirs = Identity.of(before).dag_id
-    return theirs if ids.is_managed(before) and theirs != identity.dag_id else ""
+    return theirs if is_managed(before) and theirs != identity.dag_id else ""

@@ -14,8 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.resource.manifest import canonical_json
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_ORDER,
+    ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
+    ANNOTATION_WRITE,
+    is_reserved,
+)
+from airflow_provider_seldon.core.resource.canonical_json import canonical_json
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import mapping_at
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
@@ -50,17 +56,17 @@ class Written:
         """
         present = _contents(stored)
         return cls(
-            mark=stored.annotations.get(ids.ANNOTATION_WRITE, ""),
+            mark=stored.annotations.get(ANNOTATION_WRITE, ""),
             contents={place: present[place] for place in _contents(wanted) if place in present},
             proven=_proven(stored),
-            order=stored.annotations.get(ids.ANNOTATION_ORDER, ""),
+            order=stored.annotations.get(ANNOTATION_ORDER, ""),
         )
 
     def is_in(self, current: SeldonDeployment) -> bool:
         """Return whether nothing that was written has changed since, and no version was proven on it."""
         present = _contents(current)
         return (
-            current.annotations.get(ids.ANNOTATION_WRITE, "") == self.mark
+            current.annotations.get(ANNOTATION_WRITE, "") == self.mark
             and all(present.get(place) == content for place, content in self.contents.items())
             and _proven(current) == self.proven
         )
@@ -77,7 +83,7 @@ class Written:
 
 def fingerprint(deployment: SeldonDeployment) -> str:
     """Return a short text that is another one after every deploy to a deployment."""
-    keys = (ids.ANNOTATION_REVISION, ids.ANNOTATION_RUN_ID, ids.ANNOTATION_WRITE)
+    keys = (ANNOTATION_REVISION, ANNOTATION_RUN_ID, ANNOTATION_WRITE)
     return _digest([deployment.annotations.get(key) for key in keys])
 
 
@@ -97,7 +103,7 @@ def _places(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"spec {key}", _without_numbers(value) if key == "predictors" else value
     for kind in ("labels", "annotations"):
         for key, value in mapping_at(manifest, "metadata", kind).items():
-            if kind == "labels" or not ids.is_reserved(key):
+            if kind == "labels" or not is_reserved(key):
                 yield f"{kind} {key}", value
 
 

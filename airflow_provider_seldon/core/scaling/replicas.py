@@ -19,8 +19,10 @@ from airflow_provider_seldon.core.children.expected import (
     ANNOTATION_SEPARATE_ENGINE,
     Role,
     expected_children,
+    is_autoscaled,
 )
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIG, ANNOTATION_REVISION, MANAGER
+from airflow_provider_seldon.core.identity.revision import deployment_revision
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     items_at,
@@ -45,12 +47,12 @@ def numbers(spec: Object) -> dict[Place, int]:
 def asked_numbers(deployment: Object) -> dict[Place, int]:
     """Return the numbers of pods that the request says that made a deployment; none for somebody else's."""
     try:
-        config = json.loads(text_at(deployment, "metadata", "annotations", ids.ANNOTATION_CONFIG) or "{}")
+        config = json.loads(text_at(deployment, "metadata", "annotations", ANNOTATION_CONFIG) or "{}")
     except ValueError:
         return {}
     spec = mapping_at(config, "manifest", "spec")
     if not spec:
-        # The arguments as they come to be in the spec, see ``builder``.
+        # The arguments as they come to be in the spec, see ``request.spec``.
         extra = {key: mapping_at(config, "extra_args", key) for key in ("explainer", "svcOrchSpec")}
         spec = {"predictors": [{"name": text_at(config, "predictor_name") or "default", **extra}]}
     found = numbers(spec)
@@ -108,7 +110,7 @@ def as_asked(spec: Object, asked: Mapping[Place, int]) -> dict[str, Any]:
 
 def revision(manifest: Object, asked: Mapping[Place, int]) -> str:
     """Return the revision of a deployment as it was asked for."""
-    return ids.deployment_revision({**manifest, "spec": as_asked(mapping_at(manifest, "spec"), asked)})
+    return deployment_revision({**manifest, "spec": as_asked(mapping_at(manifest, "spec"), asked)})
 
 
 def carried(
@@ -187,11 +189,6 @@ def scaled(spec: Object, replicas: int) -> dict[str, Any]:
     return _changed(spec, set_one)
 
 
-def is_autoscaled(component: Object) -> bool:
-    """Return whether an autoscaler in the spec decides on the pods of an entry of ``componentSpecs``."""
-    return bool(component.get("hpaSpec") or component.get("kedaSpec"))
-
-
 def set_by_others(deployment: Object) -> bool:
     """Return whether somebody else than this provider's last apply has set ``spec.replicas``."""
     if number_at(deployment, "spec", "replicas") is None:
@@ -211,7 +208,7 @@ def set_by_hand(deployment: Object) -> bool:
 
 def is_scaled_by_us(deployment: Object, asked: Mapping[Place, int]) -> bool:
     """Return whether the recorded revision counts a number that was not asked for: scaling does that."""
-    recorded = text_at(deployment, "metadata", "annotations", ids.ANNOTATION_REVISION)
+    recorded = text_at(deployment, "metadata", "annotations", ANNOTATION_REVISION)
     return revision(deployment, asked) != recorded
 
 
@@ -285,4 +282,4 @@ def _owners(deployment: Object) -> list[Object]:
 
 
 def _is_ours(entry: Object) -> bool:
-    return entry.get("manager") == ids.MANAGER and entry.get("operation") == "Apply"
+    return entry.get("manager") == MANAGER and entry.get("operation") == "Apply"

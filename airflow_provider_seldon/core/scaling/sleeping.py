@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.children.expected import Role, expected_children
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIRMED, ANNOTATION_HISTORY, ANNOTATION_LAST_AVAILABLE, ANNOTATION_REVISION, ANNOTATION_SECRETS
+from airflow_provider_seldon.core.identity.revision import deployment_revision
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import (
@@ -24,7 +25,8 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 from airflow_provider_seldon.core.scaling import replicas
-from airflow_provider_seldon.core.scaling.replicas import asked_numbers, is_autoscaled
+from airflow_provider_seldon.core.scaling.replicas import asked_numbers
+from airflow_provider_seldon.core.children.expected import is_autoscaled
 
 
 def is_scaled_to_zero(deployment: SeldonDeployment | Object) -> bool:
@@ -91,14 +93,14 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
     # These are written beside the spec, not with it.
     memory = (
-        ids.ANNOTATION_LAST_AVAILABLE,
-        ids.ANNOTATION_HISTORY,
-        ids.ANNOTATION_SECRETS,
-        ids.ANNOTATION_CONFIRMED,
+        ANNOTATION_LAST_AVAILABLE,
+        ANNOTATION_HISTORY,
+        ANNOTATION_SECRETS,
+        ANNOTATION_CONFIRMED,
     )
     annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
     manifest["metadata"] = kept | {"annotations": annotations}
-    annotations[ids.ANNOTATION_REVISION] = replicas.revision(manifest, asked)
+    annotations[ANNOTATION_REVISION] = replicas.revision(manifest, asked)
     return SeldonDeployment.from_manifest(manifest)
 
 
@@ -113,7 +115,7 @@ def scaled(built: SeldonDeployment, count: int) -> SeldonDeployment:
     manifest = copy.deepcopy(built.to_manifest())
     bare = replicas.as_asked(mapping_at(manifest, "spec"), asked_numbers(manifest))
     bare = replicas.scaled(bare, count)
-    manifest["metadata"]["annotations"][ids.ANNOTATION_REVISION] = ids.deployment_revision(
+    manifest["metadata"]["annotations"][ANNOTATION_REVISION] = deployment_revision(
         {**manifest, "spec": bare}
     )
     explainers = replicas.numbers(mapping_at(manifest, "spec"))

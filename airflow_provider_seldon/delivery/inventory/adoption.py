@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.identity.names import is_managed
+from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.adoption import given_back, taken_over
 from airflow_provider_seldon.core.rollout.diff import difference
 from airflow_provider_seldon.core.rollout.history import annotations_after
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 from airflow_provider_seldon.delivery.inventory.ownership import owners_of
 from airflow_provider_seldon.exceptions import NotManagedError, RejectedError
 
@@ -57,7 +58,7 @@ def take_over(
         return before
     try:
         theirs = taken_over(before, wanted)
-        back = given_back(theirs, theirs.rebuilt(before))
+        back = given_back(theirs, rebuilt(theirs, before))
         client.apply(back, uid=uid, resource_version=version, force=True, dry_run=True)
     except (InvalidRequestError, RejectedError) as error:
         raise NotManagedError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.identity.names import MANAGER, is_managed
+from airflow_provider_seldon.core.identity.annotations import MANAGER
+from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.exceptions import NotManagedError
 
 if TYPE_CHECKING:

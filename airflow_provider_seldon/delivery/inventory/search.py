@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_provider_seldon.core.credentials.model_uri import served_uri
-from airflow_provider_seldon.core.identity import names
-from airflow_provider_seldon.core.identity.names import Identity, label_value
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_DAG_ID,
+    ANNOTATION_IMPLEMENTATION,
+    ANNOTATION_MODEL_NAME,
+    ANNOTATION_MODEL_URI,
+    ANNOTATION_RUN_ID,
+    ANNOTATION_TASK_ID,
+)
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.identity.label_value import label_value
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.rollout.plan import newest_first
 from airflow_provider_seldon.kube.requests import paths
@@ -14,12 +22,12 @@ from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 #: Fact -> annotation that holds its full value.
 ANNOTATIONS = {
-    "dag_id": names.ANNOTATION_DAG_ID,
-    "task_id": names.ANNOTATION_TASK_ID,
-    "run_id": names.ANNOTATION_RUN_ID,
-    "model_name": names.ANNOTATION_MODEL_NAME,
-    "model_uri": names.ANNOTATION_MODEL_URI,
-    "implementation": names.ANNOTATION_IMPLEMENTATION,
+    "dag_id": ANNOTATION_DAG_ID,
+    "task_id": ANNOTATION_TASK_ID,
+    "run_id": ANNOTATION_RUN_ID,
+    "model_name": ANNOTATION_MODEL_NAME,
+    "model_uri": ANNOTATION_MODEL_URI,
+    "implementation": ANNOTATION_IMPLEMENTATION,
 }
 
 
@@ -50,7 +58,7 @@ class DeploymentSearch:
         """
         wanted = {ANNOTATIONS[fact]: value for fact, value in facts.items() if value is not None}
         if facts.get("model_uri"):
-            wanted[names.ANNOTATION_MODEL_URI] = served_uri(str(facts["model_uri"]))
+            wanted[ANNOTATION_MODEL_URI] = served_uri(str(facts["model_uri"]))
         known = Identity(
             dag_id=facts.get("dag_id") or "",
             task_id=facts.get("task_id") or "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_HISTORY
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.annotation_space import history_to_fit
 from airflow_provider_seldon.exceptions import InvalidModelServerError
@@ -33,6 +33,6 @@ def make_room(
         raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
     if history is None or before is None:
         return resource_version
-    cut = {ids.ANNOTATION_HISTORY: history}
+    cut = {ANNOTATION_HISTORY: history}
     stored = client.annotate(before.name, cut, uid=before.uid, resource_version=resource_version)
     return stored.resource_version

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.fence import OrderToken, order_of, overtaken_by
 from airflow_provider_seldon.core.rollout.replacement import other_dag, refuse_to_replace
@@ -14,7 +14,7 @@ from airflow_provider_seldon.delivery.inventory.ownership import appliers_of
 from airflow_provider_seldon.exceptions import DeploymentNotFoundError, InvalidModelServerError, StaleRunError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.identity.identity import Identity
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.core.rollout.plan import Plan
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
@@ -72,7 +72,7 @@ def heed_claims(
 
     :raises InvalidModelServerError: it is meant to stay.
     """
-    if not ids.is_managed(before):
+    if not is_managed(before):
         return
     try:
         refuse_to_replace(before, wanted, identity, replace=replace)

@@ -10,7 +10,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
+    ANNOTATION_WRITE,
+)
 from airflow_provider_seldon.core.readiness.expectation import predictor_contents
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, annotations_after
 from airflow_provider_seldon.core.rollout.write_mark import fingerprint
@@ -87,13 +91,13 @@ class Completion:
         """Refuse to call something proven that is not what was waited for."""
         if is_being_deleted(current):
             raise self._deleted(rollout)
-        found = current.annotations.get(ids.ANNOTATION_REVISION)
+        found = current.annotations.get(ANNOTATION_REVISION)
         contents, wanted = predictor_contents(current.to_manifest()), rollout.expected.contents
         unedited = all(contents.get(name) == content for name, content in wanted.items())
         if rollout.expected.uid in (None, current.uid) and found == rollout.info.revision and unedited:
             return
         where = f"{self._client.namespace}/{rollout.name}"
-        by = current.annotations.get(ids.ANNOTATION_RUN_ID)
+        by = current.annotations.get(ANNOTATION_RUN_ID)
         raise ReplacedError(
             f"{where} became ready with revision {rollout.info.revision}, but was changed meanwhile: it is at revision "
             f"{found or 'unknown'}{f' of run {by}' if by else ''}{'' if unedited else ', with other content'}. Nothing "
@@ -128,4 +132,4 @@ class Completion:
 
 def _is_own_write(rollout: Rollout, current: SeldonDeployment) -> bool:
     """Whether nobody has deployed the same revision again, with an order and metrics of their own."""
-    return rollout.written is None or current.annotations.get(ids.ANNOTATION_WRITE) == rollout.written.mark
+    return rollout.written is None or current.annotations.get(ANNOTATION_WRITE) == rollout.written.mark

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ACTION, ANNOTATION_METRICS, ANNOTATION_ORDER, ANNOTATION_WRITE, MANAGER
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
@@ -114,7 +114,7 @@ class Deployer:
                     # Nothing was written, so nothing is to be undone; by its place a newer run is told apart.
                     placed = Written(order=str(request.order or ""))
                     return dataclasses.replace(left, in_flight=in_flight, written=placed)
-                marks = {ids.ANNOTATION_ACTION: str(action), ids.ANNOTATION_WRITE: mark}
+                marks = {ANNOTATION_ACTION: str(action), ANNOTATION_WRITE: mark}
                 wanted = decided.deployment.annotated(marks)
                 stored = write(
                     self._target,
@@ -168,7 +168,7 @@ class Deployer:
             )
         what = f"is to be {decided.action}" if decided.action.writes else "stays as it is"
         log.info("%s %s: %s", where, what, decided.reason)
-        others = [owner for owner in owners_of(before) if owner != ids.MANAGER] if before else []
+        others = [owner for owner in owners_of(before) if owner != MANAGER] if before else []
         if decided.as_stored and others:
             log.warning(
                 "%s was changed by %s too. It is started with those changes; the next deploy replaces them.",
@@ -221,7 +221,7 @@ def _decide(deploy: Any, evidence: Evidence) -> Decision:
 def _annotations(request: DeployRequest, now: float) -> dict[str, str]:
     at, metrics, order = datetime.fromtimestamp(now, UTC), request.metrics, request.order
     given = {
-        ids.ANNOTATION_METRICS: RecordedMetrics(values=metrics, at=at).to_json() if metrics else "",
-        ids.ANNOTATION_ORDER: str(order) if order else "",
+        ANNOTATION_METRICS: RecordedMetrics(values=metrics, at=at).to_json() if metrics else "",
+        ANNOTATION_ORDER: str(order) if order else "",
     }
     return {key: value for key, value in given.items() if value}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.identity.identity import Identity
     from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.core.rollout.fence import OrderToken
     from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty

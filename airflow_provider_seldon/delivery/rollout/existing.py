@@ -10,7 +10,7 @@ from airflow_provider_seldon.delivery.inventory.search import DeploymentSearch, 
 from airflow_provider_seldon.exceptions import DeploymentNotFoundError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.identity.names import Identity
+    from airflow_provider_seldon.core.identity.identity import Identity
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.kube.requests.client import SeldonClient
 

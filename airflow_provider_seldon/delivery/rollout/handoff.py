@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION, ANNOTATION_RUN_ID
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
@@ -52,8 +52,8 @@ class Rollout:
         """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""
         return (
             current.uid == self.expected.uid
-            and current.annotations.get(ids.ANNOTATION_REVISION) == self.info.revision
-            and current.annotations.get(ids.ANNOTATION_RUN_ID, "") == self.info.run_id
+            and current.annotations.get(ANNOTATION_REVISION) == self.info.revision
+            and current.annotations.get(ANNOTATION_RUN_ID, "") == self.info.run_id
             and (self.written is None or self.written.is_in(current))
         )
 

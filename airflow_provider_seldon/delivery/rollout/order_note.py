@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIRMED
 from airflow_provider_seldon.core.rollout.fence import OrderToken, order_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def note_order(client: SeldonClient, deployment: SeldonDeployment, order: OrderT
         return
     client.annotate(
         deployment.name,
-        {ids.ANNOTATION_CONFIRMED: str(order)},
+        {ANNOTATION_CONFIRMED: str(order)},
         uid=deployment.uid,
         resource_version=deployment.resource_version,
     )

@@ -14,8 +14,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ORDER, ANNOTATION_REVISION, ANNOTATION_ROLLED_BACK, ANNOTATION_WRITE
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.request.model_server import ModelServer
@@ -23,6 +23,7 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 from airflow_provider_seldon.core.resource.unstructured import items_at
 from airflow_provider_seldon.core.rollout.adoption import given_back
 from airflow_provider_seldon.core.rollout.fence import OrderToken
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 from airflow_provider_seldon.core.rollout.history import (
     ProvenVersion,
     has_served,
@@ -32,8 +33,8 @@ from airflow_provider_seldon.core.rollout.history import (
 )
 from airflow_provider_seldon.core.rollout.plan import Action, carried_annotations
 from airflow_provider_seldon.core.rollout.write_mark import Written
-from airflow_provider_seldon.core.scaling.replicas import is_autoscaled
-from airflow_provider_seldon.core.scaling.sleeping import continued, says_the_same_numbers, scaled
+from airflow_provider_seldon.core.children.expected import is_autoscaled
+from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
@@ -104,10 +105,10 @@ class Restore:
 
     def _put_back(self, current: SeldonDeployment) -> Rollout | None:
         last = ProvenVersion.last_of(current)
-        if last is None or last.revision == current.annotations.get(ids.ANNOTATION_REVISION):
+        if last is None or last.revision == current.annotations.get(ANNOTATION_REVISION):
             return None
         try:
-            wanted = last.rebuilt(current)
+            wanted = rebuilt(last, current)
         except InvalidRequestError as error:
             raise InvalidModelServerError(
                 f"Revision {last.revision} cannot be built again:\n{error}"
@@ -121,7 +122,7 @@ class Restore:
 
     def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
         refuse_foreign(current, self._target.namespace)
-        done = json_object(current.annotations.get(ids.ANNOTATION_ROLLED_BACK))
+        done = json_object(current.annotations.get(ANNOTATION_ROLLED_BACK))
         # A retry must not take "previous" for the version that its first try has gone back from.
         again = bool(by) and done.get("by") == by and done.get("asked") == to
         try:
@@ -131,18 +132,18 @@ class Restore:
         version = dataclasses.replace(
             version, secret_name=usable_secret(self._client, version.secret_name, secret_in_use(current))
         )
-        present = current.annotations.get(ids.ANNOTATION_REVISION, "")
+        present = current.annotations.get(ANNOTATION_REVISION, "")
         left = str(done.get("from", "")) if again else present
         record = json.dumps({"asked": to, "by": by, "from": left, "to": version.revision})
-        annotations = {ids.ANNOTATION_ROLLED_BACK: record}
+        annotations = {ANNOTATION_ROLLED_BACK: record}
         if order:
             # A late retry of the run that is rolled back must not undo this.
-            annotations[ids.ANNOTATION_ORDER] = str(order)
+            annotations[ANNOTATION_ORDER] = str(order)
         try:
-            wanted = version.rebuilt(current, annotations=annotations)
+            wanted = rebuilt(version, current, annotations=annotations)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
-        if again and present == wanted.annotations[ids.ANNOTATION_REVISION]:
+        if again and present == wanted.annotations[ANNOTATION_REVISION]:
             return self._waiting(
                 current, current, Action.ROLL_BACK, "an earlier try wrote it", withdrawn=left
             )
@@ -166,7 +167,7 @@ class Restore:
             _refuse_autoscaled(wanted)
             wanted = scaled(wanted, replicas)
         count = "its configured replicas" if replicas is None else f"{replicas} replicas"
-        same = wanted.annotations[ids.ANNOTATION_REVISION] == current.annotations.get(ids.ANNOTATION_REVISION)
+        same = wanted.annotations[ANNOTATION_REVISION] == current.annotations.get(ANNOTATION_REVISION)
         if same and says_the_same_numbers(wanted, current):
             return self._waiting(current, current, Action.SCALE, f"it has {count} already")
         log.info("Scaling %s to %s", current.name, count)
@@ -183,7 +184,7 @@ class Restore:
         withdrawn: str = "",
         from_anybody: bool = False,
     ) -> Rollout:
-        marked = wanted.annotated({ids.ANNOTATION_WRITE: new_mark()})
+        marked = wanted.annotated({ANNOTATION_WRITE: new_mark()})
         version = make_room(self._client, marked, current, current.resource_version)
         stored = apply_over_scaling(
             self._client, marked, before=current, resource_version=version, from_anybody=from_anybody

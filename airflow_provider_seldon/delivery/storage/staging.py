@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-from airflow_provider_seldon.core.resource.manifest import canonical_json
+from airflow_provider_seldon.core.resource.canonical_json import canonical_json
 from airflow_provider_seldon.core.rollout.history import proven_versions
 from airflow_provider_seldon.core.storage.model_files import Arrangement, arrange
 from airflow_provider_seldon.delivery.storage.model_store import (

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_SECRETS
 from airflow_provider_seldon.core.resource.predictor import Explainer
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
@@ -52,7 +52,7 @@ def note(
     """
     text = _text((_noted(before) - storage_secrets_of(before)) | {name})
     noted = client.annotate(
-        before.name, {ids.ANNOTATION_SECRETS: text}, uid=before.uid, resource_version=resource_version
+        before.name, {ANNOTATION_SECRETS: text}, uid=before.uid, resource_version=resource_version
     )
     return noted.metadata.resource_version if noted.metadata and resource_version else None
 
@@ -100,7 +100,7 @@ def release_unused(client: SeldonClient, name: str, candidates: Collection[str])
         with contextlib.suppress(ConflictError, DeploymentNotFoundError):
             client.annotate(
                 name,
-                {ids.ANNOTATION_SECRETS: _text(noted - unused) or None},
+                {ANNOTATION_SECRETS: _text(noted - unused) or None},
                 uid=deployment.uid,
                 resource_version=version,
             )
@@ -108,7 +108,7 @@ def release_unused(client: SeldonClient, name: str, candidates: Collection[str])
 
 
 def _noted(deployment: SeldonDeployment) -> frozenset[str]:
-    return frozenset(deployment.annotations.get(ids.ANNOTATION_SECRETS, "").split())
+    return frozenset(deployment.annotations.get(ANNOTATION_SECRETS, "").split())
 
 
 def _text(names: Collection[str]) -> str:

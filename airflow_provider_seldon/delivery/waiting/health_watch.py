@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.readiness.health import Change, Health, HealthMonitor, News
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
 from airflow_provider_seldon.delivery.waiting.selection import FIND_INTERVAL, Selection

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_seldon.core.children.expected import ID_LABEL, deployment_id
-from airflow_provider_seldon.core.identity.names import MANAGER
+from airflow_provider_seldon.core.identity.annotations import MANAGER
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import GROUP, PLURAL, VERSION, SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import items_at, text_at, value_at

@@ -16,7 +16,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import LABEL_MANAGED_BY, MANAGER
+from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.exceptions import ConflictError, ExistsError, NotFoundError, NotManagedError
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.transport import METADATA_ONLY, STRATEGIC, Transport

@@ -15,10 +15,11 @@ import random
 import time
 from collections.abc import Callable
 
-from airflow_provider_seldon.core.readiness.expectation import Expectation, History
+from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.judge import ENDING_INTERVAL, Phase, Verdict, judge
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
+from airflow_provider_seldon.core.readiness.stabilization import History
 from airflow_provider_seldon.core.resource.status import DeploymentState
 from airflow_provider_seldon.core.resource.unstructured import Object, text_at
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError

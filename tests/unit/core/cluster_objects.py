@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from airflow_provider_seldon.core.children.expected import Role, expected_children
-from airflow_provider_seldon.core.identity.names import stamped
+from airflow_provider_seldon.core.identity.revision import stamped
 
 UID = "8a15eb91"
 CONTAINER = {"name": "classifier", "image": "model:1", "env": [{"name": "A", "value": "1"}]}

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from airflow_provider_seldon.core.resource import seldon_deployment
-from airflow_provider_seldon.core.resource.manifest import ManifestModel
+from airflow_provider_seldon.core.resource.manifest_model import ManifestModel
 
 _MODELS = [
     model

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIG
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_server import MAX_CONFIG_BYTES, ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import KIND, SeldonDeployment
@@ -91,10 +91,10 @@ def test_any_request_round_trips(
     ("annotations", "message"),
     [
         ({}, "carries no config"),
-        ({ids.ANNOTATION_CONFIG: "{"}, "is not JSON"),
-        ({ids.ANNOTATION_CONFIG: "[]"}, "is a list"),
+        ({ANNOTATION_CONFIG: "{"}, "is not JSON"),
+        ({ANNOTATION_CONFIG: "[]"}, "is a list"),
         (
-            {ids.ANNOTATION_CONFIG: '{"model_name":"a","from_the_future":1}'},
+            {ANNOTATION_CONFIG: '{"model_name":"a","from_the_future":1}'},
             "unknown argument 'from_the_future'",
         ),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import stamped
+from airflow_provider_seldon.core.identity.revision import stamped
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
 from airflow_provider_seldon.local.controllers.children.components import build

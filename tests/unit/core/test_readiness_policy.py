@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailureKind, FailurePolicy
 from airflow_provider_seldon.core.readiness.pod_failure import newest_pods, pod_problems

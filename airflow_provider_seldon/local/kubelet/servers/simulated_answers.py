@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.local.client import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import walk
 from airflow_provider_seldon.local.controllers.children.engine import ENGINE

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_seldon.core.credentials.model_uri import problems, served_uri
 from airflow_provider_seldon.core.credentials.words import holds_password
-from airflow_provider_seldon.core.identity.names import ANNOTATION_CONFIG, Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIG
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_server import ModelServer
 

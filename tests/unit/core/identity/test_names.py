@@ -11,19 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import (
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_DAG_ID,
+    ANNOTATION_MODEL_NAME,
     ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
     LABEL_MANAGED_BY,
+    LABEL_MODEL_NAME,
     MANAGER,
-    Identity,
-    deployment_revision,
-    is_managed,
-    label_value,
-    revision,
-    stamped,
-    unstamped,
 )
+from airflow_provider_seldon.core.identity.identity import Identity, is_managed
+from airflow_provider_seldon.core.identity.label_value import label_value
+from airflow_provider_seldon.core.identity.revision import deployment_revision, revision, stamped, unstamped
 from airflow_provider_seldon.core.resource.seldon_deployment import KIND, SeldonDeployment
 
 LEGAL_LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -69,8 +68,8 @@ def test_different_originals_get_different_label_values(one: str, other: str) ->
 
 
 def test_labels_and_annotations_leave_out_what_is_empty() -> None:
-    assert Identity(model_name="iris").labels() == {LABEL_MANAGED_BY: MANAGER, ids.LABEL_MODEL_NAME: "iris"}
-    assert Identity(model_name="iris").annotations() == {ids.ANNOTATION_MODEL_NAME: "iris"}
+    assert Identity(model_name="iris").labels() == {LABEL_MANAGED_BY: MANAGER, LABEL_MODEL_NAME: "iris"}
+    assert Identity(model_name="iris").annotations() == {ANNOTATION_MODEL_NAME: "iris"}
     assert Identity().annotations() == {}
 
 
@@ -78,9 +77,9 @@ def test_annotations_hold_what_labels_cannot() -> None:
     long = Identity(
         dag_id="a/" + "b" * 100, task_id="t", model_name="m", run_id="scheduled__2024-01-01T00:00:00+00:00"
     )
-    assert long.annotations()[ids.ANNOTATION_DAG_ID] == "a/" + "b" * 100
-    assert long.annotations()[ids.ANNOTATION_RUN_ID] == "scheduled__2024-01-01T00:00:00+00:00"
-    assert ids.ANNOTATION_RUN_ID not in long.labels()
+    assert long.annotations()[ANNOTATION_DAG_ID] == "a/" + "b" * 100
+    assert long.annotations()[ANNOTATION_RUN_ID] == "scheduled__2024-01-01T00:00:00+00:00"
+    assert ANNOTATION_RUN_ID not in long.labels()
 
 
 def test_the_selector_names_every_label() -> None:
@@ -194,7 +193,7 @@ def test_the_revision_is_the_same_everywhere_and_for_ever() -> None:
 
 def test_the_revision_does_not_depend_on_the_process() -> None:
     code = (
-        "import json,sys; from airflow_provider_seldon.core.identity.names import revision;"
+        "import json,sys; from airflow_provider_seldon.core.identity.revision import revision;"
         "print(revision(json.loads(sys.argv[1])))"
     )
     shuffled = json.dumps(dict(reversed(PREDICTOR.items())))

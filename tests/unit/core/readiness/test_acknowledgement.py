@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.readiness.expectation import Expectation, History
+from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
+from airflow_provider_seldon.core.readiness.stabilization import History
 from tests.unit.core.cluster_objects import complete_children, sdep, spec
 
 OURS, LATER = "2026-11-28T10:00:05Z", "2026-11-28T10:00:06Z"

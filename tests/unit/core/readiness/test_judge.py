@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.readiness.expectation import Expectation, History
+from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
+from airflow_provider_seldon.core.readiness.stabilization import History
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from tests.unit.core.cluster_objects import CONTAINER, complete_children, engine, sdep, spec
 

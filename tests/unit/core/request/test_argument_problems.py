@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS, LABEL_DAG_ID
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.request.model_server import ModelServer
 
@@ -95,13 +95,13 @@ def test_text_from_a_template_is_taken_for_the_number_it_is() -> None:
             "is what model_metadata becomes",
         ),
         (
-            {**SKLEARN, "labels": {ids.LABEL_DAG_ID: "x"}},
-            f"labels.{ids.LABEL_DAG_ID}",
+            {**SKLEARN, "labels": {LABEL_DAG_ID: "x"}},
+            f"labels.{LABEL_DAG_ID}",
             "is set by this provider",
         ),
         (
-            {**SKLEARN, "annotations": {ids.ANNOTATION_METRICS: "x"}},
-            f"annotations.{ids.ANNOTATION_METRICS}",
+            {**SKLEARN, "annotations": {ANNOTATION_METRICS: "x"}},
+            f"annotations.{ANNOTATION_METRICS}",
             "is set by this provider",
         ),
         ({**SKLEARN, "parameters": {"a": float("inf")}}, "parameters.a", "type float"),

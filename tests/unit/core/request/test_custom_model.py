@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.custom_model import custom_container
 from airflow_provider_seldon.core.request.model_server import ModelServer

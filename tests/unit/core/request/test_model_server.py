@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity, is_managed
+from airflow_provider_seldon.core.identity import revision as revisions
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_IMPLEMENTATION,
+    ANNOTATION_MODEL_URI,
+    ANNOTATION_ORDER,
+    ANNOTATION_REVISION,
+)
+from airflow_provider_seldon.core.identity.identity import Identity, is_managed
+from airflow_provider_seldon.core.identity.revision import deployment_revision
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.request.validation import validate
@@ -23,7 +30,7 @@ def built(**arguments: Any) -> dict[str, Any]:
 
 def predictor(**arguments: Any) -> dict[str, Any]:
     (only,) = built(**arguments)["spec"]["predictors"]
-    del only["annotations"][ids.ANNOTATION_REVISION]
+    del only["annotations"][ANNOTATION_REVISION]
     if not only["annotations"]:
         del only["annotations"]
     return only
@@ -189,8 +196,8 @@ def test_the_resource_says_who_made_it_and_from_what() -> None:
     expected = {
         "seldon.io/istio-retries": "3",
         **IRIS.annotations(),
-        ids.ANNOTATION_MODEL_URI: "s3://models/iris/1",
-        ids.ANNOTATION_IMPLEMENTATION: "SKLEARN_SERVER",
+        ANNOTATION_MODEL_URI: "s3://models/iris/1",
+        ANNOTATION_IMPLEMENTATION: "SKLEARN_SERVER",
     }
     assert expected.items() <= metadata["annotations"].items()
     assert is_managed(SeldonDeployment.from_manifest(made))
@@ -201,25 +208,25 @@ def test_the_resource_says_who_made_it_and_from_what() -> None:
 def test_each_predictor_and_the_whole_carry_their_revision() -> None:
     made = built(**SKLEARN)
     (only,) = made["spec"]["predictors"]
-    assert only["annotations"][ids.ANNOTATION_REVISION] == ids.revision(only)
+    assert only["annotations"][ANNOTATION_REVISION] == revisions.revision(only)
     bare = {**made, "spec": {"predictors": made["spec"]["predictors"]}}
-    assert made["metadata"]["annotations"][ids.ANNOTATION_REVISION] == ids.deployment_revision(bare)
+    assert made["metadata"]["annotations"][ANNOTATION_REVISION] == deployment_revision(bare)
 
 
 def test_the_revision_does_not_depend_on_the_run() -> None:
     server = ModelServer.create(**SKLEARN)
     later = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="manual__2")
     one = server.to_deployment(identity=IRIS)
-    two = server.to_deployment(identity=later, annotations={ids.ANNOTATION_ORDER: "2"})
+    two = server.to_deployment(identity=later, annotations={ANNOTATION_ORDER: "2"})
     assert one.spec == two.spec
-    assert one.annotations[ids.ANNOTATION_REVISION] == two.annotations[ids.ANNOTATION_REVISION]
+    assert one.annotations[ANNOTATION_REVISION] == two.annotations[ANNOTATION_REVISION]
 
 
 def test_another_secret_is_another_revision() -> None:
     server = ModelServer.create(**SKLEARN)
     one = server.to_deployment(identity=IRIS, secret_name="storage-1")
     two = server.to_deployment(identity=IRIS, secret_name="storage-2")
-    assert one.annotations[ids.ANNOTATION_REVISION] != two.annotations[ids.ANNOTATION_REVISION]
+    assert one.annotations[ANNOTATION_REVISION] != two.annotations[ANNOTATION_REVISION]
 
 
 def test_the_users_secret_wins_over_the_connections() -> None:

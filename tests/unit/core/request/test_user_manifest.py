@@ -8,8 +8,14 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import LABEL_MANAGED_BY, Identity
+from airflow_provider_seldon.core.identity import revision as revisions
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_IMPLEMENTATION,
+    ANNOTATION_MODEL_URI,
+    ANNOTATION_REVISION,
+    LABEL_MANAGED_BY,
+)
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.request.validation import validate
@@ -57,7 +63,7 @@ def test_every_shape_of_manifest_takes_the_same_path(
     (predictor,) = made["spec"]["predictors"]
     assert (made["apiVersion"], made["kind"]) == (API_VERSION, KIND)
     assert (predictor["graph"], predictor["name"]) == (graph, name)
-    assert predictor["annotations"] == {ids.ANNOTATION_REVISION: ids.revision(predictor)}
+    assert predictor["annotations"] == {ANNOTATION_REVISION: revisions.revision(predictor)}
     assert MINE.labels().items() <= made["metadata"]["labels"].items()
     assert MINE.annotations().items() <= made["metadata"]["annotations"].items()
 
@@ -121,8 +127,8 @@ def test_nulls_and_unused_credentials_are_not_sent() -> None:
 
 def test_the_model_uri_is_found_for_the_annotations() -> None:
     annotations = built(SPEC)["metadata"]["annotations"]
-    assert annotations[ids.ANNOTATION_MODEL_URI] == "s3://m/1"
-    assert annotations[ids.ANNOTATION_IMPLEMENTATION] == "SKLEARN_SERVER"
+    assert annotations[ANNOTATION_MODEL_URI] == "s3://m/1"
+    assert annotations[ANNOTATION_IMPLEMENTATION] == "SKLEARN_SERVER"
 
 
 def test_names_labels_and_protocol_are_added_where_the_manifest_is_silent() -> None:

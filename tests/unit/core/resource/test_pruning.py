@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import given
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -52,7 +52,7 @@ def test_empty_maps_are_not_sent_wherever_they_are() -> None:
 
 def test_the_revision_is_that_of_what_is_sent() -> None:
     one, other = request(annotations={})["metadata"], request()["metadata"]
-    assert one["annotations"][ids.ANNOTATION_REVISION] == other["annotations"][ids.ANNOTATION_REVISION]
+    assert one["annotations"][ANNOTATION_REVISION] == other["annotations"][ANNOTATION_REVISION]
 
 
 def test_what_is_started_again_as_it_is_stored_has_none_either() -> None:

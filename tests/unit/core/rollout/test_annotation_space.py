@@ -5,8 +5,8 @@ import string
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_HISTORY, ANNOTATION_LAST_AVAILABLE
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -48,11 +48,11 @@ class Stored:
         memory = dict(self.now.annotations) if self.now else {}
         cut = history_to_fit(wanted, self.now)
         if cut is not None:
-            memory[ids.ANNOTATION_HISTORY] = cut
+            memory[ANNOTATION_HISTORY] = cut
         kept = {
             key: value
             for key, value in memory.items()
-            if key in (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY, "theirs")
+            if key in (ANNOTATION_LAST_AVAILABLE, ANNOTATION_HISTORY, "theirs")
         }
         self.store(wanted.annotated(kept))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import (
+from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_LAST_AVAILABLE,
     ANNOTATION_METRICS,
     ANNOTATION_REVISION,

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_REVISION,
+    ANNOTATION_RUN_ID,
+    LABEL_MANAGED_BY,
+    MANAGER,
+)
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.diff import MASK, difference
 
@@ -18,9 +23,9 @@ MANIFEST: dict[str, Any] = {
         "name": "iris",
         "uid": "1",
         "resourceVersion": "7",
-        "labels": {ids.LABEL_MANAGED_BY: ids.MANAGER, "team": "flowers"},
+        "labels": {LABEL_MANAGED_BY: MANAGER, "team": "flowers"},
         "annotations": {
-            ids.ANNOTATION_RUN_ID: "run-1",
+            ANNOTATION_RUN_ID: "run-1",
             "kubectl.kubernetes.io/last-applied-configuration": '{"a": "copy"}',
         },
     },
@@ -28,7 +33,7 @@ MANIFEST: dict[str, Any] = {
         "predictors": [
             {
                 "name": "default",
-                "annotations": {ids.ANNOTATION_REVISION: "0123456789"},
+                "annotations": {ANNOTATION_REVISION: "0123456789"},
                 "componentSpecs": [{"spec": {"containers": [{"name": "classifier", "env": []}]}}],
                 "graph": {"name": "classifier", "modelUri": "s3://models/1"},
             }
@@ -46,8 +51,8 @@ def of(**container: Any) -> SeldonDeployment:
 
 def test_only_what_differs_for_a_user_is_shown() -> None:
     other = copy.deepcopy(MANIFEST)
-    other["metadata"] |= {"uid": "2", "resourceVersion": "8", "annotations": {ids.ANNOTATION_RUN_ID: "run-2"}}
-    other["spec"]["predictors"][0]["annotations"][ids.ANNOTATION_REVISION] = "9876543210"
+    other["metadata"] |= {"uid": "2", "resourceVersion": "8", "annotations": {ANNOTATION_RUN_ID: "run-2"}}
+    other["spec"]["predictors"][0]["annotations"][ANNOTATION_REVISION] = "9876543210"
     other["status"] = {"state": "Creating"}
     assert difference(of(), SeldonDeployment.from_manifest(other)) == ""
     other["metadata"]["labels"]["team"] = "trees"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import LABEL_MANAGED_BY, MANAGER, PREFIX
+from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY, MANAGER, PREFIX
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.drift import drift
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_seldon.core.identity.names import ANNOTATION_ORDER, LABEL_MANAGED_BY, MANAGER
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ORDER, LABEL_MANAGED_BY, MANAGER
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.fence import OrderToken, overtaken_by
 

@@ -6,8 +6,12 @@ import string
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_HISTORY,
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_REVISION,
+)
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_server import MAX_CONFIG_BYTES, ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -18,6 +22,7 @@ from airflow_provider_seldon.core.rollout.history import (
     proven_versions,
     version_to_restore,
 )
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 
 WHO = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="run-1")
 #: Kubernetes API concepts: the limit of all annotations of an object, keys and values together.
@@ -42,7 +47,7 @@ def proved(
 ) -> SeldonDeployment:
     """The deployment as stored once it was seen serving, with the memory of the one before it."""
     manifest = deployment.to_manifest()
-    memory = (ids.ANNOTATION_LAST_AVAILABLE, ids.ANNOTATION_HISTORY)
+    memory = (ANNOTATION_LAST_AVAILABLE, ANNOTATION_HISTORY)
     kept = {key: value for key, value in (before.annotations if before else {}).items() if key in memory}
     manifest["metadata"]["annotations"] |= kept
     stored = SeldonDeployment.from_manifest(manifest)
@@ -59,7 +64,7 @@ def after(*numbers: int) -> SeldonDeployment:
 
 
 def revision(number: int) -> str:
-    return version(number).annotations[ids.ANNOTATION_REVISION]
+    return version(number).annotations[ANNOTATION_REVISION]
 
 
 def known(deployment: SeldonDeployment) -> list[str]:
@@ -73,7 +78,7 @@ def test_a_version_survives_its_annotation() -> None:
 
 
 def revision_of(seen: ProvenVersion) -> str:
-    return version(1, secret="storage").annotations[ids.ANNOTATION_REVISION] if seen.revision else ""
+    return version(1, secret="storage").annotations[ANNOTATION_REVISION] if seen.revision else ""
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,7 @@ def test_large_configurations_that_are_alike_are_all_kept() -> None:
 def test_a_version_is_built_again_as_it_was() -> None:
     first = version(1, secret="storage-1", run="monday")
     stored = proved(version(2, secret="storage-2", run="tuesday"), proved(first))
-    again = proven_versions(stored)[1].rebuilt(stored)
+    again = rebuilt(proven_versions(stored)[1], stored)
     assert again.to_manifest() == first.to_manifest()
 
 
@@ -131,7 +136,7 @@ def test_a_version_is_built_again_as_it_was_whoever_has_deployed_since() -> None
     manifest = other.to_deployment(identity=who, namespace="models").to_manifest()
     manifest["metadata"]["name"] = first.name
     stored = proved(SeldonDeployment.from_manifest(manifest), proved(first))
-    again = version_to_restore(stored, "previous").rebuilt(stored)
+    again = rebuilt(version_to_restore(stored, "previous"), stored)
     assert again.to_manifest() == first.to_manifest()
 
 
@@ -141,15 +146,15 @@ def test_what_an_earlier_release_recorded_can_be_built_again() -> None:
     data = ProvenVersion.of(first).to_data()
     del data["dag_id"], data["task_id"]
     stored = proved(version(2), proved(first))
-    assert ProvenVersion.from_data(data).rebuilt(stored).to_manifest() == first.to_manifest()
+    assert rebuilt(ProvenVersion.from_data(data), stored).to_manifest() == first.to_manifest()
 
 
 def test_why_a_version_cannot_be_built_again_is_told() -> None:
     stored = after(1)
     with pytest.raises(InvalidRequestError, match="without its configuration"):
-        ProvenVersion(revision="0123").rebuilt(stored)
+        rebuilt(ProvenVersion(revision="0123"), stored)
     with pytest.raises(InvalidRequestError, match="replicas"):
-        ProvenVersion(revision="0123", config={"model_name": "iris", "replica": 2}).rebuilt(stored)
+        rebuilt(ProvenVersion(revision="0123", config={"model_name": "iris", "replica": 2}), stored)
 
 
 def test_previous_is_what_served_before_the_present_version() -> None:
@@ -158,7 +163,7 @@ def test_previous_is_what_served_before_the_present_version() -> None:
 
 def test_previous_to_a_version_that_never_served_is_the_last_that_did() -> None:
     stored = after(1, 2).to_manifest()
-    stored["metadata"]["annotations"][ids.ANNOTATION_REVISION] = "broken"
+    stored["metadata"]["annotations"][ANNOTATION_REVISION] = "broken"
     assert version_to_restore(SeldonDeployment.from_manifest(stored), "previous").revision == revision(2)
 
 
@@ -180,7 +185,7 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(to: str) -> 
 def test_history_that_somebody_has_broken_is_no_history() -> None:
     stored = after(1, 2).to_manifest()
     for broken in ("{", "[]", '{"versions": 3}', '{"versions": [1, {"revision": 2}, {"config": {}}]}'):
-        stored["metadata"]["annotations"][ids.ANNOTATION_HISTORY] = broken
+        stored["metadata"]["annotations"][ANNOTATION_HISTORY] = broken
         assert known(SeldonDeployment.from_manifest(stored)) == [revision(2)]
 
 

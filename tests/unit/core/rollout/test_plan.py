@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_REVISION,
+    LABEL_MANAGED_BY,
+)
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.identity.revision import deployment_revision
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -47,9 +52,9 @@ def stored(
     if created:
         metadata["creationTimestamp"] = created
     if proved:
-        metadata["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(made).to_json()
+        metadata["annotations"][ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(made).to_json()
     if not managed:
-        metadata["labels"].pop(ids.LABEL_MANAGED_BY)
+        metadata["labels"].pop(LABEL_MANAGED_BY)
     if predictor:
         manifest["spec"]["predictors"][0] |= predictor
     manifest["status"] = {"state": state} if state else {}
@@ -98,7 +103,7 @@ class TestDeploy:
 
     def test_version_that_was_proved_before_the_present_one_is_not_the_present_one(self):
         there = stored(2, proved=False)
-        there.annotations[ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
+        there.annotations[ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         assert plan(request(2), [there]).action is Action.UPDATE
 
     def test_changed_replicas_are_a_change(self):
@@ -164,7 +169,7 @@ class TestDoNotDeploy:
         assert (decided.action, decided.resource_version) == (Action.RESTART, "rv-1")
         assert uri(decided.deployment) == "gs://iris/1"
         assert decided.deployment.predictors[0].replicas == 2
-        assert decided.deployment.annotations[ids.ANNOTATION_REVISION] == ids.deployment_revision(
+        assert decided.deployment.annotations[ANNOTATION_REVISION] == deployment_revision(
             decided.deployment.to_manifest()
         )
         assert "scaled to zero" in decided.reason
@@ -178,7 +183,7 @@ class TestDoNotDeploy:
 
     def test_what_failed_goes_back_to_what_was_last_seen_serving(self):
         broken = stored(2, proved=False, state="Failed", predictor={"annotations": {"x": "y"}})
-        broken.annotations[ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
+        broken.annotations[ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         decided = plan(request(3), [broken], deploy=False)
         assert decided.action is Action.RESTART
         assert uri(decided.deployment) == "gs://iris/1"
@@ -189,7 +194,7 @@ class TestDoNotDeploy:
     def test_storage_secret_that_came_from_a_connection_stays(self):
         manifest = stored(2, proved=False, state="Failed").to_manifest()
         manifest["spec"]["predictors"][0]["graph"]["envSecretRefName"] = "from-connection"
-        manifest["metadata"]["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(
+        manifest["metadata"]["annotations"][ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(
             request(1)
         ).to_json()
         decided = plan(request(3), [SeldonDeployment.from_manifest(manifest)], deploy=False)
@@ -203,20 +208,19 @@ class TestDoNotDeploy:
     def test_what_failed_and_was_never_seen_serving_is_applied_again(self, memory: str | None):
         broken = stored(2, proved=False, state="Failed")
         if memory is not None:
-            broken.annotations[ids.ANNOTATION_LAST_AVAILABLE] = memory
+            broken.annotations[ANNOTATION_LAST_AVAILABLE] = memory
         decided = plan(request(3), [broken], deploy=False)
         assert decided.action is Action.RESTART
         assert uri(decided.deployment) == "gs://iris/2"
 
     def test_what_is_on_its_way_is_waited_for_and_not_rolled_back(self):
         coming = stored(2, proved=False, state="Creating")
-        coming.annotations[ids.ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
+        coming.annotations[ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         decided = plan(request(3), [coming], deploy=False)
         assert decided.action is Action.RESTART
         assert uri(decided.deployment) == "gs://iris/2"
         assert (
-            decided.deployment.annotations[ids.ANNOTATION_REVISION]
-            == request(2).annotations[ids.ANNOTATION_REVISION]
+            decided.deployment.annotations[ANNOTATION_REVISION] == request(2).annotations[ANNOTATION_REVISION]
         )
 
 

@@ -9,21 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_seldon.core.children.expected import Role, expected_children
-from airflow_provider_seldon.core.identity import names as ids
-from airflow_provider_seldon.core.identity.names import Identity
+from airflow_provider_seldon.core.identity import revision as revisions
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_REVISION,
+    MANAGER,
+)
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.adoption import taken_over
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.core.rollout.plan import Action, plan
-from airflow_provider_seldon.core.scaling.sleeping import (
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
+from airflow_provider_seldon.core.scaling.continuation import (
     awakened,
     continued,
-    is_scaled_to_zero,
     says_the_same_numbers,
     scaled,
 )
+from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
 from tests.unit.core.strategies import manifests
 
 WHO = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="run-1")
@@ -79,7 +85,7 @@ def stored(
         manifest["spec"].pop("replicas", None)
         for one in manifest["spec"]["predictors"]:
             one.get("explainer", {}).pop("replicas", None)
-    ours = {"manager": ids.MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {"f:predictors": {}}}}
+    ours = {"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {"f:predictors": {}}}}
     entries = [ours]
     if replicas is not None:
         manifest["spec"]["replicas"] = replicas
@@ -93,7 +99,7 @@ def stored(
     counts = {name: {"replicas": one, "availableReplicas": one} for name, one in (pods or {}).items()}
     manifest["status"] = {"state": "Available", "deploymentStatus": counts}
     proven = ProvenVersion.of(made).to_json()
-    manifest["metadata"]["annotations"][ids.ANNOTATION_LAST_AVAILABLE] = proven
+    manifest["metadata"]["annotations"][ANNOTATION_LAST_AVAILABLE] = proven
     return SeldonDeployment.from_manifest(manifest)
 
 
@@ -163,7 +169,7 @@ def test_scaled_to_none_and_configured_again_is_what_it_was(one: dict[str, Any])
     if not is_scaled_to_zero(made) and is_scaled_to_zero(asleep):
         started = awakened(asleep)
         assert spec(started) == spec(made)
-        assert started.annotations[ids.ANNOTATION_REVISION] == made.annotations[ids.ANNOTATION_REVISION]
+        assert started.annotations[ANNOTATION_REVISION] == made.annotations[ANNOTATION_REVISION]
 
 
 @given(manifests)
@@ -190,11 +196,11 @@ def test_what_is_given_back_to_its_owner_has_the_owners_number() -> None:
     theirs = {"metadata": {"name": "iris"}, "spec": {"predictors": [predictor()], "replicas": 4}}
     ours = request(replicas=2)
     version = taken_over(SeldonDeployment.from_manifest(theirs), ours)
-    back = continued(version.rebuilt(ours), stored(ours), insist=False)
+    back = continued(rebuilt(version, ours), stored(ours), insist=False)
     assert number(back) == 4
     del theirs["spec"]["replicas"]
     version = taken_over(SeldonDeployment.from_manifest(theirs), ours)
-    assert left_open(continued(version.rebuilt(ours), stored(ours), insist=False)) == []
+    assert left_open(continued(rebuilt(version, ours), stored(ours), insist=False)) == []
 
 
 def test_a_number_that_is_added_is_no_other_version() -> None:
@@ -206,7 +212,7 @@ def test_a_number_that_is_added_is_no_other_version() -> None:
     assert "left open" in decided.reason
     assert decided.deployment == made
     assert plan(made, [stored(made)]).action is Action.UNCHANGED
-    assert ids.revision(spec(made)["predictors"][0]) == ids.revision(spec(older)["predictors"][0])
+    assert revisions.revision(spec(made)["predictors"][0]) == revisions.revision(spec(older)["predictors"][0])
 
 
 @pytest.mark.parametrize("by", ["kubectl", "kube-controller-manager"])

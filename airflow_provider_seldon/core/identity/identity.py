@@ -1,0 +1,119 @@
+"""
+Who owns a deployment, what is equivalent to it, and which name it gets.
+
+Equivalence is always confirmed on the annotations, because labels may be shortened. All of it is a pure function of
+its arguments: the same in every process and Python version.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_DAG_ID,
+    ANNOTATION_MAP_INDEX,
+    ANNOTATION_MODEL_NAME,
+    ANNOTATION_RUN_ID,
+    ANNOTATION_TASK_ID,
+    LABEL_DAG_ID,
+    LABEL_MANAGED_BY,
+    LABEL_MODEL_NAME,
+    LABEL_TASK_ID,
+    MANAGER,
+)
+from airflow_provider_seldon.core.identity.label_value import label_value
+from airflow_provider_seldon.core.resource.canonical_json import digest
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+#: Leaves 27 of the 63 characters of a name for what Seldon appends, e.g. ``-default-0-classifier``.
+MAX_NAME_LENGTH = 36
+
+_NAME_HASH_LENGTH = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """
+    Who deploys what: the part of a request that says which deployments are versions of the same model.
+
+    :param dag_id: id of the DAG; empty outside of one.
+    :param task_id: id of the task; empty outside of one.
+    :param model_name: name of the model.
+    :param run_id: id of the DAG run. Tells deployments apart only when they do not replace each other.
+    :param map_index: index of a mapped task instance, -1 when it is not mapped; counts where ``run_id`` does.
+    """
+
+    dag_id: str = ""
+    task_id: str = ""
+    model_name: str = ""
+    run_id: str = ""
+    map_index: int = -1
+
+    @classmethod
+    def of(cls, deployment: SeldonDeployment) -> Self:
+        """Read back the identity that a deployment of ours was made with."""
+        present = deployment.annotations
+        index = present.get(ANNOTATION_MAP_INDEX, "")
+        return cls(
+            dag_id=present.get(ANNOTATION_DAG_ID, ""),
+            task_id=present.get(ANNOTATION_TASK_ID, ""),
+            model_name=present.get(ANNOTATION_MODEL_NAME, ""),
+            run_id=present.get(ANNOTATION_RUN_ID, ""),
+            map_index=int(index) if index.isascii() and index.isdecimal() else -1,
+        )
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels that find deployments of this identity: legal values, empty ones left out."""
+        values = {LABEL_DAG_ID: self.dag_id, LABEL_TASK_ID: self.task_id, LABEL_MODEL_NAME: self.model_name}
+        return {LABEL_MANAGED_BY: MANAGER} | {key: label_value(text) for key, text in values.items() if text}
+
+    def annotations(self) -> dict[str, str]:
+        """Return the full, unshortened values; empty ones left out."""
+        index = str(self.map_index) if self.map_index >= 0 else ""
+        values = self._equivalence() | {ANNOTATION_RUN_ID: self.run_id, ANNOTATION_MAP_INDEX: index}
+        return {key: text for key, text in values.items() if text}
+
+    def selector(self) -> str:
+        """Return the label selector that finds all equivalents, and rarely others (see ``matches``)."""
+        return ",".join(f"{key}={value}" for key, value in self.labels().items())
+
+    def matches(self, deployment: SeldonDeployment) -> bool:
+        """
+        Return whether ``deployment`` is an equivalent: ours, and of the same DAG, task and model.
+
+        Compares the annotations. A value that this identity leaves empty must be absent there too.
+        """
+        present = deployment.annotations
+        return is_managed(deployment) and all(
+            present.get(key, "") == text for key, text in self._equivalence().items()
+        )
+
+    def deployment_name(self, *, replace: bool) -> str:
+        """
+        Return the name of this identity's deployment: a DNS-1035 label of at most 36 characters.
+
+        :param replace: True gives one name per DAG, task and model, so that the URL stays; False one per run
+            and map index as well. In both cases a retry finds what the first try made.
+        """
+        parts: list[str | int] = [self.dag_id, self.task_id, self.model_name]
+        if not replace:
+            parts += [self.run_id, self.map_index]
+        suffix = digest(parts, _NAME_HASH_LENGTH)
+        readable = re.sub(r"[^a-z0-9]+", "-", self.model_name.lower()).strip("-") or "model"
+        if not readable[0].isalpha():
+            readable = f"m-{readable}"
+        return f"{readable[: MAX_NAME_LENGTH - _NAME_HASH_LENGTH - 1].strip('-')}-{suffix}"
+
+    def _equivalence(self) -> dict[str, str]:
+        return {
+            ANNOTATION_DAG_ID: self.dag_id,
+            ANNOTATION_TASK_ID: self.task_id,
+            ANNOTATION_MODEL_NAME: self.model_name,
+        }
+
+
+def is_managed(deployment: SeldonDeployment) -> bool:
+    """Return whether this provider made ``deployment``."""
+    return deployment.labels.get(LABEL_MANAGED_BY) == MANAGER
