@@ -22,7 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ACTION, ANNOTATION_METRICS, ANNOTATION_ORDER, ANNOTATION_WRITE, MANAGER
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_ACTION,
+    ANNOTATION_METRICS,
+    ANNOTATION_ORDER,
+    ANNOTATION_WRITE,
+    MANAGER,
+)
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics

@@ -14,7 +14,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.identity.annotations import ANNOTATION_ORDER, ANNOTATION_REVISION, ANNOTATION_ROLLED_BACK, ANNOTATION_WRITE
+from airflow_provider_seldon.core.children.expected import is_autoscaled
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_ORDER,
+    ANNOTATION_REVISION,
+    ANNOTATION_ROLLED_BACK,
+    ANNOTATION_WRITE,
+)
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.readiness.expectation import Expectation
@@ -23,7 +29,6 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 from airflow_provider_seldon.core.resource.unstructured import items_at
 from airflow_provider_seldon.core.rollout.adoption import given_back
 from airflow_provider_seldon.core.rollout.fence import OrderToken
-from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 from airflow_provider_seldon.core.rollout.history import (
     ProvenVersion,
     has_served,
@@ -32,8 +37,8 @@ from airflow_provider_seldon.core.rollout.history import (
     version_to_restore,
 )
 from airflow_provider_seldon.core.rollout.plan import Action, carried_annotations
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 from airflow_provider_seldon.core.rollout.write_mark import Written
-from airflow_provider_seldon.core.children.expected import is_autoscaled
 from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
