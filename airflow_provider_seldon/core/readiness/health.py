@@ -21,8 +21,7 @@ from airflow_provider_seldon.core.children.expected import expected_children
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
-from airflow_provider_seldon.core.readiness.stabilization import Stabilization
-from airflow_provider_seldon.core.readiness.stabilization import History
+from airflow_provider_seldon.core.readiness.stabilization import History, Stabilization
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     condition,

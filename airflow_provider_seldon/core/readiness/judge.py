@@ -30,8 +30,7 @@ from airflow_provider_seldon.core.readiness.operator_status import (
     weakness,
 )
 from airflow_provider_seldon.core.readiness.pod_failure import pod_problems, running_pods
-from airflow_provider_seldon.core.readiness.stabilization import Stabilization
-from airflow_provider_seldon.core.readiness.stabilization import History
+from airflow_provider_seldon.core.readiness.stabilization import History, Stabilization
 from airflow_provider_seldon.core.readiness.status_only import NO_RIGHT, counts_line, judge_status_only
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import (
