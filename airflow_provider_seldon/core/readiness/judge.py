@@ -18,7 +18,12 @@ from dataclasses import dataclass, field
 
 from airflow_provider_seldon.core.children.expected import expected_children
 from airflow_provider_seldon.core.readiness.child_progress import ChildReport, report_children
-from airflow_provider_seldon.core.readiness.expectation import Expectation, predictor_contents, stamped_revisions, status_fingerprint
+from airflow_provider_seldon.core.readiness.expectation import (
+    Expectation,
+    predictor_contents,
+    stamped_revisions,
+    status_fingerprint,
+)
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
