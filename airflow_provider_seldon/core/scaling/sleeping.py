@@ -12,8 +12,14 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_seldon.core.children.expected import Role, expected_children
-from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIRMED, ANNOTATION_HISTORY, ANNOTATION_LAST_AVAILABLE, ANNOTATION_REVISION, ANNOTATION_SECRETS
+from airflow_provider_seldon.core.children.expected import Role, expected_children, is_autoscaled
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_CONFIRMED,
+    ANNOTATION_HISTORY,
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_REVISION,
+    ANNOTATION_SECRETS,
+)
 from airflow_provider_seldon.core.identity.revision import deployment_revision
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -26,7 +32,6 @@ from airflow_provider_seldon.core.resource.unstructured import (
 )
 from airflow_provider_seldon.core.scaling import replicas
 from airflow_provider_seldon.core.scaling.replicas import asked_numbers
-from airflow_provider_seldon.core.children.expected import is_autoscaled
 
 
 def is_scaled_to_zero(deployment: SeldonDeployment | Object) -> bool:
@@ -115,9 +120,7 @@ def scaled(built: SeldonDeployment, count: int) -> SeldonDeployment:
     manifest = copy.deepcopy(built.to_manifest())
     bare = replicas.as_asked(mapping_at(manifest, "spec"), asked_numbers(manifest))
     bare = replicas.scaled(bare, count)
-    manifest["metadata"]["annotations"][ANNOTATION_REVISION] = deployment_revision(
-        {**manifest, "spec": bare}
-    )
+    manifest["metadata"]["annotations"][ANNOTATION_REVISION] = deployment_revision({**manifest, "spec": bare})
     explainers = replicas.numbers(mapping_at(manifest, "spec"))
     return SeldonDeployment.from_manifest(
         {**manifest, "spec": replicas.completed(bare, explainers=explainers)}
