@@ -23,9 +23,8 @@ from airflow_provider_seldon.core.resource.unstructured import (
     number_at,
     text_at,
 )
-from airflow_provider_seldon.core.scaling.continuation import asking_for_pods
 from airflow_provider_seldon.core.scaling.replicas import completed
-from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
+from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods, is_scaled_to_zero
 
 
 @dataclass(frozen=True, kw_only=True)

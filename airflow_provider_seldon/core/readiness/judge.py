@@ -45,7 +45,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     number_at,
     text_at,
 )
-from airflow_provider_seldon.core.scaling.continuation import asking_for_pods
+from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods
 
 __all__ = ["Observation", "Phase", "Verdict", "judge"]
 
