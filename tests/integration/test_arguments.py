@@ -13,6 +13,8 @@ import pytest
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError, SeldonError
+from airflow_provider_seldon.hooks.inventory import InventoryHook
+from airflow_provider_seldon.hooks.prediction import PredictionHook
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
@@ -114,6 +116,7 @@ def test_an_argument_of_no_kind_is_refused_before_anything_is_written(
 #: Valid arguments of the hook's methods, where they need any.
 CALLS: dict[str, dict[str, Any]] = {
     "deploy_model": {"server": ModelServer.create(**SKLEARN), "identity": Identity(model_name="iris")},
+    "deploy": {"request": None},
     "complete": {"rollout": None},
     "wait_for": {"name": "iris", "deadline": 0},
     "raise_for_outcome": {"outcome": None},
@@ -133,7 +136,8 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 METHODS = [
     name
-    for name, value in vars(SeldonHook).items()
+    for part in (SeldonHook, InventoryHook, PredictionHook)
+    for name, value in vars(part).items()
     if inspect.isfunction(value) and not name.startswith("_") and name != "test_connection"
 ]
 #: Only recorded, or said by whoever calls.
