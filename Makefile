@@ -59,10 +59,11 @@ package: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## build wh
 	SELDON_TEST_INSTALLED_PYTHON=$(VENVS)/package/bin/python $(VENVS)/airflow-$(AIRFLOW)/bin/python -m pytest --capture=no tests/e2e/test_new_user.py
 	@ls dist
 
-lint: $(VENVS)/airflow-3.3/.ready ## check style and types
+lint: $(VENVS)/airflow-3.3/.ready ## check style, types and the contracts of imports
 	$(VENVS)/airflow-3.3/bin/ruff check .
 	$(VENVS)/airflow-3.3/bin/ruff format --check .
 	$(VENVS)/airflow-3.3/bin/mypy
+	$(VENVS)/airflow-3.3/bin/lint-imports --no-cache --no-logo
 
 format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
 	$(VENVS)/airflow-3.3/bin/ruff check --fix .
@@ -86,9 +87,12 @@ $(UV):
 	$(PYTHON) -m venv $(VENVS)/tools
 	$(VENVS)/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
+# Only there: import-linter needs a newer rich than Airflow 2.11 has.
+LINT_3.3 := ,lint
+
 $(VENVS)/airflow-%/.ready: $(UV) pyproject.toml constraints/airflow-%.txt
 	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
-	$(UV) pip install --quiet --python $(@D)/bin/python --constraints constraints/airflow-$*.txt -e '.[test,lint]'
+	$(UV) pip install --quiet --python $(@D)/bin/python --constraints constraints/airflow-$*.txt -e '.[test$(LINT_$*)]'
 	@touch $@
 
 $(VENVS)/docs/.ready: $(UV) constraints/docs.txt

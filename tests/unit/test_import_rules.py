@@ -1,12 +1,13 @@
 """
-The plan of the house, asserted: imports go down only, what decides does no I/O, and parsing a DAG stays cheap.
+What no contract of import-linter (see ``pyproject.toml``) can say: what importing costs, and what is called.
 
-Reads the source instead of importing it, so a rule also holds for imports inside functions.
+The contracts count every import, also those inside functions; here it matters when one happens.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,37 +21,8 @@ import airflow_provider_seldon
 PACKAGE = "airflow_provider_seldon"
 ROOT = Path(airflow_provider_seldon.__file__).parent
 
-#: What each folder may use of the package. ``exceptions`` and ``__init__`` (the version) are below everything but core.
-LAYERS = {
-    "core": {"core"},
-    "kube": {"core", "kube", "exceptions"},
-    "delivery": {"core", "kube", "delivery", "exceptions", "settings"},
-    "hooks": {"core", "kube", "delivery", "hooks", "exceptions", "settings", "get_provider_info"},
-    "links": {"core", "links", "settings"},
-    "triggers": {"core", "kube", "delivery", "hooks", "triggers", "exceptions"},
-    "sensors": {"core", "kube", "delivery", "hooks", "triggers", "links", "sensors", "exceptions"},
-    "operators": {
-        "assets",
-        "core",
-        "kube",
-        "delivery",
-        "hooks",
-        "triggers",
-        "links",
-        "operators",
-        "exceptions",
-    },
-    "assets.py": set(),
-    "decisions.py": {"core"},
-    "serving": {"core", "serving"},
-    "local": {"core", "local"},
-    "exceptions.py": {"core"},
-    "settings.py": set(),
-    "retries.py": {"exceptions"},
-    "__init__.py": set(),
-    "get_provider_info.py": set(),
-}
-NO_AIRFLOW = ("core", "local", "serving")
+MOST_MODULES = 14
+LONGEST_CHAIN = 8
 PARSED_WITH_EVERY_DAG = ("operators", "sensors", "triggers", "links")
 #: The clients of OpenLineage are optional besides.
 SLOW = (
@@ -152,38 +124,9 @@ def _is_package(module: str) -> bool:
     return head == PACKAGE and ROOT.joinpath(*rest).is_dir()
 
 
-def layer_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0]
-
-
-def test_every_part_of_the_package_has_its_rule() -> None:
-    assert {layer_of(path) for path in ROOT.rglob("*.py")} <= LAYERS.keys()
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_go_down_only(layer: str) -> None:
-    paths = [ROOT / layer] if layer.endswith(".py") else sources(layer)
-    wrong = [
-        str(one)
-        for path in paths
-        for one in imports(path)
-        if one.is_of(PACKAGE)
-        and not one.only_for_types
-        and one.module.split(".")[1:2] != []
-        and one.module.split(".")[1] not in LAYERS[layer] | {"__version__"}
-    ]
-    assert wrong == []
-
-
 @pytest.mark.parametrize("name", ["__init__.py", "get_provider_info.py"])
 def test_what_airflow_reads_first_imports_nothing(name: str) -> None:
     assert [str(one) for one in imports(ROOT / name)] == []
-
-
-@pytest.mark.parametrize("layer", NO_AIRFLOW)
-def test_what_runs_without_airflow_does_not_import_it(layer: str) -> None:
-    wrong = [str(one) for path in sources(layer) for one in imports(path) if one.is_of("airflow")]
-    assert wrong == []
 
 
 def test_core_imports_only_what_is_pure() -> None:
@@ -213,17 +156,27 @@ def test_parsing_a_dag_imports_nothing_slow() -> None:
     assert wrong == []
 
 
-def test_only_the_kubernetes_side_uses_the_kubernetes_client() -> None:
-    allowed = {"kube", "hooks"}
-    wrong = [
-        str(one)
-        for path in ROOT.rglob("*.py")
-        for one in imports(path)
-        if one.is_of("kubernetes", "kubernetes_asyncio")
-        and layer_of(path) not in allowed
-        and not one.only_for_types
-    ]
-    assert wrong == []
+def test_no_folder_holds_more_modules_than_a_reader_takes_in() -> None:
+    folders = {path.parent for path in ROOT.rglob("*.py")}
+    sizes = {
+        str(folder.relative_to(ROOT)): len([one for one in folder.glob("*.py") if one.name != "__init__.py"])
+        for folder in folders
+    }
+    assert {folder: size for folder, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_no_chain_of_imports_inside_of_core_is_longer_than_eight() -> None:
+    modules = {
+        ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts)): path for path in sources("core")
+    }
+
+    @functools.cache
+    def length(module: str) -> int:
+        return 1 + max(
+            (length(one.module) for one in imports(modules[module]) if one.module in modules), default=0
+        )
+
+    assert max(length(module) for module in modules) <= LONGEST_CHAIN
 
 
 def test_the_reader_of_imports_sees_them_all(tmp_path: Path) -> None:
