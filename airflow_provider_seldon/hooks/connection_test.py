@@ -42,7 +42,7 @@ _LOOK = (
 )
 
 
-class _Impatient(Transport):
+class _ShortTransport(Transport):
     """Somebody looks at the form and waits."""
 
     def __init__(self, api_client: ApiClient, **_: Any) -> None:
@@ -50,7 +50,7 @@ class _Impatient(Transport):
 
 
 class _Client(SeldonClient):
-    transport_class = _Impatient
+    transport_class = _ShortTransport
 
     def is_kubernetes(self) -> bool:
         """Tell whether it is a Kubernetes API that says 404, and not a proxy or a web site."""

@@ -112,18 +112,18 @@ async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
 
 async def news(listener: Listener, found: AsyncIterator[Level]) -> AsyncGenerator[Mapping[str, Any]]:
     """Yield the payload of what is new to a listener, and is one of its events."""
-    memory = told = None
+    state = told = None
     async for level in found:
         key = f"seldon-health/{level.namespace}/{level.name}/{listener.grace:g}"
-        if memory is None or told is None or memory.key != key:
-            memory = _Memory(listener, key)
-            told = News(await memory.recall())
+        if state is None or told is None or state.key != key:
+            state = _AssetState(listener, key)
+            told = News(await state.recall())
         if not told.has(level.health) or not level.payload:
             continue
         if level.health in listener.events:
             yield level.payload
         # Afterwards: an event may come twice where the triggerer dies just now, but is not lost.
-        await memory.note(str(level.health))
+        await state.note(str(level.health))
 
 
 async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
@@ -138,10 +138,10 @@ async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     level: Level | None = None
     repeat_at = time.monotonic()
     async with subscribe(target.access, namespace, name) as subscription:
-        look = _Look(monitor, subscription)
+        observer = _Observer(monitor, subscription)
         while True:
             before = level
-            change = await look()
+            change = await observer()
             if change:
                 # What is watched leaves out the annotations.
                 stored = mapping_at(await subscription.read(), "metadata", "annotations")
@@ -160,10 +160,12 @@ async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
                 yield level
             if monitor.gone and not watch.selection.name:
                 return
-            await subscription.changed(min(look.pause, repeat_at - time.monotonic()) if level else look.pause)
+            await subscription.changed(
+                min(observer.pause, repeat_at - time.monotonic()) if level else observer.pause
+            )
 
 
-class _Look:
+class _Observer:
     """Shows a monitor what there is, with pods where that helps."""
 
     def __init__(self, monitor: HealthMonitor, subscription: Subscription) -> None:
@@ -195,11 +197,11 @@ class _Look:
         return max(0.05, min(pauses))
 
 
-class _Memory:
+class _AssetState:
     """
     What was told last, kept with the watched asset so that a restart of the triggerer repeats nothing.
 
-    Airflow has such a store from 3.3 on. Without it, or where it does not answer, there is no memory.
+    Airflow has such a store from 3.3 on. Without it, or where it does not answer, nothing is kept.
     """
 
     def __init__(self, listener: Listener, key: str) -> None:
