@@ -16,8 +16,6 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "airflow_provider_seldon"
 PICTURE = ROOT / "docs" / "images" / "layers.svg"
-#: Drawn where pyproject.toml states no layers.
-LAYERS = (("operators", "sensors", "triggers", "links"), ("hooks",), ("delivery",), ("kube",), ("core",))
 
 WIDTH, HEIGHT, GAP, MARGIN = 720, 44, 26, 16
 
@@ -37,7 +35,7 @@ def layers(pyproject: Path) -> list[tuple[str, ...]]:
         if contract["type"] == "layers"
     ]
     whole = [found for found in stated if any("core" in layer for layer in found)]
-    return max(whole, key=len, default=list(LAYERS))
+    return max(whole, key=len)
 
 
 def _siblings(layer: str) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def argument_problems(server: ModelServerFields) -> Iterator[Problem]:
     """Yield what is wrong with single arguments of a request, whatever it is built from."""
     for field in ("model_uri", "implementation", "image"):
         value = getattr(server, field)
-        if value is not None and (value == "None" or value != value.strip()):
+        if value is not None and _is_unusable(value):
             shown = None if "@" in value or "?" in value else value
             yield Problem(
                 field, "is not usable", "check its template: did the task before push it", value=shown
@@ -71,9 +71,13 @@ def argument_problems(server: ModelServerFields) -> Iterator[Problem]:
     yield from _variable_problems(environment(server.env))
 
 
+def _is_unusable(value: str) -> bool:
+    return value == "None" or value != value.strip()
+
+
 def literal_problems(server: ModelServerFields) -> Iterator[Problem]:
     """Yield the credentials that stand in a request in plain text."""
-    if server.model_uri:
+    if server.model_uri and not _is_unusable(server.model_uri):  # told by argument_problems already
         yield from model_uri.problems(server.model_uri, "model_uri")
     yield from literals.in_env(environment(server.env), "env")
     yield from literals.in_parameters(server.parameters, "parameters")
