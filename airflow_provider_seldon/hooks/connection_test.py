@@ -12,6 +12,7 @@ from airflow_provider_seldon.exceptions import (
     UnauthorizedError,
     UnexpectedAnswerError,
 )
+from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.kube.requests.transport import Transport
 
@@ -36,6 +37,9 @@ RIGHTS = {
 #: And where its storage credentials become a Secret.
 SECRET_RIGHTS = {f"{verb} secrets": (verb, "", "secrets") for verb in ("get", "create", "patch", "delete")}
 
+#: And where Istio divides the requests: what the operator has written there proves a change of weights.
+ROUTE_RIGHTS = {"get virtualservices.networking.istio.io": ("get", "networking.istio.io", "virtualservices")}
+
 _LOOK = (
     "Check the address, the certificate authority and the network; the test runs on Airflow's own server, "
     "not on a worker."
@@ -57,6 +61,13 @@ class _Client(SeldonClient):
         try:
             return bool(self._transport.request("GET", "/apis").get("kind") == "APIGroupList")
         except (NotFoundError, UnexpectedAnswerError):
+            return False
+
+    def has_istio(self) -> bool:
+        """Tell whether the cluster knows VirtualServices."""
+        try:
+            return bool(self._transport.request("GET", paths.ISTIO_GROUP_VERSION).get("resources"))
+        except (NotFoundError, UnexpectedAnswerError, ForbiddenError):
             return False
 
 
@@ -93,7 +104,8 @@ def _check(hook: SeldonConnectionHook) -> tuple[bool, str]:
             f"The cluster at {hook.cluster.configuration.host} answers, but does not know SeldonDeployments "
             "(machinelearning.seldon.io/v1). Install Seldon Core there, or correct the host or context."
         )
-    missing = client.missing_rights(RIGHTS | SECRET_RIGHTS if hook.storage_connection_id else RIGHTS)
+    rights = RIGHTS | SECRET_RIGHTS if hook.storage_connection_id else RIGHTS
+    missing = client.missing_rights(rights | ROUTE_RIGHTS if client.has_istio() else rights)
     if missing:
         return False, (
             f"The connection's account lacks, in namespace {hook.namespace}: {', '.join(missing)}. "

@@ -14,6 +14,8 @@ from airflow_provider_seldon.exceptions import ConnectionConfigError, InvalidMod
 
 #: The group version, for discovery.
 GROUP_VERSION = f"/apis/{GROUP}/{VERSION}"
+#: Istio's API in the version that Seldon's operator writes; later ones of Istio serve it, too.
+ISTIO_GROUP_VERSION = "/apis/networking.istio.io/v1alpha3"
 #: Where one asks for one's own rights.
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -21,6 +23,11 @@ ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 def seldon_deployments(namespace: str, name: str | None = None) -> str:
     """Return the path of a namespace's SeldonDeployments, or of one of them."""
     return _object(f"{GROUP_VERSION}/namespaces/{_namespace(namespace)}/{PLURAL}", name)
+
+
+def virtual_service(namespace: str, name: str) -> str:
+    """Return the path of the routes that Seldon's operator writes for a SeldonDeployment, where Istio is used."""
+    return _object(f"{ISTIO_GROUP_VERSION}/namespaces/{_namespace(namespace)}/virtualservices", name)
 
 
 def deployments(namespace: str) -> str:

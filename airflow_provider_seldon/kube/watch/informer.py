@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_seldon.core.children.expected import ID_LABEL
+from airflow_provider_seldon.core.children.expected import ID_LABEL, deployment_id
 from airflow_provider_seldon.core.resource.unstructured import Object
 from airflow_provider_seldon.exceptions import (
     DeploymentNotFoundError,
@@ -102,6 +102,14 @@ class Subscription:
         :raises SeldonError: the subclass that the status code stands for.
         """
         return await self._watch.fresh_snapshot(self.name)
+
+    async def routes(self) -> Object | None:
+        """
+        Return the VirtualService as it is stored this moment; None where there is none, or no right to read it.
+
+        :raises SeldonError: the API server does not answer.
+        """
+        return await self._watch.routes(self.name)
 
     async def pods(self, children: Sequence[Object], *, age: float = FRESH) -> list[Object] | None:
         """Return the pods of those children, at most so many seconds old; None without the right to read them."""
@@ -194,6 +202,13 @@ class SharedInformer:
         try:
             return await self._session.get(f"{self._path}/{name}")
         except (NotFoundError, DeploymentNotFoundError):
+            return None
+
+    async def routes(self, name: str) -> Object | None:
+        """See ``Subscription.routes``."""
+        try:
+            return await self._session.get(paths.virtual_service(self._namespace, deployment_id(name)))
+        except (NotFoundError, ForbiddenError):
             return None
 
     async def fresh_snapshot(self, name: str) -> Snapshot:

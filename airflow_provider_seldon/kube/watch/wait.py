@@ -19,6 +19,7 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.judge import ENDING_INTERVAL, Phase, Verdict, judge
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
+from airflow_provider_seldon.core.readiness.routes import asks_for_routes, held_against_routes
 from airflow_provider_seldon.core.readiness.stabilization import History
 from airflow_provider_seldon.core.resource.status import DeploymentState
 from airflow_provider_seldon.core.resource.unstructured import Object, text_at
@@ -144,6 +145,7 @@ class _Waiter:
             verdict = self._nothing_yet(subscription)
         else:
             seen, verdict = await self._judge_and_look_closer(seen, subscription)
+            verdict = await self._hold_against_routes(seen, verdict, subscription)
         if self._patience and _is_timing(verdict):
             deadline += self._patience
         if verdict.phase is not Phase.READY and (verdict.final or self._clock() >= deadline):
@@ -206,6 +208,23 @@ class _Waiter:
         # Time has passed: old news of a child must not be put together with new ones of its pods.
         seen = subscription.snapshot() or seen
         return seen, self.judge(seen, pods)
+
+    async def _hold_against_routes(
+        self, seen: Snapshot, verdict: Verdict, subscription: Subscription
+    ) -> Verdict:
+        """Read the ingress's routes before a change of them counts; a server that does not answer is asked again."""
+        manifest = seen.deployment
+        if manifest is None or not asks_for_routes(manifest, self._expected, verdict):
+            return verdict
+        try:
+            routes = await subscription.routes()
+        except SeldonError as error:
+            return dataclasses.replace(
+                _pending("RoutesUnknown", f"the routes of the ingress cannot be read: {error}"),
+                history=verdict.history,
+                recheck_at=self._clock() + LOOK_PAUSE,
+            )
+        return held_against_routes(verdict, manifest, routes, now=self._clock())
 
     async def _make_certain(
         self, seen: Snapshot, verdict: Verdict, subscription: Subscription

@@ -1,0 +1,125 @@
+"""Routes as they were recorded on Seldon's operator with Istio, held against what a deployment asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.judge import Verdict
+from airflow_provider_seldon.core.readiness.observation import Phase
+from airflow_provider_seldon.core.readiness.routes import (
+    asks_for_routes,
+    held_against_routes,
+    routes_difference,
+)
+
+READY = Verdict(phase=Phase.READY, reason="Serving", message="", progress="state Available")
+
+
+def deployment(*predictors: dict[str, Any]) -> dict[str, Any]:
+    graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://m"}
+    spec = {"predictors": [{"graph": graph, "replicas": 1, **one} for one in predictors]}
+    return {"metadata": {"name": "iris", "namespace": "models"}, "spec": spec}
+
+
+def routes(mirror: str = "", share: float | None = None, **weights: int | None) -> dict[str, Any]:
+    """A VirtualService with a rule for HTTP and one for gRPC."""
+
+    def rule(port: int) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "route": [
+                {"destination": {"subset": name, "port": {"number": port}}}
+                | ({} if weight is None else {"weight": weight})
+                for name, weight in weights.items()
+            ]
+        }
+        found |= {"mirror": {"subset": mirror}} if mirror else {}
+        return found | ({} if share is None else {"mirrorPercentage": {"value": share}})
+
+    return {"spec": {"http": [rule(8000), rule(5001)]}}
+
+
+MAIN, CANARY = {"name": "main"}, {"name": "canary"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (deployment(MAIN), routes(main=None)),
+        (deployment(MAIN), routes(main=100)),
+        (deployment(MAIN | {"traffic": 100}), routes(main=None)),
+        (deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5}), routes(main=95, canary=5)),
+        (deployment(MAIN, CANARY | {"traffic": 100}), routes(main=None, canary=100)),
+        (deployment(MAIN | {"traffic": 100}, CANARY | {"shadow": True}), routes("canary", main=100)),
+        (
+            deployment(MAIN | {"traffic": 100}, CANARY | {"shadow": True, "traffic": 20}),
+            routes("canary", 20.0, main=100),
+        ),
+    ],
+)
+def test_routes_that_are_as_asked_for(wanted: dict[str, Any], found: dict[str, Any]) -> None:
+    assert routes_difference(wanted, found) == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "told"),
+    [
+        (
+            deployment(MAIN | {"traffic": 75}, CANARY | {"traffic": 25}),
+            routes(main=95, canary=5),
+            "canary 5 %",
+        ),
+        (deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5}), routes(main=None), "main 100 %"),
+        (deployment(MAIN), routes(main=95, canary=5), "instead of main 100 %"),
+        (deployment(MAIN | {"traffic": 100}), routes("canary", main=100), "mirrors to canary"),
+        (
+            deployment(MAIN | {"traffic": 100}, CANARY | {"shadow": True}),
+            routes(main=100),
+            "mirrors to nothing",
+        ),
+        (deployment(MAIN), {"spec": {"http": []}}, "no route"),
+        (
+            deployment(MAIN),
+            {"spec": {"http": [{"route": [{"destination": 3, "weight": "x"}]}]}},
+            "instead of",
+        ),
+        (deployment(MAIN), {}, "no route"),
+    ],
+)
+def test_routes_that_differ_are_told(wanted: dict[str, Any], found: dict[str, Any], told: str) -> None:
+    assert told in routes_difference(wanted, found)
+
+
+def test_one_rule_of_two_that_lags_behind_is_enough_to_wait() -> None:
+    found = routes(main=95, canary=5)
+    found["spec"]["http"][1]["route"][1]["weight"] = 50
+    wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
+    assert "canary 50 %" in routes_difference(wanted, found)
+
+
+def test_routes_are_asked_for_only_after_a_change_of_traffic_that_looks_done() -> None:
+    changed = Expectation(routes=True)
+    wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
+    assert asks_for_routes(wanted, changed, READY)
+    assert not asks_for_routes(wanted, Expectation(), READY)
+    pending = Verdict(phase=Phase.PENDING, reason="Settling", message="")
+    assert not asks_for_routes(wanted, changed, pending)
+    assert not asks_for_routes(deployment(MAIN, CANARY | {"replicas": 0}), changed, READY)
+
+
+def test_a_verdict_is_certain_only_with_the_routes() -> None:
+    wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
+    unproved = Verdict(
+        phase=Phase.READY, reason="Serving", message="", progress="ok (weaker: unseen)", weaker="unseen"
+    )
+    proved = held_against_routes(unproved, wanted, routes(main=95, canary=5), now=10)
+    assert (proved.phase, proved.weaker, proved.progress) == (Phase.READY, "", "ok")
+    late = held_against_routes(READY, wanted, routes(main=None), now=10)
+    assert (late.phase, late.reason) == (Phase.PENDING, "RoutesDiffer")
+    assert late.recheck_at is not None
+    assert late.recheck_at > 10
+    unread = held_against_routes(READY, wanted, None, now=10)
+    assert (unread.phase, "could not be read" in unread.weaker) == (Phase.READY, True)
+    assert "weaker" in unread.progress
