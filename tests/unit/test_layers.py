@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+
 from tools.layers import PICTURE, ROOT, drawing, layers
+
+PACKAGE = ROOT / "airflow_provider_seldon"
 
 CONTRACT = """
 [[tool.importlinter.contracts]]
@@ -28,3 +33,9 @@ def test_a_changed_contract_changes_the_picture(tmp_path: Path) -> None:
     found = layers(tmp_path / "pyproject.toml")
     assert found == [("operators", "sensors"), ("hooks",), ("core",)]
     assert drawing(found) != drawing([*found, ("another",)])
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_module_that_these_pages_name_exists(page: str) -> None:
+    named = re.findall(r"`([a-z]+/[\w/]+\.py)`", (ROOT / page).read_text())
+    assert [name for name in named if not any((top / name).is_file() for top in (ROOT, PACKAGE))] == []
