@@ -152,7 +152,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "probes": Rule(readers.probes, optional=True),
         "startup_timeout": Rule(lambda value: readers.seconds(value, 1.0)),
         "python": TEXT,
-        # what is decided; a decision is read by ``core.decision`` when it is asked, before anything is written
+        # what is decided; a decision is read by ``core.rollout.decision`` when it is asked, before anything is written
         "deploy_decision": ANYTHING,
         "deploy": ANYTHING,
         "on_negative": word("ensure_running", "keep", "skip", "fail"),

@@ -266,7 +266,9 @@ class ModelServer(ModelServerFields):
         rules = spec.problems if self.manifest is None else user_manifest.problems
         problems = [*argument_problems(self), *rules(self)]
         if not (info.context or {}).get("stored"):
-            problems += literal_problems(self)
+            # One problem per field: what a template made of nothing is told of by both.
+            told = {problem.field for problem in problems}
+            problems += [one for one in literal_problems(self) if one.field not in told]
         if problems:
             raise InvalidRequestError(problems)
         return self
