@@ -1,1 +1,1 @@
-"""Airflow operators: arguments, templates, deferral, XCom. What is carried out is in delivery, what is decided in core."""
+"""Airflow operators: arguments, templates, deferral and XCom. Use cases are in delivery, decisions in core."""

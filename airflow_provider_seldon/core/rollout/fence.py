@@ -95,7 +95,8 @@ def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> Or
     """
     Return the token that a deployment carries; None when there is none, or none that can be read.
 
-    It is that of the newest run that has deployed it, or has found it to be what it wants (``delivery.rollout.order_note``).
+    It is that of the newest run that has deployed it, or has found it to be what it wants
+    (``delivery.rollout.order_note``).
 
     :param now: a token that is later than this, as earlier versions stored them, counts from when this provider
         last wrote the deployment. None takes every token for what it says.
