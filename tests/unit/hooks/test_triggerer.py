@@ -32,7 +32,7 @@ def test_what_waits_import_is_hidden_from_the_collector_once() -> None:
     code = PROBE.format(root=os.getcwd())
     frozen, left, later, settings_unchanged, *imported = ask_python("-c", code, env=dict(os.environ))
     assert frozen > 100_000  # Airflow's and ours
-    assert left < frozen / 10  # what a full pass still looks at
+    assert left < frozen / 2  # what a full pass still looks at; Airflow 2.11 imports a part later
     assert later <= frozen  # what has gone by its count since is no longer there
     assert settings_unchanged
     assert imported == [True, True]
