@@ -209,7 +209,7 @@ def test_what_does_not_serve_at_the_moment_is_waited_for(
     assert hook.client.children(name)
 
 
-@pytest.mark.simulated_pods("the operator is to stop")
+@pytest.mark.own_operator("it pauses")
 def test_a_newer_run_skips_one_that_waits_for_what_it_found_unchanged(
     hook: SeldonHook, local_seldon: Any, operator_down: Callable[[], None]
 ) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS, ANNOTATION_ORDER
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_METRICS,
+    ANNOTATION_ORDER,
+    ANNOTATION_REVISION,
+)
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.identity.revision import unstamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
@@ -29,10 +34,12 @@ def rebuilt(
         )
     own = {ANNOTATION_METRICS: version.metrics, ANNOTATION_ORDER: version.order}
     given = {key: value for key, value in own.items() if value} | dict(annotations or {})
-    built = ModelServer.parse(version.config, stored=True).to_deployment(
+    built = built_again(
+        ModelServer.parse(version.config, stored=True),
+        version.revision,
+        secrets=() if version.adopted else (version.secret_name, None, secret_in_use(deployment)),
         identity=_identity(version, deployment),
         namespace=deployment.namespace,
-        secret_name=version.secret_name or (None if version.adopted else secret_in_use(deployment)),
         annotations=given,
     )
     manifest = built.to_manifest()
@@ -43,6 +50,30 @@ def rebuilt(
     return SeldonDeployment.from_manifest(
         {**manifest, "metadata": {**manifest["metadata"], "name": deployment.name}}
     )
+
+
+def built_again(
+    server: ModelServer, revision: str, *, secrets: Sequence[str | None] = (), **how: Any
+) -> SeldonDeployment:
+    """
+    Return what a configuration was built to: with the storage Secret with which it is that revision.
+
+    A configuration does not say whether the nodes that name no Secret got one when it was built; the revision does.
+
+    :param server: the configuration.
+    :param revision: what it was.
+    :param secrets: Secrets that it may have been built with. The first one, where none gives that revision: after a
+        rotation, for instance, or where the revision was computed otherwise.
+    :param how: further arguments of :meth:`ModelServer.to_deployment`.
+    """
+    candidates = dict.fromkeys(secret or None for secret in secrets) or {None: None}
+    first: SeldonDeployment | None = None
+    for secret in candidates:
+        built = server.to_deployment(secret_name=secret, **how)
+        if built.annotations[ANNOTATION_REVISION] == revision:
+            return built
+        first = first or built
+    return first or built
 
 
 def _identity(version: ProvenVersion, deployment: SeldonDeployment) -> Identity:

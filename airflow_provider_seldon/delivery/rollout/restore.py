@@ -37,7 +37,7 @@ from airflow_provider_seldon.core.rollout.history import (
     version_to_restore,
 )
 from airflow_provider_seldon.core.rollout.plan import Action, carried_annotations
-from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
+from airflow_provider_seldon.core.rollout.rebuilding import built_again, rebuilt
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
@@ -164,8 +164,12 @@ class Restore:
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was scaled:\n{error}") from None
         annotations = carried_annotations(current)
-        built = server.to_deployment(
-            identity=Identity.of(current), secret_name=secret_in_use(current), annotations=annotations
+        built = built_again(
+            server,
+            current.annotations.get(ANNOTATION_REVISION, ""),
+            secrets=(secret_in_use(current), None),
+            identity=Identity.of(current),
+            annotations=annotations,
         )
         wanted = continued(_of_name(built, current.name), current)
         if replicas is not None:

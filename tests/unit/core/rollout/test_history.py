@@ -149,6 +149,30 @@ def test_what_an_earlier_release_recorded_can_be_built_again() -> None:
     assert rebuilt(ProvenVersion.from_data(data), stored).to_manifest() == first.to_manifest()
 
 
+def test_a_version_without_a_secret_does_not_get_the_one_of_the_version_after_it() -> None:
+    first = version(1)
+    stored = proved(version(2, secret="missing"), proved(first))
+    again = rebuilt(version_to_restore(stored, "previous"), stored)
+    assert again.to_manifest() == first.to_manifest()
+
+
+@pytest.mark.parametrize("secret", [None, "storage"])
+def test_nodes_that_name_no_secret_get_one_only_where_they_had_one(secret: str | None) -> None:
+    def graph(**node: str) -> SeldonDeployment:
+        nodes = [
+            {"name": name, "modelUri": f"gs://{name}", "implementation": "SKLEARN_SERVER"} for name in "ab"
+        ]
+        root = {**nodes[0], **node, "children": [nodes[1]]}
+        server = ModelServer.create(model_name="iris", manifest={"graph": root})
+        return server.to_deployment(identity=who, secret_name=secret)
+
+    who = Identity(dag_id="train", task_id="deploy", model_name="iris", run_id="run-1")
+    first = graph(envSecretRefName="own")
+    stored = proved(graph(), proved(first))
+    again = rebuilt(version_to_restore(stored, "previous"), stored)
+    assert again.to_manifest()["spec"] == first.to_manifest()["spec"]
+
+
 def test_why_a_version_cannot_be_built_again_is_told() -> None:
     stored = after(1)
     with pytest.raises(InvalidRequestError, match="without its configuration"):
