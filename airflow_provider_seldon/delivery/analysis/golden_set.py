@@ -36,7 +36,9 @@ def read_rows(uri: str, *, conn_id: str | None = None) -> list[Mapping[str, Any]
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    with ObjectStoragePath(uri, conn_id=conn_id).open("r") as file:
+    path = ObjectStoragePath(uri, conn_id=conn_id)
+    # Not path.open(), which Airflow 2.11 cannot give the lines of a local file.
+    with path.fs.open(str(path.path), "r", encoding="utf-8") as file:
         return rows_of(file, where="GoldenSet.uri")
 
 
