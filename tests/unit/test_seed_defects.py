@@ -22,9 +22,12 @@ from airflow_provider_seldon.core.storage.storage_connection import StorageConne
 PACKAGE = Path(airflow_provider_seldon.__file__).parent
 ROOT = Path(__file__).parents[2]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
-#: What talks to anything over a network, and the only places that may: the cluster's client and the gateway's.
+#: What talks to anything over a network, and the only places that may: the clients of cluster, gateway and Prometheus.
 NETWORK = {"requests", "aiohttp", "httpx", "http", "socket", "urllib"}
-MAY_USE_THE_NETWORK = ("kube/", "delivery/prediction/ingress.py", "delivery/prediction/gateway_request.py")
+MAY_USE_THE_NETWORK = (
+    *("kube/", "delivery/prediction/ingress.py", "delivery/prediction/gateway_request.py"),
+    "delivery/analysis/prometheus.py",
+)
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
