@@ -177,6 +177,16 @@ class RolloutFailedError(RolloutError):
     """The applied version cannot become ready as it is; the previous version, if there was one, keeps serving."""
 
 
+class CanaryAbortedError(RolloutFailedError, AirflowFailException):
+    """
+    A candidate did not keep to its limits, or did not come to serve; the baseline has all of the traffic again.
+
+    Not tried again by itself: what was turned down stays turned down, until somebody clears the task.
+    """
+
+    retryable = False
+
+
 class DeploymentFailedError(RolloutFailedError, AirflowFailException):
     """
     A sensor found that the deployment cannot become ready as it is.

@@ -202,6 +202,8 @@ def get_provider_info() -> dict[str, object]:
                     package + ".operators.scale",
                     package + ".operators.stage",
                     package + ".operators.custom",
+                    package + ".operators.canary.operator",
+                    package + ".operators.canary.approval",
                 ],
             }
         ],
@@ -209,7 +211,11 @@ def get_provider_info() -> dict[str, object]:
         "triggers": [
             {
                 "integration-name": name,
-                "python-modules": [package + ".triggers.deployment", package + ".triggers.event"],
+                "python-modules": [
+                    package + ".triggers.deployment",
+                    package + ".triggers.event",
+                    package + ".triggers.canary",
+                ],
             }
         ],
         "connection-types": [

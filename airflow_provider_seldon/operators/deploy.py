@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
+    from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
     from airflow_provider_seldon.exceptions import StaleRunError
 
@@ -251,22 +252,10 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
     def _deploy(self, context: Context, server: ModelServer) -> Rollout:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
         from airflow_provider_seldon.exceptions import StaleRunError, TurnedDownError
 
         try:
-            return self.hook.deploy(
-                DeployRequest(
-                    server=server,
-                    identity=self._identity(context, server),
-                    deploy=self._decision(context),
-                    metrics=self._metrics(),
-                    order=self.order(context),
-                    fence=self.on_stale != "deploy",
-                    retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
-                    **{name: getattr(self, name) for name in PASSED_ON},
-                )
-            )
+            return self.hook.deploy(self._request(context, server))
         except StaleRunError as error:
             self.stale(error)
             raise
@@ -274,6 +263,20 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             if error.skip:
                 raise AirflowSkipException(str(error)) from error
             raise
+
+    def _request(self, context: Context, server: ModelServer) -> DeployRequest:
+        from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
+
+        return DeployRequest(
+            server=server,
+            identity=self._identity(context, server),
+            deploy=self._decision(context),
+            metrics=self._metrics(),
+            order=self.order(context),
+            fence=self.on_stale != "deploy",
+            retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
+            **{name: getattr(self, name) for name in PASSED_ON},
+        )
 
     def _server(self) -> ModelServer:
         from airflow_provider_seldon.core.request.model_server import ModelServer

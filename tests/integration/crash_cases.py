@@ -44,6 +44,9 @@ POLICY = {"suspect_after": 0.1, "crash_loop_count": 1}
 IRIS = {"model_name": "iris", "deferrable": False, "failure_policy": POLICY, "timeout": 120}
 CRASHING = {"extra_args": {"annotations": {"local.seldon/behaviour": "crash"}}}
 WAITING = {"name": NAME, "timeout": 120, "deferrable": False, "failure_policy": POLICY}
+CANARY_NAME = Identity(dag_id="train_and_deploy", task_id="canary", model_name="iris").deployment_name(
+    replace=True
+)
 #: Cases at a time; most of their time is waiting.
 THREADS = 4
 
@@ -81,6 +84,11 @@ def applied(number: int, *, behaviour: str = "healthy") -> Task:
     predictor = {"name": "main", "annotations": {"local.seldon/behaviour": behaviour}, "graph": graph}
     manifest = {"metadata": {"name": "pipeline"}, "spec": {"predictors": [predictor]}}
     return "apply", {"manifest": manifest, **{key: IRIS[key] for key in IRIS if key != "model_name"}}
+
+
+def canary(number: int, **more: Any) -> Task:
+    steps = {"steps": [20, 50], "bake": 0.1, "implementation": "SKLEARN_SERVER"}
+    return "canary", {**IRIS, "model_uri": uri(number), **steps, **more}
 
 
 def deferred(task: Task) -> Task:
@@ -131,6 +139,16 @@ SCENARIOS = {
     "first custom model": Scenario((), custom(1), serves=1, lists=1, name=CUSTOM_NAME),
     "custom model": Scenario((custom(1),), custom(2), serves=2, lists=1, name=CUSTOM_NAME),
     "manifest": Scenario((applied(1),), applied(2), serves=2, lists=1, name="pipeline"),
+    "canary": Scenario((canary(1),), canary(2), serves=2, lists=2, name=CANARY_NAME),
+    "deferred canary": Scenario((canary(1),), deferred(canary(2)), serves=2, lists=2, name=CANARY_NAME),
+    "failing canary": Scenario(
+        (canary(1),),
+        canary(2, model_server=CRASHING),
+        serves=1,
+        lists=1,
+        fails=True,
+        name=CANARY_NAME,
+    ),
     "failing manifest": Scenario(
         (applied(1),), applied(2, behaviour="crash"), serves=1, lists=1, fails=True, name="pipeline"
     ),

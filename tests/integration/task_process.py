@@ -23,6 +23,7 @@ import airflow_provider_seldon.hooks.seldon  # noqa: F401
 from airflow_provider_seldon.exceptions import RolloutError
 from airflow_provider_seldon.kube.watch import wait
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
+from airflow_provider_seldon.operators.canary import SeldonCanaryOperator
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
@@ -33,6 +34,7 @@ from tests.integration.conftest import context
 
 OPERATORS = {
     "apply": SeldonApplyOperator,
+    "canary": SeldonCanaryOperator,
     "custom": SeldonDeployCustomModelOperator,
     "deploy": SeldonDeployModelOperator,
     "delete": SeldonDeleteModelOperator,

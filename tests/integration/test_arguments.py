@@ -17,6 +17,11 @@ from airflow_provider_seldon.hooks.inventory import InventoryHook
 from airflow_provider_seldon.hooks.prediction import PredictionHook
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
+from airflow_provider_seldon.operators.canary import (
+    SeldonAbortCanaryOperator,
+    SeldonCanaryOperator,
+    SeldonPromoteCanaryOperator,
+)
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
@@ -25,6 +30,7 @@ from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
+from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
 from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 from airflow_provider_seldon.triggers.event import SeldonDeploymentEventTrigger
 from tests.integration.conftest import context
@@ -42,6 +48,9 @@ GOOD: dict[type, dict[str, Any]] = {
         "predict_function": "user_code:predict",
         "wait_for_available": False,
     },
+    SeldonCanaryOperator: {**SKLEARN, "wait_for_available": False, "steps": [5]},
+    SeldonPromoteCanaryOperator: {"name": "iris"},
+    SeldonAbortCanaryOperator: {"name": "iris"},
     SeldonDeleteModelOperator: {"name": "iris"},
     SeldonPredictOperator: {"name": "iris", "data": [[1.0]], "retry_for": 0},
     SeldonRollbackOperator: {"name": "iris", "timeout": 1},
@@ -49,9 +58,10 @@ GOOD: dict[type, dict[str, Any]] = {
     SeldonStageModelOperator: {"source": "/nowhere/model", "target": "/nowhere/models"},
     SeldonDeploymentSensor: {"name": "iris", "timeout": 0, "poke_interval": 0.1},
     SeldonDeploymentTrigger: {"name": "iris", "seldon_conn_id": "seldon_default", "timeout": 0},
+    SeldonCanaryTrigger: {"name": "iris", "seldon_conn_id": "seldon_default", "timeout": 0},
     SeldonDeploymentEventTrigger: {"name": "iris", "grace": 0},
 }
-TRIGGERS = (SeldonDeploymentTrigger, SeldonDeploymentEventTrigger)
+TRIGGERS = (SeldonDeploymentTrigger, SeldonCanaryTrigger, SeldonDeploymentEventTrigger)
 
 
 class Odd:
@@ -70,7 +80,11 @@ def arguments_of(kind: type) -> list[str]:
 
 ALL = [(kind, name) for kind in GOOD for name in arguments_of(kind)]
 #: A function or an object may be anything: what expects an answer is asked when there is one, which writes nothing.
-FREE = {(SeldonPredictOperator, "expected"), (SeldonDeploymentTrigger, "handoff")}
+FREE = {
+    (SeldonPredictOperator, "expected"),
+    (SeldonDeploymentTrigger, "handoff"),
+    (SeldonCanaryTrigger, "handoff"),
+}
 
 
 async def first_event(trigger: Any) -> None:

@@ -47,7 +47,8 @@ spec:
 
 def order(local: LocalSeldon, dag: str, **conf: Any) -> dict[str, Any]:
     """A run of a DAG, with a connection to one of the clusters."""
-    return {"dag": dag, "conf": conf, "env": {"AIRFLOW_CONN_SELDON_DEFAULT": local.airflow_connection()}}
+    connection = {"AIRFLOW_CONN_SELDON_DEFAULT": local.airflow_connection(), "CANARY_BAKE": "0.2"}
+    return {"dag": dag, "conf": conf, "env": connection}
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,8 @@ def runs(
         order(simulated, "champion_challenger", store=store),
         order(simulated, "champion_challenger", store=store),
         order(simulated, "preview_deployment"),
+        order(simulated, "canary", version=1),
+        order(simulated, "canary", version=2),
         order(simulated, "traffic_split", challenger_traffic=25),
         order(simulated, "inference_graph"),
         order(processes, "wait_and_smoke_test"),
@@ -150,6 +153,14 @@ def test_a_preview_is_taken_down_after_it_was_tried_out(runs: Runs, simulated: L
     assert preview["take_down"] == [preview["preview"]["name"]]
     with connected(simulated) as hook:
         assert preview["preview"]["name"] not in [one.name for one in hook.client.find()]
+
+
+def test_a_canary_goes_through_its_steps_and_its_teardown_finds_nothing_left(runs: Runs) -> None:
+    first, second = (one["xcoms"] for one in runs["canary"])
+    assert first["canary"]["action"] == "created"
+    assert (second["canary"]["action"], second["canary"]["model_uri"]) == ("updated", "s3://models/iris/2")
+    assert [one["step"] for one in second["canary"]["canary"]["steps"]] == ["5 %", "25 %", "50 %"]
+    assert second["abort"]["aborted"] == []
 
 
 def test_the_challenger_gets_its_part_of_the_traffic(runs: Runs, simulated: LocalSeldon) -> None:

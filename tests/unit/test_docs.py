@@ -261,7 +261,8 @@ def test_code_on_a_page_can_be_parsed_and_uses_arguments_and_names_that_exist(pa
 
 def defines(module: str | None, name: str) -> bool:
     """Return whether a module has a name, or imports it."""
-    path = (ROOT / (module or "").replace(".", "/")).with_suffix(".py")
+    place = ROOT / (module or "").replace(".", "/")
+    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     return path.is_file() and re.search(rf"\b{name}\b", path.read_text()) is not None
 
 

@@ -93,7 +93,8 @@ def test_it_is_valid_by_the_schema_of_this_airflow() -> None:
 def test_every_module_with_a_class_for_users_is_named_and_imports(kind: str, base: type) -> None:
     assert {module for module in listed(kind) if not _offers(module, base)} == set()
     package = importlib.import_module(f"{PACKAGE}.{kind}")
-    modules = {f"{PACKAGE}.{kind}.{found.name}" for found in pkgutil.iter_modules(package.__path__)}
+    prefix = f"{PACKAGE}.{kind}."
+    modules = {found.name for found in pkgutil.walk_packages(package.__path__, prefix) if not found.ispkg}
     # These hold what others inherit from, and what a hook gives.
     parts = ("connection", "connection_kubernetes", "inventory", "prediction")
     modules -= {f"{PACKAGE}.operators.base", *(f"{PACKAGE}.hooks.{part}" for part in parts)}

@@ -21,8 +21,11 @@ from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.canary.steps import Step
 from airflow_provider_seldon.core.identity.annotations import PREFIX
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 ANNOTATION_CANARY = f"{PREFIX}canary"
+#: What the candidate is made from, as ``history.ProvenVersion`` says it: whoever promotes needs no more than this.
+ANNOTATION_CANDIDATE = f"{PREFIX}canary-candidate"
 #: Version of what is stored. A later one adds fields, and never gives a known field another meaning.
 SCHEMA = 1
 
@@ -42,8 +45,8 @@ class Lease:
 
     :param run: id of the DAG run that leads it.
     :param order: that run's token in the order of runs (``fence``), as text; empty without one.
-    :param candidate: revision of the candidate's predictor.
-    :param baseline: revision of the predictor that served before.
+    :param candidate: revision of the deployment as it will be when the candidate is promoted.
+    :param baseline: revision of the deployment that served before.
     :param steps: all of them.
     :param step: index of the present one.
     :param stage: what is being done.
@@ -107,6 +110,16 @@ class Lease:
         }
         kept = {key: value for key, value in data.items() if value not in ({}, "", None)}
         return json.dumps(kept, separators=(",", ":"), sort_keys=True)
+
+    @property
+    def position(self) -> tuple[str, int, bool]:
+        """How far it is: stage, step, and whether that bakes. Each position is written once."""
+        return (str(self.stage), self.step, self.since is not None)
+
+    @classmethod
+    def of(cls, deployment: SeldonDeployment) -> Self | None:
+        """Return the lease of the canary that is under way on a deployment; None when there is none."""
+        return cls.parse(deployment.annotations.get(ANNOTATION_CANARY))
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.canary.steps import Step
+from airflow_provider_seldon.core.identity.revision import stamped, unstamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 #: Name of the candidate's predictor. Not a user's own: a deployment that has one like it is refused.
@@ -56,7 +57,8 @@ def with_candidate(spec: Mapping[str, Any], candidate: Mapping[str, Any], step: 
     beside = copy.deepcopy(dict(candidate))
     beside.pop("explainer", None)
     beside.pop("shadow", None)
-    beside |= {"name": CANDIDATE, "traffic": step.weight}
+    # The stamp says which version its pods are of, whatever part of the traffic they get.
+    beside = stamped(unstamped(beside | {"name": CANDIDATE})) | {"traffic": step.weight}
     if step.shadow:
         beside["shadow"] = True
     main["traffic"] = 100 if step.shadow else 100 - step.weight
@@ -98,3 +100,33 @@ def weights_of(spec: Mapping[str, Any]) -> dict[str, int]:
 
 def _percent(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def refuse_unlike(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> None:
+    """
+    Refuse a candidate that cannot serve beside the baseline in one SeldonDeployment.
+
+    :param baseline: spec of what serves.
+    :param candidate: spec of what is asked for.
+    :raises InvalidRequestError: they differ in what holds for all predictors, or in the predictor's name; or either
+        has not exactly one predictor.
+    """
+    old, new = main_of(baseline), main_of(candidate)
+    if candidate_of(candidate) is not None or candidate_of(baseline) is not None:
+        raise InvalidRequestError.of(
+            "spec.predictors", f"has one of the name {CANDIDATE!r}", "that is the candidate's; use another"
+        )
+    if old.get("name") != new.get("name"):
+        raise InvalidRequestError.of(
+            "spec.predictors",
+            f"is called {new.get('name')!r} and not {old.get('name')!r}, as what serves is",
+            "keep the predictor's name, or deploy without a canary",
+        )
+    shared = [sorted(set(spec) - {"predictors", "replicas", "name"}) for spec in (baseline, candidate)]
+    for key in sorted({*shared[0], *shared[1]}):
+        if baseline.get(key) != candidate.get(key):
+            raise InvalidRequestError.of(
+                f"spec.{key}",
+                "differs from that of what serves, and holds for all predictors",
+                "deploy without a canary",
+            )

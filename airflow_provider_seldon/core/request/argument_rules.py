@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_seldon.core.canary import arguments as canary
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 from airflow_provider_seldon.core.request import argument_readers
 from airflow_provider_seldon.core.values import readers
@@ -168,11 +169,19 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             (
                 *("replace", "force_conflicts", "dry_run", "wait_for_available", "deferrable"),
                 *("managed_only", "wait_for_deletion", "wait", "start_from_trigger", "fence", "retry"),
+                *("promote", "any_run"),
                 *("delete_created", "running", "follow", "drop_unknown_fields"),
             ),
             FLAG,
         ),
         "adopt": Rule(readers.adoption),
+        # canaries
+        "steps": Rule(canary.steps),
+        "bake": Rule(canary.bake),
+        "analysis": Rule(canary.analysis),
+        "skip_analysis": Rule(canary.yes_or_no),
+        "hold_at": Rule(canary.hold_at, optional=True),
+        "prometheus_conn_id": OPTIONAL_TEXT,
         # times
         "timeout": SECONDS,
         "poke_interval": SECONDS,
@@ -180,6 +189,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "retry_for": SECONDS,
         "grace": SECONDS,
         "patience": SECONDS,
+        "hold_for": SECONDS,
+        "look_interval": Rule(lambda value: readers.seconds(value, 0.05)),
         "deadline": Rule(readers.finite),
         # predictions
         "data": Rule(argument_readers.data, late=True),

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
+from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIRMED, ANNOTATION_ORDER, MANAGER
 from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -95,8 +96,8 @@ def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> Or
     """
     Return the token that a deployment carries; None when there is none, or none that can be read.
 
-    It is that of the newest run that has deployed it, or has found it to be what it wants
-    (``delivery.rollout.order_note``).
+    It is that of the newest run that has deployed it, has found it to be what it wants
+    (``delivery.rollout.order_note``), or leads a canary on it.
 
     :param now: a token that is later than this, as earlier versions stored them, counts from when this provider
         last wrote the deployment. None takes every token for what it says.
@@ -104,7 +105,8 @@ def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> Or
     read = (
         OrderToken.parse(deployment.annotations.get(key)) for key in (ANNOTATION_ORDER, ANNOTATION_CONFIRMED)
     )
-    tokens = [token for token in read if token]
+    lease = Lease.of(deployment)
+    tokens = [token for token in (*read, OrderToken.parse(lease.order if lease else None)) if token]
     if now is not None and any(token.moment > _utc(now) for token in tokens):
         written = _written_at(deployment) or now
         tokens = [token.at_most(written) if token.moment > _utc(now) else token for token in tokens]

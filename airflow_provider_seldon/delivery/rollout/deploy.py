@@ -88,11 +88,11 @@ class Deployer:
         """See :meth:`SeldonHook.deploy_model`."""
         now, mark = time.time(), new_mark()
         identity, replace = request.identity, request.replace
-        asked, secret = self._built(request, now)
+        asked, secret = self.built(request, now)
         named = asked.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
             existing = existing_for(self._client, identity, asked, look_up=named, adopt=bool(request.adopt))
-            decision = _decide(request.deploy, Evidence.of(request.metrics or {}, existing, now=now))
+            decision = decision_on(request.deploy, Evidence.of(request.metrics or {}, existing, now=now))
             decided = plan(
                 asked,
                 existing,
@@ -143,8 +143,12 @@ class Deployer:
             return dataclasses.replace(rollout, written=Written.of(wanted, stored))
         raise conflict
 
-    def _built(self, request: DeployRequest, now: float) -> tuple[SeldonDeployment, StorageSecret | None]:
-        """Build the resource that is asked for, and say which storage Secret goes with it."""
+    def built(self, request: DeployRequest, now: float) -> tuple[SeldonDeployment, StorageSecret | None]:
+        """
+        Build the resource that is asked for, and say which storage Secret goes with it.
+
+        :raises InvalidModelServerError: the request is wrong; nothing was sent.
+        """
         server = request.server
         build: dict[str, Any] = {
             "identity": request.identity,
@@ -210,7 +214,12 @@ class Deployer:
         )
 
 
-def _decide(deploy: Any, evidence: Evidence) -> Decision:
+def decision_on(deploy: Any, evidence: Evidence) -> Decision:
+    """
+    Ask the user's decision.
+
+    :raises DeployDecisionError: it cannot be asked, or says neither yes nor no.
+    """
     try:
         return decide(deploy, evidence)
     except InvalidRequestError as error:

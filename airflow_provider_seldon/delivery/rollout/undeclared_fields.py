@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_seldon.core.resource.undeclared_fields import without_fields
 from airflow_provider_seldon.exceptions import UndeclaredFieldsError
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
-    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 log = logging.getLogger(__name__)
 
+Done = TypeVar("Done")
 
-def with_declared_fields(deploy: Callable[[DeployRequest], Rollout], request: DeployRequest) -> Rollout:
+
+def with_declared_fields(deploy: Callable[[DeployRequest], Done], request: DeployRequest) -> Done:
     """
     Deploy, and where the API server names fields that it does not know, once more without them.
 

@@ -138,7 +138,7 @@ async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     level: Level | None = None
     repeat_at = time.monotonic()
     async with subscribe(target.access, namespace, name) as subscription:
-        observer = _Observer(monitor, subscription)
+        observer = HealthObserver(monitor, subscription)
         while True:
             before = level
             change = await observer()
@@ -165,7 +165,7 @@ async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
             )
 
 
-class _Observer:
+class HealthObserver:
     """Shows a monitor what there is, with pods where that helps."""
 
     def __init__(self, monitor: HealthMonitor, subscription: Subscription) -> None:

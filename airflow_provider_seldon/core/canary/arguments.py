@@ -1,0 +1,50 @@
+"""Readers of the arguments of canaries; what they need of other modules is imported when they are used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_seldon.core.values.readers import WrongValueError
+
+
+def steps(value: Any) -> Any:
+    """Read the steps; they stay as they are given, because rules are applied twice."""
+    from airflow_provider_seldon.core.canary.steps import steps_of
+
+    steps_of(value)
+    return value
+
+
+def bake(value: Any) -> Any:
+    """Read the time of steps for which none is given."""
+    from airflow_provider_seldon.core.canary.steps import seconds_of
+
+    seconds_of(value, field="bake")
+    return value
+
+
+def analysis(value: Any) -> Any:
+    """Read the limits of a candidate."""
+    from airflow_provider_seldon.core.analysis.analysis import Analysis
+
+    if value is not None and not isinstance(value, Analysis):
+        raise WrongValueError(
+            f"is a {type(value).__name__}", "give an Analysis, or None for a canary that only bakes"
+        )
+    return value
+
+
+def hold_at(value: Any) -> Any:
+    """Read the weight at which an approval is waited for."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 99:
+        raise WrongValueError("is no whole number from 1 to 99", "give the weight of a step")
+    return value
+
+
+def yes_or_no(value: Any) -> bool:
+    """Read a flag that a template may have rendered to text."""
+    if isinstance(value, str) and value.strip().lower() in {"true", "false", "1", "0", "yes", "no"}:
+        return value.strip().lower() in {"true", "1", "yes"}
+    if isinstance(value, bool):
+        return value
+    raise WrongValueError("is neither yes nor no", "give True or False, or a template that renders to it")

@@ -1,0 +1,1 @@
+"""Canaries carried out: their writes, the abort, and baking in between."""

@@ -1,0 +1,152 @@
+"""
+Aborting a canary: the candidate's predictor is dropped, in one write.
+
+A weight of 0 is not enough: routes are not rewritten while a Deployment is not ready, which a candidate that crashes
+never is (measured, Seldon's operator 1.18.2). Dropping it makes the rest ready, so the routes follow at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.canary.lease import Lease
+from airflow_provider_seldon.core.canary.predictors import CANDIDATE
+from airflow_provider_seldon.core.children.expected import child_ids, expected_children
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_WRITE
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
+from airflow_provider_seldon.core.resource.unstructured import mapping_at, name_of, text_at
+from airflow_provider_seldon.core.rollout.write_mark import Written
+from airflow_provider_seldon.core.scaling.continuation import continued
+from airflow_provider_seldon.delivery.canary.conduct import baseline_of, has_canary
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
+from airflow_provider_seldon.delivery.rollout.completion import Completion
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
+from airflow_provider_seldon.delivery.rollout.replicas import apply_over_scaling
+from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets
+from airflow_provider_seldon.delivery.waiting.wait import Waiter
+from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError, ForbiddenError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.delivery.target import Target
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the Deployments of a candidate that has been dropped.
+CHILDREN_INTERVAL = 0.5
+#: Seconds for which an abort waits for the operator to have seen the candidate, and between two looks.
+LISTED_WITHIN, LISTED_INTERVAL = 3.0, 0.1
+#: What a task reports that has aborted a canary.
+ABORTED = "canary_aborted"
+
+
+def abort(
+    target: Target, name: str, *, run: str | None = None, expired_at: float | None = None
+) -> Rollout | None:
+    """
+    Drop the candidate of the canary that is under way on a deployment.
+
+    :param run: only where this DAG run leads it; None for whoever does.
+    :param expired_at: only where its lease has expired by then, in epoch seconds; None for any.
+    :returns: what is to be waited for; None where there is no such canary, which is success.
+    """
+    until = time.monotonic() + LISTED_WITHIN
+    for _ in range(CONFLICT_ATTEMPTS):
+        try:
+            current = _listed(target, name, until)
+        except DeploymentNotFoundError:
+            return None
+        if is_being_deleted(current) or not _is_meant(current, run, expired_at):
+            return None
+        marked = baseline_of(current, annotations={ANNOTATION_WRITE: new_mark()})
+        wanted = continued(marked, current, insist=False)
+        try:
+            stored = apply_over_scaling(
+                target.client, wanted, before=current, resource_version=current.resource_version
+            )
+        except ConflictError as error:
+            if error.managers:
+                raise
+            log.info("%s changed meanwhile; looking again", name)
+            conflict = error
+            continue
+        log.info("Aborted the canary on %s/%s: its predictor is dropped", target.namespace, name)
+        return Rollout(
+            name=stored.name,
+            action=ABORTED,
+            reason="the canary is aborted",
+            info=target.info(stored, action=ABORTED),
+            expected=Expectation.of(stored, before=current),
+            former_secrets=former_secrets(current, stored),
+            written=Written.of(wanted, stored),
+            served_before=True,
+        )
+    raise conflict
+
+
+def wait_out(
+    target: Target, back: Rollout, *, deadline: float, failure_policy: Mapping[str, Any] | None = None
+) -> Outcome:
+    """
+    Wait until routes and children are those of the baseline, and give up what only the candidate used.
+
+    :param back: what :func:`abort` returned.
+    :param deadline: epoch seconds.
+    """
+    outcome = Waiter(target).wait(
+        back.name, expected=back.expected, deadline=deadline, failure_policy=failure_policy
+    )
+    while outcome.ending is Ending.READY and (left := _left_over(target, back.name)):
+        if time.time() > deadline:
+            return dataclasses.replace(
+                outcome, ending=Ending.TIMEOUT, reason="CandidateLeft", message=f"{left} is still there"
+            )
+        time.sleep(CHILDREN_INTERVAL)
+    if outcome.ending is Ending.READY:
+        Completion(target).complete(back)
+    return outcome
+
+
+def _left_over(target: Target, name: str) -> str:
+    """Return the candidate's Deployments that are still there; without the right to read them, none are known."""
+    current = target.client.get(name).to_manifest()
+    expected = {one for child in expected_children(current) for one in child.names}
+    try:
+        found = {name_of(one) for one in target.client.children(*child_ids(current))}
+    except ForbiddenError:
+        return ""
+    return ", ".join(sorted(one for one in found - expected if f"-{CANDIDATE}-" in one))
+
+
+def _listed(target: Target, name: str, until: float) -> SeldonDeployment:
+    """
+    Read the deployment, when its status lists the candidate's Deployments, or at the latest at a moment.
+
+    Seldon's operator deletes what its status lists and the spec does not name any more. A candidate that is dropped
+    before it is listed, right after it was written, leaves its Deployment behind for ever.
+    """
+    while True:
+        current = target.client.get(name)
+        manifest = current.to_manifest()
+        listed = mapping_at(manifest, "status", "deploymentStatus")
+        children = [
+            one for one in expected_children(manifest) if text_at(one.predictor or {}, "name") == CANDIDATE
+        ]
+        if all(listed.keys() & set(one.names) for one in children) or time.monotonic() > until:
+            return current
+        time.sleep(LISTED_INTERVAL)
+
+
+def _is_meant(current: SeldonDeployment, run: str | None, expired_at: float | None) -> bool:
+    if not has_canary(current):
+        return False
+    lease = Lease.of(current)
+    if run is not None and (lease is None or lease.run != run):
+        return False
+    return expired_at is None or (lease is not None and lease.expired(expired_at))

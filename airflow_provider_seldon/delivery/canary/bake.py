@@ -1,0 +1,42 @@
+"""Baking: nothing is written, and nothing is asked for. The shared watch tells when a deployment fails meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.readiness.health import Health, HealthMonitor
+from airflow_provider_seldon.delivery.waiting.health_watch import HealthObserver
+from airflow_provider_seldon.kube.watch.informer import subscribe
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.kube.access.access import ClusterAccess
+
+#: Seconds for which a deployment must be found failed before a bake is broken off.
+FAILED_FOR = 5.0
+
+
+async def bake(
+    access: ClusterAccess, namespace: str, name: str, *, until: float, grace: float = FAILED_FOR
+) -> str:
+    """
+    Wait until a moment, or until the deployment has failed.
+
+    :param until: epoch seconds.
+    :param grace: seconds for which it must be found failed.
+    :returns: why it ended early; empty when the time is over.
+    """
+    ends_at = time.monotonic() + until - time.time()
+    monitor = HealthMonitor(grace=grace)
+    if until <= time.time():
+        return ""
+    async with subscribe(access, namespace, name) as subscription:
+        look = HealthObserver(monitor, subscription)
+        while (left := ends_at - time.monotonic()) > 0:
+            change = await look()
+            if change is not None and change.event is Health.FAILED:
+                return f"{change.reason}: {change.message}"
+            if monitor.gone:
+                return "NotFound: the deployment is gone"
+            await subscription.changed(min(look.pause, left))
+    return ""

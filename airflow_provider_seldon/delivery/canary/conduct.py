@@ -1,0 +1,372 @@
+"""
+The writes of a canary: each is one server-side apply of the whole deployment, its lease included.
+
+Spec and lease change in the same write, so whoever reads the lease knows the spec. Every write names the resource
+version that it was decided on; where it was stored and only its answer was lost, the second look finds the lease
+further on and writes nothing. As all of it is applied, whatever another deploy or a rollback applies ends the canary
+with it: lease and candidate are not in what they apply.
+
+The deployment's own annotations stay those of the baseline until the candidate is promoted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.canary.lease import (
+    ANNOTATION_CANARY,
+    ANNOTATION_CANDIDATE,
+    Lease,
+    Stage,
+)
+from airflow_provider_seldon.core.canary.predictors import (
+    main_of,
+    refuse_unlike,
+    with_candidate,
+    with_promoted,
+)
+from airflow_provider_seldon.core.canary.steps import Step
+from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_ACTION,
+    ANNOTATION_REVISION,
+    ANNOTATION_WRITE,
+)
+from airflow_provider_seldon.core.identity.identity import is_managed
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.rollout.decision import Decision, Evidence
+from airflow_provider_seldon.core.rollout.history import ProvenVersion, has_served
+from airflow_provider_seldon.core.rollout.plan import Action, plan
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
+from airflow_provider_seldon.core.rollout.write_mark import Written
+from airflow_provider_seldon.core.scaling.continuation import continued
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale
+from airflow_provider_seldon.delivery.rollout.deploy import Deployer, decision_on
+from airflow_provider_seldon.delivery.rollout.existing import existing_for
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
+from airflow_provider_seldon.delivery.rollout.write import write
+from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets
+from airflow_provider_seldon.exceptions import (
+    ConflictError,
+    DeploymentNotFoundError,
+    InvalidModelServerError,
+    ReplacedError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
+    from airflow_provider_seldon.delivery.storage.storage_secret import StorageSecret
+    from airflow_provider_seldon.delivery.target import Target
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which a canary that nobody leads any more is left to whoever may come back to it.
+GRACE = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderWay:
+    """
+    A canary under way.
+
+    :param stored: the deployment as it was stored last.
+    :param lease: its lease.
+    :param expected: what to wait for, until every predictor is ready and the routes are those of the step.
+    """
+
+    stored: SeldonDeployment
+    lease: Lease
+    expected: Expectation
+
+    @property
+    def main(self) -> str:
+        """Name of the predictor that serves."""
+        return str(main_of(self.stored.to_manifest()["spec"]).get("name"))
+
+
+class Conductor:
+    """
+    Carries canaries out.
+
+    :param target: the namespace that applies.
+    :param patience: for how many seconds a step may go on, at most: to come to serve, and to bake.
+    :param force: take over fields that other field managers own.
+    """
+
+    def __init__(self, target: Target, *, patience: Callable[[Step], float], force: bool = False) -> None:
+        self._target = target
+        self._client = target.client
+        self._deployer = Deployer(target)
+        self._patience = patience
+        self._force = force
+
+    def begin(
+        self,
+        asked: DeployRequest,
+        *,
+        steps: Sequence[Step],
+    ) -> UnderWay | Decision | None:
+        """
+        Start a canary, or find the one that this very run has started.
+
+        :returns: the canary; None where there is nothing to try out: nothing serves yet, or this version does, or what
+            serves was never proven to; the decision, where it is negative.
+        :raises InvalidModelServerError: the candidate cannot serve beside the baseline; nothing was sent.
+        :raises StaleRunError: a newer run has deployed, or leads a canary.
+        """
+        now, identity, order = time.time(), asked.identity, asked.order
+        request, secret = self._deployer.built(asked, now)
+        named = request.name != identity.deployment_name(replace=True)
+        for _ in range(CONFLICT_ATTEMPTS):
+            existing = existing_for(self._client, identity, request, look_up=named, adopt=True)
+            decided = plan(request, existing, adopt=True)
+            current = next((one for one in existing if one.name == decided.deployment.name), None)
+            if current is None:
+                return None
+            found = _of_this_run(current, identity.run_id, decided.deployment)
+            if found is not None:
+                return found
+            if decided.action is not Action.UPDATE or not _has_baseline(current, decided.deployment):
+                return None
+            decision = decision_on(asked.deploy, Evidence.of(asked.metrics or {}, existing, now=now))
+            if not decision.deploy:
+                return decision
+            heed_claims(current, decided.deployment, identity, replace=True)
+            if asked.fence:
+                refuse_stale(self._client.namespace, order, existing)
+            lease = Lease(
+                run=identity.run_id,
+                order=str(order or ""),
+                candidate=decided.deployment.annotations[ANNOTATION_REVISION],
+                baseline=current.annotations[ANNOTATION_REVISION],
+                steps=tuple(steps),
+                expires=time.time() + self._patience(steps[0]) + GRACE,
+            )
+            try:
+                return self._write(current, lease, decided.deployment, secret, first=True)
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("%s/%s changed meanwhile; looking again", self._client.namespace, current.name)
+                conflict = error
+        raise conflict
+
+    def bake(self, canary: UnderWay) -> UnderWay:
+        """Note that the step has begun to bake: the routes have its weights."""
+        now = time.time()
+        expires = now + self._patience(canary.lease.current) + GRACE
+        return self._move(canary, lambda lease: lease.baking(since=now, expires=expires))
+
+    def shift(self, canary: UnderWay, **changes: Any) -> UnderWay:
+        """Write the next step's weights."""
+
+        def further(lease: Lease) -> Lease:
+            step = lease.steps[lease.step + 1]
+            expires = time.time() + self._patience(step) + GRACE
+            return dataclasses.replace(lease.next_step(expires=expires, verdict=lease.verdict), **changes)
+
+        return self._move(canary, further)
+
+    def hold(self, canary: UnderWay, *, seconds: float, **changes: Any) -> UnderWay:
+        """Note that an approval is waited for, for so many seconds."""
+        expires = time.time() + seconds
+        return self._move(
+            canary, lambda lease: dataclasses.replace(lease, stage=Stage.HOLDING, expires=expires, **changes)
+        )
+
+    def promote(self, canary: UnderWay, *, seconds: float, **changes: Any) -> UnderWay:
+        """Write the candidate's content into the main predictor, which rolls over; the candidate stays meanwhile."""
+        expires = time.time() + seconds + GRACE
+        return self._move(
+            canary,
+            lambda lease: dataclasses.replace(
+                lease, stage=Stage.PROMOTING, since=None, expires=expires, **changes
+            ),
+        )
+
+    def finish(self, canary: UnderWay) -> Rollout:
+        """Drop the candidate, whose content the main predictor serves; what is left is to wait, and to record it."""
+        for _ in range(CONFLICT_ATTEMPTS):
+            current = self._client.get(canary.stored.name)
+            if current.annotations.get(ANNOTATION_REVISION) == canary.lease.candidate:
+                stored = current
+                break
+            _ = self._still_ours(canary, current)
+            marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
+            wanted = continued(_candidate_of(current).annotated(marks), current, insist=False)
+            try:
+                stored = self._apply(current, wanted)
+                break
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                conflict = error
+        else:
+            raise conflict
+        return Rollout(
+            name=stored.name,
+            action=str(Action.UPDATE),
+            reason="the candidate is promoted",
+            info=self._target.info(stored, action=str(Action.UPDATE)),
+            expected=dataclasses.replace(Expectation.of(stored), settle=True, routes=True),
+            last_available=ProvenVersion.of(stored).to_json(),
+            former_secrets=former_secrets(canary.stored, stored),
+            written=Written.of(stored, stored),
+            served_before=True,
+        )
+
+    def under_way(self, name: str) -> UnderWay | None:
+        """Return the canary that is under way on a deployment, whoever leads it; None when there is none."""
+        try:
+            current = self._client.get(name)
+        except DeploymentNotFoundError:
+            return None
+        lease = Lease.of(current)
+        return None if lease is None else _found(current, lease)
+
+    def _move(self, canary: UnderWay, change: Callable[[Lease], Lease]) -> UnderWay:
+        wanted = change(canary.lease)
+        current = canary.stored
+        for attempt in range(CONFLICT_ATTEMPTS):
+            if attempt:
+                current = self._client.get(current.name)
+                lease = self._still_ours(canary, current)
+                if lease.position == wanted.position:
+                    return _found(current, lease)
+                if lease.position != canary.lease.position:
+                    raise self._lost(current)
+            try:
+                return self._write(current, wanted, _candidate_of(current), None)
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("%s/%s changed meanwhile; looking again", self._client.namespace, current.name)
+                conflict = error
+        raise conflict
+
+    def _still_ours(self, canary: UnderWay, current: SeldonDeployment) -> Lease:
+        lease = Lease.of(current)
+        mine = (canary.lease.run, canary.lease.candidate)
+        if current.uid != canary.stored.uid or lease is None or (lease.run, lease.candidate) != mine:
+            raise self._lost(current)
+        return lease
+
+    def _lost(self, current: SeldonDeployment) -> ReplacedError:
+        where = f"{self._client.namespace}/{current.name}"
+        return ReplacedError(
+            f"The canary on {where} is not this run's any more: somebody else has deployed, rolled back or ended it. "
+            "It is left as it is.",
+            reason="CanaryReplaced",
+            deployment=where,
+        )
+
+    def _write(
+        self,
+        current: SeldonDeployment,
+        lease: Lease,
+        candidate: SeldonDeployment,
+        secret: StorageSecret | None,
+        *,
+        first: bool = False,
+    ) -> UnderWay:
+        version = ProvenVersion.of(candidate).to_json()
+        marks = {
+            ANNOTATION_CANARY: lease.to_json(),
+            ANNOTATION_CANDIDATE: version,
+            ANNOTATION_WRITE: new_mark(),
+        }
+        base = baseline_of(current, annotations=marks).to_manifest()
+        served = main_of(candidate.to_manifest()["spec"])
+        try:
+            if first:
+                refuse_unlike(base["spec"], candidate.to_manifest()["spec"])
+            spec = with_candidate(base["spec"], served, lease.current)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
+        if lease.stage is Stage.PROMOTING:
+            spec = with_promoted(spec, served)
+        wanted = continued(SeldonDeployment.from_manifest({**base, "spec": spec}), current, insist=False)
+        stored = self._apply(current, wanted, secret)
+        return UnderWay(stored=stored, lease=lease, expected=Expectation.of(stored, before=current))
+
+    def _apply(
+        self, current: SeldonDeployment, wanted: SeldonDeployment, secret: StorageSecret | None = None
+    ) -> SeldonDeployment:
+        return write(
+            self._target,
+            wanted,
+            before=current,
+            secret=secret,
+            resource_version=current.resource_version,
+            force=self._force,
+            adopt=False,
+        )
+
+
+def baseline_of(current: SeldonDeployment, *, annotations: Mapping[str, str]) -> SeldonDeployment:
+    """
+    Return the deployment as it is without its canary, to be applied.
+
+    :raises InvalidModelServerError: what served before was not recorded.
+    """
+    last = ProvenVersion.last_of(current)
+    try:
+        if last is None:
+            raise InvalidRequestError.of(
+                "last-available", "is not recorded on the deployment", "deploy what is to serve"
+            )
+        return rebuilt(last, current, annotations=annotations)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError(
+            f"The baseline of {current.name} cannot be built again:\n{error}"
+        ) from None
+
+
+def has_canary(deployment: SeldonDeployment) -> bool:
+    """Whether a canary is under way, also one whose lease a later release has written."""
+    return ANNOTATION_CANARY in deployment.annotations and is_managed(deployment)
+
+
+def _candidate_of(current: SeldonDeployment) -> SeldonDeployment:
+    try:
+        version = ProvenVersion.from_json(current.annotations.get(ANNOTATION_CANDIDATE))
+        return rebuilt(version, current)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError(
+            f"The candidate of {current.name} cannot be built again:\n{error}"
+        ) from None
+
+
+def _found(current: SeldonDeployment, lease: Lease) -> UnderWay:
+    # What was there before the write is not known any more, so routes and pods are waited for as if both had changed.
+    expected = dataclasses.replace(Expectation.of(current), settle=True, routes=True)
+    return UnderWay(stored=current, lease=lease, expected=expected)
+
+
+def _of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment) -> UnderWay | None:
+    lease = Lease.of(current)
+    revision = wanted.annotations.get(ANNOTATION_REVISION)
+    if lease is None or not run_id or (lease.run, lease.candidate) != (run_id, revision):
+        return None
+    return _found(current, lease)
+
+
+def _has_baseline(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
+    """Whether what is deployed has been proven to serve, and is another version than what is wanted."""
+    last = ProvenVersion.last_of(current)
+    revision = current.annotations.get(ANNOTATION_REVISION)
+    return (
+        is_managed(current)
+        and has_served(current)
+        and last is not None
+        and not last.adopted
+        and bool(last.config)
+        and last.revision == revision != wanted.annotations.get(ANNOTATION_REVISION)
+    )

@@ -1,0 +1,150 @@
+"""What an approval decides about a canary that is held: promote it, or abort it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.operators.base import SeldonRolloutOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
+    """
+    Let the candidate of a canary replace what serves, and wait until it has.
+
+    The main predictor gets the candidate's content, is proven to serve, and then the candidate's predictor goes; the
+    version is recorded, and asset events and lineage tell of it. When the new content does not come to serve, what
+    served before is put back, and the task fails. Without a canary on the deployment nothing is done, with success.
+
+    Returns what ``SeldonDeployModelOperator`` does; ``action`` is ``updated``, or ``unchanged``.
+
+    It waits on its worker until the main predictor has rolled over; what follows is waited for as ``deferrable`` says.
+
+    :param name: name of the deployment, such as the ``name`` that the canary's task has pushed.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
+    """
+
+    template_fields: Sequence[str] = ("name", "namespace", "seldon_conn_id")
+    ui_color = "#e8f4ea"
+    rules = {**SeldonRolloutOperator.rules, **argument_rules.of(name=argument_rules.NAME)}  # noqa: RUF012
+
+    def __init__(self, *, name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.check_literals()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Promote and wait; see the class."""
+        from airflow_provider_seldon.core.canary.lease import Stage
+        from airflow_provider_seldon.core.readiness.outcome import Ending
+        from airflow_provider_seldon.delivery.canary.conduct import Conductor
+
+        self.check_arguments()
+        self.note_start(context)
+        conductor = Conductor(self.hook.target, patience=lambda step: 2 * self.timeout + 2 * step.bake)
+        canary = conductor.under_way(self.name)
+        if canary is None:
+            self.log.info("No canary is under way on %s/%s", self.hook.namespace, self.name)
+            return self.hook.get_model_server_info(self.name, action="unchanged").to_dict()
+        if canary.lease.stage is not Stage.PROMOTING:
+            canary = conductor.promote(canary, seconds=2 * self.timeout)
+        if self.is_dry_run:
+            info = self.hook.get_model_server_info(canary.stored, action="dry-run (updated)").to_dict()
+            return {**info, "dry_run": True, "diff": self.hook.dry_run_changes()}
+        outcome = self.hook.wait_for(
+            self.name,
+            expected=canary.expected,
+            deadline=self.deadline(undoing=False),
+            failure_policy=self.failure_policy,
+        )
+        if outcome.ending in {Ending.FAILED, Ending.TIMEOUT, Ending.WRONG}:
+            self._put_back(canary.lease.run)
+        self.hook.raise_for_outcome(outcome, served_before=True)
+        rollout = conductor.finish(canary)
+        self.announce_write(context, rollout)
+        return self.wait_for(rollout)
+
+    def _put_back(self, run: str) -> None:
+        from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+
+        back = abort(self.hook.target, self.name, run=run)
+        if back is not None:
+            self.log.error(
+                "The candidate does not come to serve in the main predictor; the canary is aborted"
+            )
+            wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
+
+
+class SeldonAbortCanaryOperator(SeldonRolloutOperator):
+    """
+    Drop the candidate of a canary in one write, and wait until what served before has all of the traffic again.
+
+    Without a canary that is meant nothing is done, with success. So it may be the teardown of the canary's task, which
+    aborts what a killed task has left::
+
+        canary >> SeldonAbortCanaryOperator(task_id="abort", model_name="iris").as_teardown(setups=canary)
+
+    Returns ``aborted``: the names of the deployments whose canary was aborted.
+
+    :param name: name of the deployment, such as the ``name`` that the canary's task has pushed. Left out, or empty
+        because that task was killed before it could push: whatever this DAG has deployed of the model.
+    :param model_name: name of the model, where no name is given.
+    :param any_run: also a canary that another DAG run leads.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`. It waits on its worker:
+        routes follow at once.
+    """
+
+    template_fields: Sequence[str] = ("name", "model_name", "namespace", "seldon_conn_id")
+    ui_color = "#f7dcd9"
+    rules = {  # noqa: RUF012
+        **SeldonRolloutOperator.rules,
+        **argument_rules.of("name", "model_name", "any_run"),
+    }
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        model_name: str | None = None,
+        any_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.model_name = model_name
+        self.any_run = any_run
+        self.check_literals()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Abort and wait; see the class."""
+        from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+
+        self.check_arguments()
+        self.note_start(context)
+        run = None if self.any_run else context["ti"].run_id
+        aborted = []
+        for name in self._names(context):
+            back = abort(self.hook.target, name, run=run)
+            if back is None:
+                self.log.info("No canary of this run is under way on %s/%s", self.hook.namespace, name)
+                continue
+            aborted.append(name)
+            if not self.is_dry_run:
+                outcome = wait_out(
+                    self.hook.target,
+                    back,
+                    deadline=self.deadline(undoing=False),
+                    failure_policy=self.failure_policy,
+                )
+                self.hook.raise_for_outcome(outcome)
+        return {"aborted": aborted}
+
+    def _names(self, context: Context) -> list[str]:
+        if self.name:
+            return [self.name]
+        found = self.hook.find_model_servers(dag_id=context["ti"].dag_id, model_name=self.model_name or None)
+        return [one.name for one in found]

@@ -1,0 +1,112 @@
+"""What ends a canary before its time: a verdict, an error of whatever kind, or a user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_seldon.operators.unfinished import BREAKING_OFF
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.delivery.canary.lead import Leader
+    from airflow_provider_seldon.exceptions import CanaryAbortedError
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+
+class BrokenOffCanary:
+    """
+    Mixin of the operator that leads a canary.
+
+    It has no constructor; the attributes are those of the class that it is mixed into.
+    """
+
+    log: Any
+    hook: SeldonHook
+    do_xcom_push: bool
+    #: The canary that this task leads; None before it has begun and once it is over.
+    _leader: Leader | None = None
+
+    def deadline(self, *, undoing: bool) -> float:
+        """Return when a wait ends; see :class:`~airflow_provider_seldon.operators.unfinished.Unfinished`."""
+        return super().deadline(undoing=undoing)  # type: ignore[misc,no-any-return]
+
+    @contextmanager
+    def aborted_if_broken_off(self, context: Context) -> Iterator[None]:
+        """Abort when what is inside raises, and say what serves now; the error goes on."""
+        from airflow_provider_seldon.exceptions import CanaryAbortedError
+
+        try:
+            yield
+        except CanaryAbortedError as error:
+            self._tell_aborted(context)
+            raise self._aborted(error) from None
+        except BREAKING_OFF as error:
+            self._abort_unwaited(error)
+            raise
+
+    def _tell_aborted(self, context: Context) -> None:
+        from airflow_provider_seldon.delivery.canary.lead import told as tell
+
+        leader = self._leader
+        if leader is not None:
+            told = tell("aborted", leader.ending)
+            if self.do_xcom_push:
+                context["ti"].xcom_push(key="canary", value=told)
+
+    def _aborted(self, error: CanaryAbortedError) -> CanaryAbortedError:
+        """Abort, wait until the baseline has all of the traffic again, and return what to raise."""
+        from airflow_provider_seldon.core.readiness.outcome import Ending
+        from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+
+        leader = self._leader
+        assert leader is not None
+        name, lease = leader.canary.stored.name, leader.canary.lease
+        try:
+            back = abort(self.hook.target, name, run=lease.run)
+            if back is None:
+                return error.amended("No candidate was left on it.")
+            outcome = wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
+            if outcome.ending is Ending.READY:
+                return error.amended(
+                    f"Revision {lease.baseline}, which served before, has all of the traffic again.",
+                    rolled_back_to=lease.baseline,
+                )
+            return error.amended(
+                f"Its predictor is dropped, but revision {lease.baseline} does not serve: {outcome.reason}: "
+                f"{outcome.message}."
+            )
+        except BREAKING_OFF as problem:
+            return error.amended(
+                f"Dropping its predictor did not work: {type(problem).__name__}: {problem}. The lease expires; "
+                "SeldonAbortCanaryOperator drops it."
+            )
+
+    def _abort_unwaited(self, error: BaseException) -> None:
+        from airflow_provider_seldon.delivery.canary.abort import abort
+
+        leader = self._leader
+        if leader is None:
+            return
+        name = leader.canary.stored.name
+        try:
+            back = abort(self.hook.target, name, run=leader.canary.lease.run)
+        except BREAKING_OFF as problem:
+            self.log.exception("The canary on %s could not be aborted", name)
+            error.add_note(f"The canary on {name} could not be aborted: {problem}")
+            return
+        if back is not None:
+            error.add_note(f"The canary on {name} is aborted; that was not waited for.")
+
+    def _lost(self, name: str) -> NoReturn:
+        from airflow_provider_seldon.exceptions import ReplacedError
+
+        where = f"{self.hook.namespace}/{name}"
+        raise ReplacedError(
+            f"The canary on {where} is not this run's any more: somebody else has deployed, rolled back or ended it. "
+            "It is left as it is.",
+            reason="CanaryReplaced",
+            deployment=where,
+        )

@@ -1,0 +1,301 @@
+"""Try a new version out on a part of the traffic before it replaces the one that serves."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_seldon.core.canary.steps import Bake, Shadow, Weight, steps_of
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
+from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from airflow_provider_seldon.triggers.deferral import BACKSTOP
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.core.analysis.analysis import Analysis
+    from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.delivery.canary.conduct import Conductor, UnderWay
+    from airflow_provider_seldon.delivery.canary.lead import Leader, Pause, Terms
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+
+
+class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
+    """
+    Send a new version a growing part of the traffic, look at how it does, and only then let it replace the old one.
+
+    The candidate is one more predictor of the same deployment, called ``canary``, so URL and names stay. Each step
+    writes its weights, waits until every predictor is ready and the routes are written, and bakes; while it bakes, the
+    hard limits of the analysis are checked, and at its end the candidate is compared with the version that serves
+    beside it. After the last step the main predictor gets the candidate's content, is proven to serve, and the
+    candidate's predictor goes. Only then the version is recorded, and asset events and lineage tell of it.
+
+    Whatever goes wrong (a limit is broken, a version does not come to serve, an error, the end of the task's time, a
+    user who ends it), the candidate's predictor is dropped in one write, and what served before has all of the traffic.
+
+    A task that is killed goes on where the lease on the deployment says: no step is repeated and none is left out. A
+    newer run's canary replaces an older one's; an older run is refused (``on_stale``).
+
+    The first deploy, an unchanged version, and a negative decision are what they are in
+    :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`; so is a version beside which nothing
+    proven serves.
+
+    Returns what that does, and ``canary``: ``outcome`` (``promoted`` or ``held``) and the verdict of each step. Of an
+    aborted canary, ``canary`` is pushed before the task fails.
+
+    :param steps: weights in percent, rising, as numbers or ``Weight``; after any ``Shadow`` steps.
+    :param bake: of steps that say none: seconds or a ``timedelta``, counted from when the routes have the weights.
+    :param analysis: what the candidate must keep to; None lets each step only bake.
+    :param promote: False ends at the weight of the last step, as ``hold_at`` does.
+    :param hold_at: once the step of this weight has passed, end with success and leave the canary as it is, for an
+        approval: :class:`~airflow_provider_seldon.operators.canary.SeldonPromoteCanaryOperator` or
+        :class:`~airflow_provider_seldon.operators.canary.SeldonAbortCanaryOperator` decide.
+    :param hold_for: seconds for which the approval is waited for; then the lease has expired.
+    :param look_interval: seconds between two looks at the metrics while a step bakes.
+    :param skip_analysis: for emergencies: only bake (templated).
+    :param prometheus_conn_id: connection of the Prometheus that is asked.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`. ``timeout`` is that
+        of each write, and of a step without a result. ``on_kill`` is not among them: whoever ends the task ends the
+        canary.
+    """
+
+    template_fields: Sequence[str] = (
+        *SeldonDeployModelOperator.template_fields,
+        "skip_analysis",
+        "prometheus_conn_id",
+    )
+    ui_color = "#fdf6d8"
+    rules = {  # noqa: RUF012
+        **SeldonDeployModelOperator.rules,
+        **argument_rules.of(
+            *("steps", "bake", "analysis", "promote", "hold_at", "hold_for", "look_interval"),
+            *("skip_analysis", "prometheus_conn_id"),
+        ),
+    }
+
+    def __init__(
+        self,
+        *,
+        steps: Sequence[int | Weight | Shadow],
+        bake: Bake = None,
+        analysis: Analysis | None = None,
+        promote: bool = True,
+        hold_at: int | None = None,
+        hold_for: float = 86400.0,
+        look_interval: float = 60.0,
+        skip_analysis: bool | str = False,
+        prometheus_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.steps = steps
+        self.bake = bake
+        self.analysis = analysis
+        self.promote = promote
+        self.hold_at = hold_at
+        self.hold_for = hold_for
+        self.look_interval = look_interval
+        self.skip_analysis = skip_analysis
+        self.prometheus_conn_id = prometheus_conn_id
+        self._canary_told: dict[str, Any] | None = None
+        self.check_literals()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Lead the canary, or deploy where there is nothing to try out; see the class."""
+        self.check_arguments()
+        server = self._server()
+        self.namespace = self.namespace or server.namespace
+        self.note_start(context)
+        self._refuse_unmeasurable()
+        canary = self._begin(context, server)
+        if canary is None:
+            return super().execute(context)
+        if self.is_dry_run:
+            return {**self._info(canary), "dry_run": True, "diff": self.hook.dry_run_changes()}
+        self._leader = self._lead(canary)
+        with self.aborted_if_broken_off(context):
+            self.announce(context, self.hook.get_model_server_info(canary.stored))
+        return self._go_on(context, None, {})
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after a pause in the triggerer; a wait of the promoted version is the plain deploy's."""
+        handoff = event.get("handoff") or {}
+        if "canary" not in handoff:
+            self._canary_told = handoff.get("told")
+            return self._with_canary(super().execute_complete(context, event))
+        from airflow_provider_seldon.core.analysis.counters import Counters
+        from airflow_provider_seldon.core.readiness.outcome import Outcome
+
+        self.check_arguments()
+        self.note_start(context)
+        self.namespace = handoff["namespace"]
+        canary = self._conductor().under_way(handoff["canary"])
+        if canary is None or canary.lease.run != context["ti"].run_id:
+            self._lost(handoff["canary"])
+        self._leader = self._lead(canary)
+        counters = {key: Counters.from_json(one) for key, one in (handoff.get("counters") or {}).items()}
+        told = Outcome.from_json(event) if "ending" in event else str(event.get("baked", ""))
+        return self._go_on(context, told, counters)
+
+    def on_kill(self) -> None:
+        """Abort the canary; Airflow calls this on the worker."""
+        if self._leader is not None:
+            from airflow_provider_seldon.delivery.canary.abort import abort
+
+            lease = self._leader.canary.lease
+            abort(self.hook.target, self._leader.canary.stored.name, run=lease.run)
+            return
+        super().on_kill()
+
+    def _go_on(self, context: Context, told: Any, counters: Mapping[str, Any]) -> dict[str, Any]:
+        from airflow_provider_seldon.core.canary.course import Next
+        from airflow_provider_seldon.delivery.canary.lead import told as tell
+
+        leader = self._leader
+        assert leader is not None
+        leader.counters = counters
+        with self.aborted_if_broken_off(context):
+            pause = leader.next(told)
+            while not isinstance(pause, Next):
+                if self.deferrable:
+                    self._defer(pause)
+                ended = leader.pause(pause, deadline=self._ends_at(pause), policy=self.failure_policy)
+                pause = leader.next(ended)
+            if pause is Next.HOLD:
+                held = tell("held", leader.verdicts)
+                self._leader = None
+                return {**self._info(leader.canary), "action": "held", "canary": held}
+            self._canary_told = tell("promoted", leader.verdicts)
+        # From here on it is a deploy, as a plain deploy does it, of what serves already; it drops the candidate.
+        self.deploy_decision = True
+        return self._with_canary(super().execute(context))
+
+    def defer_until(self, deadline: float, **wait: Any) -> None:
+        """Defer the wait of the deploy that ends a canary; the verdicts travel with it."""
+        if self._canary_told:
+            wait["handoff"] = {**wait["handoff"], "told": self._canary_told}
+        super().defer_until(deadline, **wait)
+
+    def _deploy(self, context: Context, server: ModelServer) -> Rollout:
+        with self.aborted_if_broken_off(context):
+            rollout = super()._deploy(context, server)
+        self._leader = None
+        return rollout
+
+    def _with_canary(self, result: dict[str, Any]) -> dict[str, Any]:
+        return {**result, "canary": self._canary_told} if self._canary_told else result
+
+    def _begin(self, context: Context, server: ModelServer) -> UnderWay | None:
+        from airflow_provider_seldon.core.rollout.decision import Decision
+        from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
+        from airflow_provider_seldon.exceptions import StaleRunError
+
+        if not self.replace:
+            return None
+        begin = functools.partial(self._conductor().begin, steps=steps_of(self.steps, bake=self.bake))
+        try:
+            begun = with_declared_fields(begin, self._request(context, server))
+        except StaleRunError as error:
+            self.stale(error)
+            raise
+        if isinstance(begun, Decision):
+            self.deploy_decision = begun
+            return None
+        return begun
+
+    def _conductor(self) -> Conductor:
+        from airflow_provider_seldon.delivery.canary.conduct import Conductor
+
+        return Conductor(
+            self.hook.target,
+            patience=lambda step: 2 * self.timeout + 2 * step.bake,
+            force=self.force_conflicts,
+        )
+
+    def _terms(self) -> Terms:
+        from airflow_provider_seldon.delivery.canary.lead import Terms
+        from airflow_provider_seldon.hooks.prometheus import PrometheusHook
+
+        prometheus = PrometheusHook(self.prometheus_conn_id) if self.prometheus_conn_id else None
+        return Terms(
+            analysis=None if self.skip_analysis else self.analysis,
+            timeout=self.timeout,
+            hold_at=self.hold_at,
+            hold_for=self.hold_for,
+            promote=self.promote,
+            look_interval=self.look_interval,
+            query=prometheus.client.query if prometheus else None,
+            namespace_label=prometheus.namespace_label if prometheus else "namespace",
+        )
+
+    def _lead(self, canary: UnderWay) -> Leader:
+        from airflow_provider_seldon.delivery.canary.lead import Leader
+
+        return Leader(
+            target=self.hook.target, conductor=self._conductor(), terms=self._terms(), canary=canary
+        )
+
+    def _refuse_unmeasurable(self) -> None:
+        """
+        Refuse metrics that nothing can measure, before anything is written.
+
+        :raises InvalidModelServerError: names them, and the fix.
+        """
+        from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet
+        from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+        metrics = [] if self.analysis is None or self.skip_analysis else self.analysis.metrics
+        golden = [one.name for one in metrics if isinstance(one, GoldenSet)]
+        asked = [one.name for one in metrics if not isinstance(one, FunctionMetric | GoldenSet)]
+        if golden:
+            raise InvalidModelServerError.of(
+                type(self).__name__,
+                "analysis: GoldenSet is not measured by a canary yet. Fix: use a FunctionMetric.",
+            )
+        if asked and not self.prometheus_conn_id:
+            raise InvalidModelServerError.of(
+                type(self).__name__,
+                f"prometheus_conn_id: is missing, and {', '.join(asked)} asks Prometheus. Fix: name a connection.",
+            )
+
+    def _info(self, canary: UnderWay) -> dict[str, Any]:
+        return dict(self.hook.get_model_server_info(canary.stored, action="canary").to_dict())
+
+    def _ends_at(self, pause: Pause) -> float:
+        """Return when a pause ends, at the latest: before ``execution_timeout`` does."""
+        limit = self.execution_timeout
+        return self.deadline(undoing=False) if limit and pause.expected else pause.until
+
+    def _defer(self, pause: Pause) -> NoReturn:
+        from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
+
+        leader = self._leader
+        assert leader is not None
+        end = self._ends_at(pause)
+        left = max(0.0, end - time.time())
+        counters = {name: one.to_json() for name, one in leader.counters.items()}
+        self.defer(
+            trigger=SeldonCanaryTrigger(
+                seldon_conn_id=self.seldon_conn_id,
+                namespace=self.hook.namespace,
+                name=leader.canary.stored.name,
+                deadline=end,
+                timeout=left,
+                failure_policy=self.failure_policy,
+                expected=pause.expected.to_json() if pause.expected else None,
+                until=None if pause.expected else end,
+                run_id=leader.canary.lease.run,
+                handoff={
+                    "canary": leader.canary.stored.name,
+                    "namespace": self.hook.namespace,
+                    "counters": counters,
+                },
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=left + BACKSTOP),
+        )
+        raise AssertionError("a deferral does not return")
