@@ -25,7 +25,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 #: What talks to anything over a network, and the only places that may: the clients of cluster, gateway and Prometheus.
 NETWORK = {"requests", "aiohttp", "httpx", "http", "socket", "urllib"}
 MAY_USE_THE_NETWORK = (
-    *("kube/", "delivery/prediction/ingress.py", "delivery/prediction/gateway_request.py"),
+    *("kube/", "delivery/gateway/"),
     "delivery/analysis/prometheus.py",
 )
 
