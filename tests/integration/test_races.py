@@ -155,14 +155,20 @@ def after_a_deletion(race: Race) -> list[str]:
     if race.scenario.fails:
         return []
     race.again("run-1", 2)
-    return race.problems(serves=race.scenario.serves)
+    # Where nothing is left to keep, a decision not to deploy deploys all the same.
+    return race.problems(serves=2 if says_no(race) else race.scenario.serves)
+
+
+def says_no(race: Race) -> bool:
+    """Whether the task's decision is not to deploy: it keeps what is there, edits by hand included."""
+    return race.scenario.task[1].get("deploy_decision") is False
 
 
 def after_an_edit(race: Race) -> list[str]:
     if race.has_written and race.uri() != race.uri_then:
         return [f"the edit is lost: {race.uri()}"]
     if race.ended is None and not race.has_written:
-        return race.problems(serves=race.scenario.serves)
+        return race.problems(serves=EDITED if says_no(race) else race.scenario.serves)
     return []
 
 
