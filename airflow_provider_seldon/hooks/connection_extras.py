@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How Airflow before 2.3 stored the fields of a form.
-PREFIX = "extra__kubernetes__"
+#: How Airflow stores the fields of a form: before 2.3 always, and 2.11 where the form's *Test* sends them.
+PREFIXES = ("extra__seldon__", "extra__kubernetes__")
 #: Further fields of a connection of type ``kubernetes`` (apache-airflow-providers-cncf-kubernetes 10.25), for its pods.
 KUBERNETES = (
     "xcom_sidecar_container_image",
@@ -51,7 +51,7 @@ def extras_of(connection: Connection) -> dict[str, Any]:
     extras = dict(connection.extra_dejson or {})  # asks Airflow, because it masks what it reads
     known = [*connection_fields(), *KUBERNETES]
     for name, value in extras.items():
-        plain = name.removeprefix(PREFIX)
+        plain = _plain(name)
         if plain in known:
             _check_value(plain, value)
         elif connection.conn_type == "kubernetes" and nearest(plain, known) is None:
@@ -65,7 +65,12 @@ def extras_of(connection: Connection) -> dict[str, Any]:
 
 def field(extras: Mapping[str, Any], name: str) -> Any:
     """Return a field, None where it is missing or empty; an older Airflow stored it with a prefix."""
-    return extras.get(name, extras.get(f"{PREFIX}{name}")) or None
+    stored = (name, *(f"{prefix}{name}" for prefix in PREFIXES))
+    return next((extras[key] for key in stored if key in extras), None) or None
+
+
+def _plain(name: str) -> str:
+    return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
 
 
 def flag(extras: Mapping[str, Any], name: str, argument: bool | None) -> bool:

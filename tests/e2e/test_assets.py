@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -103,7 +104,7 @@ def test_a_version_that_fails_starts_the_dag_that_rolls_it_back(
         implementation="SKLEARN_SERVER",
         model_server={"extra_args": broken},
         wait_for_available=False,
-    ).execute(context(dag_id="deploy_iris"))
+    ).execute(context(dag_id="deploy_iris", logical_date=datetime.now(UTC)))
     rest = platform.airflow.rest
     run = eventually("the watching DAG has run", lambda: first_run(rest, "failure_watcher"))
     told = str(xcom(rest, "failure_watcher", run, "alert"))

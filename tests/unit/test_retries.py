@@ -71,6 +71,6 @@ def test_only_what_the_tasks_own_input_decides_is_never_retried_by_airflow_itsel
     final = {error for error in ERRORS if issubclass(error, AirflowFailException)}
     assert {error.__name__ for error in final} == {
         *("InvalidModelServerError", "StaleRunError", "DeployDecisionError", "TurnedDownError"),
-        "DeploymentFailedError",
+        *("DeploymentFailedError", "CanaryAbortedError"),
     }
     assert final <= set(hopeless_errors())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_seldon.exceptions import ConnectionConfigError, SeldonError
 from airflow_provider_seldon.get_provider_info import connection_fields
-from airflow_provider_seldon.hooks.connection_extras import KUBERNETES, PREFIX, extras_of
+from airflow_provider_seldon.hooks.connection_extras import KUBERNETES, PREFIXES, extras_of
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 
@@ -35,7 +35,7 @@ def connection(extra: Any, conn_type: str = "seldon") -> Connection:
     ],
 )
 def test_an_unknown_extra_is_refused_with_the_nearest_name(conn_type: str, name: str, meant: str):
-    plain = name.removeprefix(PREFIX)
+    plain = next((name.removeprefix(one) for one in PREFIXES if name.startswith(one)), name)
     with pytest.raises(ConnectionConfigError, match=f"unknown extra field '{plain}'.*did you mean '{meant}'"):
         extras_of(connection({name: "shhh"}, conn_type))
 
@@ -49,13 +49,13 @@ def test_an_unknown_extra_that_resembles_none_is_refused_too_but_where_others_us
 @pytest.mark.parametrize("conn_type", ["seldon", "kubernetes"])
 def test_all_that_the_kubernetes_hook_accepts_is_accepted_with_the_old_prefix_as_well(conn_type: str):
     for name in (*connection_fields(), *KUBERNETES):
-        for key in (name, f"{PREFIX}{name}"):
+        for key in (name, *(f"{prefix}{name}" for prefix in PREFIXES)):
             assert extras_of(connection({key: None}, conn_type)) == {key: None}
             assert extras_of(connection({key: ""}, conn_type)) == {key: ""}
 
 
 def test_the_old_prefix_means_the_same():
-    extra = {f"{PREFIX}kube_config": "{", f"{PREFIX}namespace": "models"}
+    extra = {f"{PREFIXES[1]}kube_config": "{", f"{PREFIXES[0]}namespace": "models"}
     hook = SeldonHook("x", connection=connection(extra))
     with pytest.raises(ConnectionConfigError, match="kube_config"):
         _ = hook.namespace

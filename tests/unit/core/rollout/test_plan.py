@@ -194,9 +194,8 @@ class TestDoNotDeploy:
     def test_storage_secret_that_came_from_a_connection_stays(self):
         manifest = stored(2, proved=False, state="Failed").to_manifest()
         manifest["spec"]["predictors"][0]["graph"]["envSecretRefName"] = "from-connection"
-        manifest["metadata"]["annotations"][ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(
-            request(1)
-        ).to_json()
+        proven = server(1).to_deployment(identity=WHO, replace=True, secret_name="from-connection")
+        manifest["metadata"]["annotations"][ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(proven).to_json()
         decided = plan(request(3), [SeldonDeployment.from_manifest(manifest)], deploy=False)
         graph = decided.deployment.predictors[0].graph
         assert graph is not None
