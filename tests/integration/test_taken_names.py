@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from airflow_provider_seldon.core.identity.annotations import ANNOTATION_MODEL_U
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from tests.integration.conftest import context
+from tests.integration.task_thread import task_thread
 from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy, operator
 
 
@@ -43,7 +44,7 @@ def test_of_mapped_tasks_that_begin_at_once_one_deploys_and_none_is_green_althou
         except InvalidModelServerError as error:
             ended[index] = error
 
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(3)]
+    threads = [task_thread(partial(run, index)) for index in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -38,6 +38,7 @@ from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context, scale_by_kubectl
 from tests.integration.interference import Interference
+from tests.integration.task_thread import task_thread
 from tests.integration.test_client import client, make_client, manifest  # noqa: F401
 from tests.integration.test_deploy_operator import MONDAY, TUESDAY, deploy, operator
 from tests.integration.test_rollback import _event, roll_back, uri
@@ -101,7 +102,7 @@ def test_a_creation_that_is_delayed_does_not_overwrite_what_a_newer_run_has_crea
         except AirflowSkipException as skipped:
             ended.append(skipped)
 
-    thread = threading.Thread(target=older)
+    thread = task_thread(older)
     thread.start()
     while not fault.hits:
         time.sleep(0.02)
