@@ -136,7 +136,7 @@ class TaskInstance:
             job = found.get("triggerer_job")
             return (found["trigger"]["id"], job["id"]) if job else None
 
-        return eventually("the trigger is given to a triggerer", look)  # type: ignore[no-any-return]
+        return eventually("the trigger is given to a triggerer", look, every=0.05)  # type: ignore[no-any-return]
 
     def log(self) -> str:
         """Return the log of the last try, as the UI would show it."""
