@@ -174,6 +174,10 @@ def _missed(row: tuple[str, int, float, bool], result: dict[str, Any], *, busy: 
             lag is not None and result["releasing"]["late"] > lag,
             f"the loop was late by {_late(result['releasing'])}",
         ),
+        (
+            lag is not None and result["beginning"]["late"] > lag,
+            f"the loop was late by {_late(result['beginning'])} while the waits began",
+        ),
         (memory is not None and result["memory"] > memory, f"{result['memory']:.0f} bytes per wait"),
         (lists != [1, 1], f"LISTs: {lists}"),
     ]

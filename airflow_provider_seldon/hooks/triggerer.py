@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
+import time
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 #: Triggers that are prepared at a time. A thousand may begin at once; each takes the event loop, and in a thread
 #: Python's lock, for a part of a millisecond. Those that wait for their turn take nothing.
 PREPARING = 10
+#: Seconds for which what was made of a connection serves others, too. Files that it names may be renewed.
+SHARED_FOR = 60.0
+#: By how many waits a triggerer must hold more than ever before until what they hold is kept from the collector, too.
+SPARED_WAITS = 250
 #: Seconds for which a connection may be fetched again.
 RECONNECT_TIMEOUT = 30.0
 
@@ -28,16 +34,30 @@ async def reach(seldon_conn_id: str, namespace: str | None) -> Target:
     """
     Return what a trigger's connection leads to, when it is the trigger's turn.
 
+    The connection is fetched for every trigger. Those whose connection says the same within ``SHARED_FOR`` seconds
+    share what is made of it, as they share the watch.
+
     :param namespace: namespace of the deployment; the connection's when None.
     """
     loop = asyncio.get_running_loop()
-    turns = _turns.get(loop)
-    if turns is None:
-        turns = _turns[loop] = asyncio.Semaphore(PREPARING)
-    async with turns:
-        hook = await hook_for_triggerer(seldon_conn_id, namespace)
-        # Reading a connection's extra asks Airflow's supervisor to mask it, which must not happen on the event loop.
-        return await asyncio.to_thread(lambda: hook.target_in(namespace or hook.namespace))
+    own = _by_loop.get(loop)
+    if own is None:
+        own = _by_loop[loop] = _Shared()
+    async with own.turns:
+        # The import takes half a second, so it happens in a thread.
+        hook_class = _loaded[0] if _loaded else await asyncio.to_thread(_hook_class)
+        connection = await _fetched(seldon_conn_id, hook_class)
+        key = (namespace, int(time.monotonic() / SHARED_FOR), _fingerprint(seldon_conn_id, connection))
+        target = own.targets.get(key)
+        if target is None:
+            hook = _hook(hook_class, seldon_conn_id, connection, namespace)
+            # Reading an extra field asks Airflow's supervisor to mask it, which must not happen on the event loop.
+            target = await asyncio.to_thread(lambda: hook.target_in(namespace or hook.namespace))
+            own.targets[key] = target
+    from airflow_provider_seldon.kube.watch.informer import subscribers
+
+    spare_collector(subscribers())
+    return target
 
 
 async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> SeldonHook:
@@ -47,17 +67,28 @@ async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> Seld
     Airflow 3.3 ends a triggerer in which a connection is fetched synchronously while another asynchronous call
     is in flight (apache/airflow #68377).
     """
+    hook_class = _loaded[0] if _loaded else await asyncio.to_thread(_hook_class)
+    return _hook(hook_class, seldon_conn_id, await _fetched(seldon_conn_id, hook_class), namespace)
+
+
+async def _fetched(seldon_conn_id: str, hook_class: type[SeldonHook]) -> Connection | None:
+    """Return the connection; None where that of the default id is missing."""
     from airflow.providers.common.compat.connection import get_async_connection
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-    # The import takes half a second, so it happens in a thread.
-    hook_class = _loaded[0] if _loaded else await asyncio.to_thread(_hook_class)
     try:
-        connection = await get_async_connection(seldon_conn_id)
+        return await get_async_connection(seldon_conn_id)
     except AirflowNotFoundException:
         if seldon_conn_id != hook_class.default_conn_name:
             raise
-        connection = None
+        return None
+
+
+def _hook(
+    hook_class: type[SeldonHook], seldon_conn_id: str, connection: Connection | None, namespace: str | None
+) -> SeldonHook:
+    from airflow.providers.common.compat.connection import get_async_connection
+
     if connection is None:
         return hook_class(None, namespace=namespace)
     loop = asyncio.get_running_loop()
@@ -70,7 +101,41 @@ async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> Seld
     return hook_class(seldon_conn_id, namespace=namespace, connection=connection, reconnect=reconnect)
 
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+def _fingerprint(seldon_conn_id: str, connection: Connection | None) -> bytes:
+    """Return what tells the contents of two connections apart, and nothing of them."""
+    fields = ("conn_type", "host", "port", "login", "password", "schema", "extra")
+    said = [seldon_conn_id, *(getattr(connection, one, None) for one in fields)]
+    return hashlib.sha256(repr(said).encode()).digest()
+
+
+class _Shared:
+    """What the triggers of an event loop share."""
+
+    def __init__(self) -> None:
+        self.turns = asyncio.Semaphore(PREPARING)
+        self.targets: WeakValueDictionary[tuple[str | None, int, bytes], Target] = WeakValueDictionary()
+
+
+def spare_collector(waits: int) -> None:
+    """
+    Keep what thousands of waits hold out of the collector's full passes.
+
+    A wait holds about seventy objects for minutes. While thousands begin, each full pass looks at all of them, and
+    stops the event loop for up to 0.25 s. So whenever there are ``SPARED_WAITS`` more than ever before, what is there
+    now is frozen (Python documentation, ``gc.freeze``). It is freed by its reference counts as before. Cycles that
+    become garbage later stay; as only new maxima count, the largest number of waits bounds these.
+
+    :param waits: how many there are now.
+    """
+    if gc.isenabled() and waits >= _spared[0] + SPARED_WAITS:
+        _spared[0] = waits
+        # The young garbage goes first: frozen, it would stay.
+        gc.collect(1)
+        gc.freeze()
+
+
+_spared = [0]
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 _loaded: list[type[SeldonHook]] = []
 
 

@@ -293,6 +293,11 @@ class _InformerFactory:
             self._informers[access.key, namespace] = watch
         return watch
 
+    @property
+    def size(self) -> int:
+        """How many subscriptions there are in all namespaces."""
+        return sum(informer.size for informer in self._informers.values())
+
     async def leave(self, access: ClusterAccess, namespace: str, watch: SharedInformer) -> None:
         """Close what nobody uses any more."""
         if watch.size or self._informers.get((access.key, namespace)) is not watch:
@@ -308,6 +313,12 @@ class _InformerFactory:
 
 
 _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, _InformerFactory] = WeakKeyDictionary()
+
+
+def subscribers() -> int:
+    """Return how many subscriptions there are in the event loop that runs."""
+    factory = _BY_LOOP.get(asyncio.get_running_loop())
+    return factory.size if factory is not None else 0
 
 
 class subscribe:  # noqa: N801 - used as a function
