@@ -27,6 +27,7 @@ from airflow_provider_seldon.delivery.rollout.restore import Restore
 from airflow_provider_seldon.delivery.rollout.single_look import SingleLook
 from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
+from airflow_provider_seldon.delivery.waves.run_undo import RunUndo, Undone
 from airflow_provider_seldon.hooks import connection_form
 from airflow_provider_seldon.hooks.argument_checks import checked, instance
 from airflow_provider_seldon.hooks.connection_test import check
@@ -222,6 +223,21 @@ class SeldonHook(InventoryHook, PredictionHook):
         :raises InvalidModelServerError: there is no such version.
         """
         return Restore(self.target).roll_back(name, to=to, by=by, order=order)
+
+    @checked(name=argument_rules.NAME, order=_ORDER)
+    def undo_run(
+        self, name: str, *, dag_id: str, run_id: str, by: str = "", order: OrderToken | None = None
+    ) -> Undone:
+        """
+        Put back what a DAG run found on a deployment before it first wrote to it, without waiting for it.
+
+        What the run has created is deleted; what it has not changed, or another run has changed since, is left alone.
+
+        :param by: who asks; the same asking again goes on with what it began.
+        :param order: see :meth:`roll_back`.
+        :raises InvalidModelServerError: there is no version from before the run that could be put back.
+        """
+        return RunUndo(self.target, dag_id=dag_id, run_id=run_id, by=by, order=order).undo(name)
 
     @checked(failed=_ROLLOUT)
     def undo(self, failed: Rollout, *, delete_created: bool = False) -> Rollout | None:

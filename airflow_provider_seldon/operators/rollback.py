@@ -20,11 +20,16 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
     earlier one does, and when that fails. A retry goes back to the same version, also where it says ``previous``.
     Deploys of runs older than this task's run count as stale afterwards; newer ones deploy as ever.
 
-    Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``rolled_back``.
+    ``to="before_run"`` undoes what the task's own DAG run has changed, in whichever tasks and tries: it goes back to
+    what the run found, and deletes what the run has created. Where the run changed nothing, or another one has
+    deployed since, the task is skipped.
+
+    Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``rolled_back``, or
+    ``deleted``.
 
     :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
     :param to: ``previous``: what served before the present version, passing over versions that a rollback has gone
-        back from; or the revision of one of the versions that are kept.
+        back from; the revision of one of the versions that are kept; or ``before_run``.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
 
@@ -40,6 +45,8 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Roll back and wait; see the class."""
+        from airflow_provider_seldon.core.waves.before_run import BEFORE_RUN
+
         self.check_arguments()
         task_instance = context["ti"]
         by = "/".join(
@@ -51,6 +58,26 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
                 task_instance.map_index,
             )
         )
+        if self.to == BEFORE_RUN:
+            return self._undo_run(context, by)
         rollout = self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context))
         self.announce_write(context, rollout)
         return self.wait_for(rollout)
+
+    def _undo_run(self, context: Context, by: str) -> dict[str, Any]:
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        task_instance = context["ti"]
+        run = {"dag_id": task_instance.dag_id, "run_id": task_instance.run_id}
+        undone = self.hook.undo_run(self.name, **run, by=by, order=self.order(context))
+        if undone.rollout is not None:
+            self.announce_write(context, undone.rollout)
+            return self.wait_for(undone.rollout)
+        if not undone.deleted:
+            raise AirflowSkipException(f"This run has nothing to undo on {self.hook.namespace}/{self.name}.")
+        told = {"name": self.name, "namespace": self.hook.namespace, "action": "deleted"}
+        if not self.is_dry_run:
+            return told
+        diff = self.hook.dry_run_changes()
+        self.log.info("Dry run: %s would be deleted. Nothing was.\n%s", self.name, diff)
+        return {**told, "action": "dry-run (deleted)", "dry_run": True, "diff": diff}

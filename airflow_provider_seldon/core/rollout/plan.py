@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_ACTION,
+    ANNOTATION_BEFORE_RUN,
     ANNOTATION_METRICS,
     ANNOTATION_ORDER,
     ANNOTATION_REVISION,
@@ -268,8 +269,8 @@ def _names_itself(request: SeldonDeployment) -> bool:
 
 
 def carried_annotations(deployment: SeldonDeployment) -> dict[str, str]:
-    """Return the annotations that a re-apply of the same configuration keeps: metrics and the ordering token."""
-    kept = (ANNOTATION_METRICS, ANNOTATION_ORDER)
+    """Return what a re-apply of the same configuration keeps: metrics, ordering token, what the run found."""
+    kept = (ANNOTATION_METRICS, ANNOTATION_ORDER, ANNOTATION_BEFORE_RUN)
     return {key: deployment.annotations[key] for key in kept if key in deployment.annotations}
 
 

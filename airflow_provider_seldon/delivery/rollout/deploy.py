@@ -43,6 +43,7 @@ from airflow_provider_seldon.core.rollout.plan import (
     reported_action,
 )
 from airflow_provider_seldon.core.rollout.write_mark import Written, fingerprint
+from airflow_provider_seldon.core.waves.before_run import noted
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import owners_of
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale, takes_back
@@ -121,6 +122,8 @@ class Deployer:
                     placed = Written(order=str(request.order or ""))
                     return dataclasses.replace(left, in_flight=in_flight, written=placed)
                 marks = {ANNOTATION_ACTION: str(action), ANNOTATION_WRITE: mark}
+                if decided.action is not Action.RESTART:
+                    marks |= noted(before, identity, superseded=decided.superseded)
                 wanted = decided.deployment.annotated(marks)
                 stored = write(
                     self._target,

@@ -40,6 +40,7 @@ from airflow_provider_seldon.core.rollout.plan import Action, carried_annotation
 from airflow_provider_seldon.core.rollout.rebuilding import built_again, rebuilt
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
+from airflow_provider_seldon.core.waves.before_run import kept_for
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
@@ -113,7 +114,7 @@ class Restore:
         if last is None or last.revision == current.annotations.get(ANNOTATION_REVISION):
             return None
         try:
-            wanted = rebuilt(last, current)
+            wanted = rebuilt(last, current, annotations=kept_for(last, current))
         except InvalidRequestError as error:
             raise InvalidModelServerError(
                 f"Revision {last.revision} cannot be built again:\n{error}"
@@ -134,12 +135,33 @@ class Restore:
             version = version_to_restore(current, str(done["to"]) if again else to)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        return self.back_to(version, current, asked=to, by=by, order=order, done=done if again else None)
+
+    def back_to(
+        self,
+        version: ProvenVersion,
+        current: SeldonDeployment,
+        *,
+        asked: str,
+        by: str,
+        order: OrderToken | None,
+        done: Mapping[str, Any] | None = None,
+    ) -> Rollout:
+        """
+        Put a version back, on the very deployment that was read.
+
+        :param asked: what was asked for, for the record.
+        :param done: the record of an earlier try of the same task that has gone back to that version.
+        :raises ConflictError: the deployment has changed since.
+        :raises InvalidModelServerError: the version cannot be built again.
+        """
+        again = done is not None
         version = dataclasses.replace(
             version, secret_name=usable_secret(self._client, version.secret_name, secret_in_use(current))
         )
         present = current.annotations.get(ANNOTATION_REVISION, "")
-        left = str(done.get("from", "")) if again else present
-        record = json.dumps({"asked": to, "by": by, "from": left, "to": version.revision})
+        left = str(done.get("from", "")) if done is not None else present
+        record = json.dumps({"asked": asked, "by": by, "from": left, "to": version.revision})
         annotations = {ANNOTATION_ROLLED_BACK: record}
         if order:
             # A late retry of the run that is rolled back must not undo this.

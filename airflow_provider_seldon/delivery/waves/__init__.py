@@ -1,0 +1,1 @@
+"""One deploy to many clusters: undoing, on each of them, what a run has changed."""

@@ -1,0 +1,145 @@
+"""
+Undoing what a DAG run has changed on a deployment, however many tries and tasks that took, and nothing else.
+
+What the run found there is recorded on the deployment (``core.waves.before_run``). Where there is no such record, or it
+is another run's, this run changed nothing, or it has been undone, or a newer run has deployed since: then it is left as
+it is. Interrupted anywhere and started again, it comes to the same end.
+
+Requests: one GET; then one PATCH, or one DELETE where the run has created the deployment.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.canary.lease import Lease
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION, ANNOTATION_ROLLED_BACK
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.rollout.history import json_object, proven_versions
+from airflow_provider_seldon.core.waves.before_run import BEFORE_RUN, BeforeRun, version_before
+from airflow_provider_seldon.delivery.canary.abort import abort
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
+from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
+from airflow_provider_seldon.delivery.rollout.restore import Restore
+from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError, InvalidModelServerError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.core.rollout.fence import OrderToken
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.delivery.target import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undone:
+    """
+    What undoing came to.
+
+    :param rollout: what is to be waited for; None where nothing is.
+    :param deleted: the run had created the deployment, and it is deleted.
+    """
+
+    rollout: Rollout | None = None
+    deleted: bool = False
+
+
+class RunUndo:
+    """
+    Undoes the changes of one run.
+
+    :param target: the namespace that applies.
+    :param dag_id: the run's DAG.
+    :param run_id: its id.
+    :param by: who asks: a retry of the same task goes on with what its first try did.
+    :param order: when, in the order of runs, this belongs; recorded, so that no older run deploys over it.
+    """
+
+    def __init__(
+        self, target: Target, *, dag_id: str, run_id: str, by: str, order: OrderToken | None
+    ) -> None:
+        self._target = target
+        self._client = target.client
+        self._run = {"dag_id": dag_id, "run_id": run_id}
+        self._by = by
+        self._order = order
+
+    def undo(self, name: str) -> Undone:
+        """
+        Undo what the run has changed on a deployment.
+
+        :raises InvalidModelServerError: there is no version from before the run that could be put back.
+        """
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                return self._undo(self._client.get(name))
+            except DeploymentNotFoundError:
+                log.info("%s/%s does not exist; there is nothing to undo", self._client.namespace, name)
+                return Undone()
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("%s changed meanwhile; looking again (%s)", name, error)
+                conflict = error
+        raise conflict
+
+    def _undo(self, current: SeldonDeployment) -> Undone:
+        if is_being_deleted(current):
+            return self._nothing(current, "is being deleted")
+        if (lease := Lease.of(current)) and lease.run == self._run["run_id"]:
+            # Its task died without the chance to abort.
+            return Undone(rollout=abort(self._target, current.name, run=lease.run))
+        record = BeforeRun.of(current)
+        if record is None or not record.is_of(**self._run):
+            return self._begun(current)
+        refuse_foreign(current, self._target.namespace)
+        if record.created:
+            return self._delete(current, record)
+        try:
+            version = version_before(current, record)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        if version is None:
+            return self._nothing(current, "has the version that this run found")
+        back = Restore(self._target).back_to(
+            version, current, asked=BEFORE_RUN, by=self._by, order=self._order
+        )
+        return Undone(rollout=back)
+
+    def _begun(self, current: SeldonDeployment) -> Undone:
+        """Go on with what an earlier try of the same task has written, if there is such a thing."""
+        done = json_object(current.annotations.get(ANNOTATION_ROLLED_BACK))
+        present = current.annotations.get(ANNOTATION_REVISION, "")
+        mine = done.get("by") == self._by and done.get("asked") == BEFORE_RUN and done.get("to") == present
+        version = next((one for one in proven_versions(current) if mine and one.revision == present), None)
+        if version is None:
+            return self._nothing(current, "was not changed by this run, or not as it is now")
+        back = Restore(self._target).back_to(
+            version, current, asked=BEFORE_RUN, by=self._by, order=self._order, done=done
+        )
+        return Undone(rollout=back)
+
+    def _delete(self, current: SeldonDeployment, record: BeforeRun) -> Undone:
+        gone = [name for name in record.superseded if not self._exists(name)]
+        if gone:
+            raise InvalidModelServerError(
+                f"Nothing was rolled back: {current.name} has replaced {', '.join(gone)}, which is deleted by now, so "
+                "nothing would serve without it. Deploy the earlier version."
+            )
+        self._client.delete(current.name, uid=current.uid, resource_version=current.resource_version)
+        log.info("Deleted %s/%s, which this run has created", self._client.namespace, current.name)
+        return Undone(deleted=True)
+
+    def _exists(self, name: str) -> bool:
+        try:
+            return not is_being_deleted(self._client.get(name))
+        except DeploymentNotFoundError:
+            return False
+
+    def _nothing(self, current: SeldonDeployment, why: str) -> Undone:
+        log.info("%s/%s %s; it is left as it is", self._client.namespace, current.name, why)
+        return Undone()
