@@ -23,6 +23,7 @@ from airflow_provider_seldon.delivery.rollout.completion import Completion
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer
 from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+from airflow_provider_seldon.delivery.rollout.lost_answer import stored_by
 from airflow_provider_seldon.delivery.rollout.restore import Restore
 from airflow_provider_seldon.delivery.rollout.single_look import SingleLook
 from airflow_provider_seldon.delivery.rollout.undeclared_fields import with_declared_fields
@@ -152,6 +153,15 @@ class SeldonHook(InventoryHook, PredictionHook):
     def deploy(self, request: DeployRequest) -> Rollout:
         """Do what :meth:`deploy_model` does, with its arguments as one value whose fields have been checked."""
         return with_declared_fields(Deployer(self.target).deploy, request)
+
+    @checked(request=instance(DeployRequest))
+    def stored_by(self, request: DeployRequest) -> Rollout | None:
+        """
+        Return the rollout that a :meth:`deploy` has begun which raised before it could return it; None for none.
+
+        For :meth:`undo`, after an error or an alarm between the write and its answer.
+        """
+        return stored_by(self.target, request)
 
     @checked(rollout=_ROLLOUT)
     def complete(self, rollout: Rollout) -> list[str]:

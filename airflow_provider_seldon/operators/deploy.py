@@ -10,6 +10,7 @@ from airflow_provider_seldon.core.rollout.decision_rules import templatable
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 from airflow_provider_seldon.operators.manifest_file import ManifestFile, RendersManifestFile
+from airflow_provider_seldon.operators.unfinished import BREAKING_OFF, leaves_open
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -254,8 +255,9 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
 
         from airflow_provider_seldon.exceptions import StaleRunError, TurnedDownError
 
+        request = self._request(context, server)
         try:
-            return self.hook.deploy(self._request(context, server))
+            return self.hook.deploy(request)
         except StaleRunError as error:
             self.stale(error)
             raise
@@ -263,6 +265,20 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             if error.skip:
                 raise AirflowSkipException(str(error)) from error
             raise
+        except BREAKING_OFF as error:
+            if leaves_open(error):
+                self._undo_unanswered(request, error)
+            raise
+
+    def _undo_unanswered(self, request: DeployRequest, error: BaseException) -> None:
+        """Undo what was stored although the answer was lost. Raises nothing."""
+        try:
+            rollout = self.hook.stored_by(request)
+        except BREAKING_OFF as problem:
+            error.add_note(f"Whether its write was stored is not known: {type(problem).__name__}: {problem}")
+            return
+        if rollout is not None:
+            self.undo_broken_off(rollout, error)
 
     def _request(self, context: Context, server: ModelServer) -> DeployRequest:
         from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -24,6 +24,15 @@ BREAKING_OFF = (Exception, AirflowTaskTimeout)
 #: was wrong and undoing it, or, where that is what is waited for, telling it.
 RESERVE, MOST_RESERVE = 0.2, 60.0
 RESERVE_UNDOING, MOST_RESERVE_UNDOING = 0.05, 10.0
+
+
+def leaves_open(error: BaseException) -> bool:
+    """Return whether an error leaves open what became of a write; what the API server has refused is not stored."""
+    from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
+
+    return isinstance(error, ServerUnavailableError) or not isinstance(
+        error, SeldonError | AirflowSkipException
+    )
 
 
 class Unfinished:

@@ -12,9 +12,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, TaskDeferred
 
 from airflow_provider_seldon.delivery.prediction import smoke_test as smoke
-from airflow_provider_seldon.exceptions import RolloutFailedError, RolloutTimeoutError
+from airflow_provider_seldon.exceptions import (
+    RolloutFailedError,
+    RolloutTimeoutError,
+    ServerUnavailableError,
+)
 from airflow_provider_seldon.hooks import seldon, triggerer
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
@@ -38,6 +43,11 @@ def operator(uri: str, **arguments: Any) -> SeldonDeployModelOperator:
 def served(hook: SeldonHook) -> str | None:
     graph = hook.client.get("iris").predictors[0].graph
     return graph.model_uri if graph else None
+
+
+def _generation(hook: SeldonHook) -> int:
+    found: int = hook.client.get("iris").to_manifest()["metadata"]["generation"]
+    return found
 
 
 @pytest.fixture
@@ -87,6 +97,35 @@ def test_what_this_run_created_is_deleted_when_its_announcement_fails(hook: Seld
     assert [
         one for one in hook.client.find() if not one.to_manifest()["metadata"].get("deletionTimestamp")
     ] == []
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["stored", "not stored"])
+@pytest.mark.parametrize(
+    "error",
+    [AirflowTaskTimeout("too long"), ServerUnavailableError("no answer")],
+    ids=["alarm", "lost answer"],
+)
+def test_what_was_stored_although_its_answer_was_lost_is_undone(
+    first: SeldonHook, monkeypatch: pytest.MonkeyPatch, error: BaseException, stored: bool
+) -> None:
+    apply = SeldonClient.apply
+    broken: list[BaseException] = []
+
+    def lost(self: Any, *given: Any, **options: Any) -> Any:
+        if broken:
+            return apply(self, *given, **options)
+        if stored:
+            apply(self, *given, **options)
+        broken.append(error)
+        raise error
+
+    monkeypatch.setattr(SeldonClient, "apply", lost)
+    before = _generation(first)
+    with pytest.raises(type(error)) as raised:
+        operator(SECOND).execute(context(run_id="run-2"))
+    assert raised.value is error
+    assert served(first) == FIRST
+    assert (_generation(first) > before) is stored
 
 
 def test_a_wait_that_breaks_off_in_the_triggerer_wakes_the_task_which_undoes(

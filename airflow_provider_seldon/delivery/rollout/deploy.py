@@ -48,7 +48,7 @@ from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.ownership import owners_of
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale, takes_back
 from airflow_provider_seldon.delivery.rollout.existing import existing_for
-from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 from airflow_provider_seldon.delivery.rollout.order_note import note_order
 from airflow_provider_seldon.delivery.rollout.single_look import SingleLook
 from airflow_provider_seldon.delivery.rollout.write import write
@@ -87,7 +87,7 @@ class Deployer:
 
     def deploy(self, request: DeployRequest) -> Rollout:
         """See :meth:`SeldonHook.deploy_model`."""
-        now, mark = time.time(), new_mark()
+        now = time.time()
         identity, replace = request.identity, request.replace
         asked, secret = self.built(request, now)
         named = asked.name != identity.deployment_name(replace=replace)
@@ -121,7 +121,7 @@ class Deployer:
                     # Nothing was written, so nothing is to be undone; by its place a newer run is told apart.
                     placed = Written(order=str(request.order or ""))
                     return dataclasses.replace(left, in_flight=in_flight, written=placed)
-                marks = {ANNOTATION_ACTION: str(action), ANNOTATION_WRITE: mark}
+                marks = {ANNOTATION_ACTION: str(action), ANNOTATION_WRITE: request.mark}
                 if decided.action is not Action.RESTART:
                     marks |= noted(before, identity, superseded=decided.superseded)
                 wanted = decided.deployment.annotated(marks)

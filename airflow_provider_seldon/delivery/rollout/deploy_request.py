@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.delivery.rollout.handoff import new_mark
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.identity.identity import Identity
@@ -20,6 +22,8 @@ class DeployRequest:
 
     The fields are the arguments of :meth:`SeldonHook.deploy_model
     <airflow_provider_seldon.hooks.seldon.SeldonHook.deploy_model>`, which describes them and has their defaults.
+
+    :param mark: what its write is told apart by from every other.
     """
 
     server: ModelServer
@@ -35,3 +39,4 @@ class DeployRequest:
     on_negative_empty: OnNegativeEmpty = "deploy"
     retry: bool = False
     drop_unknown_fields: bool = False
+    mark: str = field(default_factory=new_mark)
