@@ -106,6 +106,7 @@ class SeldonHook(InventoryHook, PredictionHook):
         on_negative_empty: OnNegativeEmpty = "deploy",
         retry: bool = False,
         drop_unknown_fields: bool = False,
+        ttl: float | None = None,
     ) -> Rollout:
         """
         Bring a model server onto the cluster, as ``core.rollout.plan`` decides, without waiting for it.
@@ -124,6 +125,7 @@ class SeldonHook(InventoryHook, PredictionHook):
         :param on_negative_empty: the same where none exists.
         :param retry: this is not the first try of the run, so what an earlier one did counts as done by this one.
         :param drop_unknown_fields: leave out, and log, fields of a manifest that the cluster's CRD does not declare.
+        :param ttl: seconds after which the deployment may be deleted; None so that it stays.
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
         :raises UndeclaredFieldsError: the cluster's CRD lacks fields of the request.
@@ -146,6 +148,7 @@ class SeldonHook(InventoryHook, PredictionHook):
                 on_negative_empty=on_negative_empty,
                 retry=retry,
                 drop_unknown_fields=drop_unknown_fields,
+                ttl=ttl,
             )
         )
 

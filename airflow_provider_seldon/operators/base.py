@@ -159,7 +159,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             info.action,
             info.prediction_url or info.state,
         )
-        return info.to_dict()
+        return {**info.to_dict(), **_expires(rollout)}
 
     def dry_run_result(self, rollout: Rollout) -> dict[str, Any]:
         """Log and return what a dry run would have done."""
@@ -171,7 +171,8 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             self.log.info("Once it serves, %s would be deleted.", ", ".join(superseded))
         self.log.info("%s", diff or "There is no difference that a user would see.")
         action = f"dry-run ({info.action})"
-        return {**info.to_dict(), "action": action, "dry_run": True, "diff": diff, "superseded": superseded}
+        told = {"action": action, "dry_run": True, "diff": diff, "superseded": superseded}
+        return {**info.to_dict(), **_expires(rollout), **told}
 
     def order(self, context: Context) -> OrderToken | None:
         """
@@ -297,3 +298,8 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
                 f"Rolled back to revision {revision}, but that does not become ready either: {outcome.reason}: "
                 f"{outcome.message}."
             ) from None
+
+
+def _expires(rollout: Rollout) -> dict[str, str]:
+    """Return what a result says of a deployment whose time will be over."""
+    return {"expires": rollout.expires} if rollout.expires else {}

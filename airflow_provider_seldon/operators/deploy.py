@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow_provider_seldon.core.request import argument_rules
@@ -30,7 +31,15 @@ Parsed = TypeVar("Parsed")
 SERVED = ("model_name", "model_uri", "implementation", "protocol", "replicas", "manifest", "name")
 #: Arguments that are fields of a ``DeployRequest``, and mean the same there.
 PASSED_ON = (
-    *("replace", "force_conflicts", "adopt", "on_negative", "on_negative_empty", "drop_unknown_fields"),
+    *(
+        "replace",
+        "force_conflicts",
+        "adopt",
+        "on_negative",
+        "on_negative_empty",
+        "drop_unknown_fields",
+        "ttl",
+    ),
 )
 
 
@@ -94,6 +103,10 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         holds credentials in plain text, or is too large to be recorded) is left alone, but with ``irreversibly``.
     :param drop_unknown_fields: leave out, and log, the fields of a manifest that the cluster's CRD does not declare.
         Without it they fail the task, because an apply of them is refused; ``kubectl create`` drops them silently.
+    :param ttl: seconds, or a ``timedelta``, after which the deployment may be deleted, by
+        whatever looks for such; for previews. Each deploy that gives it
+        begins it anew, also one that finds everything unchanged or is decided against; one without it takes it away.
+        A rollback, scaling, or an abort leaves it as it is. The result has ``expires`` then. Templated.
     :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,
         ``dry_run``: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`; and those of every
         operator.
@@ -113,6 +126,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         "deploy_decision",
         "metrics",
         "smoke_test",
+        "ttl",
     )
     template_fields_renderers = {  # noqa: RUF012
         "manifest": "yaml",
@@ -135,7 +149,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             ),
             *("deploy_decision", "on_negative", "on_negative_empty", "metrics", "replace"),
             *("wait_for_available", "smoke_test", "on_failure", "on_stale", "force_conflicts", "adopt"),
-            "drop_unknown_fields",
+            *("drop_unknown_fields", "ttl"),
             # ``core.identity.object_name`` says what the name of a new deployment may be.
             name=argument_rules.OPTIONAL_TEXT,
         ),
@@ -164,6 +178,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         force_conflicts: bool = False,
         adopt: Adopt = False,
         drop_unknown_fields: bool = False,
+        ttl: float | timedelta | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -187,6 +202,7 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         self.force_conflicts = force_conflicts
         self.adopt = adopt
         self.drop_unknown_fields = drop_unknown_fields
+        self.ttl = ttl
         self.check_literals()
         if smoke_test not in (None, "", [], {}) and not wait_for_available:
             raise InvalidModelServerError.of(
@@ -291,7 +307,8 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             order=self.order(context),
             fence=self.on_stale != "deploy",
             retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
-            **{name: getattr(self, name) for name in PASSED_ON},
+            **{name: getattr(self, name) for name in PASSED_ON if name != "ttl"},
+            ttl=float(self.ttl) if self.ttl else None,  # type: ignore[arg-type]
         )
 
     def _server(self) -> ModelServer:

@@ -53,6 +53,7 @@ class Lease:
     :param since: epoch seconds at which the present step began to bake; None before that.
     :param expires: epoch seconds after which nobody leads it, unless it has been renewed.
     :param counters: of the present step, by metric.
+    :param ttl: seconds for which the deployment is meant to be there once the candidate is promoted; None for ever.
     :param samples: by metric, one for each concluded step.
     :param verdict: the last one, as JSON data; empty before the first.
     """
@@ -66,6 +67,7 @@ class Lease:
     step: int = 0
     stage: Stage = Stage.STEPPING
     since: float | None = None
+    ttl: float | None = None
     counters: Mapping[str, Counters] = field(default_factory=dict)
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
     verdict: Mapping[str, Any] = field(default_factory=dict)
@@ -103,6 +105,7 @@ class Lease:
             "step": self.step,
             "stage": str(self.stage),
             "since": self.since,
+            "ttl": self.ttl,
             "expires": self.expires,
             "counters": {name: one.to_json() for name, one in self.counters.items()},
             "samples": {name: [one.to_json() for one in many] for name, many in self.samples.items()},
@@ -142,7 +145,7 @@ class Lease:
         step = data.get("step")
         if not steps or not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < len(steps):
             raise ValueError("no step")
-        since = data.get("since")
+        since, ttl = data.get("since"), data.get("ttl")
         return cls(
             run=_text(data, "run"),
             order=_text(data, "order"),
@@ -152,6 +155,7 @@ class Lease:
             step=step,
             stage=Stage(data.get("stage", Stage.STEPPING)),
             since=None if since is None else _moment(since),
+            ttl=None if ttl is None else _moment(ttl),
             expires=_moment(data.get("expires")),
             counters={key: Counters.from_json(one) for key, one in _mappings(data, "counters").items()},
             samples={

@@ -1,8 +1,9 @@
 """
 What a write would change, as text to read: a unified diff of two SeldonDeployments.
 
-Shown is what a user writes: the spec, and labels and annotations. Left out is what the server and this provider keep
-for themselves. A deployment that somebody else made may hold credentials in plain text; what looks like one is masked.
+Shown is what a user writes: the spec, labels and annotations, and when its time is over. Left out is what the server
+and this provider keep for themselves. A deployment that somebody else made may hold credentials in plain text; what
+looks like one is masked.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import yaml
 
 from airflow_provider_seldon.core.credentials.words import looks_like_credential
 from airflow_provider_seldon.core.identity.annotations import is_reserved
+from airflow_provider_seldon.core.lifetime.expiry import expiry_of
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 MASK = "***"
@@ -63,7 +65,9 @@ def _lines(deployment: SeldonDeployment | None) -> list[str]:
         return []
     manifest = deployment.to_manifest()
     metadata = manifest.get("metadata") or {}
+    expiry = expiry_of(deployment)
     shown = {
+        **({"expires": str(expiry)} if expiry else {}),
         "metadata": {kind: metadata[kind] for kind in ("labels", "annotations") if metadata.get(kind)},
         "spec": manifest.get("spec"),
     }

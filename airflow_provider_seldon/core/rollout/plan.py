@@ -23,6 +23,7 @@ from airflow_provider_seldon.core.identity.annotations import (
 )
 from airflow_provider_seldon.core.identity.identity import Identity, is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.lifetime.expiry import carried_expiry
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
@@ -269,9 +270,10 @@ def _names_itself(request: SeldonDeployment) -> bool:
 
 
 def carried_annotations(deployment: SeldonDeployment) -> dict[str, str]:
-    """Return what a re-apply of the same configuration keeps: metrics, ordering token, what the run found."""
+    """Return what a re-apply of the same configuration keeps: metrics, ordering token, what the run found, expiry."""
     kept = (ANNOTATION_METRICS, ANNOTATION_ORDER, ANNOTATION_BEFORE_RUN)
-    return {key: deployment.annotations[key] for key in kept if key in deployment.annotations}
+    found = {key: deployment.annotations[key] for key in kept if key in deployment.annotations}
+    return found | carried_expiry(deployment)
 
 
 def _named(deployment: SeldonDeployment, name: str) -> SeldonDeployment:

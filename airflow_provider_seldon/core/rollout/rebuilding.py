@@ -13,6 +13,7 @@ from airflow_provider_seldon.core.identity.annotations import (
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.identity.revision import unstamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.lifetime.expiry import carried_expiry
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import items_at
@@ -23,9 +24,9 @@ def rebuilt(
     version: ProvenVersion, deployment: SeldonDeployment, *, annotations: Mapping[str, str] | None = None
 ) -> SeldonDeployment:
     """
-    Return ``deployment`` as it was in a version, whoever has deployed to it since.
+    Return ``deployment`` as it was in a version, whoever has deployed to it since; it expires when it does now.
 
-    :param annotations: further annotations, which win over the version's own.
+    :param annotations: further annotations, which win over the version's own; an empty text leaves one out.
     :raises InvalidRequestError: the version was not made from a configuration, or from one that cannot be read.
     """
     if not version.config:
@@ -33,7 +34,8 @@ def rebuilt(
             "revision", f"{version.revision} was recorded without its configuration", "deploy it again"
         )
     own = {ANNOTATION_METRICS: version.metrics, ANNOTATION_ORDER: version.order}
-    given = {key: value for key, value in own.items() if value} | dict(annotations or {})
+    own |= {} if version.adopted else carried_expiry(deployment)
+    given = {key: value for key, value in {**own, **(annotations or {})}.items() if value}
     built = built_again(
         ModelServer.parse(version.config, stored=True),
         version.revision,

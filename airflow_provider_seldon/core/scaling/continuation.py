@@ -10,6 +10,8 @@ import copy
 
 from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_CONFIRMED,
+    ANNOTATION_EXPIRY_NOTICED,
+    ANNOTATION_EXPIRY_RENEWED,
     ANNOTATION_HISTORY,
     ANNOTATION_LAST_AVAILABLE,
     ANNOTATION_REVISION,
@@ -58,6 +60,8 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
         ANNOTATION_HISTORY,
         ANNOTATION_SECRETS,
         ANNOTATION_CONFIRMED,
+        ANNOTATION_EXPIRY_NOTICED,
+        ANNOTATION_EXPIRY_RENEWED,
     )
     annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
     manifest["metadata"] = kept | {"annotations": annotations}

@@ -38,6 +38,7 @@ from airflow_provider_seldon.core.identity.annotations import (
 )
 from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.lifetime.expiry import Expiry, expiring, expiry_of
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.decision import Decision, Evidence
@@ -147,6 +148,7 @@ class Conductor:
                 candidate=decided.deployment.annotations[ANNOTATION_REVISION],
                 baseline=current.annotations[ANNOTATION_REVISION],
                 steps=tuple(steps),
+                ttl=asked.ttl,
                 expires=time.time() + self._patience(steps[0]) + GRACE,
             )
             try:
@@ -200,7 +202,10 @@ class Conductor:
                 break
             _ = self._still_ours(canary, current)
             marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
-            wanted = continued(_candidate_of(current).annotated(marks), current, insist=False)
+            ttl = canary.lease.ttl
+            expiry = Expiry.after(ttl, now=time.time()) if ttl else None
+            promoted = expiring(_candidate_of(current).annotated(marks), expiry)
+            wanted = continued(promoted, current, insist=False)
             try:
                 stored = self._apply(current, wanted)
                 break
@@ -219,6 +224,7 @@ class Conductor:
             last_available=ProvenVersion.of(stored).to_json(),
             former_secrets=former_secrets(canary.stored, stored),
             written=Written.of(stored, stored),
+            expires=str(expiry_of(stored) or ""),
             served_before=True,
         )
 

@@ -24,12 +24,19 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_ACTION,
+    ANNOTATION_EXPIRY,
     ANNOTATION_METRICS,
     ANNOTATION_ORDER,
     ANNOTATION_WRITE,
     MANAGER,
 )
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.lifetime.expiry import (
+    Expiry,
+    carried_expiry,
+    expiring,
+    expiry_of,
+)
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 from airflow_provider_seldon.core.request.validation import ensure_valid
@@ -49,7 +56,7 @@ from airflow_provider_seldon.delivery.inventory.ownership import owners_of
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale, takes_back
 from airflow_provider_seldon.delivery.rollout.existing import existing_for
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout
-from airflow_provider_seldon.delivery.rollout.order_note import note_order
+from airflow_provider_seldon.delivery.rollout.order_note import note_run
 from airflow_provider_seldon.delivery.rollout.single_look import SingleLook
 from airflow_provider_seldon.delivery.rollout.write import write
 from airflow_provider_seldon.delivery.storage.storage_secret import StorageSecret, storage_secret_for
@@ -88,6 +95,7 @@ class Deployer:
     def deploy(self, request: DeployRequest) -> Rollout:
         """See :meth:`SeldonHook.deploy_model`."""
         now = time.time()
+        expiry = Expiry.after(request.ttl, now=now) if request.ttl else None
         identity, replace = request.identity, request.replace
         asked, secret = self.built(request, now)
         named = asked.name != identity.deployment_name(replace=replace)
@@ -115,16 +123,15 @@ class Deployer:
                 restore_secret(self._client, secret, before)
             try:
                 if not decided.action.writes:
-                    if decided.action is Action.UNCHANGED:
-                        note_order(self._client, decided.deployment, request.order)
-                    left = self._rollout(decided, decided.deployment, existing, action, decision)
+                    found = note_run(self._client, decided, request.order, expiry)
+                    left = self._rollout(decided, found, existing, action, decision)
                     # Nothing was written, so nothing is to be undone; by its place a newer run is told apart.
                     placed = Written(order=str(request.order or ""))
                     return dataclasses.replace(left, in_flight=in_flight, written=placed)
                 marks = {ANNOTATION_ACTION: str(action), ANNOTATION_WRITE: request.mark}
                 if decided.action is not Action.RESTART:
                     marks |= noted(before, identity, superseded=decided.superseded)
-                wanted = decided.deployment.annotated(marks)
+                wanted = expiring(decided.deployment.annotated(marks), expiry)
                 stored = write(
                     self._target,
                     wanted,
@@ -199,18 +206,21 @@ class Deployer:
     ) -> Rollout:
         known = {one.name: one for one in existing}
         info = self._target.info(stored, action=str(action))
+        before = known.get(stored.name)
         return Rollout(
             name=stored.name,
             action=str(action),
             reason=decided.reason,
             info=dataclasses.replace(info, decision=str(decision)),
-            expected=Expectation.of(stored, before=known.get(stored.name)),
+            expected=Expectation.of(stored, before=before),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
             superseded_as={name: fingerprint(known[name]) for name in decided.superseded if name in known},
             # What is reused may be another version than its annotations say, by somebody's hand.
             last_available="" if decided.action is Action.REUSE else ProvenVersion.of(stored).to_json(),
             in_flight=decided.action.writes,
-            former_secrets=former_secrets(known.get(stored.name), stored),
+            former_secrets=former_secrets(before, stored),
+            expires=str(expiry_of(stored) or ""),
+            expiry_before=carried_expiry(before).get(ANNOTATION_EXPIRY, "") if before else "",
             served_before=any(
                 has_served(known[name]) for name in (stored.name, *decided.superseded) if name in known
             ),

@@ -40,3 +40,4 @@ class DeployRequest:
     retry: bool = False
     drop_unknown_fields: bool = False
     mark: str = field(default_factory=new_mark)
+    ttl: float | None = None

@@ -31,6 +31,9 @@ class Rollout:
     :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
     :param written: what the write left, by which it is recognised later; None for what an earlier release wrote.
     :param served_before: whether another version was serving when it was written, as far as is known.
+    :param expires: when the deployment's time is over, for people to read; "" for never.
+    :param expiry_before: what the annotation ``expiry`` would have to be to give back the time that it had before; ""
+        where it had none, None in what an earlier release wrote.
     :param superseded_as: name -> fingerprint of deployments to delete, as they were when that was decided.
     """
 
@@ -47,6 +50,8 @@ class Rollout:
     written: Written | None = None
     superseded_as: Mapping[str, str] = field(default_factory=dict)
     served_before: bool = False
+    expires: str = ""
+    expiry_before: str | None = None
 
     def is_still(self, current: SeldonDeployment) -> bool:
         """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""

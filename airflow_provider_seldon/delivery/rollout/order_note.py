@@ -1,8 +1,9 @@
 """
-The place of a run that found what it wants: noted on the deployment, although nothing else is written.
+What a run that found what it wants notes on the deployment, although nothing else is written.
 
-Without it, an older run that comes late would take the deployment for one of a run that is older still, and put its own
-version in the place of what the newer run has just called right.
+Its place: without it, an older run that comes late would take the deployment for one of a run that is older still, and
+put its own version in the place of what the newer run has just called right. And the time for which the deployment is
+meant to be there: what is deployed again lives on.
 """
 
 from __future__ import annotations
@@ -11,29 +12,41 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIRMED
+from airflow_provider_seldon.core.lifetime.expiry import renewal
 from airflow_provider_seldon.core.rollout.fence import OrderToken, order_of
+from airflow_provider_seldon.core.rollout.plan import Action
 
 if TYPE_CHECKING:
+    from airflow_provider_seldon.core.lifetime.expiry import Expiry
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.core.rollout.plan import Plan
     from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 
-def note_order(client: SeldonClient, deployment: SeldonDeployment, order: OrderToken | None) -> None:
+def note_run(
+    client: SeldonClient, decided: Plan, order: OrderToken | None, expiry: Expiry | None
+) -> SeldonDeployment:
     """
-    Note that a run stands by what is deployed, if it is newer than the run that has deployed it.
+    Note that a run stands by what is deployed, if it is not older than the run that has deployed it.
 
-    Requests: one PATCH of an annotation, which starts no rollout; none for a retry, or for an older run. It is not the
-    annotation that a deploy applies: to the API server, that would be somebody else's by then.
+    Requests: one PATCH of annotations, which starts no rollout; none for an older run, and none for a retry without a
+    time to renew. They are not the annotations that a deploy applies: to the API server, those would be somebody else's
+    by then.
 
-    :param deployment: as it was read.
+    :param decided: a plan that leaves the deployment as it was read.
+    :param expiry: when its time is over; None so that it stays.
+    :returns: the deployment, with what was noted.
     :raises ConflictError: it has changed since.
     """
+    deployment = decided.deployment
     present = order_of(deployment, now=datetime.now(UTC))
-    if order is None or (present is not None and order <= present):
-        return
-    client.annotate(
-        deployment.name,
-        {ANNOTATION_CONFIRMED: str(order)},
-        uid=deployment.uid,
-        resource_version=deployment.resource_version,
-    )
+    if decided.action is Action.KEEP or (order is not None and present is not None and order < present):
+        return deployment
+    notes = renewal(deployment, expiry)
+    if decided.action is Action.UNCHANGED and order is not None and (present is None or order > present):
+        notes[ANNOTATION_CONFIRMED] = str(order)
+    if notes:
+        client.annotate(
+            deployment.name, notes, uid=deployment.uid, resource_version=deployment.resource_version
+        )
+    return deployment.annotated(notes) if notes else deployment

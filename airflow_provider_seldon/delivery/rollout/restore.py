@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.children.expected import is_autoscaled
 from airflow_provider_seldon.core.identity.annotations import (
+    ANNOTATION_EXPIRY,
     ANNOTATION_ORDER,
     ANNOTATION_REVISION,
     ANNOTATION_ROLLED_BACK,
@@ -94,7 +95,7 @@ class Restore:
                     )
                     log.info("Deleted %s, which this run has created", failed.name)
                     return None
-                return self._put_back(current)
+                return self._put_back(current, failed.expiry_before)
             except ConflictError as error:
                 if error.managers:
                     raise
@@ -109,12 +110,14 @@ class Restore:
         """See :meth:`SeldonHook.scale`."""
         return self._retried(lambda: self._scale(self._client.get(name), replicas))
 
-    def _put_back(self, current: SeldonDeployment) -> Rollout | None:
+    def _put_back(self, current: SeldonDeployment, expiry: str | None) -> Rollout | None:
         last = ProvenVersion.last_of(current)
         if last is None or last.revision == current.annotations.get(ANNOTATION_REVISION):
             return None
         try:
-            wanted = rebuilt(last, current, annotations=kept_for(last, current))
+            # The time that the failed deploy has set goes with it.
+            time = {} if expiry is None else {ANNOTATION_EXPIRY: expiry}
+            wanted = rebuilt(last, current, annotations={**kept_for(last, current), **time})
         except InvalidRequestError as error:
             raise InvalidModelServerError(
                 f"Revision {last.revision} cannot be built again:\n{error}"

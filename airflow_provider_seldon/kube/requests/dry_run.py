@@ -56,8 +56,10 @@ class DryRunClient(SeldonClient):
 
     def annotate(self, name: str, annotations: Mapping[str, str | None], **options: Any) -> SeldonDeployment:
         """Let the server check it, and return what is stored: an apply that follows is made on that."""
-        super().annotate(name, annotations, **options)
-        return self.get(name)
+        after = super().annotate(name, annotations, **options)
+        before = self.get(name)
+        self._changes.setdefault(name, (before, after))
+        return before
 
     def delete(self, name: str, **options: Any) -> bool:
         """Let the server check a deletion; see ``SeldonClient.delete``."""
