@@ -115,28 +115,37 @@ class TaskInstance:
     def wait_for(self, *states: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Return the task instance when it is in one of these states; another final state is an error."""
 
-        def look() -> dict[str, Any] | None:
-            found = self.read()
-            if found["state"] in states:
-                return found
-            if found["state"] in {"success", "failed", "skipped", "upstream_failed"}:
-                raise AssertionError(f"{self._path} is {found['state']}, not {states}:\n{self.log()}")
-            return None
-
-        try:
-            return eventually(f"{self._path} is {' or '.join(states)}", look, timeout=timeout)  # type: ignore[no-any-return]
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it is {self.read()['state']}\n{self.log()}") from None
+        return self._until(
+            " or ".join(states), lambda found: found["state"] in states and found, timeout=timeout
+        )  # type: ignore[no-any-return]
 
     def in_triggerer(self) -> tuple[int, int]:
-        """Return the ids of trigger and triggerer, once the one runs in the other."""
+        """Return the ids of trigger and triggerer, once the one runs in the other; a final state is an error."""
 
-        def look() -> tuple[int, int] | None:
-            found = self.read()
+        def ids(found: dict[str, Any]) -> tuple[int, int] | None:
             job = found.get("triggerer_job")
             return (found["trigger"]["id"], job["id"]) if job else None
 
-        return eventually("the trigger is given to a triggerer", look, every=0.05)  # type: ignore[no-any-return]
+        return self._until("in a triggerer", ids, every=0.05)  # type: ignore[no-any-return]
+
+    def _until(self, what: str, look: Callable[[dict[str, Any]], Any], **wait: float) -> Any:
+        """Return the first true thing that ``look`` returns of the task instance, unless that ends before."""
+
+        def not_ended() -> Any:
+            found = self.read()
+            if seen := look(found):
+                return seen
+            if found["state"] in {"success", "failed", "skipped", "upstream_failed"}:
+                raise AssertionError(f"{self._path} has ended, and is not {what}")
+            return None
+
+        try:
+            return eventually(f"{self._path} is {what}", not_ended, **wait)
+        except AssertionError as error:
+            found = self.read()
+            raise AssertionError(
+                f"{error}; it is {found['state']} in try {found['try_number']}\n{self.log()}"
+            ) from None
 
     def log(self) -> str:
         """Return the log of the last try, as the UI would show it."""

@@ -7,18 +7,16 @@ case.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon, OperatorFaults
 from tests.integration.local.cluster_client import Cluster, Manifest, seldon_deployment, state, version_of
+from tests.unit.core import corpus
 
-CORPUS = Path(os.environ.get("SELDON_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
 CHILD = "iris-default-0-classifier"
 NEVER_READY = {"local.seldon/behaviour": "never-ready"}
 DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
@@ -117,8 +115,8 @@ STORIES: dict[str, Callable[[list[Step]], None]] = {
 
 
 def recorded(story: str) -> list[list[Step]]:
-    path = CORPUS / "status" / f"recorded-{story}.json"
-    return [_steps_of(one) for one in json.loads(path.read_text())["scenarios"]] if path.exists() else []
+    files = corpus.files(f"status/recorded-{story}.json")
+    return [_steps_of(one) for file in files for one in json.loads(file.read_text())["scenarios"]]
 
 
 def _steps_of(scenario: Manifest) -> list[Step]:

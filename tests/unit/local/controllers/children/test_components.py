@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import copy
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,11 @@ import yaml
 
 from airflow_provider_seldon.local.controllers.children.components import build
 from airflow_provider_seldon.local.controllers.errors import ComponentError
+from tests.unit.core import corpus
 
 Manifest = dict[str, Any]
 
-CORPUS = Path(os.environ.get("SELDON_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
+CORPUS = corpus.directory()
 
 
 def deployment(**predictor: Any) -> Manifest:
@@ -194,8 +193,9 @@ def test_building_changes_nothing_and_is_repeatable() -> None:
     assert manifest == before
 
 
-@pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of manifests on this machine")
+@pytest.mark.skipif(not CORPUS, reason="no corpus of manifests on this machine")
 def test_every_manifest_that_admission_accepts_can_be_built_or_is_refused_in_words() -> None:
+    assert CORPUS is not None
     index = json.loads((CORPUS / "manifests-index.json").read_text())
     accepted = [one for one in index if not one["crd_schema_errors"] and not one["predicted_webhook_errors"]]
     refused = {}

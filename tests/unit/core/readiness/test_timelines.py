@@ -13,7 +13,7 @@ from tests.timelines.scenarios import ALL
 from tests.timelines.scenarios.words import available, child, scenario, step
 from tests.unit.core import corpus
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize("data", ALL, ids=lambda data: data["scenario"])

@@ -1,16 +1,14 @@
 """What the operator makes of manifests, compared field by field with what Seldon's real operator made of them.
 
 The recordings are data of their own beside a checkout (``SELDON_CORPUS``); without them nothing is compared here and
-the expectations of ``test_operator_shapes.py`` remain.
+the expectations of ``test_shapes.py`` remain.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +17,11 @@ from airflow_provider_seldon.local.apiserver.objects import defaults
 from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
 from airflow_provider_seldon.local.controllers.children.components import build
 from airflow_provider_seldon.local.controllers.children.servers import STORAGE_INITIALIZER_IMAGE, VERSION
+from tests.unit.core import corpus
 
 Manifest = dict[str, Any]
 
-CORPUS = Path(os.environ.get("SELDON_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
-RECORDED = CORPUS / "children" / "recorded-1.18.2-istio.json"
+RECORDED = corpus.files("children/recorded-1.18.2-istio.json")
 NAMESPACE = "recorded"
 RECORDED_VERSION = "1.18.2"
 
@@ -40,9 +38,9 @@ NOT_COMPARED = {
 
 def recorded() -> list[Manifest]:
     """The recorded manifests with their children; none where they are not on this machine."""
-    if not RECORDED.exists():
+    if not RECORDED:
         return []
-    found: list[Manifest] = json.loads(RECORDED.read_text())["children"]
+    found: list[Manifest] = json.loads(RECORDED[0].read_text())["children"]
     return found
 
 

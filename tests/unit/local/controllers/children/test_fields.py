@@ -1,7 +1,7 @@
 """The fields of children that clients compare: ports, arguments, labels, volumes; manifests and values of our own.
 
 Every expectation follows from the rules that were measured on a real operator (and are compared with recordings of
-one in ``test_operator_recorded.py``), not from what is built here.
+one in ``test_recorded.py``), not from what is built here.
 """
 
 from __future__ import annotations
