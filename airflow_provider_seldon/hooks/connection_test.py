@@ -14,6 +14,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.kube.requests.service_proxy import RIGHT
 from airflow_provider_seldon.kube.requests.transport import Transport
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ SECRET_RIGHTS = {f"{verb} secrets": (verb, "", "secrets") for verb in ("get", "c
 
 #: And where Istio divides the requests: what the operator has written there proves a change of weights.
 ROUTE_RIGHTS = {"get virtualservices.networking.istio.io": ("get", "networking.istio.io", "virtualservices")}
+
+#: And where a canary compares answers to golden rows: each predictor is asked through the API server.
+GOLDEN_RIGHTS = {"create services/proxy": RIGHT}
 
 _LOOK = (
     "Check the address, the certificate authority and the network; the test runs on Airflow's own server, "
@@ -111,7 +115,10 @@ def _check(hook: SeldonConnectionHook) -> tuple[bool, str]:
             f"The connection's account lacks, in namespace {hook.namespace}: {', '.join(missing)}. "
             "Bind a role that grants them."
         )
-    return True, f"Seldon Core answers in namespace {hook.namespace}, and all rights needed are there."
+    told = f"Seldon Core answers in namespace {hook.namespace}, and all rights needed are there."
+    if without := client.missing_rights(GOLDEN_RIGHTS):
+        told += f" Only a canary's GoldenSet needs one more: {', '.join(without)}."
+    return True, told
 
 
 def _cause(error: ServerUnavailableError) -> str:

@@ -40,6 +40,7 @@ from airflow_provider_seldon.local.gateway import Gateway
 from airflow_provider_seldon.local.kubelet.containers.interface import Runtime
 from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 from airflow_provider_seldon.local.kubelet.pods.log_source import KubeletLogs
+from airflow_provider_seldon.local.kubelet.pods.services import KubeletServices
 from airflow_provider_seldon.local.kubelet.runtimes.process_runtime import ProcessRuntime
 from airflow_provider_seldon.local.kubelet.runtimes.simulated_runtime import SimulatedRuntime
 from airflow_provider_seldon.local.kubelet.traffic.metrics_server import MetricsServer
@@ -216,6 +217,7 @@ class LocalSeldon:
             self._metrics = MetricsServer(pods=self.kubelet.metrics, host=options.host)
             self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
+            self.server.service_source = await KubeletServices.of(caches, self.kubelet)
             if self._bootstrap is None:
                 self.server.log_source = KubeletLogs(self.kubelet)
             else:

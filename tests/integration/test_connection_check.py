@@ -38,6 +38,12 @@ def test_all_is_well(servers: ApiServers, verdict: Any) -> None:
     )
 
 
+def test_the_right_that_only_golden_rows_need_is_told_of(servers: ApiServers, verdict: Any) -> None:
+    works, message = verdict(servers.start(deny=[Deny(resource="services/proxy")]))
+    assert works
+    assert message.endswith("Only a canary's GoldenSet needs one more: create services/proxy.")
+
+
 @pytest.mark.parametrize(
     ("server", "cause"),
     [("http://127.0.0.1:1", "Connection refused"), ("http://seldon.invalid", "seldon.invalid")],

@@ -8,12 +8,16 @@ cannot answer is a disagreement.
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-from airflow_provider_seldon.core.prediction.sample_request import equal
 
+#: Rows of a set, and characters of one of them, at most.
+MOST_ROWS, LONGEST_ROW = 1000, 1024 * 1024
 #: What of an answer is the model's: of Seldon's protocol, of v2, of TensorFlow's. The rest names pod, time or version.
 _OUTPUT = ("data", "jsonData", "strData", "binData", "outputs", "predictions")
 #: And what of an output tensor is compared.
@@ -25,52 +29,109 @@ def rows_of(lines: Iterable[str], *, where: str) -> list[Mapping[str, Any]]:
     Read requests, one JSON object a line; empty lines are passed over.
 
     :param where: what is read, for the error; a number of a line is named, no content.
-    :raises InvalidRequestError: a line is no JSON object, or there is none at all.
+    :raises InvalidRequestError: a line is no JSON object or too long, or there are too many, or none at all.
     """
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, Mapping):
+        if len(line) > LONGEST_ROW:
+            raise InvalidRequestError.of(
+                f"{where}, line {number}", "is longer than 1 MiB", "ask for fewer rows in one request"
+            )
+        row = _object(line)
+        if row is None:
             raise InvalidRequestError.of(
                 f"{where}, line {number}", "is no JSON object", "give one request body a line"
             )
         rows.append(row)
     if not rows:
         raise InvalidRequestError.of(where, "holds no request", "give one request body a line")
+    if len(rows) > MOST_ROWS:
+        raise InvalidRequestError.of(
+            where,
+            f"holds {len(rows)} requests",
+            f"give {MOST_ROWS} at most: all are sent to both, at each step",
+        )
     return rows
 
 
-def disagreement(pairs: Sequence[tuple[Any, Any]], *, tolerance: float) -> float | None:
+def agreement(mine: Any, theirs: Any, *, tolerance: float) -> bool | None:
     """
-    Return the share of rows that are answered otherwise; None where no row can be compared.
+    Whether both versions answer a row alike; None where the baseline's answer is none.
 
-    :param pairs: answers of candidate and baseline; None for one that did not answer.
+    :param mine: the candidate's answer; None where it gave none.
+    :param theirs: the baseline's, likewise.
     :param tolerance: numbers that differ by no more, absolutely or relatively, agree.
     """
-    comparable = [(mine, theirs) for mine, theirs in pairs if theirs is not None]
-    if not comparable:
+    expected = _output(theirs)
+    if expected is None:
         return None
-    different = sum(mine is None or not agree(mine, theirs, tolerance) for mine, theirs in comparable)
-    return different / len(comparable)
+    found = _output(mine)
+    try:
+        return found is not None and _alike(found, expected, tolerance)
+    except RecursionError:  # nobody's answer is a thousand lists deep
+        return False
 
 
-def agree(one: Any, other: Any, tolerance: float) -> bool:
-    """Whether two answers hold the same output."""
-    return equal(_output(one), _output(other), tolerance)
+def sample_of_rows(found: Sequence[bool | None]) -> Sample:
+    """
+    Return the share of rows that are answered otherwise, as the candidate's value.
+
+    :param found: what :func:`agreement` returned for each row. Where most have nothing to be compared with, what is
+        left of the set says little, and nothing is measured.
+    """
+    count = Counter(found)
+    compared = count[True] + count[False]
+    if 2 * compared < len(found) or not compared:
+        return Sample(
+            error=f"only {compared} of {len(found)} rows could be compared; the others have no answer of the baseline"
+        )
+    return Sample(candidate=count[False] / compared)
 
 
-def _output(answer: Any) -> Any:
+def _object(line: str) -> Mapping[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, Mapping) else None
+
+
+def _output(answer: Any) -> dict[str, Any] | None:
+    """Return what of an answer is the model's; None where it is no prediction."""
     if not isinstance(answer, Mapping):
-        return answer
+        return None
     found = {key: answer[key] for key in _OUTPUT if key in answer}
     if isinstance(found.get("outputs"), list):
         found["outputs"] = [
             {key: one[key] for key in _TENSOR if key in one} if isinstance(one, Mapping) else one
             for one in found["outputs"]
         ]
-    return found or answer
+    return found or None
+
+
+def _alike(one: Any, other: Any, tolerance: float) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key], tolerance) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(
+            _alike(a, b, tolerance) for a, b in zip(one, other, strict=True)
+        )
+    if _is_number(one) and _is_number(other):
+        return _close(one, other, tolerance)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _close(one: float, other: float, tolerance: float) -> bool:
+    try:
+        # A model that answers NaN is not made worse by one that does, too.
+        if math.isnan(one) or math.isnan(other):
+            return math.isnan(one) and math.isnan(other)
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    except OverflowError:  # a whole number beyond every float
+        return one == other
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -36,6 +36,8 @@ class TrafficMetric:
 
     #: What a limit is in.
     unit: ClassVar[str] = ""
+    #: Whether it is measured at the end of a step only, not at each look.
+    at_end: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         me = type(self).__name__
@@ -172,18 +174,33 @@ class FunctionMetric(TrafficMetric):
 @dataclass(frozen=True, kw_only=True)
 class GoldenSet(TrafficMetric):
     """
-    The same rows are sent to both versions; their answers are held against each other.
+    The same rows are sent to both versions, once at the end of a step; their answers are held against each other.
 
-    :param uri: a file with one JSON request per line.
+    They go to each predictor's own Service, so a shadow is asked like any other, and a small part of the traffic costs
+    no more requests than a large one. A row that the baseline does not answer has nothing to be compared with; one that
+    only the candidate does not answer is a disagreement.
+
+    :param uri: a file with one JSON request per line, in any storage that Airflow's ``ObjectStoragePath`` knows, or a
+        path on the worker. At most 1,000 rows and 16 MiB.
+    :param conn_id: Airflow connection to that storage; the storage's own default when None.
     :param max_disagreement: the largest share of rows that may be answered otherwise, between 0 and 1.
     :param tolerance: numbers that differ by no more, absolutely or relatively, agree.
+    :param label: what it is called.
     """
 
     uri: str = field(default="", kw_only=False)
+    conn_id: str | None = None
     max_disagreement: float = 0.0
     tolerance: float = 1e-6
+    label: str = ""
 
     unit: ClassVar[str] = "of the rows"
+    at_end: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """See :attr:`TrafficMetric.name`."""
+        return self.label or type(self).__name__
 
     def __post_init__(self) -> None:
         if not _is_number(self.max_disagreement) or not 0 <= self.max_disagreement <= 1:

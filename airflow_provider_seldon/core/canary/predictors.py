@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.canary.steps import Step
+from airflow_provider_seldon.core.children.expected import ANNOTATION_SERVICE_NAME
 from airflow_provider_seldon.core.identity.revision import stamped, unstamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
@@ -57,6 +58,11 @@ def with_candidate(spec: Mapping[str, Any], candidate: Mapping[str, Any], step: 
     beside = copy.deepcopy(dict(candidate))
     beside.pop("explainer", None)
     beside.pop("shadow", None)
+    # A name that the spec gives a predictor's Service is that of what serves; two of it would be one Service.
+    if ANNOTATION_SERVICE_NAME in (beside.get("annotations") or {}):
+        beside["annotations"] = {
+            key: value for key, value in beside["annotations"].items() if key != ANNOTATION_SERVICE_NAME
+        }
     # The stamp says which version its pods are of, whatever part of the traffic they get.
     beside = stamped(unstamped(beside | {"name": CANDIDATE})) | {"traffic": step.weight}
     if step.shadow:

@@ -116,8 +116,7 @@ def child_ids(deployment: Object) -> tuple[str, ...]:
     ids = [deployment_id(name)]
     if _is_true(spec, ANNOTATION_SEPARATE_ENGINE):
         for predictor in items_at(spec, "predictors"):
-            own = text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME)
-            ids.append(own or _names("", f"{name}-{text_at(predictor, 'name')}")[0])
+            ids.append(_service(name, predictor))
     return tuple(ids)
 
 
@@ -191,6 +190,17 @@ def _components(predictor: Object) -> list[tuple[Object, list[str]]]:
     if added:
         components[0][1].extend(added)
     return components
+
+
+def predictor_services(manifest: Object) -> dict[str, str]:
+    """Return the name of the Service that leads to each predictor, by the predictor's name."""
+    predictors = items_at(manifest, "spec", "predictors")
+    return {text_at(one, "name"): _service(name_of(manifest), one) for one in predictors}
+
+
+def _service(deployment: str, predictor: Object) -> str:
+    own = text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME)
+    return own or _names("", f"{deployment}-{text_at(predictor, 'name')}")[0]
 
 
 def _general_replicas(spec: Object, predictor: Object) -> tuple[int | None, int | None]:

@@ -1,74 +1,85 @@
 """
 Send golden rows to both predictors and compare their answers; for a worker.
 
-How a predictor is reached is the caller's: any function that posts a body to one predictor and returns its answer. It
-works for shadows as well, because nobody goes through the split of the traffic.
+How a predictor is reached is in ``predictor_ways``. It works for shadows as well, because nobody has to go through the
+split of the traffic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_seldon.core.analysis.disagreement import disagreement, rows_of
+from airflow_provider_seldon.core.analysis.disagreement import agreement, rows_of, sample_of_rows
 from airflow_provider_seldon.core.analysis.metrics import GoldenSet
-from airflow_provider_seldon.core.analysis.queries import Sides
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.exceptions import PredictionError, ServerUnavailableError
 
-Ask = Callable[[str, Mapping[str, Any]], Any]
-"""``ask(predictor, body)``: its answer. A ``PredictionError`` or ``ServerUnavailableError`` is a row without answer."""
+log = logging.getLogger(__name__)
 
-#: Requests under way at the same time, of one side.
-_AT_ONCE = 4
+Ask = Callable[[Mapping[str, Any]], Awaitable[tuple[Any, Any]]]
+"""``await ask(row)``: what candidate and baseline answer; None for one that gives no answer."""
+
+#: Bytes of a golden set.
+MOST_BYTES = 16 * 1024 * 1024
+#: Rows under way at the same time, and seconds for all of them.
+AT_ONCE, WITHIN = 4, 300.0
 
 
-def read_rows(uri: str, *, conn_id: str | None = None) -> list[Mapping[str, Any]]:
+def read_rows(metric: GoldenSet) -> list[Mapping[str, Any]]:
     """
     Read the rows of a golden set through Airflow's ``ObjectStoragePath``.
 
-    :param uri: a file with one JSON request a line, in any storage that Airflow knows.
-    :param conn_id: connection to that storage.
-    :raises InvalidRequestError: a line is no JSON object, or there is none.
-    :raises OSError: it cannot be read.
+    :raises InvalidRequestError: it cannot be read, or is no set of rows; names the field and the fix, and no content.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    path = ObjectStoragePath(uri, conn_id=conn_id)
-    # Not path.open(), which Airflow 2.11 cannot give the lines of a local file.
-    with path.fs.open(str(path.path), "r", encoding="utf-8") as file:
-        return rows_of(file, where="GoldenSet.uri")
+    problem = ""
+    try:
+        path = ObjectStoragePath(metric.uri, conn_id=metric.conn_id)
+        # Not path.open(), which Airflow 2.11 cannot give the lines of a local file.
+        with path.fs.open(str(path.path), "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        problem = "is no text in UTF-8"
+    except Exception as error:  # each storage has errors of its own, whose text may hold a credential
+        problem = f"cannot be read ({type(error).__name__})"
+    if problem:
+        fix = "name a file of JSON lines, and its conn_id where the storage needs one"
+        raise InvalidRequestError.of("GoldenSet.uri", problem, fix)
+    if len(content) > MOST_BYTES:
+        raise InvalidRequestError.of("GoldenSet.uri", "is larger than 16 MiB", "give fewer rows")
+    return rows_of(text.splitlines(), where="GoldenSet.uri")
 
 
-def compare(
-    metric: GoldenSet, sides: Sides, *, ask: Ask, rows: Sequence[Mapping[str, Any]] | None = None
+async def compare(
+    metric: GoldenSet, rows: Sequence[Mapping[str, Any]], *, ask: Ask, within: float = WITHIN
 ) -> Sample:
     """
     Return the share of rows that the candidate answers otherwise than the baseline, as the candidate's value.
 
-    :param ask: reaches one predictor.
-    :param rows: the rows, where they have been read already.
+    :param within: seconds for all rows together; with none left, nothing is measured.
     """
-    if not sides.baseline:
-        return Sample(error="there is no version to compare answers with")
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def compared(row: Mapping[str, Any]) -> bool | None:
+        async with limit:
+            mine, theirs = await ask(row)
+            return agreement(mine, theirs, tolerance=metric.tolerance)
+
     try:
-        found = rows if rows is not None else read_rows(metric.uri)
-    except (InvalidRequestError, OSError) as error:
-        told = str(error) if isinstance(error, InvalidRequestError) else type(error).__name__
-        return Sample(error=f"the golden rows cannot be read: {told}")
-
-    def pair(row: Mapping[str, Any]) -> tuple[Any, Any]:
-        return _answer(ask, sides.candidate, row), _answer(ask, sides.baseline, row)
-
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as executor:
-        pairs = list(executor.map(pair, found))
-    return Sample(candidate=disagreement(pairs, tolerance=metric.tolerance))
-
-
-def _answer(ask: Ask, predictor: str, row: Mapping[str, Any]) -> Any:
-    try:
-        return ask(predictor, row)
-    except (PredictionError, ServerUnavailableError):
-        return None
+        async with asyncio.timeout(within):
+            found = await asyncio.gather(*map(compared, rows))
+    except TimeoutError:
+        return Sample(error=f"{len(rows)} golden rows were not answered within {within:g} s")
+    except (PredictionError, ServerUnavailableError) as error:
+        return Sample(error=str(error))
+    log.info(
+        "%s: %d of %d rows are answered otherwise, %d have no answer of the baseline",
+        *(metric.name, found.count(False), len(rows), found.count(None)),
+    )
+    return sample_of_rows(found)

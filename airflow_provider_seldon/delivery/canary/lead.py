@@ -26,7 +26,8 @@ from airflow_provider_seldon.core.canary.predictors import CANDIDATE
 from airflow_provider_seldon.core.canary.report import line_of, table
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
-from airflow_provider_seldon.delivery.analysis.measure import Query, measure, measure_on_worker
+from airflow_provider_seldon.delivery.analysis.measure import Compare, Query, measure, measure_on_worker
+from airflow_provider_seldon.delivery.analysis.predictor_ways import comparison
 from airflow_provider_seldon.delivery.canary.bake import bake
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import CanaryAbortedError
@@ -203,12 +204,21 @@ class Leader:
             namespace=self.target.namespace,
             namespace_label=self.terms.namespace_label,
         )
-        measured = measured_all(analysis, sides, window=window, query=self.terms.query)
+        looked_at = [one for one in analysis.metrics if concludes or not one.at_end]
+        if not looked_at:
+            return None, {}
+        measured = measured_all(
+            dataclasses.replace(analysis, metrics=looked_at),
+            sides,
+            window=window,
+            query=self.terms.query,
+            compare=comparison(self.target, stored),
+        )
         samples = {name: (*lease.samples.get(name, ()), one) for name, one in measured.items()}
         if concludes:
             verdict = conclude(analysis, samples, self.counters, number=lease.step + 1, of=len(lease.steps))
         else:
-            verdict = look(analysis, measured, self.counters)
+            verdict = look(dataclasses.replace(analysis, metrics=looked_at), measured, self.counters)
         self.counters = verdict.counters
         log.info("%s", line_of(lease.current, verdict, baked=window))
         return verdict, samples
@@ -261,12 +271,17 @@ class Leader:
 
 
 def measured_all(
-    analysis: Analysis, sides: Sides, *, window: float, query: Query | None
+    analysis: Analysis,
+    sides: Sides,
+    *,
+    window: float,
+    query: Query | None,
+    compare: Compare | None = None,
 ) -> dict[str, Sample]:
-    """Measure every metric of an analysis, on a worker."""
+    """Measure every metric of an analysis, on a worker: golden rows last, so that they are in no other's numbers."""
     return {
         **asyncio.run(measure(analysis.metrics, sides=sides, window=window, query=query)),
-        **measure_on_worker(analysis.metrics, sides=sides, window=window),
+        **measure_on_worker(analysis.metrics, sides=sides, window=window, compare=compare),
     }
 
 

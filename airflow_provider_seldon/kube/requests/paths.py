@@ -55,6 +55,16 @@ def secrets(namespace: str, name: str | None = None) -> str:
     return _object(f"/api/v1/namespaces/{_namespace(namespace)}/secrets", name)
 
 
+def service_proxy(namespace: str, service: str, port: str, below: str) -> str:
+    """
+    Return the path of a request through the API server to what is behind a Service.
+
+    :param port: name of the Service's port.
+    :param below: path of that request, quoted, with its slash.
+    """
+    return f"{_object(f'/api/v1/namespaces/{_namespace(namespace)}/services', service)}:{port}/proxy{below}"
+
+
 def checked(name: str) -> str:
     """Return a name that is one, for a selector."""
     problem = ""

@@ -74,19 +74,22 @@ class ApiSession:
         *,
         timeout: float | None = None,
         idle: float | None = None,
+        posted: Any = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """
-        Send a GET request and give the answer to read, if it is a good one.
+        Send a request and give the answer to read, if it is a good one; no redirect is followed.
 
         :param timeout: seconds for the whole answer; None for no limit.
         :param idle: seconds within which the next bytes must come; None for no limit. It is what notices a
             connection of which the other side is gone.
+        :param posted: JSON data, which makes it a POST. Its answer may be another server's behind a proxy, so a 401 is
+            no reason to read the credentials again. None sends a GET.
         :raises SeldonError: the subclass that the status code stands for.
         :raises ServerUnavailableError: the connection could not be made, or broke.
         """
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT, sock_read=idle)
         try:
-            response = await self._answer(path, query or {}, limits)
+            response = await self._answer(path, query or {}, limits, posted)
             try:
                 yield response
             finally:
@@ -94,7 +97,7 @@ class ApiSession:
                 response.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ServerUnavailableError(
-                f"GET {path}: {type(error).__name__}: {error}".rstrip(": ")
+                f"{_verb(posted)} {path}: {type(error).__name__}: {error}".rstrip(": ")
             ) from error
 
     async def close(self) -> None:
@@ -104,17 +107,24 @@ class ApiSession:
             self._client = None
 
     async def _answer(
-        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, posted: Any
     ) -> aiohttp.ClientResponse:
         config = self._rest_config or await self._resolve(None)
         try:
-            return await self._send(config, path, query, limits)
+            return await self._send(config, path, query, limits, posted)
         except UnauthorizedError:
+            if posted is not None:
+                raise
             # A rotated token, a new kubeconfig, a plugin that has to run again: read everything again, once.
             return await self._send(await self._resolve(config), path, query, limits)
 
     async def _send(
-        self, config: RestConfig, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout
+        self,
+        config: RestConfig,
+        path: str,
+        query: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        posted: Any = None,
     ) -> aiohttp.ClientResponse:
         if self._client is None:
             self._client = aiohttp.ClientSession(
@@ -122,9 +132,11 @@ class ApiSession:
             )
         async with self._asking:
             credentials = await asyncio.to_thread(config.credentials)
-        response = await self._client.get(
+        response = await self._client.request(
+            _verb(posted),
             f"{config.server}{path}",
             params=dict(query),
+            json=posted,
             headers={"Accept": "application/json", **credentials},
             timeout=limits,
             ssl=config.tls if config.tls is not None else True,
@@ -134,7 +146,7 @@ class ApiSession:
             allow_redirects=False,
         )
         if response.status != HTTPStatus.OK:
-            await _raise_for(response, f"GET {path}", credentials)
+            await _raise_for(response, f"{_verb(posted)} {path}", credentials)
         _keep_alive(response)
         return response
 
@@ -145,6 +157,10 @@ class ApiSession:
                 configuration = await asyncio.to_thread(self._access.resolve)
                 self._rest_config = await asyncio.to_thread(_opened, configuration)
             return self._rest_config
+
+
+def _verb(posted: Any) -> str:
+    return "GET" if posted is None else "POST"
 
 
 def _opened(configuration: Configuration) -> RestConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_seldon.local.apiserver.access.authorization import Deny, User
 from airflow_provider_seldon.local.apiserver.http.server import ApiServer
+from airflow_provider_seldon.local.apiserver.http.service_proxy import ProxiedAnswer, ProxiedRequest
 from airflow_provider_seldon.local.apiserver.protocol.request_log import LoggedRequest, RequestLog
 from airflow_provider_seldon.local.apiserver.protocol.status import StatusError
 from airflow_provider_seldon.local.apiserver.reads.logs import LogOptions, LogSource
@@ -14,6 +15,8 @@ __all__ = [
     "LogOptions",
     "LogSource",
     "LoggedRequest",
+    "ProxiedAnswer",
+    "ProxiedRequest",
     "RequestLog",
     "StatusError",
     "User",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_seldon.core.canary.steps import Bake, Shadow, Weight, steps_of
 from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
+from airflow_provider_seldon.operators.canary.measurable import refuse_unmeasurable
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.triggers.deferral import BACKSTOP
 
@@ -110,7 +111,14 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         server = self._server()
         self.namespace = self.namespace or server.namespace
         self.note_start(context)
-        self._refuse_unmeasurable()
+        if self.analysis is not None and not self.skip_analysis:
+            refuse_unmeasurable(
+                self.analysis,
+                of=type(self).__name__,
+                hook=self.hook,
+                steps=steps_of(self.steps, bake=self.bake),
+                prometheus_conn_id=self.prometheus_conn_id,
+            )
         canary = self._begin(context, server)
         if canary is None:
             return super().execute(context)
@@ -238,29 +246,6 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         return Leader(
             target=self.hook.target, conductor=self._conductor(), terms=self._terms(), canary=canary
         )
-
-    def _refuse_unmeasurable(self) -> None:
-        """
-        Refuse metrics that nothing can measure, before anything is written.
-
-        :raises InvalidModelServerError: names them, and the fix.
-        """
-        from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet
-        from airflow_provider_seldon.exceptions import InvalidModelServerError
-
-        metrics = [] if self.analysis is None or self.skip_analysis else self.analysis.metrics
-        golden = [one.name for one in metrics if isinstance(one, GoldenSet)]
-        asked = [one.name for one in metrics if not isinstance(one, FunctionMetric | GoldenSet)]
-        if golden:
-            raise InvalidModelServerError.of(
-                type(self).__name__,
-                "analysis: GoldenSet is not measured by a canary yet. Fix: use a FunctionMetric.",
-            )
-        if asked and not self.prometheus_conn_id:
-            raise InvalidModelServerError.of(
-                type(self).__name__,
-                f"prometheus_conn_id: is missing, and {', '.join(asked)} asks Prometheus. Fix: name a connection.",
-            )
 
     def _info(self, canary: UnderWay) -> dict[str, Any]:
         return dict(self.hook.get_model_server_info(canary.stored, action="canary").to_dict())

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from airflow_provider_seldon.local.apiserver.access import reviews
 from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, User
+from airflow_provider_seldon.local.apiserver.http import service_proxy
 from airflow_provider_seldon.local.apiserver.objects import crd
 from airflow_provider_seldon.local.apiserver.objects.store import Store, encode
 from airflow_provider_seldon.local.apiserver.protocol import request as requests
@@ -53,6 +54,7 @@ class Dispatcher:
         self.store = store
         self._istio = istio
         self.log_source = log_source
+        self.service_source: service_proxy.ServiceSource | None = None
         self._writer = writer
         self._reader = Reader(store)
         self._deleter = Deleter(store)
@@ -117,6 +119,8 @@ class Dispatcher:
             return _json(encode(body), code=201)
         if info.subresource == "log":
             return await logs.respond(request, self.log_source, self._reader.get(info), info)
+        if info.subresource == "proxy":
+            return await service_proxy.respond(request, self.service_source, info)
         if info.subresource == "scale":
             outcome = scale.respond(self._writer, self._reader, info, await request.read())
             return self._render(Representation("", ""), info, outcome)
@@ -154,7 +158,8 @@ def _check_verb(info: RequestInfo) -> None:
         raise refused
     if info.verb in ("update", "patch") and not info.name:
         raise status.bad_request("name must be provided") if info.resource.custom else refused
-    if info.verb == "create" and info.name and not info.resource.custom and info.subresource != "binding":
+    posted_to = info.resource.custom or info.subresource in ("binding", "proxy")
+    if info.verb == "create" and info.name and not posted_to:
         raise refused
 
 

@@ -17,6 +17,7 @@ from yarl import URL
 
 from airflow_provider_seldon.local.apiserver.access import reviews
 from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, User
+from airflow_provider_seldon.local.apiserver.http import service_proxy
 from airflow_provider_seldon.local.apiserver.objects.store import Stored, encode
 from airflow_provider_seldon.local.apiserver.protocol import request as requests
 from airflow_provider_seldon.local.apiserver.protocol import status
@@ -54,6 +55,7 @@ class Forwarder:
         self._session: aiohttp.ClientSession | None = None
         self._watches: set[asyncio.Event] = set()
         self.log_source: logs.LogSource | None = None
+        self.service_source: service_proxy.ServiceSource | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -99,6 +101,8 @@ class Forwarder:
             return web.Response(body=encode(body), status=201, content_type="application/json")
         if info.subresource == "log" and self.log_source is not None:
             return await logs.respond(request, self.log_source, await self._pod(info), info)
+        if info.subresource == "proxy" and self.service_source is not None:
+            return await service_proxy.respond(request, self.service_source, info)
         if info.verb != "watch" and info.subresource != "log":
             return await self._forward(request)
         ended = asyncio.Event()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, Deny
 from airflow_provider_seldon.local.apiserver.http.forwarding import Forwarder
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
+from airflow_provider_seldon.local.apiserver.http.service_proxy import ServiceSource
 from airflow_provider_seldon.local.apiserver.reads.logs import LogSource
 from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 
@@ -46,6 +47,15 @@ class ApiProxy(Listener):
     @log_source.setter
     def log_source(self, source: LogSource | None) -> None:
         self._forwarder.log_source = source
+
+    @property
+    def service_source(self) -> ServiceSource | None:
+        """What is behind Services; None asks the other server."""
+        return self._forwarder.service_source
+
+    @service_source.setter
+    def service_source(self, source: ServiceSource | None) -> None:
+        self._forwarder.service_source = source
 
     async def stop(self) -> None:
         """Stop serving; the other server is left as it is."""

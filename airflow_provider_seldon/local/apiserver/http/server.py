@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, Deny
 from airflow_provider_seldon.local.apiserver.http.dispatch import Dispatcher
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
+from airflow_provider_seldon.local.apiserver.http.service_proxy import ServiceSource
 from airflow_provider_seldon.local.apiserver.objects import crd, metadata
 from airflow_provider_seldon.local.apiserver.objects.store import Store
 from airflow_provider_seldon.local.apiserver.reads.logs import LogSource
@@ -88,6 +89,15 @@ class ApiServer(Listener):
     @log_source.setter
     def log_source(self, source: LogSource | None) -> None:
         self._dispatcher.log_source = source
+
+    @property
+    def service_source(self) -> ServiceSource | None:
+        """What is behind Services."""
+        return self._dispatcher.service_source
+
+    @service_source.setter
+    def service_source(self, source: ServiceSource | None) -> None:
+        self._dispatcher.service_source = source
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """

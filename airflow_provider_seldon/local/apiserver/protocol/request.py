@@ -30,7 +30,7 @@ class RequestInfo:
     :param verb: ``get``, ``list``, ``watch``, ``create``, ``update``, ``patch``, ``delete`` or ``deletecollection``.
     :param namespace: Namespace from the path; empty for cluster-scoped resources and all namespaces.
     :param name: Object name from the path; empty for collections.
-    :param subresource: ``status``, ``scale``, ``log``, or empty.
+    :param subresource: ``status``, ``scale``, ``log``, ``proxy``, or empty.
     :param path: The path as sent.
     :param query: First value of every query parameter.
     :param content_type: Media type of the body, without parameters.
@@ -163,7 +163,7 @@ def parse(
     resource = resources.find(group, version, rest[0]) if rest else None
     if (
         resource is None
-        or len(rest) > 3
+        or (len(rest) > 3 and rest[2:3] != ["proxy"])
         or (namespace and not resource.namespaced and rest[0] != "namespaces")
     ):
         raise status.NoSuchPathError

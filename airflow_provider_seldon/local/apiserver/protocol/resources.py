@@ -29,7 +29,7 @@ class ResourceType:
     :param categories: ``kubectl get all`` and the like.
     :param namespaced: Whether objects live in namespaces.
     :param verbs: What may be done with it.
-    :param subresources: Of ``status``, ``scale``, ``log`` and ``binding``.
+    :param subresources: Of ``status``, ``scale``, ``log``, ``proxy`` and ``binding``.
     :param custom: Whether a CustomResourceDefinition declares it (no strategic merge patch, strict updates).
     :param unconditional_update: Whether a PUT without a resource version is accepted.
     :param returns_deleted: Whether a DELETE answers with the object instead of a ``Status``.
@@ -102,7 +102,7 @@ RESOURCES: tuple[ResourceType, ...] = (
         kind="Service",
         short_names=("svc",),
         categories=("all",),
-        subresources=_STATUS,
+        subresources=frozenset({"status", "proxy"}),
         returns_deleted=True,
     ),
     ResourceType(plural="secrets", kind="Secret"),

@@ -1,0 +1,136 @@
+"""The subresource ``services/proxy``: a request to the API server becomes one to a pod behind a Service.
+
+Purpose: what ``kubectl get --raw /api/v1/namespaces/x/services/http:y:8000/proxy/...`` does. As the real server does it
+(Kubernetes, registry of Services and its proxy): ``[scheme:]name[:port]`` with a port's number or name; 404 without
+such a Service, 503 without such a port or without a ready pod; credentials stay here, and a place that an answer leads
+to is put below the proxy's own path. What a pod answers is handed back as it is, errors and other redirects too.
+Not here: HTTPS to pods, upgraded connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from airflow_provider_seldon.local.apiserver.protocol import status
+from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
+
+#: Between two neighbours only (RFC 9110, 7.6.1), for the API server alone, or written anew here.
+_NOT_PASSED_ON = {
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxiedRequest:
+    """A request for a pod."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxiedAnswer:
+    """What the pod answers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class ServiceSource(Protocol):
+    """What is behind Services."""
+
+    def service(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Return a Service; None where there is none."""
+        ...
+
+    async def send(
+        self, service: Mapping[str, Any], port: str, request: ProxiedRequest
+    ) -> ProxiedAnswer | None:
+        """
+        Send a request to a ready pod of a Service; None where there is none.
+
+        :raises ConnectionError: The pod does not answer.
+        """
+        ...
+
+
+async def respond(
+    request: web.Request, source: ServiceSource | None, info: RequestInfo
+) -> web.StreamResponse:
+    """
+    Answer a request with what a pod of the Service answers.
+
+    :raises StatusError: 400, 404 or 503 when no pod is reached.
+    """
+    scheme, name, port = _parts(info.name)
+    service = source.service(info.namespace, name) if source is not None else None
+    if source is None or service is None:
+        raise status.not_found(group="", resource="services", name=name)
+    port_name = _port_name(service, name, port)
+    prefix, _, below = request.raw_path.partition("?")[0].partition("/proxy")
+    if not below and request.method in ("GET", "HEAD"):
+        return web.Response(status=301, headers={"Location": f"{prefix}/proxy/"})
+    proxied = ProxiedRequest(
+        method=request.method,
+        path=below or "/",
+        query=request.query_string,
+        headers=_passed_on(request.headers),
+        body=await request.read(),
+    )
+    try:
+        answer = None if scheme == "https" else await source.send(service, port_name, proxied)
+    except OSError as error:
+        raise _unavailable(f"error trying to reach service: {error}") from None
+    if answer is None:
+        raise _unavailable(f'no endpoints available for service "{info.name}"')
+    headers = _passed_on(answer.headers)
+    location = headers.get("Location", "")
+    if location.startswith("/"):
+        headers["Location"] = f"{prefix}/proxy{location}"
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    parts = text.split(":")
+    if len(parts) == 1:
+        parts = [*parts, ""]
+    scheme, name, port = ["", *parts] if len(parts) == 2 else (*parts, "", "", "")[:3]
+    if len(parts) > 3 or not name or scheme not in ("", "http", "https"):
+        raise status.bad_request(f'invalid service request "{text}"')
+    return scheme, name, port
+
+
+def _port_name(service: Mapping[str, Any], name: str, port: str) -> str:
+    ports = (service.get("spec") or {}).get("ports") or []
+    if not port.isdecimal():
+        return port
+    for one in ports:
+        if str(one.get("port")) == port:
+            return str(one.get("name") or "")
+    raise _unavailable(f'no service port {port} found for service "{name}"')
+
+
+def _unavailable(message: str) -> status.StatusError:
+    return status.StatusError(code=503, reason="ServiceUnavailable", message=message)
+
+
+def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    return CIMultiDict((key, value) for key, value in headers.items() if key.lower() not in _NOT_PASSED_ON)

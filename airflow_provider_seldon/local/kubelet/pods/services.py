@@ -1,0 +1,75 @@
+"""Gives the API server's proxy the pods behind Services."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, Self
+
+import aiohttp
+
+from airflow_provider_seldon.local.apiserver import ProxiedAnswer, ProxiedRequest
+from airflow_provider_seldon.local.client import PODS, SERVICES, Manifest
+from airflow_provider_seldon.local.controllers.caches import Caches
+from airflow_provider_seldon.local.controllers.informer import Informer
+from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of
+from airflow_provider_seldon.local.kubelet.containers.interface import Request
+from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
+
+
+class KubeletServices:
+    """Services whose pods run on one kubelet.
+
+    :param services: where Services are read from
+    :param pods: where pods are read from
+    :param kubelet: runs them
+    """
+
+    def __init__(self, *, services: Informer, pods: Informer, kubelet: Kubelet) -> None:
+        self._services = services
+        self._pods = pods
+        self._kubelet = kubelet
+        self._random = random.Random()
+
+    @classmethod
+    async def of(cls, caches: Caches, kubelet: Kubelet) -> Self:
+        """Services and pods from caches."""
+        return cls(services=await caches.of(SERVICES), pods=await caches.of(PODS), kubelet=kubelet)
+
+    def service(self, namespace: str, name: str) -> Manifest | None:
+        """A Service, as the API server last told."""
+        return self._services.get(namespace, name)
+
+    async def send(
+        self, service: Mapping[str, Any], port: str, request: ProxiedRequest
+    ) -> ProxiedAnswer | None:
+        """To one of the ready pods; None: there is none, or no such port. :raises ConnectionError: it is gone"""
+        ports = dig(service, "spec", "ports", default=[])
+        namespace = namespace_of(dict(service))
+        ready = [name for name in self._selected(service) if self._kubelet.is_ready(namespace, name)]
+        # Every port of a pod leads to what answers requests here.
+        if not ready or not any((one.get("name") or "") == port for one in ports):
+            return None
+        inner = Request(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+        )
+        try:
+            answer = await self._kubelet.handle(namespace, self._random.choice(ready), inner)
+        except aiohttp.ClientError as error:
+            raise ConnectionError(str(error)) from error
+        return ProxiedAnswer(status=answer.status, body=answer.body, headers=answer.headers)
+
+    def _selected(self, service: Mapping[str, Any]) -> list[str]:
+        selector = dig(service, "spec", "selector", default={})
+        namespace = namespace_of(dict(service))
+        return [
+            name_of(pod)
+            for pod in self._pods.all()
+            if selector
+            and namespace_of(pod) == namespace
+            and selector.items() <= dig(pod, "metadata", "labels", default={}).items()
+        ]

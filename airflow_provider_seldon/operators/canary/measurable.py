@@ -1,0 +1,66 @@
+"""Whether the metrics of a canary can be measured at all, before anything is written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.analysis.analysis import Analysis
+    from airflow_provider_seldon.core.analysis.metrics import GoldenSet
+    from airflow_provider_seldon.core.canary.steps import Step
+    from airflow_provider_seldon.hooks.seldon import SeldonHook
+
+log = logging.getLogger(__name__)
+
+
+def refuse_unmeasurable(
+    analysis: Analysis, *, of: str, hook: SeldonHook, steps: Sequence[Step], prometheus_conn_id: str | None
+) -> None:
+    """
+    Refuse metrics that nothing can measure.
+
+    :param of: whose analysis it is, for the error.
+
+    :raises InvalidModelServerError: names them, and the fix.
+    """
+    from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet
+    from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+    asked = [one.name for one in analysis.metrics if not isinstance(one, FunctionMetric | GoldenSet)]
+    if asked and not prometheus_conn_id:
+        raise InvalidModelServerError.of(
+            of,
+            f"prometheus_conn_id: is missing, and {', '.join(asked)} asks Prometheus. Fix: name a connection.",
+        )
+    golden = [one for one in analysis.metrics if isinstance(one, GoldenSet)]
+    if golden:
+        _refuse_unaskable(golden, of=of, hook=hook, steps=steps)
+
+
+def _refuse_unaskable(golden: list[GoldenSet], *, of: str, hook: SeldonHook, steps: Sequence[Step]) -> None:
+    from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+    from airflow_provider_seldon.delivery.analysis.golden_set import read_rows
+    from airflow_provider_seldon.delivery.analysis.predictor_ways import may_ask_each
+    from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+    try:
+        for one in golden:
+            read_rows(one)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError.of(of, error) from None
+    if may_ask_each(hook.target):
+        return
+    shadows = any(step.shadow for step in steps)
+    if shadows or not hook.ingress.url:
+        why = "answers of a shadow are" if shadows else "there is no ingress_url, so they are"
+        raise InvalidModelServerError.of(
+            of,
+            f"analysis: {golden[0].name} cannot be measured: {why} reached only through the API server. Fix: grant the "
+            "connection's account create on services/proxy.",
+        )
+    log.warning(
+        "The connection's account may not create services/proxy, so golden rows go through the ingress, which works "
+        "only where answers say which predictor has given them"
+    )
