@@ -165,3 +165,21 @@ def test_annotations_can_be_emptied(hook: SeldonHook) -> None:
     manifest["spec"]["annotations"] = {}
     assert apply(manifest)["state"] == "Available"
     assert "annotations" not in hook.client.get("pipeline").to_manifest()["spec"]
+
+
+@pytest.mark.own_operator
+def test_no_pod_of_what_was_dropped_gets_a_request_once_the_task_is_green(
+    hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a busy collector: the old Deployment is being deleted, its pod is still behind the Service."""
+    monkeypatch.setattr(local_seldon.server._garbage, "_delay", 0.5)
+    graph = yaml.safe_load(CHAIN)
+    (predictor,) = graph["spec"]["predictors"]
+    explained = {**predictor, "explainer": {"type": "AnchorTabular", "modelUri": "s3://models/explainer"}}
+    apply({**graph, "spec": {"predictors": [explained]}})
+    apart = [{"spec": {"containers": [{"name": name}]}} for name in ("scaler", "classifier")]
+    result = apply({**graph, "spec": {"predictors": [{**predictor, "componentSpecs": apart}]}})
+    pods = hook.client._transport.request("GET", f"/api/v1/namespaces/{hook.namespace}/pods")["items"]
+    serving = {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+    assert all(name.startswith(("pipeline-default-0-scaler-", "pipeline-default-1-")) for name in serving)
+    assert (len(serving), result.get("weaker")) == (2, None)

@@ -7,7 +7,6 @@ linear shifting).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -173,6 +172,10 @@ def linear(percent: int = 20, *, bake: Bake = None) -> list[Weight]:
     return [Weight(weight, bake) for weight in range(percent, 100, percent)]
 
 
+#: Seconds; more of them may be no floating-point number.
+LONGEST_BAKE = 10 * 366 * 86400.0
+
+
 def seconds_of(bake: Bake, *, field: str) -> float | None:
     """
     Read a time.
@@ -183,11 +186,6 @@ def seconds_of(bake: Bake, *, field: str) -> float | None:
     if bake is None:
         return None
     seconds = bake.total_seconds() if isinstance(bake, timedelta) else bake
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not math.isfinite(seconds)
-        or seconds < 0
-    ):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < LONGEST_BAKE:
         raise InvalidRequestError.of(field, "has a bake time that is none", "give seconds or a timedelta")
     return float(seconds)

@@ -2,45 +2,84 @@
 Children that are to go: those of predictors, explainers and engines that the spec does not have any more.
 
 Nothing on the other Deployments need show that the operator has seen them dropped. It removes those that its own status
-still lists, as soon as all others are ready, and lists none that is gone. One that it has never listed, it never
-removes; so only what is listed counts. Source: real operator, completing a change.
+still lists, as soon as all others are ready, and lists none that is gone. One that it has never listed, because it was
+dropped within moments, it never removes. One that is being deleted counts no pod any more from when each of its pods is
+told to end, and so gets no request. Source: real operator, completing a change; measured on 1.18.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from airflow_provider_seldon.core.children.expected import ID_LABEL, ExpectedChild, child_ids
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     controller,
+    count_at,
     mapping_at,
     name_of,
     text_at,
 )
 
 
-def leftover(deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leftover:
     """
-    Return the name of a child that is to go; empty when there is none.
+    A child that is to go.
+
+    :param name: its name.
+    :param listed: the operator's status lists it, so the operator will remove it.
+    :param going: it is being deleted.
+    :param available: its available pods.
+    """
+
+    name: str
+    listed: bool
+    going: bool
+    available: int
+
+
+def leftovers(
+    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None
+) -> list[Leftover]:
+    """
+    Return the children that are to go and are still there, by name.
 
     :param deployment: the SeldonDeployment's manifest.
     :param wanted: the children that it is to have.
     :param children: Kubernetes Deployments; None when they may not be read: then what the status lists counts.
     """
     names = {name for one in wanted for name in one.names}
-    listed = set(mapping_at(deployment, "status", "deploymentStatus")) - names
-    if listed and children is not None:
-        listed &= {
-            name_of(child)
-            for child in children
-            if not text_at(child, "metadata", "deletionTimestamp") and _is_ours(child, deployment)
-        }
-    return min(listed, default="")
+    listed = {
+        name: count_at(entry, "availableReplicas")
+        for name, entry in mapping_at(deployment, "status", "deploymentStatus").items()
+        if name not in names
+    }
+    if children is None:
+        return [
+            Leftover(name=name, listed=True, going=False, available=available)
+            for name, available in sorted(listed.items())
+        ]
+    return sorted(_found(deployment, names, listed, children), key=lambda one: one.name)
 
 
-def _is_ours(child: Object, deployment: Object) -> bool:
+def _found(
+    deployment: Object, wanted: set[str], listed: Mapping[str, int], children: Sequence[Object]
+) -> Iterator[Leftover]:
+    for child in children:
+        name = name_of(child)
+        if name not in wanted and _is_ours(child, deployment, listed=name in listed):
+            yield Leftover(
+                name=name,
+                listed=name in listed,
+                going=bool(text_at(child, "metadata", "deletionTimestamp")),
+                available=count_at(child, "status", "availableReplicas"),
+            )
+
+
+def _is_ours(child: Object, deployment: Object, *, listed: bool) -> bool:
     owner: Mapping[str, object] = controller(child)
     if owner:
         return owner.get("uid") == text_at(deployment, "metadata", "uid")
-    return text_at(child, "metadata", "labels", ID_LABEL) in child_ids(deployment)
+    return listed and text_at(child, "metadata", "labels", ID_LABEL) in child_ids(deployment)

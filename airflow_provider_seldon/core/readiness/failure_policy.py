@@ -106,6 +106,8 @@ class FailurePolicy:
         passed: a template that comes back keeps the condition of the one that failed until the first of that
         one's pods is gone (Kubernetes' Deployment controller).
     :param suspect_after: how long a child must lack available pods before its pods are read at all.
+    :param leftover_grace: how long a child that the spec does not have any more may go on with available pods while
+        it is being deleted; after that the verdict says so, and waits no longer.
     :param settle: how long to wait after a change that no Deployment shows, such as traffic weights.
     :param weak_steady: without the right to read Deployments: how long the status must be good without a
         break, once a status newer than the write was seen.
@@ -122,6 +124,7 @@ class FailurePolicy:
     replica_failure_grace: float = 60.0
     deadline_grace: float = 10.0
     suspect_after: float = 8.0
+    leftover_grace: float = 30.0
     settle: float = 2.0
     weak_steady: float = 30.0
     weak_silent: float = 60.0

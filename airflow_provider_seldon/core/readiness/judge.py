@@ -27,12 +27,12 @@ from airflow_provider_seldon.core.readiness.expectation import (
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
-    leftover_pending,
     routes_pending,
     state_failure,
     state_line,
     state_pending,
     weakness,
+    without_leftovers,
 )
 from airflow_provider_seldon.core.readiness.pod_failure import pod_problems, running_pods
 from airflow_provider_seldon.core.readiness.stabilization import History, Stabilization
@@ -135,8 +135,15 @@ def judge(
             manifest, wanted, children, stabilization, withdrawn=frozenset(expected.withdrawn)
         )
         observation = _judge_children(manifest, reports, pods, expected, stabilization, policy)
-        if observation.phase is Phase.READY and not any(report.asleep for report in reports):
-            observation = leftover_pending(manifest, wanted, children) or observation
+        observation = without_leftovers(
+            observation,
+            manifest,
+            wanted,
+            children,
+            asleep=any(report.asleep for report in reports),
+            stabilization=stabilization,
+            policy=policy,
+        )
         observation = _stopped_or(observation, manifest, expected)
         progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)

@@ -7,9 +7,10 @@ Nothing here makes a deployment ready: ``readiness`` asks for the operator's wor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from airflow_provider_seldon.core.children.expected import ExpectedChild
-from airflow_provider_seldon.core.children.removed import leftover
+from airflow_provider_seldon.core.children.removed import Leftover, leftovers
 from airflow_provider_seldon.core.readiness.acknowledgement import writes_routes
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailureKind, FailurePolicy
@@ -17,6 +18,9 @@ from airflow_provider_seldon.core.readiness.observation import Observation, Phas
 from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.status import DeploymentState
 from airflow_provider_seldon.core.resource.unstructured import Object, condition, items_at, text_at
+
+#: What a wait says of a change that nothing shows.
+UNACKNOWLEDGED = "nothing shows this change, and the operator has not written the status since"
 
 
 def state_of(manifest: Object) -> DeploymentState:
@@ -94,18 +98,45 @@ def weakness(expected: Expectation, stabilization: Stabilization) -> str:
     """Return what is not known of a change that no child shows; empty when the operator has acknowledged it."""
     if not (expected.settle or expected.routes) or stabilization.acknowledged:
         return ""
-    return "nothing shows this change, and the operator has not written the status since"
+    return UNACKNOWLEDGED
 
 
-def leftover_pending(
-    deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None
-) -> Observation | None:
-    """Whether there is a child that is to go, see ``children.removed.leftover``."""
-    name = leftover(deployment, wanted, children)
-    if not name:
-        return None
-    message = f"Deployment {name} is still there, which the spec does not ask for any more"
-    return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=message, child=name)
+def without_leftovers(
+    observation: Observation,
+    deployment: Object,
+    wanted: Sequence[ExpectedChild],
+    children: Sequence[Object] | None,
+    *,
+    asleep: bool,
+    stabilization: Stabilization,
+    policy: FailurePolicy,
+) -> Observation:
+    """
+    Return an observation, or, instead of a good one, that a child is there that is to go, see ``children.removed``.
+
+    What the operator will remove is waited for, and so is what is being deleted, as long as it has pods that may get
+    requests. What nobody removes is told of: no wait may depend on it.
+
+    :param asleep: a predictor is scaled to zero, and the operator removes nothing as long as it is.
+    """
+    if observation.phase is not Phase.READY:
+        return observation
+    for one in leftovers(deployment, wanted, children):
+        if one.going and not one.available:
+            continue
+        told = f"Deployment {one.name} is still there, which the spec does not ask for any more"
+        if _is_waited_for(one, asleep=asleep, stabilization=stabilization, policy=policy):
+            return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=told, child=one.name)
+        observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
+    return observation
+
+
+def _is_waited_for(
+    one: Leftover, *, asleep: bool, stabilization: Stabilization, policy: FailurePolicy
+) -> bool:
+    if one.going:
+        return not stabilization.lasted(f"leftover:{one.name}", policy.leftover_grace)
+    return one.listed and not asleep
 
 
 def _without_numbers(text: str) -> str:

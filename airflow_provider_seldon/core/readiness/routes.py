@@ -16,6 +16,7 @@ from airflow_provider_seldon.core.children.expected import expected_children
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Verdict
 from airflow_provider_seldon.core.readiness.observation import Phase
+from airflow_provider_seldon.core.readiness.operator_status import UNACKNOWLEDGED
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
 
 #: Seconds after which routes that differ are read again.
@@ -51,12 +52,10 @@ def held_against_routes(
         return dataclasses.replace(verdict, weaker=weaker, progress=_with(verdict.progress, weaker))
     difference = routes_difference(manifest, virtual_service)
     if not difference:
-        proved = (
-            verdict.progress.replace(f" (weaker: {verdict.weaker})", "")
-            if verdict.weaker
-            else verdict.progress
-        )
-        return dataclasses.replace(verdict, weaker="", progress=proved)
+        rest = "; ".join(one for one in verdict.weaker.split("; ") if one != UNACKNOWLEDGED)
+        said = f" (weaker: {verdict.weaker})" if verdict.weaker else ""
+        progress = verdict.progress.removesuffix(said) + (f" (weaker: {rest})" if rest else "")
+        return dataclasses.replace(verdict, weaker=rest, progress=progress)
     return dataclasses.replace(
         verdict,
         phase=Phase.PENDING,

@@ -16,10 +16,10 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.readiness.operator_status import (
-    leftover_pending,
     routes_pending,
     state_failure,
     state_pending,
+    without_leftovers,
 )
 from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.unstructured import Object, count_at, mapping_at
@@ -42,19 +42,31 @@ def judge_status_only(
     unproved = (
         state_pending(manifest, asleep=asleep)
         or _counts_pending(manifest, wanted)
-        or (None if asleep else leftover_pending(manifest, wanted, None))
         or routes_pending(manifest, expected, stabilization, asleep=asleep)
     )
     if unproved is not None:
         return unproved
     needed = policy.weak_steady if stabilization.moved else policy.weak_silent
-    if not stabilization.lasted("steady", needed):
+    good = without_leftovers(
+        Observation(
+            phase=Phase.READY,
+            reason="StatusSteady",
+            message=f"the status was good for {needed:g} s without a break (Deployments could not be read)",
+            weaker=NO_RIGHT,
+        ),
+        manifest,
+        wanted,
+        None,
+        asleep=asleep,
+        stabilization=stabilization,
+        policy=policy,
+    )
+    if good.phase is Phase.READY and not stabilization.lasted("steady", needed):
         message = (
             f"the status is good; without the right to read Deployments it must stay so for {needed:g} s"
         )
         return Observation(phase=Phase.PENDING, reason="WatchingStatus", message=message)
-    message = f"the status was good for {needed:g} s without a break (Deployments could not be read)"
-    return Observation(phase=Phase.READY, reason="StatusSteady", message=message, weaker=NO_RIGHT)
+    return good
 
 
 def _counts_pending(manifest: Object, wanted: Sequence[ExpectedChild]) -> Observation | None:

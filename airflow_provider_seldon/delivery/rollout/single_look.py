@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.children.expected import child_ids
 from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.judge import Verdict, judge
 from airflow_provider_seldon.core.readiness.outcome import Outcome
 from airflow_provider_seldon.core.rollout.plan import Action, Plan
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 log = logging.getLogger(__name__)
+
+#: After a wait: it has waited already for what is to go by itself.
+_WAITED = dataclasses.replace(DEFAULT_POLICY, leftover_grace=0.0)
 
 
 class SingleLook:
@@ -64,7 +68,8 @@ class SingleLook:
             deployment: SeldonDeployment | None = self._client.get(rollout.name)
         except DeploymentNotFoundError:
             deployment = None
-        verdict = self._judge(deployment, dataclasses.replace(rollout.expected, settle=False, routes=False))
+        expected = dataclasses.replace(rollout.expected, settle=False, routes=False)
+        verdict = self._judge(deployment, expected, policy=_WAITED)
         if not verdict.final:
             log.info("%s: %s (%s); waiting for it again", rollout.name, verdict.message, verdict.reason)
             return None
@@ -73,7 +78,13 @@ class SingleLook:
             ready, ending=ENDINGS[verdict.phase], reason=verdict.reason, message=verdict.message, state=state
         )
 
-    def _judge(self, deployment: SeldonDeployment | None, expected: Expectation) -> Verdict:
+    def _judge(
+        self,
+        deployment: SeldonDeployment | None,
+        expected: Expectation,
+        *,
+        policy: FailurePolicy = DEFAULT_POLICY,
+    ) -> Verdict:
         if deployment is None:
             return judge(None, None, expected=expected, now=time.time())
         manifest = deployment.to_manifest()
@@ -81,4 +92,4 @@ class SingleLook:
             children = self._client.children(*child_ids(manifest))
         except ForbiddenError:
             children = None
-        return judge(manifest, children, expected=expected, now=time.time())
+        return judge(manifest, children, expected=expected, now=time.time(), policy=policy)

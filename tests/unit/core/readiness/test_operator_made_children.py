@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from airflow_provider_seldon.core.identity.revision import stamped
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
+from airflow_provider_seldon.core.readiness.stabilization import History
 from airflow_provider_seldon.local.controllers.children.components import build
 
 UID = "1"
@@ -129,17 +131,54 @@ def test_dropped_explainer_and_dropped_shadow_must_go(ours: bool):
     assert look(spec(), without_shadow, ours=ours).child == "iris-shadow-0-m"
 
 
-def test_child_that_is_going_or_that_the_operator_never_listed_is_not_waited_for():
-    old, new = deployment(spec(), ours=False), deployment(spec(None), ours=False, generation=2)
-    found = children(old)
-    del new["status"]["deploymentStatus"]["iris-main-explainer"]
-    assert judge(new, found, expected=Expectation(), now=0.0).phase is Phase.READY
-    new["status"]["deploymentStatus"]["iris-main-explainer"] = {"replicas": 1}
-    assert judge(new, found, expected=Expectation(), now=0.0).phase is Phase.PENDING
+def after_the_drop(*, listed: bool, going: bool = False, available: int = 1) -> Callable[[float], Verdict]:
+    """A look at a deployment whose explainer is in the spec no more, as often as wanted."""
+    made = deployment(spec(None), ours=False, generation=2)
+    if not listed:
+        del made["status"]["deploymentStatus"]["iris-main-explainer"]
+    found = children(deployment(spec(), ours=False))
     for child in found:
-        if child["metadata"]["name"].endswith("explainer"):
-            child["metadata"]["deletionTimestamp"] = "2026-11-28T10:00:00Z"
-    assert judge(new, found, expected=Expectation(), now=0.0).phase is Phase.READY
+        if child["metadata"]["name"] == "iris-main-explainer":
+            child["metadata"] |= {"deletionTimestamp": "2026-11-28T10:00:00Z"} if going else {}
+            child["status"]["availableReplicas"] = available
+    histories = [History()]
+
+    def look(now: float) -> Verdict:
+        verdict = judge(made, found, expected=Expectation(), now=now, history=histories[-1])
+        histories.append(verdict.history)
+        return verdict
+
+    return look
+
+
+def test_child_whose_pods_are_told_to_end_is_waited_for_until_none_gets_requests():
+    assert after_the_drop(listed=True, going=True, available=0)(0.0).weaker == ""
+    look = after_the_drop(listed=True, going=True)
+    verdicts = [look(0.0), look(29.0), look(30.0)]
+    assert [one.phase for one in verdicts] == [Phase.PENDING, Phase.PENDING, Phase.READY]
+    assert (verdicts[0].reason, verdicts[0].recheck_at) == ("ChildNotRemoved", 30.0)
+    assert "iris-main-explainer is still there" in verdicts[-1].weaker
+
+
+def test_child_that_the_operator_never_listed_and_so_never_removes_is_told_of():
+    verdict = after_the_drop(listed=False)(0.0)
+    assert (verdict.phase, "iris-main-explainer is still there" in verdict.weaker) == (Phase.READY, True)
+    assert verdict.weaker in verdict.progress
+
+
+def test_dropped_child_of_what_is_scaled_to_zero_is_told_of():
+    """The operator removes nothing until all others are ready, which one without pods never is."""
+    before = spec()
+    before["predictors"][1]["replicas"] = 0
+    found = children(deployment(before, ours=False))
+    found[-1]["spec"]["replicas"] = 0
+    found[-1]["status"] = {"observedGeneration": 1}
+    after = copy.deepcopy(before)
+    del after["predictors"][0]["explainer"]
+    made = deployment(after, ours=False, generation=2)
+    del made["status"]["deploymentStatus"]["iris-shadow-0-m"]
+    verdict = judge(made, found, expected=Expectation(), now=0.0)
+    assert (verdict.phase, "iris-main-explainer is still there" in verdict.weaker) == (Phase.READY, True)
 
 
 def alone(protocol: str = "seldon", **graph: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Verdict
 from airflow_provider_seldon.core.readiness.observation import Phase
+from airflow_provider_seldon.core.readiness.operator_status import UNACKNOWLEDGED
 from airflow_provider_seldon.core.readiness.routes import (
     asks_for_routes,
     held_against_routes,
     routes_difference,
 )
+from airflow_provider_seldon.core.readiness.status_only import NO_RIGHT
 
 READY = Verdict(phase=Phase.READY, reason="Serving", message="", progress="state Available")
 
@@ -111,11 +114,15 @@ def test_routes_are_asked_for_only_after_a_change_of_traffic_that_looks_done() -
 
 def test_a_verdict_is_certain_only_with_the_routes() -> None:
     wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
-    unproved = Verdict(
-        phase=Phase.READY, reason="Serving", message="", progress="ok (weaker: unseen)", weaker="unseen"
-    )
-    proved = held_against_routes(unproved, wanted, routes(main=95, canary=5), now=10)
+
+    def unproved(weaker: str) -> Verdict:
+        return dataclasses.replace(READY, progress=f"ok (weaker: {weaker})", weaker=weaker)
+
+    proved = held_against_routes(unproved(UNACKNOWLEDGED), wanted, routes(main=95, canary=5), now=10)
     assert (proved.phase, proved.weaker, proved.progress) == (Phase.READY, "", "ok")
+    for other in (NO_RIGHT, f"{UNACKNOWLEDGED}; {NO_RIGHT}"):  # which routes do not prove
+        proved = held_against_routes(unproved(other), wanted, routes(main=95, canary=5), now=10)
+        assert (proved.weaker, proved.progress) == (NO_RIGHT, f"ok (weaker: {NO_RIGHT})")
     late = held_against_routes(READY, wanted, routes(main=None), now=10)
     assert (late.phase, late.reason) == (Phase.PENDING, "RoutesDiffer")
     assert late.recheck_at is not None
