@@ -1,6 +1,6 @@
 """
-The demo: one DAG, run five times with real Airflow against Seldon Core on this machine, and then one for a model
-that is a Python function.
+The demo: one DAG, run five times with real Airflow against Seldon Core on this machine, then one for a model that is a
+Python function, and then the first DAG with a canary, twice: one whose candidate errs, and one whose does not.
 
 Started by ``make demo``. Everything it makes lies in a temporary directory and is gone when it ends.
 """
@@ -28,6 +28,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tools import demo_traffic  # noqa: E402
+
 NAMESPACE = "models"
 #: The argument with which this file runs Airflow's commands, and what it prints after each.
 COMMANDS = "airflow-commands"
@@ -37,18 +40,26 @@ FLOWERS = ((5.1, 3.5, 1.4, 0.2), (6.7, 3.0, 5.2, 2.3))
 #: Lines of the task log that tell the story; the whole log is kept until the end and shown on a surprise.
 STORY = re.compile(
     r"Decision: |, \w+ by this run: |: state |Hint: |- pod | \| [\w.]+: |Rolling .* back|by a newer run"
+    r"|baking for|The canary is|^(step  metric|\d+ %) "
 )
 
 
 @dataclass
 class Run:
-    """One run of the DAG: what is asked for, and what came out."""
+    """
+    One run of the DAG: what is asked for, and what came out.
+
+    :param file: of the DAG, where it is none of the examples.
+    :param error_rate: of a canary: which share of its requests fails.
+    """
 
     title: str
     conf: Mapping[str, Any]
     expected: tuple[str, str]
     day: int
     dag: str = "continuous_deployment"
+    file: str = ""
+    error_rate: float | None = None
     model: str = "iris"
     rows: Sequence[Sequence[float]] = FLOWERS
     seconds: float = 0.0
@@ -79,6 +90,13 @@ RUNS = (
         rows=((1.0,), (2.0,)),
     ),
 )
+#: The same DAG with a canary, in a file of its own.
+_CANARY = str(ROOT / "tools" / "demo_canary.py")
+CANARY_RUNS = (
+    Run("a bad canary", {"max_depth": 2}, ("-", "failed"), day=7, file=_CANARY, error_rate=0.4),
+    Run("a good canary", {"max_depth": 2}, ("updated", "success"), day=8, file=_CANARY, error_rate=0.0),
+)
+ALL = (*RUNS, *CANARY_RUNS)
 
 
 def main() -> int:
@@ -88,14 +106,17 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="seldon-demo-") as folder, local_seldon(Path(folder)) as local:
         say("Preparing Airflow")
-        with Airflow(Path(folder), connection=local.airflow_connection()) as airflow:
-            for number, run in enumerate(RUNS, start=1):
-                say(f"Run {number} of {len(RUNS)}: {run.title}  {json.dumps(run.conf)}")
-                airflow.run(run)
+        with Airflow(
+            Path(folder), connection=local.airflow_connection(), targets=demo_traffic.targets(local)
+        ) as airflow:
+            for number, run in enumerate(ALL, start=1):
+                say(f"Run {number} of {len(ALL)}: {run.title}  {json.dumps(run.conf)}")
+                with demo_traffic.users(local, first_url(), error_rate=run.error_rate):
+                    airflow.run(run)
                 ask(run)
         say(f"Done in {time.monotonic() - started:.0f} s")
         report()
-    surprises = [run for run in RUNS if run.outcome != run.expected or run.prediction == "none"]
+    surprises = [run for run in ALL if run.outcome != run.expected or run.prediction == "none"]
     for run in surprises:
         print(f"{run.title}: expected {run.expected}, got {run.outcome}, prediction {run.prediction}")
     return 1 if surprises else 0
@@ -116,7 +137,7 @@ def local_seldon(folder: Path) -> Iterator[Any]:
 class Airflow:
     """An Airflow of its own: home, database and connection."""
 
-    def __init__(self, folder: Path, *, connection: str) -> None:
+    def __init__(self, folder: Path, *, connection: str, targets: str) -> None:
         self.home = folder / "airflow"
         self.log = folder / "airflow.log"
         self.store = (folder / "models").as_uri()
@@ -130,6 +151,7 @@ class Airflow:
             "AIRFLOW_CONN_SELDON_DEFAULT": connection,
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "PYTHONWARNINGS": "ignore",
+            "DEMO_TARGETS": targets,
         }
         # This process asks for predictions itself, and must not make an Airflow home for that.
         os.environ.update(self.environment)
@@ -155,7 +177,8 @@ class Airflow:
         logical_date = f"2026-01-{run.day:02d}T00:00:00+00:00"
         started = time.monotonic()
         conf = json.dumps({"store": self.store, **run.conf})
-        self._command("dags", "test", run.dag, logical_date, "-c", conf, check=False, show=True)
+        file = run.file or str(ROOT / "example_dags" / f"{run.dag}.py")
+        self._command("dags", "test", run.dag, logical_date, "-c", conf, file, check=False, show=True)
         run.seconds = time.monotonic() - started
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             (run_id,) = database.execute(
@@ -200,8 +223,8 @@ def run_airflow_commands() -> None:
         code: object = 0
         try:
             match sys.argv:
-                case ["airflow", "dags", "test", dag_id, moment, "-c", conf] if has_run_after():
-                    run_dag(dag_id, datetime.fromisoformat(moment), json.loads(conf))
+                case ["airflow", "dags", "test", dag_id, moment, "-c", conf, file]:
+                    run_dag(file, dag_id, datetime.fromisoformat(moment), json.loads(conf))
                 case _:
                     airflow()
         except SystemExit as end:
@@ -209,21 +232,15 @@ def run_airflow_commands() -> None:
         print(f"\n{ENDED}{code}", flush=True)
 
 
-def has_run_after() -> bool:
-    """Whether Airflow orders runs by when they were meant to run, as 3 does."""
-    try:
-        from airflow.sdk import DAG
-    except ImportError:
-        return False
-    return "run_after" in inspect.signature(DAG.test).parameters
-
-
-def run_dag(dag_id: str, moment: datetime, conf: dict[str, Any]) -> None:
+def run_dag(file: str, dag_id: str, moment: datetime, conf: dict[str, Any]) -> None:
     """Run a DAG as ``airflow dags test`` does, which has no option for when the run was meant to run."""
     from airflow.models.dagbag import DagBag
 
-    bag = DagBag(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"{dag_id}.py")
-    bag.dags[dag_id].test(run_after=moment, logical_date=moment, run_conf=conf)
+    dag = DagBag(file).dags[dag_id]
+    if "run_after" in inspect.signature(dag.test).parameters:
+        dag.test(run_after=moment, logical_date=moment, run_conf=conf)
+    else:  # Airflow 2 orders runs by their logical dates
+        dag.test(execution_date=moment, run_conf=conf)
 
 
 def ask(run: Run) -> None:
@@ -242,22 +259,28 @@ def ask(run: Run) -> None:
     run.prediction = " ".join("/".join(f"{share:.2f}" for share in row) for row in rows)
 
 
+def first_url() -> str:
+    """Return where the model answers that canaries are of; "" before the first run."""
+    return next((run.url for run in RUNS if run.url), "")
+
+
 def report() -> None:
     """Print the table of runs and what to do next."""
     print(
         f"\n{'run':<16}{'accuracy':<10}{'decision':<10}{'action':<10}{'task':<9}{'seconds':<9}prediction of what serves"
     )
-    for run in RUNS:
+    for run in ALL:
         accuracy = run.xcoms.get(("train", "accuracy"))
         decision = (
             str(run.xcoms.get(("deploy", "decision"), "-")).partition(":")[0].replace("do not deploy", "keep")
         )
+        decision = (run.xcoms.get(("deploy", "canary")) or {}).get("outcome", decision)
         action, state = run.outcome
         shown = f"{accuracy:.3f}" if isinstance(accuracy, float) else "-"
         print(
             f"{run.title:<16}{shown:<10}{decision:<10}{action:<10}{state:<9}{run.seconds:<9.1f}{run.prediction}"
         )
-    urls = sorted({run.url for run in RUNS if run.url and run.model == "iris"})
+    urls = sorted({run.url for run in ALL if run.url and run.model == "iris"})
     print(f"\nOne URL throughout: {urls[0]}" if len(urls) == 1 else f"\nURLs: {urls}")
     print(
         "\nThe same DAG on a cluster: give Airflow a connection `seldon_default` of type `seldon` whose extra holds\n"

@@ -1,4 +1,4 @@
-"""The README's first command, as a new user runs it: real Airflow, real model servers, six runs of two example DAGs."""
+"""The README's first command, as a new user runs it: real Airflow, real model servers, eight runs of three DAGs."""
 
 from __future__ import annotations
 
