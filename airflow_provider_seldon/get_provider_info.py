@@ -151,6 +151,24 @@ def configuration() -> dict[str, object]:
                     "example": "0",
                     "default": "15",
                 },
+                "fleet_connections": {
+                    "description": "Connections whose deployments the page *Seldon* in Airflow's navigation shows, "
+                    "with commas between them; ``conn_id/namespace`` for another namespace than the connection's own. "
+                    "Empty for no page. Airflow 3.1 or later; read by the API server, which has to be started again.",
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "example": "seldon_default, production/models",
+                    "default": "",
+                },
+                "fleet_source": {
+                    "description": "Where that page has its picture from. ``cluster``: the API server reads the "
+                    "clusters with the credentials of the connections. ``snapshot``: it reads what tasks with "
+                    "``SeldonFleetSnapshotOperator`` have written, and needs no credentials of a cluster.",
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "example": "snapshot",
+                    "default": "cluster",
+                },
             },
         }
     }
@@ -202,6 +220,7 @@ def get_provider_info() -> dict[str, object]:
                     package + ".operators.scale",
                     package + ".operators.stage",
                     package + ".operators.custom",
+                    package + ".operators.fleet",
                     package + ".operators.canary.operator",
                     package + ".operators.canary.approval",
                 ],

@@ -24,6 +24,7 @@ DASHBOARD_FIELDS = ("namespace", "name", "model_name", "revision", "dag_id", "ta
 PROGRESS_INTERVAL = 60.0
 FAILURE_LOG_LINES = 15
 OUTAGE_PATIENCE = 90.0
+FLEET_SOURCES = ("cluster", "snapshot")
 
 Value = TypeVar("Value")
 
@@ -46,6 +47,22 @@ def failure_log_lines() -> int:
 def outage_patience() -> float:
     """Return the seconds for which a request is repeated while the API server or a webhook is away; default 90."""
     return _read("outage_patience", _duration, OUTAGE_PATIENCE)
+
+
+def fleet_connections() -> str:
+    """Return the connections of the fleet page as they are configured; "" for no page, which is the default."""
+    return _read("fleet_connections", _targets, "")
+
+
+def fleet_targets() -> tuple[tuple[str, str], ...]:
+    """Return the connections of the fleet page, each with a namespace, "" for the connection's own."""
+    parts = (part.strip().partition("/") for part in fleet_connections().split(",") if part.strip())
+    return tuple(dict.fromkeys((conn_id, namespace) for conn_id, _, namespace in parts))
+
+
+def fleet_source() -> str:
+    """Return where the fleet page has its picture from: ``cluster``, the default, or ``snapshot``."""
+    return _read("fleet_source", _source, FLEET_SOURCES[0])
 
 
 def _read(option: str, parse: Callable[[str], Value], default: Value) -> Value:
@@ -72,6 +89,18 @@ def _url_template(text: str) -> str:
         raise ValueError(f"{text!r} is not an HTTP URL; give it as http(s)://host[:port]/path")
     if "@" in parts.netloc:
         raise ValueError("it has a login or password, which everybody would see; leave it out")
+    return text
+
+
+def _targets(text: str) -> str:
+    if any(part.strip().startswith("/") for part in text.split(",")):
+        raise ValueError(f"{text!r} has a namespace without a connection; give conn_id or conn_id/namespace")
+    return text
+
+
+def _source(text: str) -> str:
+    if text not in FLEET_SOURCES:
+        raise ValueError(f"{text!r} is none of {', '.join(FLEET_SOURCES)}")
     return text
 
 

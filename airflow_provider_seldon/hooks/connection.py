@@ -189,11 +189,19 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
         _ = self.ingress
         if self._dry_run:
             self.log.info("Dry run: the API server checks every write, and stores none")
+        return self.open_client(patience=settings.outage_patience())
+
+    def open_client(self, *, patience: float) -> SeldonClient:
+        """
+        Return a client of the namespace.
+
+        :param patience: seconds for which a request is repeated while the API server is away.
+        """
         kind = DryRunClient if self._dry_run else SeldonClient
         return kind(
             self.api_client,
             namespace=self.namespace,
-            patience=settings.outage_patience(),
+            patience=patience,
             renew=lambda: self._api_client_for(self._resolve_anew()),
         )
 

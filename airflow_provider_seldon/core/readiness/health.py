@@ -12,23 +12,18 @@ Pure: no clock, no I/O, no memory but these two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_seldon.core.children.expected import expected_children
+from airflow_provider_seldon.core.children.parts import parts_of
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict, judge
 from airflow_provider_seldon.core.readiness.stabilization import History, Stabilization
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
-    condition,
-    count_at,
-    mapping_at,
-    name_of,
-    number_at,
     text_at,
 )
 
@@ -171,43 +166,13 @@ def _health(
     """Return the health of one moment; None while it cannot be told."""
     if verdict.phase is Phase.READY:
         return None if verdict.reason == "ScaledToZero" else Health.AVAILABLE
-    parts = list(_parts(deployment, children))
+    parts = list(parts_of(deployment, children))
     rolled_out = all(part.rolled_out for part in parts)
     if verdict.phase is Phase.FAILED:
         some_serve = bool(verdict.child) and rolled_out and all(part.available for part in parts)
         return Health.DEGRADED if some_serve else Health.FAILED
     lacks_pods = any(part.available < part.wanted for part in parts)
     return Health.DEGRADED if lacks_pods and (served or rolled_out) else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Part:
-    """How many pods a Deployment has of those that it should have, and whether it had all of them before."""
-
-    wanted: int
-    available: int
-    rolled_out: bool
-
-
-def _parts(deployment: Object, children: Sequence[Object] | None) -> Iterator[_Part]:
-    by_name = {name_of(child): child for child in children or ()}
-    told = mapping_at(deployment, "status", "deploymentStatus")
-    for expected in expected_children(deployment):
-        if children is None:
-            entry = next((mapping_at(told, name) for name in expected.names if name in told), {})
-            wanted = expected.replicas if expected.replicas is not None else count_at(entry, "replicas")
-            yield _Part(wanted=wanted, available=count_at(entry, "availableReplicas"), rolled_out=False)
-            continue
-        child = next((by_name[name] for name in expected.names if name in by_name), {})
-        found = number_at(child, "spec", "replicas")
-        default = 0 if expected.may_sleep else 1
-        wanted = expected.replicas if expected.replicas is not None else default if found is None else found
-        progress = condition(child, "Progressing")
-        yield _Part(
-            wanted=wanted,
-            available=count_at(child, "status", "availableReplicas"),
-            rolled_out=progress.get("reason") == "NewReplicaSetAvailable",
-        )
 
 
 def _change(health: Health, verdict: Verdict, deployment: Object) -> Change:

@@ -48,7 +48,7 @@ MAX_HISTORY_BYTES = 40_000
 MAX_PLAIN_BYTES = 1_000
 #: one longer than this in ``last-available``, which people may want to read.
 MAX_PLAIN_LAST_BYTES = 10_000
-_TEXTS = ("secret_name", "run_id", "order", "metrics", "dag_id", "task_id", "managed_by")
+_TEXTS = ("secret_name", "run_id", "order", "metrics", "dag_id", "task_id", "managed_by", "proven_at")
 #: What a compressed configuration may grow to; more was not written by this provider.
 _MAX_UNPACKED = 1_000_000
 
@@ -69,6 +69,8 @@ class ProvenVersion:
     :param task_id: its task.
     :param adopted: this is not ours: it is what was there before the deployment was taken over.
     :param managed_by: what its managed-by label said then.
+    :param proven_at: when it was first seen serving without another in between, in UTC; "" in what an earlier release
+        recorded.
     """
 
     revision: str
@@ -82,6 +84,7 @@ class ProvenVersion:
     task_id: str = ""
     adopted: bool = False
     managed_by: str = ""
+    proven_at: str = ""
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:

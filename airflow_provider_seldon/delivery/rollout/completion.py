@@ -7,7 +7,9 @@ the deployment has ceased to use takes two GETs and a DELETE. All of it may be d
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.identity.annotations import (
@@ -73,6 +75,7 @@ class Completion:
                 current = self._client.get(rollout.name)
                 self._refuse_another(rollout, current)
                 seen = proven if _is_own_write(rollout, current) else ProvenVersion.of(current)
+                seen = _dated(seen, ProvenVersion.last_of(current))
                 record = annotations_after(current, seen, withdrawn=rollout.withdrawn)
                 if all(current.annotations.get(key) == value for key, value in record.items()):
                     return
@@ -128,6 +131,12 @@ class Completion:
         except ConflictError as error:
             log.warning("%s/%s is left as it is: %s", self._client.namespace, name, error)
             return False
+
+
+def _dated(seen: ProvenVersion, last: ProvenVersion | None) -> ProvenVersion:
+    """Return a version with when it was proven: now, or when it was that already."""
+    before = last.proven_at if last and last.revision == seen.revision else ""
+    return dataclasses.replace(seen, proven_at=before or datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _is_own_write(rollout: Rollout, current: SeldonDeployment) -> bool:

@@ -199,6 +199,10 @@ class SeldonClient:
         """
         return [_deployment(item) for item in self._items(labels=labels, fields=fields)]
 
+    def objects(self) -> list[dict[str, Any]]:
+        """List all deployments as the API server sends them, in pages of 500: what is read often is read in place."""
+        return list(self._items(labels=None, fields=None))
+
     def delete(
         self,
         name: str,
@@ -258,8 +262,10 @@ class SeldonClient:
         List the Deployments that the operator made for a SeldonDeployment.
 
         :param ids: values of their label ``seldon-deployment-id``: usually the SeldonDeployment's name, see
-            ``core.children.child_ids``.
+            ``core.children.child_ids``; none for those of all SeldonDeployments.
         """
+        if not ids:
+            return list(self._pages(self._children_path(), labels=ID_LABEL))
         ids = tuple(deployment_id(paths.checked(one)) for one in ids)
         labels = f"{ID_LABEL}={ids[0]}" if len(ids) == 1 else f"{ID_LABEL} in ({','.join(ids)})"
         return list(self._pages(self._children_path(), labels=labels))

@@ -47,6 +47,13 @@ class PodReader:
         pods: list[dict[str, Any]] = list(answer.get("items") or ())
         return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
 
+    def of_all(self) -> list[dict[str, Any]]:
+        """List the pods of all deployments of the namespace."""
+        answer = self._transport.request(
+            "GET", paths.pods(self._namespace), query={"labelSelector": ID_LABEL}
+        )
+        return list(answer.get("items") or ())
+
     def events(self, *, about: str | None = None, warnings_only: bool = False) -> list[dict[str, Any]]:
         """
         List events, oldest first.

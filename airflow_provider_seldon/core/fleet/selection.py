@@ -1,0 +1,118 @@
+"""Choosing among the deployments of a fleet, as the address of the page says it: filter, search, order, part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from airflow_provider_seldon.core.fleet.view import Condition, DeploymentView
+
+#: Deployments of one page, and the most that an address may ask for.
+PART = 100
+MOST = 1000
+_URGENT = [
+    Condition.FAILED,
+    Condition.PROGRESSING,
+    Condition.DELETING,
+    Condition.SERVING,
+    Condition.ASLEEP,
+]
+#: Name of an order -> what it goes by.
+ORDERS: Mapping[str, Callable[[DeploymentView], Any]] = {
+    "condition": lambda one: (_URGENT.index(Condition(one.condition)), one.namespace, one.name),
+    "name": lambda one: (one.name, one.namespace, one.connection),
+    "model": lambda one: (one.model_name, one.name),
+    "proven": lambda one: (one.proven_at, one.name),
+    "owner": lambda one: (one.dag_id, one.task_id, one.name),
+    "expires": lambda one: (not one.expires, one.expires, one.name),
+}
+#: Fields that are compared as they are.
+_EQUAL = ("connection", "namespace", "condition", "dag_id", "task_id")
+_SEARCHED = (
+    "name",
+    "namespace",
+    "model_name",
+    "model_uri",
+    "implementation",
+    "dag_id",
+    "task_id",
+    "run_id",
+    "revision",
+    "reason",
+    "cause",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """
+    What an address asks for; empty texts ask for everything.
+
+    :param q: words that all have to occur, in whatever case, in what is shown of a deployment.
+    :param connection: equal to this, as the next four.
+    :param badge: has this badge.
+    :param sort: one of :data:`ORDERS`, with a ``-`` before it for the other way round.
+    :param page: number of the part, from 1.
+    :param size: deployments of a part.
+    """
+
+    q: str = ""
+    connection: str = ""
+    namespace: str = ""
+    condition: str = ""
+    dag_id: str = ""
+    task_id: str = ""
+    badge: str = ""
+    sort: str = "condition"
+    page: int = 1
+    size: int = PART
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """Read the query of an address; what is not understood asks for nothing."""
+        texts = {key: query.get(key, "").strip() for key in (*_EQUAL, "q", "badge")}
+        sort = query.get("sort", "")
+        return cls(
+            **texts,
+            sort=sort if sort.removeprefix("-") in ORDERS else "condition",
+            page=_number(query.get("page"), 1, 1_000_000),
+            size=_number(query.get("size"), PART, MOST),
+        )
+
+    def choose(self, views: Iterable[DeploymentView]) -> list[DeploymentView]:
+        """Return those that are asked for, in order, of all parts."""
+        words = self.q.casefold().split()
+        chosen = [one for one in views if self._fits(one) and all(word in _text(one) for word in words)]
+        return sorted(chosen, key=ORDERS[self.sort.removeprefix("-")], reverse=self.sort.startswith("-"))
+
+    def part(self, chosen: Sequence[DeploymentView]) -> Sequence[DeploymentView]:
+        """Return the part of them that is asked for."""
+        return chosen[(self.page - 1) * self.size : self.page * self.size]
+
+    def pages(self, count: int) -> int:
+        """Return how many parts there are."""
+        return max(1, -(-count // self.size))
+
+    def address(self, **changes: Any) -> str:
+        """Return the query of the address with changes; it begins with ``?``."""
+        plain = {**vars(self), **({"page": 1} if "page" not in changes else {}), **changes}
+        default = vars(Selection())
+        return "?" + urlencode({key: value for key, value in plain.items() if value != default[key]})
+
+    def toggled(self, order: str) -> str:
+        """Return the address that orders by a column; the other way round where it does already."""
+        return self.address(sort=f"-{order}" if self.sort == order else order)
+
+    def _fits(self, view: DeploymentView) -> bool:
+        same = all(getattr(self, key) in ("", getattr(view, key)) for key in _EQUAL)
+        return same and (not self.badge or self.badge in view.badges)
+
+
+def _text(view: DeploymentView) -> str:
+    return "\n".join(getattr(view, key) for key in _SEARCHED).casefold()
+
+
+def _number(text: str | None, default: int, most: int) -> int:
+    return min(int(text), most) if text and text.isascii() and text.isdecimal() and int(text) else default

@@ -1,0 +1,77 @@
+"""One look at one namespace through one connection, and how it is written down for a web server without credentials."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from airflow_provider_seldon.core.fleet.view import DetailView
+
+#: Version of what is stored. A later one adds fields, and never gives a known field another meaning.
+SCHEMA = 1
+#: What a snapshot may grow to when it is unpacked; more was not written by this provider.
+MAX_UNPACKED = 64_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """
+    What one look has seen.
+
+    :param connection: Airflow connection.
+    :param namespace: namespace; "" while it is not known.
+    :param moment: epoch seconds of the look; 0.0 where there was none yet.
+    :param details: the deployments.
+    :param error: why the last look failed; ``details`` are then those of the one before. "" where it did not.
+    """
+
+    connection: str
+    namespace: str = ""
+    moment: float = 0.0
+    details: Sequence[DetailView] = ()
+    error: str = ""
+
+    def pack(self) -> str:
+        """Return text for an Airflow Variable: compressed, about a tenth of its length."""
+        text = json.dumps([one.to_json() for one in self.details], separators=(",", ":"))
+        return json.dumps(
+            {
+                "v": SCHEMA,
+                "connection": self.connection,
+                "namespace": self.namespace,
+                "moment": self.moment,
+                "error": self.error,
+                "deployments": base64.b64encode(zlib.compress(text.encode(), 9)).decode(),
+            }
+        )
+
+    @classmethod
+    def unpack(cls, text: str) -> Self:
+        """
+        Read it back.
+
+        :raises ValueError: it is none.
+        """
+        try:
+            data = json.loads(text)
+            packed = base64.b64decode(data["deployments"], validate=True)
+            plain = zlib.decompressobj().decompress(packed, MAX_UNPACKED)
+            return cls(
+                connection=_text(data, "connection"),
+                namespace=_text(data, "namespace"),
+                moment=float(data["moment"]),
+                error=_text(data, "error"),
+                details=tuple(DetailView.from_json(one) for one in json.loads(plain)),
+            )
+        except (KeyError, TypeError, AttributeError, binascii.Error, zlib.error, RecursionError) as error:
+            raise ValueError(f"no snapshot of a fleet: {type(error).__name__}") from None
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key, "")
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,168 @@
+"""
+The web application: pages, and the JSON API behind them.
+
+Airflow mounts it without authentication. So the whole application has a dependency that asks Airflow's own auth manager
+(401 without a login, 403 without the right to see DAGs); files are routes like all others, because a mounted folder
+would be exempt. Only GET, and nothing writes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from airflow_provider_seldon import settings
+from airflow_provider_seldon.core.fleet.chart import lines_of
+from airflow_provider_seldon.core.fleet.selection import ORDERS, Selection
+from airflow_provider_seldon.core.fleet.snippet import rollback_snippet
+from airflow_provider_seldon.core.fleet.view import Badge, Condition
+from airflow_provider_seldon.fleet.fleet import Fleet, Listing
+from airflow_provider_seldon.fleet.owners import Owners
+from airflow_provider_seldon.fleet.pages import render, static
+from airflow_provider_seldon.fleet.shared_look import INTERVAL
+from airflow_provider_seldon.fleet.sources import sources_of
+
+#: Of the JSON API: part of its addresses.
+API_VERSION = 1
+#: Nothing is loaded from elsewhere, and no script or style but our files runs, whatever a page were to hold.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def application(fleet: Fleet | None = None, owners: Owners | None = None) -> FastAPI:
+    """
+    Return the application.
+
+    :param fleet: what it shows; what the configuration names when left out.
+    :param owners: what Airflow knows of runs.
+    """
+    known = owners or Owners()
+    shown = fleet or Fleet(sources_of(settings.fleet_targets(), source=settings.fleet_source()), owners=known)
+    app = FastAPI(
+        title="Seldon fleet",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(requires_access_dag(method="GET"))],
+    )
+    app.add_exception_handler(StarletteHTTPException, _refusal)
+    _add_pages(app, shown, known)
+    _add_api(app, shown)
+
+    @app.get("/page.css")
+    def style() -> Response:
+        return Response(static("page.css"), media_type="text/css", headers=HEADERS)
+
+    @app.get("/page.js")
+    def script() -> Response:
+        return Response(static("page.js"), media_type="text/javascript", headers=HEADERS)
+
+    return app
+
+
+def _add_pages(app: FastAPI, fleet: Fleet, owners: Owners) -> None:
+    @app.get("/")
+    def index(request: Request, readable: Readable) -> Response:
+        listing, selection = fleet.listing(readable), Selection.of(request.query_params)
+        chosen = selection.choose(listing.views)
+        return _html(
+            "fleet.html",
+            listing=listing,
+            selection=selection,
+            chosen=chosen,
+            views=selection.part(chosen),
+            orders=ORDERS,
+            conditions=list(Condition),
+            badges=list(Badge),
+            now=time.time(),
+            interval=INTERVAL,
+        )
+
+    @app.get("/deployment")
+    def deployment(connection: str, namespace: str, name: str, readable: Readable) -> Response:
+        found = fleet.detail(connection, namespace, name, readable)
+        if found is None:
+            return _html("message.html", status=404, title="Not found", text=_missing(namespace, name))
+        view = found.deployment
+        runs = owners.runs(dag_id=view.dag_id, task_id=view.task_id, name=name) if view.dag_id else []
+        return _html(
+            "deployment.html",
+            detail=found,
+            view=view,
+            runs=runs,
+            lines=lines_of(found.versions),
+            snippet=rollback_snippet(found),
+            interval=INTERVAL,
+        )
+
+
+def _add_api(app: FastAPI, fleet: Fleet) -> None:
+    @app.get(f"/api/v{API_VERSION}/deployments")
+    def deployments(request: Request, readable: Readable) -> Response:
+        query = {"size": "1000", **request.query_params}
+        listing, selection = fleet.listing(readable), Selection.of(query)
+        chosen = selection.choose(listing.views)
+        return JSONResponse(
+            {
+                "version": API_VERSION,
+                "total": len(listing.views),
+                "chosen": len(chosen),
+                "pages": selection.pages(len(chosen)),
+                "looks": _looks(listing),
+                "deployments": [one.to_json() for one in selection.part(chosen)],
+            },
+            headers=HEADERS,
+        )
+
+    @app.get(f"/api/v{API_VERSION}/deployment")
+    def one_deployment(connection: str, namespace: str, name: str, readable: Readable) -> Response:
+        found = fleet.detail(connection, namespace, name, readable)
+        if found is None:
+            raise HTTPException(404, _missing(namespace, name))
+        return JSONResponse({"version": API_VERSION, **found.to_json()}, headers=HEADERS)
+
+
+def readable_by(user: GetUserDep) -> Callable[[], Collection[str]]:
+    """Return what tells which DAGs the user may read."""
+    return lambda: get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+
+
+Readable = Annotated[Callable[[], Collection[str]], Depends(readable_by)]
+
+
+def _looks(listing: Listing) -> list[dict[str, Any]]:
+    return [
+        {"connection": one.connection, "namespace": one.namespace, "moment": one.moment, "error": one.error}
+        for one in listing.looks
+    ]
+
+
+def _html(template: str, *, status: int = 200, **values: Any) -> Response:
+    return HTMLResponse(render(template, **values), status_code=status, headers=HEADERS)
+
+
+def _missing(namespace: str, name: str) -> str:
+    return f"There is no deployment {name} in namespace {namespace}, or none that you may see."
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    """Say why something is refused, to people as a page."""
+    assert isinstance(error, StarletteHTTPException)
+    if "/api/" in request.url.path:
+        return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=HEADERS)
+    told = {401: "Log in to Airflow first.", 403: "Your user may not see DAGs."}.get(error.status_code, "")
+    return _html(
+        "message.html", status=error.status_code, title=str(error.detail), text=told or "Nothing is shown."
+    )

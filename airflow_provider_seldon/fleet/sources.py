@@ -1,0 +1,166 @@
+"""Where the picture comes from: a cluster, read by the API server itself, or what a task has written down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_seldon.core.fleet.snapshot import Snapshot
+from airflow_provider_seldon.core.fleet.view import Badge, Condition, DeploymentView, DetailView
+from airflow_provider_seldon.fleet.shared_look import PATIENCE, Seen, SharedLook
+from airflow_provider_seldon.operators.fleet import variable_of
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.delivery.inventory.survey import Survey
+
+#: Seconds after which a look that goes on is told of.
+SLOW = 3.0
+#: Seconds that a page waits for a diagnosis; it has the rest without.
+DIAGNOSIS_PATIENCE = 3.0
+#: Diagnoses that are remembered.
+MOST_REMEMBERED = 50
+
+
+class Source(Protocol):
+    """One namespace, through one connection."""
+
+    connection: str
+
+    def listing(self, *, patience: float) -> tuple[Snapshot, Sequence[DeploymentView]]:
+        """Return the deployments, and the look that they come from (without its details)."""
+        ...
+
+    def detail(self, name: str) -> DetailView | None:
+        """Return one deployment with its past and, where it does not serve, its diagnosis."""
+        ...
+
+
+class ClusterSource:
+    """
+    Reads a cluster with the credentials of an Airflow connection.
+
+    :param connection: id of the connection.
+    :param namespace: the connection's own when empty.
+    """
+
+    def __init__(self, connection: str, namespace: str = "") -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self._survey: Survey | None = None
+        self._moment = 0.0
+        self._views = SharedLook(self._look, explain=_explained)
+        self._diagnoses: dict[str, SharedLook[str]] = {}
+        self._lock = threading.Lock()
+
+    def listing(self, *, patience: float = PATIENCE) -> tuple[Snapshot, Sequence[DeploymentView]]:
+        """See :class:`Source`."""
+        seen = self._views.get(patience=patience)
+        look = Snapshot(
+            connection=self.connection,
+            namespace=self.namespace,
+            moment=self._moment,
+            error=_trouble(seen, "The cluster"),
+        )
+        return look, seen.value or ()
+
+    def detail(self, name: str) -> DetailView | None:
+        """See :class:`Source`."""
+        self._views.get()
+        found = self._survey.detail(name) if self._survey else None
+        if found is None or not _is_wrong(found.deployment):
+            return found
+        with self._lock:
+            while len(self._diagnoses) >= MOST_REMEMBERED and name not in self._diagnoses:
+                del self._diagnoses[next(iter(self._diagnoses))]
+            shared = self._diagnoses.setdefault(
+                name, SharedLook(lambda: self._diagnosis(name), explain=_explained)
+            )
+        seen = shared.get(patience=DIAGNOSIS_PATIENCE)
+        # Whoever comes meanwhile has the one before.
+        told = seen.value if seen.value is not None else _trouble(seen, "The diagnosis")
+        return DetailView(**{**vars(found), "diagnosis": told})
+
+    def _look(self) -> Sequence[DeploymentView]:
+        if self._survey is None:
+            from airflow_provider_seldon.hooks.fleet import survey
+
+            self._survey = survey(self.connection, self.namespace)
+        views = self._survey.look()
+        self._moment = time.time()
+        return views
+
+    def _diagnosis(self, name: str) -> str:
+        return self._survey.diagnosis(name) if self._survey else ""
+
+
+class SnapshotSource:
+    """
+    Reads what ``SeldonFleetSnapshotOperator`` has written; the API server needs no credentials of a cluster then.
+
+    :param connection: id of the connection that the task used.
+    :param namespace: its namespace; the connection's own when empty.
+    """
+
+    def __init__(self, connection: str, namespace: str = "") -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self._read = SharedLook(self._variable, explain=_explained)
+
+    def listing(self, *, patience: float = PATIENCE) -> tuple[Snapshot, Sequence[DeploymentView]]:
+        """See :class:`Source`."""
+        seen = self._read.get(patience=patience)
+        found = seen.value
+        look = Snapshot(
+            connection=self.connection,
+            namespace=found.namespace if found else self.namespace,
+            moment=found.moment if found else 0.0,
+            error=_trouble(seen, "Airflow's database") or (found.error if found else ""),
+        )
+        return look, [one.deployment for one in found.details] if found else ()
+
+    def detail(self, name: str) -> DetailView | None:
+        """See :class:`Source`."""
+        found = self._read.get().value
+        return next((one for one in found.details if one.deployment.name == name), None) if found else None
+
+    def _variable(self) -> Snapshot:
+        from airflow.models.variable import Variable
+
+        name = variable_of(self.connection, self.namespace)
+        text = Variable.get(name, default_var=None)
+        if text is None:
+            raise LookupError(f"no task has written the Variable {name} yet; see SeldonFleetSnapshotOperator")
+        return Snapshot.unpack(text)
+
+
+def sources_of(targets: Sequence[tuple[str, str]], *, source: str) -> Mapping[tuple[str, str], Source]:
+    """
+    Return the sources that the configuration names.
+
+    :param targets: connections, each with a namespace, "" for the connection's own.
+    :param source: ``cluster`` or ``snapshot``.
+    """
+    kind = SnapshotSource if source == "snapshot" else ClusterSource
+    return {target: kind(*target) for target in targets}
+
+
+def _is_wrong(view: DeploymentView) -> bool:
+    wrong = view.condition in (Condition.FAILED, Condition.PROGRESSING)
+    return wrong or str(Badge.DEGRADED) in view.badges
+
+
+def _trouble(seen: Seen[Any], who: str) -> str:
+    if seen.waiting > SLOW:
+        return f"{who} has not answered for {seen.waiting:.0f} s."
+    return seen.error
+
+
+def _explained(error: Exception) -> str:
+    from airflow_provider_seldon.exceptions import SeldonError
+    from airflow_provider_seldon.hooks.masking import redact
+
+    # What others raise, a secrets backend for one, may quote anything.
+    known = isinstance(error, SeldonError | LookupError)
+    return redact(str(error)) if known else f"{type(error).__name__}; the API server's log says more."

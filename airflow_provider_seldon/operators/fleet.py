@@ -1,0 +1,64 @@
+"""Write down what the fleet page shows, for an API server that has no credentials of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+#: Begins the names of the Variables.
+VARIABLE_PREFIX = "seldon_fleet."
+
+
+class SeldonFleetSnapshotOperator(CheckedArguments, BaseOperator):
+    """
+    Look at all SeldonDeployments of a namespace, and write the picture into an Airflow Variable.
+
+    For ``[seldon] fleet_source = snapshot``: the page then reads the Variable ``seldon_fleet.<conn_id>``, or
+    ``seldon_fleet.<conn_id>.<namespace>`` where a namespace is given, and reads no cluster. It holds what the page
+    shows and nothing else: no spec, no environment, no credential. Schedule it as often as the picture should be new;
+    two LIST requests a run, and a few more for each of at most 20 deployments that do not serve.
+
+    Returns how many deployments there are in each condition, such as ``{"serving": 12, "failed": 1}``.
+
+    :param namespace: namespace; the connection's when left out. Give it here if ``fleet_connections`` gives it.
+    :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
+    """
+
+    template_fields: Sequence[str] = ("namespace", "seldon_conn_id")
+    ui_color = "#e8eef7"
+    rules = argument_rules.of("namespace", "seldon_conn_id")
+
+    def __init__(
+        self, *, namespace: str | None = None, seldon_conn_id: str = "seldon_default", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.namespace = namespace
+        self.seldon_conn_id = seldon_conn_id
+        self.check_literals()
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Look and write."""
+        from collections import Counter
+
+        from airflow_provider_seldon.hooks.fleet import survey, write_variable
+
+        self.check_arguments()
+        snapshot = survey(self.seldon_conn_id, self.namespace or "").snapshot()
+        name = variable_of(self.seldon_conn_id, self.namespace or "")
+        write_variable(name, snapshot.pack())
+        counts = Counter(str(one.deployment.condition) for one in snapshot.details)
+        self.log.info("Wrote %d deployments into the Variable %s", len(snapshot.details), name)
+        return dict(counts)
+
+
+def variable_of(connection: str, namespace: str) -> str:
+    """Return the name of the Variable that holds a snapshot."""
+    return f"{VARIABLE_PREFIX}{connection}" + (f".{namespace}" if namespace else "")

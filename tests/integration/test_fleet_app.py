@@ -1,0 +1,229 @@
+"""The fleet page as the API server serves it: who may see it, what it shows, what happens when a cluster is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.airflow_version import AIRFLOW_3
+
+if not AIRFLOW_3:
+    pytest.skip("there is no page before Airflow 3.1", allow_module_level=True)
+
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.utils.db import initdb
+from fastapi.testclient import TestClient
+
+from airflow_provider_seldon.core.fleet.snapshot import Snapshot
+from airflow_provider_seldon.core.fleet.view import DetailView
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.fleet import app as web
+from airflow_provider_seldon.fleet.fleet import Fleet
+from airflow_provider_seldon.fleet.owners import RunView
+from airflow_provider_seldon.fleet.sources import ClusterSource, Source
+from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.local.cluster import LocalSeldon
+from tests.api_servers import kube_config
+from tests.e2e.rest import eventually
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+class Owners:
+    """What Airflow's database would say: one DAG of one task; the end-to-end tests have a real one."""
+
+    def tasks(self, dag_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        return {"train": frozenset({"deploy"}), "secret": frozenset({"deploy"})}
+
+    def runs(self, *, dag_id: str, task_id: str, name: str) -> list[RunView]:
+        return [RunView(dag_id=dag_id, task_id=task_id, run_id="run/1", state="failed", cause=HOSTILE)]
+
+
+class Written:
+    """A source of what somebody has written down."""
+
+    def __init__(self, *details: DetailView) -> None:
+        self.connection = "written"
+        self._details = details
+
+    def listing(self, *, patience: float) -> Any:
+        return Snapshot(connection="written", moment=1.0), [one.deployment for one in self._details]
+
+    def detail(self, name: str) -> DetailView | None:
+        return next((one for one in self._details if one.deployment.name == name), None)
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and what they link to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.addresses += [value or "" for key, value in attrs if key in ("href", "src")]
+
+
+@pytest.fixture
+def login(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], dict[str, str]]:
+    """Return the headers with which somebody of a role comes, by Airflow's own auth manager."""
+    # Airflow asks its database for revoked logins.
+    initdb()
+    monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a" * 64)
+    manager: Any = create_auth_manager()
+
+    def headers(role: str | None) -> dict[str, str]:
+        token = manager.generate_jwt(SimpleAuthManagerUser(username="somebody", role=role))
+        return {"Authorization": f"Bearer {token}"}
+
+    return headers
+
+
+def client(*sources: Source, readable: Collection[str] = ("train",)) -> TestClient:
+    known = {(one.connection, str(index)): one for index, one in enumerate(sources)}
+    owners: Any = Owners()
+    app = web.application(Fleet(known, owners), owners)
+    app.dependency_overrides[web.readable_by] = lambda: lambda: readable
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def served(
+    local_seldon: LocalSeldon, fresh_namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[SeldonHook, str]:
+    """A hook of a namespace with one model server that was deployed and proven; its name."""
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", local_seldon.airflow_connection())
+    hook = SeldonHook(namespace=fresh_namespace)
+    return hook, deploy(hook, 1)
+
+
+def deploy(hook: SeldonHook, version: int, *, dag_id: str = "train") -> str:
+    server = ModelServer(
+        model_name="iris",
+        model_uri=f"s3://models/iris/{version}",
+        implementation="SKLEARN_SERVER",
+    )
+    identity = Identity(dag_id=dag_id, task_id="deploy", model_name="iris", run_id=f"run {version}")
+    rollout = hook.deploy_model(server, identity=identity, metrics={"accuracy": 0.9 + version / 100})
+    outcome = hook.wait_for(rollout.name, expected=rollout.expected, deadline=time.time() + 60)
+    hook.raise_for_outcome(outcome)
+    hook.complete(rollout)
+    return rollout.name
+
+
+def test_every_route_wants_a_login_and_the_right_to_see_dags_and_none_writes(
+    login: Callable[[str | None], dict[str, str]],
+) -> None:
+    web_client = client()
+    routes: list[Any] = list(web_client.app.routes)  # type: ignore[attr-defined]
+    query = "?connection=c&namespace=n&name=m"
+    assert {route.path for route in routes} >= {"/", "/deployment", "/page.js", "/api/v1/deployments"}
+    for route in routes:
+        assert route.methods <= {"GET", "HEAD"}, route.path
+        address = route.path + query
+        assert web_client.get(address).status_code == 401, route.path
+        assert web_client.get(address, headers=login(None)).status_code == 403, route.path
+        assert web_client.get(address, headers=login("viewer")).status_code in (200, 404), route.path
+        assert web_client.post(address, headers=login("admin")).status_code == 405, route.path
+
+
+def test_the_page_shows_what_serves_and_its_past(
+    served: tuple[SeldonHook, str], local_seldon: LocalSeldon, login: Callable[[str | None], dict[str, str]]
+) -> None:
+    hook, name = served
+    deploy(hook, 2)
+    who = login("viewer")
+    web_client = client(ClusterSource("seldon_default", hook.namespace))
+    local_seldon.requests.clear()
+    for _ in range(5):
+        listing = web_client.get("/api/v1/deployments", headers=who).json()
+    assert local_seldon.requests.count(lambda one: one.verb == "list") == 2, "one look: deployments, children"
+    (found,) = listing["deployments"]
+    assert (found["name"], found["condition"], found["reason"]) == (name, "serving", "Serving")
+    assert found["proven"]
+    assert found["proven_at"]
+    assert (found["wanted"], found["available"], found["metrics"]) == (1, 1, {"accuracy": 0.92})
+    assert found["predictors"] == [{"name": "default", "traffic": 100, "wanted": 1, "available": 1}]
+    assert "badges" not in found
+
+    page = web_client.get("/", headers=who).text
+    assert "../dags/train/runs/run%202/tasks/deploy" in Tags(page).addresses
+    where = {"connection": "seldon_default", "namespace": hook.namespace, "name": name}
+    detail = web_client.get("/api/v1/deployment", params=where, headers=who).json()
+    first, second = detail["versions"]
+    assert (first["metrics"], second["metrics"]) == ({"accuracy": 0.92}, {"accuracy": 0.91})
+    assert detail["roll_back_to"] == second["revision"]
+    assert detail["nodes"][0]["model_uri"] == "s3://models/iris/2"
+    shown = web_client.get("/deployment", params=where, headers=who).text
+    assert f"to=&#34;{second['revision']}&#34;" in shown
+    assert "<polyline" in shown
+    assert (
+        client(ClusterSource("seldon_default", hook.namespace), readable=())
+        .get("/api/v1/deployments", headers=who)
+        .json()["deployments"]
+        == []
+    ), "their DAG may not be read"
+
+
+def test_a_cluster_that_does_not_answer_leaves_the_rest_of_the_page(
+    served: tuple[SeldonHook, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    login: Callable[[str | None], dict[str, str]],
+) -> None:
+    hook, name = served
+    (tmp_path / "config").write_text(kube_config("http://127.0.0.1:1"))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWAY",
+        f'{{"conn_type": "seldon", "extra": {{"kube_config_path": "{tmp_path}/config"}}}}',
+    )
+    web_client = client(ClusterSource("away", "models"), ClusterSource("seldon_default", hook.namespace))
+
+    def told() -> Any:
+        answer = web_client.get("/api/v1/deployments", headers=login("viewer")).json()
+        return answer if answer["looks"][0]["error"] else None
+
+    answer = eventually("the error is told", told)
+    assert "could not be reached" in answer["looks"][0]["error"]
+    assert [one["name"] for one in answer["deployments"]] == [name]
+    page = web_client.get("/", headers=login("viewer")).text
+    assert "could not be reached" in page
+    assert name in page
+
+
+def test_what_looks_like_html_is_shown_and_not_obeyed(
+    served: tuple[SeldonHook, str], login: Callable[[str | None], dict[str, str]]
+) -> None:
+    hook, name = served
+    source = ClusterSource("seldon_default", hook.namespace)
+    source.listing()
+    detail = source.detail(name)
+    assert detail is not None
+    texts = {
+        key: HOSTILE
+        for key, value in vars(detail.deployment).items()
+        if isinstance(value, str) and key not in ("condition", "dag_id", "task_id", "name", "namespace")
+    }
+    view = replace(detail.deployment, **texts, dag_id="train", task_id="gone", badges=())
+    web_client = client(Written(replace(detail, deployment=view, diagnosis=HOSTILE)))
+    where = {"connection": "written", "namespace": hook.namespace, "name": name}
+    for page in (
+        web_client.get("/", params={"q": HOSTILE}, headers=login("viewer")).text,
+        web_client.get("/", headers=login("viewer")).text,
+        web_client.get("/deployment", params=where, headers=login("viewer")).text,
+    ):
+        assert HOSTILE not in page
+        assert "&lt;script&gt;" in page
+        assert Tags(page).names.count("script") == 1
+    assert ">orphaned</span>" in web_client.get("/", headers=login("viewer")).text
