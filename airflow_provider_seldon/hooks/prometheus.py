@@ -136,13 +136,14 @@ class PrometheusHook(BaseHook):
 
         return PrometheusClient(self.access)
 
-    def query(self, expression: str) -> list[Series]:
+    def query(self, expression: str, *, at: float | None = None) -> list[Series]:
         """
-        Return the instant vector that an expression has now; for a worker. In an event loop: ``client.query``.
+        Return the instant vector that an expression has; for a worker. In an event loop: ``client.query``.
 
+        :param at: epoch seconds as of which; now when None.
         :raises SeldonError: see ``PrometheusClient.query``.
         """
-        return asyncio.run(self.client.query(expression))
+        return asyncio.run(self.client.query(expression, at=at))
 
     def get_conn(self) -> PrometheusClient:
         """Return :attr:`client`."""

@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_seldon.delivery.analysis.measure import Query
+    from airflow_provider_seldon.delivery.analysis.prometheus import PrometheusClient
     from airflow_provider_seldon.delivery.target import Target
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
@@ -39,10 +41,7 @@ async def reach(seldon_conn_id: str, namespace: str | None) -> Target:
 
     :param namespace: namespace of the deployment; the connection's when None.
     """
-    loop = asyncio.get_running_loop()
-    own = _by_loop.get(loop)
-    if own is None:
-        own = _by_loop[loop] = _Shared()
+    own = _shared()
     async with own.turns:
         # The import takes half a second, so it happens in a thread.
         hook_class = _loaded[0] if _loaded else await asyncio.to_thread(_hook_class)
@@ -58,6 +57,28 @@ async def reach(seldon_conn_id: str, namespace: str | None) -> Target:
 
     spare_collector(subscribers())
     return target
+
+
+async def prometheus_query(prometheus_conn_id: str) -> Query:
+    """
+    Return what asks the Prometheus of a connection, when it is the trigger's turn; shared as in :func:`reach`.
+
+    :param prometheus_conn_id: see :class:`~airflow_provider_seldon.hooks.prometheus.PrometheusHook`.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    from airflow_provider_seldon.hooks.prometheus import PrometheusHook
+
+    own = _shared()
+    async with own.turns:
+        connection = await get_async_connection(prometheus_conn_id)
+        key = (int(time.monotonic() / SHARED_FOR), _fingerprint(prometheus_conn_id, connection))
+        client = own.prometheus.get(key)
+        if client is None:
+            hook = PrometheusHook(prometheus_conn_id, connection=connection)
+            client = await asyncio.to_thread(lambda: hook.client)  # masking asks Airflow's supervisor
+            own.prometheus[key] = client
+    return client.query
 
 
 async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> SeldonHook:
@@ -114,6 +135,11 @@ class _Shared:
     def __init__(self) -> None:
         self.turns = asyncio.Semaphore(PREPARING)
         self.targets: WeakValueDictionary[tuple[str | None, int, bytes], Target] = WeakValueDictionary()
+        self.prometheus: WeakValueDictionary[tuple[int, bytes], PrometheusClient] = WeakValueDictionary()
+
+
+def _shared() -> _Shared:
+    return _by_loop.setdefault(asyncio.get_running_loop(), _Shared())
 
 
 def spare_collector(waits: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
@@ -13,6 +14,9 @@ from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.triggers.arguments import serialized
 from airflow_provider_seldon.triggers.deployment import ARGUMENTS as OF_A_WAIT
 from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.delivery.canary.looking import Looking
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (*OF_A_WAIT, "until", "run_id")
@@ -25,11 +29,17 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
     Ends with one event, of which the worker makes the next move: a write serves, or a step has baked.
 
     While a step bakes nothing is asked of the API server: the watch that all waits of a namespace share tells when the
-    deployment has failed, which ends the bake early. A user who ends the task ends the canary (Airflow 3.3).
+    deployment has failed, which ends the bake early. Prometheus is asked here, and no worker is woken before the step
+    is concluded, one way or the other; see :mod:`airflow_provider_seldon.core.canary.looks`. A user who ends the task
+    ends the canary (Airflow 3.3).
 
-    :param until: epoch seconds until which the step bakes, or is to be looked at; None to wait for ``expected``.
+    :param until: epoch seconds until which the step bakes, or is to be looked at by a worker; None to wait for
+        ``expected``.
     :param run_id: DAG run whose canary a user ends who ends the task.
-    :param kwargs: see :class:`~airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger`.
+    :param kwargs: ``handoff`` may hold ``looks`` (what is looked at here, and until when; without it ``until`` says
+        when a worker looks) and ``progress`` (the looks made before). A release that knows neither passes them on, and
+        a worker looks. For the others see
+        :class:`~airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger`.
     """
 
     rules = {  # noqa: RUF012
@@ -57,7 +67,8 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
                 yield event
             return
         self.check_arguments()
-        yield TriggerEvent({"baked": await self._baked(self.until), "handoff": self.handoff})
+        failed, looked = await self._baked(self.until)
+        yield TriggerEvent({"baked": failed, "looked": looked, "handoff": self.handoff})
 
     async def on_kill(self) -> None:
         """Abort the canary; Airflow calls this when a user ends the task while it is deferred."""
@@ -69,21 +80,50 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
             self.log.info("The task was ended by a user; the canary on %s is aborted", self.name)
             await asyncio.to_thread(abort, target, self.name or "", run=self.run_id)
 
-    async def _baked(self, until: float) -> str:
+    async def _baked(self, until: float) -> tuple[str, Any]:
         """
-        Bake; see ``bake``.
+        Bake, and look where that can be done here; return why it ended early, and the looks made, as JSON data.
 
         What goes wrong here wakes the worker early, which then looks for itself: Airflow would fail the task without
         waking it, and the canary would be left alone.
         """
-        from airflow_provider_seldon.delivery.canary.bake import bake
         from airflow_provider_seldon.hooks.masking import redact
         from airflow_provider_seldon.hooks.triggerer import reach
 
+        looks = (self.handoff or {}).get("looks")
+        looking = None
         try:
             target = await reach(self.seldon_conn_id, self.namespace)
-            return await bake(target.access, target.namespace, self.name or "", until=until)
+            name = self.name or ""
+            if not looks:
+                from airflow_provider_seldon.delivery.canary.bake import bake
+
+                return await bake(target.access, target.namespace, name, until=until), None
+            looking = await self._looking(looks)
+            ended = await looking.bake(target.access, target.namespace, name, until=float(looks["until"]))
+            return ended.failed, looking.progress.to_json()
         except Exception as error:
             self.log.exception("The bake broke off")
             await asyncio.sleep(max(0.0, min(BROKEN_OFF, until - time.time())))
-            return f"{type(error).__name__}: {redact(str(error))}"
+            looked = looking.progress.to_json() if looking else None
+            return f"{type(error).__name__}: {redact(str(error))}", looked
+
+    async def _looking(self, looks: Mapping[str, Any]) -> Looking:
+        """Return what looks at the step, with Prometheus' connection read."""
+        # What it imports takes long the first time.
+        await asyncio.to_thread(import_module, "airflow_provider_seldon.delivery.canary.looking")
+        from airflow_provider_seldon.core.analysis.queries import Sides
+        from airflow_provider_seldon.core.canary.looks import Plan, Progress
+        from airflow_provider_seldon.delivery.canary.looking import Looking, from_prometheus
+        from airflow_provider_seldon.hooks.triggerer import prometheus_query
+
+        plan = Plan.from_json(looks["plan"])
+        made = Progress.from_json((self.handoff or {}).get("progress"))
+        conn_id = looks.get("prometheus_conn_id")
+        query = await prometheus_query(conn_id) if conn_id else None
+        return Looking(
+            plan=plan,
+            progress=made if made is not None and made.since == plan.since else plan.begun(),
+            measure=from_prometheus(plan, Sides(**looks["sides"]), query),
+            logger=self.log,
+        )

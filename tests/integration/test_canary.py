@@ -18,7 +18,6 @@ from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, Lease, 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, proven_versions
-from airflow_provider_seldon.delivery.canary import lead
 from airflow_provider_seldon.exceptions import (
     CanaryAbortedError,
     InvalidModelServerError,
@@ -218,19 +217,16 @@ def test_a_held_canary_is_aborted_once_and_only_by_its_own_run(hook: SeldonHook,
 
 
 def test_a_retry_goes_on_where_the_lease_says_and_repeats_no_step(
-    hook: SeldonHook, served: str, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
+    hook: SeldonHook, served: str, local_seldon: Any
 ) -> None:
     looks: list[float] = []
-    measured = lead.measured_all
 
-    def dies_at_the_second_step(*given: Any, window: float, **named: Any) -> Any:
+    def dies_at_the_second_step(*, window: float, **where: Any) -> float:
         looks.append(window)
-        return measured(*given, window=window, **named) if len(looks) == 1 else interrupted()
+        return share_of_errors(**where) if len(looks) <= 2 else interrupted()
 
-    with monkeypatch.context() as dying:
-        dying.setattr(lead, "measured_all", dies_at_the_second_step)
-        with pytest.raises(KeyboardInterrupt):
-            run(operator(), logical_date=TUESDAY)
+    with pytest.raises(KeyboardInterrupt):
+        run(operator(analysis=limits(dies_at_the_second_step)), logical_date=TUESDAY)
     lease = Lease.of(hook.client.get(served))
     assert lease is not None
     assert (lease.step, lease.stage) == (1, Stage.STEPPING)

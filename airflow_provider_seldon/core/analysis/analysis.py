@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from airflow_provider_seldon.core.analysis.assessment import Assessment, Grade, assess_safety, assess_step
 from airflow_provider_seldon.core.analysis.counters import Counters
@@ -19,6 +19,8 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 #: What a step without a result comes to: bake on until the canary's time is over, abort, or go on as if it had passed.
 OnInconclusive = Literal["wait", "abort", "continue"]
+#: What is no result.
+OPEN = frozenset({Grade.INCONCLUSIVE, Grade.ERROR})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,24 @@ class StepVerdict:
             "metrics": [one.to_json() for one in self.assessments],
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], counters: Mapping[str, Counters]) -> Self:
+        """
+        Read it back.
+
+        :param counters: which travel beside it.
+        :raises ValueError: it is none.
+        """
+        try:
+            return cls(
+                grade=Grade(data["grade"]),
+                assessments=tuple(Assessment.from_json(one) for one in data["metrics"]),
+                counters=counters,
+                reason=str(data.get("reason", "")),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no verdict ({type(error).__name__})") from None
+
 
 def look(analysis: Analysis, samples: Mapping[str, Sample], counters: Mapping[str, Counters]) -> StepVerdict:
     """
@@ -130,25 +150,39 @@ def conclude(
     *,
     number: int,
     of: int,
+    attempt: int = 0,
 ) -> StepVerdict:
     """
     Judge a step at its end.
+
+    A step that has no result is judged again, and each time all of its comparisons are made. So that equal versions are
+    not taken for different ones more often for that, an attempt at which a metric has no result may spend half of the
+    level of significance that the attempts before have left; the one at which all have, all of it.
 
     :param steps: by the metric's name, a sample for each step so far, the present one last.
     :param counters: of the looks before, in this step.
     :param number: of the step, from 1.
     :param of: how many steps are judged.
+    :param attempt: how often this step was judged at its end before, without a result.
     """
-    assessments = [
-        assess_step(
-            metric,
-            steps.get(metric.name) or [Sample()],
-            min_requests=analysis.min_requests,
-            look=number,
-            looks=of,
-        )
-        for metric in analysis.metrics
-    ]
+
+    def assessed(share: float) -> list[Assessment]:
+        return [
+            assess_step(
+                metric,
+                steps.get(metric.name) or [Sample()],
+                min_requests=analysis.min_requests,
+                look=number,
+                looks=of,
+                share=share,
+            )
+            for metric in analysis.metrics
+        ]
+
+    left = 0.5**attempt
+    assessments = assessed(left)
+    if any(one.grade in OPEN for one in assessments):
+        assessments = assessed(left / 2)
     return _verdict(analysis, assessments, counters, ends=True)
 
 
@@ -168,7 +202,7 @@ def _verdict(
         )
         if inconclusive or count.consecutive_errors > analysis.consecutive_error_limit:
             return _named(Grade.INCONCLUSIVE, one, assessments, counters)
-    open_ones = [one for one in assessments if one.grade in {Grade.INCONCLUSIVE, Grade.ERROR}]
+    open_ones = [one for one in assessments if one.grade in OPEN]
     if ends and open_ones:
         return _named(Grade.INCONCLUSIVE, open_ones[0], assessments, counters)
     worst = next((one for one in assessments if one.grade is not Grade.PASS), assessments[0])

@@ -103,7 +103,13 @@ def assess_safety(metric: TrafficMetric, sample: Sample, *, min_requests: int) -
 
 
 def assess_step(
-    metric: TrafficMetric, samples: Sequence[Sample], *, min_requests: int, look: int, looks: int
+    metric: TrafficMetric,
+    samples: Sequence[Sample],
+    *,
+    min_requests: int,
+    look: int,
+    looks: int,
+    share: float = 1.0,
 ) -> Assessment:
     """
     Judge a metric at the end of a step: its absolute limit, then the comparison with the baseline.
@@ -113,6 +119,7 @@ def assess_step(
     :param min_requests: as many must be there on both sides, in the present step, for a comparison.
     :param look: number of this comparison within the canary, from 1.
     :param looks: how many there will be.
+    :param share: which part of this comparison's level of significance may be spent.
     """
     sample = samples[-1]
     own = assess_safety(metric, sample, min_requests=min_requests)
@@ -131,7 +138,7 @@ def assess_step(
     if candidate <= allowed:
         return _graded(own, Grade.PASS, f"{candidate:.4g} beside {baseline:.4g}", limit)
     chance = _chance(samples)
-    level = spent(metric.significance, look, looks)
+    level = share * spent(metric.significance, look, looks)
     if chance is None:
         return _graded(own, Grade.FAIL, f"{candidate:.4g} beside {baseline:.4g}", limit)
     if chance < level:

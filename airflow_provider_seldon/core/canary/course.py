@@ -44,6 +44,21 @@ def baked(lease: Lease, now: float) -> bool:
     return lease.since is not None and now - lease.since >= lease.current.bake
 
 
+def bakes_on(grade: Grade | None, *, concluded: bool, on_inconclusive: OnInconclusive) -> bool:
+    """
+    Whether a step goes on after a look: what a trigger needs to know to leave the worker alone.
+
+    :param grade: of the look; None without an analysis.
+    :param concluded: whether it was that at the end of the step.
+    :param on_inconclusive: what a step without a result comes to.
+    """
+    if grade in {None, Grade.PASS}:
+        return not concluded
+    if grade is Grade.FAIL or on_inconclusive == "abort":
+        return False
+    return on_inconclusive == "wait" or not concluded
+
+
 def next_of(
     lease: Lease,
     *,

@@ -6,21 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_seldon.core.analysis.analysis import StepVerdict
+from airflow_provider_seldon.core.analysis.assessment import Grade
 from airflow_provider_seldon.core.canary.steps import Step
 
 _COLUMNS = ("step", "metric", "candidate", "baseline", "requests", "limit", "verdict")
 
 
-def line_of(step: Step, verdict: StepVerdict, *, baked: float) -> str:
-    """Return a look as one line."""
+def line_of(step: Step, verdict: StepVerdict, *, baked: float, over: bool) -> str:
+    """
+    Return a look as one line: each metric with both numbers and requests, and why it did not pass.
+
+    :param baked: seconds that the step has baked.
+    :param over: whether the look has ended the step.
+    """
     told = "; ".join(
-        f"{one.metric} {_number(one.candidate)}"
+        f"{one.metric} {_number(one.candidate) or 'unknown'}"
         + (f" beside {_number(one.baseline)}" if one.baseline is not None else "")
-        + (f", {one.requests}/{one.baseline_requests} requests" if one.requests is not None else "")
+        + (f", {one.requests}/{_count(one.baseline_requests)} requests" if one.requests is not None else "")
         + f": {one.grade}"
+        + (f" ({one.reason})" if one.grade is not Grade.PASS else "")
         for one in verdict.assessments
     )
-    return f"{step}, baking for {baked:.0f} s of {step.bake:.0f} s: {told or 'no metrics'}: {verdict.grade}"
+    end = f"the step comes to {verdict.grade}" if over else "it bakes on"
+    return f"{step}, baking for {baked:.0f} s of {step.bake:.0f} s: {told or 'no metrics'}; {end}"
 
 
 def table(steps: Sequence[Mapping[str, Any]]) -> str:
@@ -52,6 +60,10 @@ def table(steps: Sequence[Mapping[str, Any]]) -> str:
 def _counts(metric: Mapping[str, Any]) -> str:
     counts = [metric.get("requests"), metric.get("baseline_requests")]
     return "/".join(str(one) for one in counts if one is not None)
+
+
+def _count(requests: int | None) -> str:
+    return "unknown" if requests is None else str(requests)
 
 
 def _number(value: Any) -> str:

@@ -13,6 +13,8 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet, TrafficMetric
 from airflow_provider_seldon.core.analysis.queries import Sides, question
@@ -22,8 +24,17 @@ from airflow_provider_seldon.exceptions import SeldonError
 
 log = logging.getLogger(__name__)
 
-Query = Callable[[str], Awaitable[Sequence[Series]]]
-"""``await query(expression)``: an instant vector, as ``PrometheusClient.query`` returns it."""
+#: Queries of one process that are under way at a time. Prometheus evaluates 20 (``--query.max-concurrency``).
+AT_ONCE = 20
+
+
+class Query(Protocol):
+    """Asks Prometheus, as ``PrometheusClient.query`` does."""
+
+    def __call__(self, expression: str, *, at: float | None = None) -> Awaitable[Sequence[Series]]:
+        """Return an instant vector, as of now or of a time in epoch seconds."""
+
+
 Compare = Callable[[GoldenSet, Sides], Sample]
 """``compare(metric, sides)``: the same rows to both predictors, as ``golden_set.compare`` does; it blocks."""
 
@@ -34,17 +45,23 @@ def on_worker(metric: TrafficMetric) -> bool:
 
 
 async def measure(
-    metrics: Sequence[TrafficMetric], *, sides: Sides, window: float, query: Query | None
+    metrics: Sequence[TrafficMetric],
+    *,
+    sides: Sides,
+    window: float,
+    query: Query | None,
+    at: float | None = None,
 ) -> dict[str, Sample]:
     """
     Measure, at the same time, all metrics that Prometheus answers; the others are left out.
 
-    :param window: seconds up to now: at most as long as the step has baked, at least four scrape intervals.
+    :param at: epoch seconds up to which is measured; now when None.
+    :param window: seconds up to then: at most as long as the step has baked, at least four scrape intervals.
     :param query: asks Prometheus; None where no connection is given, which is an error of each metric.
     :returns: a sample for each, by the metric's name.
     """
     asked = [metric for metric in metrics if not on_worker(metric)]
-    samples = await asyncio.gather(*(_measured(metric, sides, window, query) for metric in asked))
+    samples = await asyncio.gather(*(_measured(metric, sides, window, query, at) for metric in asked))
     return {metric.name: sample for metric, sample in zip(asked, samples, strict=True)}
 
 
@@ -66,13 +83,25 @@ def measure_on_worker(
     return found
 
 
-async def _measured(metric: TrafficMetric, sides: Sides, window: float, query: Query | None) -> Sample:
+async def _measured(
+    metric: TrafficMetric, sides: Sides, window: float, query: Query | None, at: float | None
+) -> Sample:
     if query is None:
         return Sample(error="no connection to Prometheus is given (prometheus_conn_id)")
     try:
-        return sample_of(metric, sides, await query(question(metric, sides, window)))
+        async with _turns():
+            answer = await query(question(metric, sides, window), at=at)
+        return sample_of(metric, sides, answer)
     except SeldonError as error:
         return Sample(error=str(error))
+
+
+def _turns() -> asyncio.Semaphore:
+    """Return whose turn it is to ask: many canaries that look at the same moment are not one burst of requests."""
+    return _asking.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+
+
+_asking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def _called(metric: FunctionMetric, sides: Sides, window: float) -> Sample:

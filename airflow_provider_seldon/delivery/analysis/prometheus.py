@@ -71,10 +71,11 @@ class PrometheusClient:
         self._access = access
         self._tls: ssl.SSLContext | bool | None = None
 
-    async def query(self, expression: str) -> list[Series]:
+    async def query(self, expression: str, *, at: float | None = None) -> list[Series]:
         """
-        Return the instant vector that an expression has now; empty where nothing matches.
+        Return the instant vector that an expression has; empty where nothing matches.
 
+        :param at: epoch seconds as of which; now when None.
         :raises RejectedError: the expression cannot be evaluated; Prometheus' own sentence is in the text.
         :raises UnauthorizedError: the credentials are not accepted.
         :raises ForbiddenError: they do not allow this.
@@ -85,7 +86,7 @@ class PrometheusClient:
         pause = _PAUSE
         for left in reversed(range(self._access.retries + 1)):
             try:
-                status, body = await self._exchange(expression)
+                status, body = await self._exchange(expression, at)
                 problem = self._problem(status, body)
                 if problem is None:
                     return self._read(body)
@@ -104,20 +105,21 @@ class PrometheusClient:
             pause *= 2
         raise AssertionError("unreachable")
 
-    async def _exchange(self, expression: str) -> tuple[int, bytes]:
+    async def _exchange(self, expression: str, at: float | None) -> tuple[int, bytes]:
         if self._tls is None:  # reading the system's certificates takes 20 ms
             self._tls = await asyncio.to_thread(self._tls_context)
         access = self._access
         url = f"{access.url}/api/v1/query"
         long = len(expression) > _LONGEST_URL
+        asked = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
         timeout = aiohttp.ClientTimeout(total=access.timeout)
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
             session.request(
                 "POST" if long else "GET",
                 url,
-                params=None if long else {"query": expression},
-                data={"query": expression} if long else None,
+                params=None if long else asked,
+                data=asked if long else None,
                 headers={"Accept": "application/json", **access.headers},
                 ssl=self._tls,
                 allow_redirects=False,

@@ -1,8 +1,9 @@
 """
 Leading a canary: what happens between two pauses, whoever pauses, on a worker or in the triggerer.
 
-Everything that is needed to go on is in the lease and in the task's arguments; only the looks that were counted within
-a step travel with the task. Whoever calls pauses as told, comes back with what happened, and is told the next.
+Everything that is needed to go on is in the lease and in the task's arguments. The looks at a step have fixed times,
+so those that nobody has told of are made again (``core.canary.looks``). Whoever calls pauses as told, comes back with
+what happened, and is told the next.
 """
 
 from __future__ import annotations
@@ -10,25 +11,26 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_seldon.core.analysis.analysis import Analysis, StepVerdict, conclude, look
+from airflow_provider_seldon.core.analysis.analysis import Analysis, StepVerdict
 from airflow_provider_seldon.core.analysis.assessment import Grade
-from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.queries import Sides
 from airflow_provider_seldon.core.analysis.samples import Sample
-from airflow_provider_seldon.core.canary.course import Next, baked, next_of
+from airflow_provider_seldon.core.canary.course import Next, next_of
 from airflow_provider_seldon.core.canary.lease import Stage
+from airflow_provider_seldon.core.canary.looks import LOOK_INTERVAL, Plan, Progress
 from airflow_provider_seldon.core.canary.predictors import CANDIDATE
-from airflow_provider_seldon.core.canary.report import line_of, table
+from airflow_provider_seldon.core.canary.report import table
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
-from airflow_provider_seldon.delivery.analysis.measure import Compare, Query, measure, measure_on_worker
+from airflow_provider_seldon.delivery.analysis.measure import Query
 from airflow_provider_seldon.delivery.analysis.predictor_ways import comparison
-from airflow_provider_seldon.delivery.canary.bake import bake
+from airflow_provider_seldon.delivery.canary.looking import Baked, Looking, from_anything
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import CanaryAbortedError
 
@@ -37,11 +39,6 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
-
-#: Seconds between two looks at the metrics while a step bakes.
-LOOK_INTERVAL = 60.0
-#: Seconds between two looks at a step that has baked, and has no result.
-LONGEST_RETRY, SHORTEST_RETRY = 60.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +54,7 @@ class Terms:
     :param look_interval: seconds between two looks while a step bakes.
     :param query: asks Prometheus; None where no connection is given.
     :param namespace_label: name of the label that scraping gives the namespace.
+    :param ends: epoch seconds at which the task's own time is over; None where it has no end.
     """
 
     analysis: Analysis | None
@@ -67,6 +65,7 @@ class Terms:
     look_interval: float = LOOK_INTERVAL
     query: Query | None = None
     namespace_label: str = "namespace"
+    ends: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +75,12 @@ class Pause:
 
     :param expected: a write that is to come to serve; None to bake.
     :param until: epoch seconds at which that ends.
+    :param wake: epoch seconds of the next look, for whoever cannot look meanwhile.
     """
 
     expected: Expectation | None
     until: float
+    wake: float = math.inf
 
 
 @dataclass(kw_only=True)
@@ -91,18 +92,18 @@ class Leader:
     :param conductor: what writes.
     :param terms: what the task asks for.
     :param canary: the canary as it is stored.
-    :param counters: looks that were counted in this step.
+    :param progress: the looks that this step has had, as far as they are known; what is not known is looked at again.
     """
 
     target: Target
     conductor: Conductor
     terms: Terms
     canary: UnderWay
-    counters: Mapping[str, Counters] = field(default_factory=dict)
+    progress: Progress | None = None
     #: The verdicts of a canary that is aborted, the one that decided included.
     ending: list[dict[str, Any]] = field(default_factory=list)
 
-    def next(self, told: Outcome | str | None = None) -> Pause | Next:
+    def next(self, told: Outcome | Baked | None = None) -> Pause | Next:
         """
         Go on.
 
@@ -121,19 +122,58 @@ class Leader:
             if lease.stage is Stage.PROMOTING:
                 return Next.FINISH
             self.canary = self.conductor.bake(self.canary)
-            self.counters = {}
             log.info("%s: the routes have its weights; it bakes", lease.current)
             return self._bake_on()
         if isinstance(told, Outcome):
             self._refuse_bad(told)
-        if told is None and not baked(lease, time.time()):
-            return self._bake_on()
-        # The watch says that something is wrong, or a decision is due: only then is the server itself asked.
-        if not isinstance(told, Outcome) and (told or baked(lease, time.time())) and not self._settled():
-            return Pause(expected=self._still_expected(), until=time.time() + self.terms.timeout)
-        return self._look()
+        if isinstance(told, Baked):
+            self.progress = told.progress or self.progress
+            # The watch says that something is wrong, or a decision is due: only then is the server itself asked.
+            if told.failed and not self._settled():
+                return self._until_settled()
+            self._look_at_what_is_due()
+        return self._decide() if self.looking.over else self._bake_on()
 
-    def pause(self, pause: Pause, *, deadline: float, policy: Mapping[str, Any] | None) -> Outcome | str:
+    @property
+    def looking(self) -> Looking:
+        """What looks at the present step, on this worker."""
+        plan, lease = self.plan, self.canary.lease
+        mine = self.progress is not None and self.progress.since == lease.since
+        return Looking(
+            plan=plan,
+            progress=self.progress if mine and self.progress else plan.begun(),
+            measure=from_anything(
+                plan,
+                self.sides,
+                self.terms.query,
+                compare=comparison(self.target, self.canary.stored),
+            ),
+            logger=log,
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """The looks at the present step."""
+        return Plan.of_lease(
+            self.canary.lease,
+            self.terms.analysis,
+            interval=self.terms.look_interval,
+            patience=self.terms.timeout,
+            now=time.time(),
+        )
+
+    @property
+    def sides(self) -> Sides:
+        """Whose metrics are asked for."""
+        return Sides(
+            deployment=self.canary.stored.name,
+            candidate=CANDIDATE,
+            baseline=self.canary.main,
+            namespace=self.target.namespace,
+            namespace_label=self.terms.namespace_label,
+        )
+
+    def pause(self, pause: Pause, *, deadline: float, policy: Mapping[str, Any] | None) -> Outcome | Baked:
         """Pause on this worker."""
         until = min(pause.until, deadline)
         name = self.canary.stored.name
@@ -141,43 +181,52 @@ class Leader:
             return Waiter(self.target).wait(
                 name, expected=pause.expected, deadline=until, failure_policy=policy
             )
-        return asyncio.run(bake(self.target.access, self.target.namespace, name, until=until))
+        return asyncio.run(self.looking.bake(self.target.access, self.target.namespace, name, until=until))
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
         """The verdicts on the steps that are concluded, as JSON data."""
         return list(self.canary.lease.verdict.get("steps") or [])
 
-    def _look(self) -> Pause | Next:
-        now = time.time()
-        lease = self.canary.lease
-        concludes = baked(lease, now)
-        verdict, samples = self._measured(now, concludes=concludes)
+    def _look_at_what_is_due(self) -> None:
+        """Make the looks that were due in a pause in which nobody could, or did."""
+        looking = self.looking
+        if not looking.over and looking.plan.due(looking.progress).at <= time.time():
+            asyncio.run(looking.look_until(time.time()))
+        self.progress = looking.progress
+
+    def _decide(self) -> Pause | Next:
+        lease, progress, analysis = self.canary.lease, self.looking.progress, self.terms.analysis
+        verdict = progress.verdict
         course = next_of(
             lease,
             settled=True,
             grade=verdict.grade if verdict else None,
-            concluded=concludes,
+            concluded=progress.concluded,
             reason=verdict.reason if verdict else "",
-            on_inconclusive=self.terms.analysis.on_inconclusive if self.terms.analysis else "wait",
+            on_inconclusive=analysis.on_inconclusive if analysis else "wait",
             hold_at=self.terms.hold_at,
             promote=self.terms.promote,
         )
         if course.action is Next.ABORT:
             raise self._aborted(course.reason, verdict)
         if course.action is Next.WAIT:
-            if now > (lease.since or now) + 2 * lease.current.bake + self.terms.timeout:
-                raise self._aborted(f"there was no result in time: {course.reason}", verdict)
-            if concludes:
-                log.info("%s", course.reason)
-            return self._bake_on()
-        return self._moved_on(course.action, verdict, samples)
+            raise self._aborted(f"there was no result in time: {course.reason}", verdict)
+        if not self._settled():
+            self.progress = progress.reopened()
+            return self._until_settled()
+        return self._moved_on(course.action, progress)
 
-    def _moved_on(
-        self, action: Next, verdict: StepVerdict | None, samples: Mapping[str, Any]
-    ) -> Pause | Next:
-        changes = {"samples": samples, "verdict": {"steps": [*self.verdicts, self._entry(verdict)]}}
-        self.counters = {}
+    def _moved_on(self, action: Next, progress: Progress) -> Pause | Next:
+        before = self.canary.lease.samples
+        samples = {
+            one.name: (*before.get(one.name, ()), progress.samples.get(one.name, Sample()))
+            for one in self.plan.metrics
+        }
+        changes = {
+            "samples": samples,
+            "verdict": {"steps": [*self.verdicts, self._entry(progress.verdict)]},
+        }
         if action is Next.SHIFT:
             self.canary = self.conductor.shift(self.canary, **changes)
             log.info("Next: %s", self.canary.lease.current)
@@ -189,48 +238,16 @@ class Leader:
             log.info("All steps have passed; the main predictor gets the candidate's content")
         return self.next(None)
 
-    def _measured(
-        self, now: float, *, concludes: bool
-    ) -> tuple[StepVerdict | None, dict[str, tuple[Sample, ...]]]:
-        analysis, lease = self.terms.analysis, self.canary.lease
-        if analysis is None:
-            return None, {}
-        window = now - (lease.since or now)
-        stored = self.canary.stored
-        sides = Sides(
-            deployment=stored.name,
-            candidate=CANDIDATE,
-            baseline=self.canary.main,
-            namespace=self.target.namespace,
-            namespace_label=self.terms.namespace_label,
-        )
-        looked_at = [one for one in analysis.metrics if concludes or not one.at_end]
-        if not looked_at:
-            return None, {}
-        measured = measured_all(
-            dataclasses.replace(analysis, metrics=looked_at),
-            sides,
-            window=window,
-            query=self.terms.query,
-            compare=comparison(self.target, stored),
-        )
-        samples = {name: (*lease.samples.get(name, ()), one) for name, one in measured.items()}
-        if concludes:
-            verdict = conclude(analysis, samples, self.counters, number=lease.step + 1, of=len(lease.steps))
-        else:
-            verdict = look(dataclasses.replace(analysis, metrics=looked_at), measured, self.counters)
-        self.counters = verdict.counters
-        log.info("%s", line_of(lease.current, verdict, baked=window))
-        return verdict, samples
-
     def _bake_on(self) -> Pause:
-        now, lease = time.time(), self.canary.lease
-        end = (lease.since or now) + lease.current.bake
-        if end <= now:
-            end = now + min(LONGEST_RETRY, max(SHORTEST_RETRY, lease.current.bake / 10))
-        # Without metrics there is nothing to look at before the end; the watch tells of failures.
-        until = min(end, now + self.terms.look_interval) if self.terms.analysis else end
-        return Pause(expected=None, until=until)
+        looking, ends = self.looking, self.terms.ends
+        if ends is not None and time.time() >= ends:
+            raise self._aborted("the task's time is over (execution_timeout)", looking.progress.verdict)
+        limit = looking.plan.limit if ends is None else min(looking.plan.limit, ends)
+        self.progress = looking.progress
+        return Pause(expected=None, until=limit, wake=looking.plan.due(looking.progress).at)
+
+    def _until_settled(self) -> Pause:
+        return Pause(expected=self._still_expected(), until=time.time() + self.terms.timeout)
 
     def _settled(self) -> bool:
         """Whether every predictor is ready, and nobody else has written; looked at the server itself, once."""
@@ -268,21 +285,6 @@ class Leader:
         return CanaryAbortedError(
             f"{text}\n{diagnosis}" if diagnosis else text, reason="CanaryAborted", deployment=where
         )
-
-
-def measured_all(
-    analysis: Analysis,
-    sides: Sides,
-    *,
-    window: float,
-    query: Query | None,
-    compare: Compare | None = None,
-) -> dict[str, Sample]:
-    """Measure every metric of an analysis, on a worker: golden rows last, so that they are in no other's numbers."""
-    return {
-        **asyncio.run(measure(analysis.metrics, sides=sides, window=window, query=query)),
-        **measure_on_worker(analysis.metrics, sides=sides, window=window, compare=compare),
-    }
 
 
 def told(outcome: str, steps: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,19 @@ from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
 from airflow_provider_seldon.operators.canary.measurable import refuse_unmeasurable
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from airflow_provider_seldon.operators.unfinished import MOST_RESERVE, RESERVE
 from airflow_provider_seldon.triggers.deferral import BACKSTOP
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_seldon.core.analysis.analysis import Analysis
+    from airflow_provider_seldon.core.canary.looks import Progress
+    from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.delivery.canary.conduct import Conductor, UnderWay
     from airflow_provider_seldon.delivery.canary.lead import Leader, Pause, Terms
+    from airflow_provider_seldon.delivery.canary.looking import Baked
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 
@@ -127,7 +132,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         self._leader = self._lead(canary)
         with self.aborted_if_broken_off(context):
             self.announce(context, self.hook.get_model_server_info(canary.stored))
-        return self._go_on(context, None, {})
+        return self._go_on(context, None, None)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after a pause in the triggerer; a wait of the promoted version is the plain deploy's."""
@@ -135,8 +140,9 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         if "canary" not in handoff:
             self._canary_told = handoff.get("told")
             return self._with_canary(super().execute_complete(context, event))
-        from airflow_provider_seldon.core.analysis.counters import Counters
+        from airflow_provider_seldon.core.canary.looks import Progress
         from airflow_provider_seldon.core.readiness.outcome import Outcome
+        from airflow_provider_seldon.delivery.canary.looking import Baked
 
         self.check_arguments()
         self.note_start(context)
@@ -145,9 +151,10 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         if canary is None or canary.lease.run != context["ti"].run_id:
             self._lost(handoff["canary"])
         self._leader = self._lead(canary)
-        counters = {key: Counters.from_json(one) for key, one in (handoff.get("counters") or {}).items()}
-        told = Outcome.from_json(event) if "ending" in event else str(event.get("baked", ""))
-        return self._go_on(context, told, counters)
+        progress = Progress.from_json(event.get("looked") or handoff.get("progress"))
+        if "ending" in event:
+            return self._go_on(context, Outcome.from_json(event), progress)
+        return self._go_on(context, Baked(failed=str(event.get("baked", "")), progress=progress), progress)
 
     def on_kill(self) -> None:
         """Abort the canary; Airflow calls this on the worker."""
@@ -159,13 +166,15 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
             return
         super().on_kill()
 
-    def _go_on(self, context: Context, told: Any, counters: Mapping[str, Any]) -> dict[str, Any]:
+    def _go_on(
+        self, context: Context, told: Outcome | Baked | None, progress: Progress | None
+    ) -> dict[str, Any]:
         from airflow_provider_seldon.core.canary.course import Next
         from airflow_provider_seldon.delivery.canary.lead import told as tell
 
         leader = self._leader
         assert leader is not None
-        leader.counters = counters
+        leader.progress = progress
         with self.aborted_if_broken_off(context):
             pause = leader.next(told)
             while not isinstance(pause, Next):
@@ -238,6 +247,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
             look_interval=self.look_interval,
             query=prometheus.client.query if prometheus else None,
             namespace_label=prometheus.namespace_label if prometheus else "namespace",
+            ends=self._task_ends(),
         )
 
     def _lead(self, canary: UnderWay) -> Leader:
@@ -250,6 +260,13 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     def _info(self, canary: UnderWay) -> dict[str, Any]:
         return dict(self.hook.get_model_server_info(canary.stored, action="canary").to_dict())
 
+    def _task_ends(self) -> float | None:
+        """Return when the time of the whole task is over: before ``execution_timeout`` is, so that it can abort."""
+        if not self.execution_timeout:
+            return None
+        limit = self.execution_timeout.total_seconds()
+        return (self._started or time.time()) + limit - min(limit * RESERVE, MOST_RESERVE)
+
     def _ends_at(self, pause: Pause) -> float:
         """Return when a pause ends, at the latest: before ``execution_timeout`` does."""
         limit = self.execution_timeout
@@ -261,8 +278,15 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         leader = self._leader
         assert leader is not None
         end = self._ends_at(pause)
+        handoff: dict[str, Any] = {"canary": leader.canary.stored.name, "namespace": self.hook.namespace}
+        wake = None
+        if leader.progress is not None:
+            handoff["progress"] = leader.progress.to_json()
+        if pause.expected is None:
+            wake = min(pause.wake, end)
+            handoff |= self._looks_to_hand_over(leader, end)
+            end = handoff["looks"]["until"] if "looks" in handoff else wake
         left = max(0.0, end - time.time())
-        counters = {name: one.to_json() for name, one in leader.counters.items()}
         self.defer(
             trigger=SeldonCanaryTrigger(
                 seldon_conn_id=self.seldon_conn_id,
@@ -272,15 +296,35 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
                 timeout=left,
                 failure_policy=self.failure_policy,
                 expected=pause.expected.to_json() if pause.expected else None,
-                until=None if pause.expected else end,
+                until=wake,
                 run_id=leader.canary.lease.run,
-                handoff={
-                    "canary": leader.canary.stored.name,
-                    "namespace": self.hook.namespace,
-                    "counters": counters,
-                },
+                handoff=handoff,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=left + BACKSTOP),
         )
         raise AssertionError("a deferral does not return")
+
+    def _looks_to_hand_over(self, leader: Leader, until: float) -> dict[str, Any]:
+        """
+        Return what the triggerer needs to look by itself; only the looks made so far, where a worker has to look.
+
+        ``counters`` is for a worker of the release that knew nothing else.
+        """
+        from airflow_provider_seldon.delivery.canary.looking import for_triggerer
+
+        looking = leader.looking
+        told: dict[str, Any] = {
+            "progress": looking.progress.to_json(),
+            "counters": {name: one.to_json() for name, one in looking.progress.counters.items()},
+        }
+        there = for_triggerer(looking, until=until)
+        if there is not None:
+            plan, until = there
+            told["looks"] = {
+                "plan": plan.to_json(),
+                "sides": dataclasses.asdict(leader.sides),
+                "prometheus_conn_id": self.prometheus_conn_id,
+                "until": until,
+            }
+        return told

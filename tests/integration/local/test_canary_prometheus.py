@@ -21,6 +21,7 @@ from airflow_provider_seldon.operators.canary import SeldonCanaryOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.clusters import patience
 from tests.integration.conftest import context
+from tests.integration.test_canary import attempt
 from tests.prometheus import INTERVAL, needs_prometheus, prometheus
 
 SERVED = {"model_name": "iris", "implementation": "SKLEARN_SERVER", "model_uri": "s3://models/iris/1"}
@@ -82,7 +83,7 @@ def deploy() -> str:
     return name
 
 
-def canary() -> Any:
+def canary(*, deferrable: bool) -> Any:
     task = SeldonCanaryOperator(
         task_id="deploy",
         **{**SERVED, "model_uri": "s3://models/iris/2"},
@@ -92,9 +93,9 @@ def canary() -> Any:
         analysis=LIMITS,
         prometheus_conn_id="prometheus_default",
         timeout=patience(60),
-        deferrable=False,
+        deferrable=deferrable,
     )
-    return task.execute(context(run_id="canary"))
+    return attempt(task, context(run_id="canary"))
 
 
 def serving(local: LocalSeldon, name: str) -> list[str]:
@@ -109,7 +110,7 @@ def test_a_candidate_with_errors_is_aborted_with_the_numbers_of_prometheus(local
         Traffic(f"{local.gateway_url}/seldon/default/{name}/api/v1.0/predictions") as traffic,
         pytest.raises(CanaryAbortedError, match=r"ErrorRatio.*more than 0\.1"),
     ):
-        canary()
+        canary(deferrable=False)
     assert traffic.answered > 0
     assert serving(local, name) == ["1"]
     assert ANNOTATION_CANARY not in SeldonHook().client.get(name).annotations
@@ -118,7 +119,7 @@ def test_a_candidate_with_errors_is_aborted_with_the_numbers_of_prometheus(local
 def test_a_candidate_without_errors_goes_through_by_the_numbers_of_prometheus(local: LocalSeldon) -> None:
     name = deploy()
     with Traffic(f"{local.gateway_url}/seldon/default/{name}/api/v1.0/predictions") as traffic:
-        result = canary()
+        result = canary(deferrable=True)
     assert traffic.answered > 60
     assert result["state"] == "Available"
     assert serving(local, name) == ["2"]

@@ -1,0 +1,184 @@
+"""
+The looks at a step, made as they fall due: on a worker, and in the triggerer.
+
+Nothing is asked of the API server meanwhile: the watch that all waits of a namespace share tells when the deployment
+fails. Looks whose time has passed, because nobody was there to make them, are made at once, as of their times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.analysis.queries import Sides
+from airflow_provider_seldon.core.analysis.samples import Sample
+from airflow_provider_seldon.core.canary.looks import Look, Plan, Progress
+from airflow_provider_seldon.core.canary.report import line_of
+from airflow_provider_seldon.delivery.analysis.measure import (
+    Compare,
+    Query,
+    measure,
+    measure_on_worker,
+    on_worker,
+)
+from airflow_provider_seldon.delivery.canary.bake import bake
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.kube.access.access import ClusterAccess
+
+#: Seconds after which the time is read again, which may have been set meanwhile.
+LONGEST_SLEEP = 30.0
+
+Measure = Callable[[Look], Awaitable[Mapping[str, Sample]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baked:
+    """
+    How a pause has ended in which a step baked.
+
+    :param failed: why it ended early; empty when it did not.
+    :param progress: the looks that the step has had; None where nobody has said.
+    """
+
+    failed: str = ""
+    progress: Progress | None = None
+
+
+@dataclass(kw_only=True)
+class Looking:
+    """
+    Makes the looks at one step.
+
+    :param plan: when they are due, and what they come to.
+    :param progress: those that were made.
+    :param measure: measures both sides of all metrics; never raises for what Prometheus answers.
+    :param logger: of the task.
+    """
+
+    plan: Plan
+    progress: Progress
+    measure: Measure
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    _told_of: float = field(default=0.0, init=False)
+    _made_again: int = field(default=0, init=False)
+
+    @property
+    def over(self) -> bool:
+        """Whether the step needs no further look."""
+        return self.plan.over(self.progress)
+
+    async def bake(self, access: ClusterAccess, namespace: str, name: str, *, until: float) -> Baked:
+        """
+        Let a step bake: until it is over, the deployment has failed, or a moment has come.
+
+        :param until: that moment, in epoch seconds.
+        """
+        watching = asyncio.ensure_future(bake(access, namespace, name, until=until + LONGEST_SLEEP))
+        looking = asyncio.ensure_future(self.look_until(until))
+        try:
+            done, _ = await asyncio.wait({watching, looking}, return_when=asyncio.FIRST_COMPLETED)
+            failed = "" if looking in done else watching.result()
+            if looking in done:
+                looking.result()
+        finally:
+            for one in (watching, looking):
+                one.cancel()
+            await asyncio.gather(watching, looking, return_exceptions=True)
+        return Baked(failed=failed, progress=self.progress)
+
+    async def look_until(self, moment: float) -> None:
+        """Make the looks that fall due before a moment, in epoch seconds, or until the step is over."""
+        while not self.over:
+            due = self.plan.due(self.progress)
+            await _sleep_until(min(due.at, moment))
+            if due.at >= moment:
+                return
+            samples = await self.measure(due)
+            self.progress = self.plan.after(self.progress, samples)
+            self._tell(due)
+
+    def _tell(self, made: Look) -> None:
+        """Log a look: at most one line for each interval, and the one that ends the step."""
+        interval = self.plan.interval
+        if not self.over and time.time() - made.at > interval:
+            self._made_again += 1
+            return
+        if self._made_again:
+            self.logger.info("%d looks of the past were made again, as of their times", self._made_again)
+            self._made_again = 0
+        verdict = self.progress.verdict
+        if verdict is None or (not self.over and made.at - self._told_of < interval * 0.99):
+            return
+        self._told_of = made.at
+        self.logger.info("%s", line_of(self.plan.step, verdict, baked=made.window, over=self.over))
+
+
+def from_prometheus(plan: Plan, sides: Sides, query: Query | None) -> Measure:
+    """Return what measures the metrics that Prometheus answers; the others are left out."""
+
+    async def measured(look: Look) -> Mapping[str, Sample]:
+        return await measure(plan.metrics, sides=sides, window=look.window, query=query, at=look.at)
+
+    return measured
+
+
+def from_anything(
+    plan: Plan, sides: Sides, query: Query | None, *, compare: Compare | None = None
+) -> Measure:
+    """
+    Return what measures all metrics; for a worker. Golden rows come last, so that they are in no other's numbers.
+
+    What only the present can tell is left out of looks of the past, but for those that end a step.
+
+    :param compare: sends golden rows to both predictors.
+    """
+    ask = from_prometheus(plan, sides, query)
+
+    async def measured(look: Look) -> Mapping[str, Sample]:
+        samples = dict(await ask(look))
+        if look.concludes or time.time() - look.at <= plan.interval:
+            asked = [one for one in plan.metrics if look.concludes or not one.at_end]
+            samples |= await asyncio.to_thread(
+                measure_on_worker, asked, sides=sides, window=look.window, compare=compare
+            )
+        return samples
+
+    return measured
+
+
+def for_triggerer(looking: Looking, *, until: float) -> tuple[Plan, float] | None:
+    """
+    Return which looks the triggerer can make, and until when; None where a worker has to make the next one.
+
+    A metric that runs a user's code, or sends requests to models, needs a worker: for every look, or only for those at
+    the end of a step.
+
+    :param until: epoch seconds at which a worker wants to be woken in any case.
+    """
+    plan = looking.plan
+    elsewhere = [one for one in plan.metrics if on_worker(one)]
+    asked = [one for one in plan.metrics if not on_worker(one)]
+    if not asked or plan.analysis is None or not all(one.at_end for one in elsewhere):
+        return None
+    if not elsewhere:
+        return plan, until
+    if plan.due(looking.progress).concludes:
+        return None
+    # What is not looked at here must not be missing from what ends a step.
+    analysis = dataclasses.replace(plan.analysis, metrics=asked, consecutive_success_limit=None)
+    return dataclasses.replace(plan, analysis=analysis), min(until, plan.since + plan.step.bake)
+
+
+async def _sleep_until(moment: float) -> None:
+    # Not one long sleep: the time of day may be set meanwhile.
+    while True:
+        left = moment - time.time()
+        if left <= 0:
+            return
+        await asyncio.sleep(min(left, LONGEST_SLEEP))
