@@ -126,6 +126,18 @@ def configuration() -> dict[str, object]:
                     "example": "https://grafana.example.com/d/seldon?var-namespace={namespace}&var-deployment={name}",
                     "default": "",
                 },
+                "prometheus_link": {
+                    "description": "URL of a graph of Prometheus, or of Grafana's Explore page: the link *Canary "
+                    "metric* of a canary's task, to the query that decided. The fields ``{query}``, ``{range}`` (such "
+                    "as 600s), ``{end}`` (a time, in UTC), ``{from_ms}`` and ``{to_ms}`` (milliseconds since 1970) "
+                    "are filled in, percent-encoded, and so are those of ``dashboard_url``. Empty for no link. In a "
+                    "configuration file, a ``%`` is written ``%%``.",
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "example": "https://prometheus.example.com/graph?g0.expr={query}&g0.tab=0&g0.range_input={range}"
+                    "&g0.end_input={end}",
+                    "default": "",
+                },
                 "progress_interval": {
                     "description": "Seconds after which a task that waits logs its progress again although nothing has "
                     "changed; at least 1. A change is logged at once.",
@@ -250,6 +262,7 @@ def get_provider_info() -> dict[str, object]:
             package + ".links.deployment.SeldonPredictionLink",
             package + ".links.deployment.SeldonApiDocsLink",
             package + ".links.deployment.SeldonDashboardLink",
+            package + ".links.canary.SeldonCanaryGraphLink",
         ],
         "config": configuration(),
         "asset-uris": asset_uris(),

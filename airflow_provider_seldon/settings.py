@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 SECTION = "seldon"
 #: Fields of ``dashboard_url``: those of the deployment, and those of the task.
 DASHBOARD_FIELDS = ("namespace", "name", "model_name", "revision", "dag_id", "task_id", "run_id")
+#: Fields of ``prometheus_link``: the query, the time that its graph is of, and those of the task.
+PROMETHEUS_FIELDS = ("query", "range", "end", "from_ms", "to_ms", *DASHBOARD_FIELDS)
 PROGRESS_INTERVAL = 60.0
 FAILURE_LOG_LINES = 15
 OUTAGE_PATIENCE = 90.0
@@ -31,7 +34,12 @@ Value = TypeVar("Value")
 
 def dashboard_url() -> str:
     """Return the template of the link *Dashboard*; "" for none, which is the default."""
-    return _read("dashboard_url", _url_template, "")
+    return _read("dashboard_url", partial(_url_template, fields=DASHBOARD_FIELDS), "")
+
+
+def prometheus_link() -> str:
+    """Return the template of the link *Canary metric*; "" for none, which is the default."""
+    return _read("prometheus_link", partial(_url_template, fields=PROMETHEUS_FIELDS), "")
 
 
 def progress_interval() -> float:
@@ -75,14 +83,14 @@ def _read(option: str, parse: Callable[[str], Value], default: Value) -> Value:
         return default
 
 
-def _url_template(text: str) -> str:
+def _url_template(text: str, *, fields: Sequence[str]) -> str:
     unknown = sorted(
-        {field for _, field, _, _ in string.Formatter().parse(text) if field is not None} - _FIELDS
+        {field for _, field, _, _ in string.Formatter().parse(text) if field is not None} - {*fields}
     )
     if unknown:
         raise ValueError(
             f"there is no field {', '.join(f'{{{field}}}' for field in unknown)}; "
-            f"use {', '.join(f'{{{field}}}' for field in DASHBOARD_FIELDS)}, and {{{{ and }}}} for braces"
+            f"use {', '.join(f'{{{field}}}' for field in fields)}, and {{{{ and }}}} for braces"
         )
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc:
@@ -128,6 +136,3 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
-
-
-_FIELDS = frozenset(DASHBOARD_FIELDS)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class _Announced(dict[str, str]):
+class Announced(dict[str, str]):
     """
     What is known of a task and its deployment, each value looked up when it is asked for; "" where unknown.
 
@@ -35,42 +35,42 @@ class _Announced(dict[str, str]):
 
     def __init__(self, operator: BaseOperator, ti_key: TaskInstanceKey) -> None:
         super().__init__({part: str(getattr(ti_key, part)) for part in ("dag_id", "task_id", "run_id")})
-        self._operator = operator
-        self._ti_key = ti_key
+        self.operator = operator
+        self.ti_key = ti_key
 
     def __missing__(self, key: str) -> str:
-        info = getattr(self._operator, "announced", None)
+        info = getattr(self.operator, "announced", None)
         self[key] = self._pushed(key) or self._argument(key) if info is None else str(getattr(info, key))
         return self[key]
 
     def _pushed(self, key: str) -> str:
         from airflow.providers.common.compat.sdk import XCom
 
-        return str(XCom.get_value(ti_key=self._ti_key, key=key) or "")
+        return str(XCom.get_value(ti_key=self.ti_key, key=key) or "")
 
     def _argument(self, key: str) -> str:
         """Return an argument of the operator that is a plain text, or has been rendered to one."""
-        given = getattr(self._operator, key, None)
+        given = getattr(self.operator, key, None)
         return given if isinstance(given, str) and "{{" not in given and "{%" not in given else ""
 
 
-class _Link(BaseOperatorLink):
+class Link(BaseOperatorLink):
     """A link that is made of what a task has announced."""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the URL; "" where it is not known."""
         try:
-            return self._url(_Announced(operator, ti_key))
+            return self._url(Announced(operator, ti_key))
         except Exception:  # whatever it is, it must not take the task's other links with it
             log.warning("The link %s of %s cannot be made", self.name, ti_key, exc_info=True)
             return ""
 
     @abstractmethod
-    def _url(self, announced: Mapping[str, str]) -> str:
+    def _url(self, announced: Announced) -> str:
         """Make the URL."""
 
 
-class SeldonPredictionLink(_Link):
+class SeldonPredictionLink(Link):
     """
     The URL that takes predictions, for copying: it answers POST, and a browser sends GET.
 
@@ -79,36 +79,36 @@ class SeldonPredictionLink(_Link):
 
     name = "Prediction endpoint"
 
-    def _url(self, announced: Mapping[str, str]) -> str:
+    def _url(self, announced: Announced) -> str:
         return announced["prediction_url"]
 
 
-class SeldonApiDocsLink(_Link):
+class SeldonApiDocsLink(Link):
     """The deployment's own API page; there is none in the tensorflow protocol."""
 
     name = "Seldon API"
 
-    def _url(self, announced: Mapping[str, str]) -> str:
+    def _url(self, announced: Announced) -> str:
         from airflow_provider_seldon.core.prediction.endpoint import docs_url_of
 
         return docs_url_of(announced["prediction_url"])
 
 
-class SeldonDashboardLink(_Link):
+class SeldonDashboardLink(Link):
     """A page of one's own about the deployment, such as one of Grafana: ``[seldon] dashboard_url``."""
 
     name = "Dashboard"
 
-    def _url(self, announced: Mapping[str, str]) -> str:
+    def _url(self, announced: Announced) -> str:
         from airflow_provider_seldon import settings
 
         template = settings.dashboard_url()
         if not template or not announced["name"] or not announced["namespace"]:
             return ""
-        return template.format_map(_Quoted(announced))
+        return template.format_map(Quoted(announced))
 
 
-class _Quoted(dict[str, str]):
+class Quoted(dict[str, str]):
     """Values as they may stand anywhere in a URL."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -120,4 +120,4 @@ class _Quoted(dict[str, str]):
 
 
 #: The links of every task that works on one deployment.
-LINKS = (SeldonPredictionLink(), SeldonApiDocsLink(), SeldonDashboardLink())
+LINKS: tuple[Link, ...] = (SeldonPredictionLink(), SeldonApiDocsLink(), SeldonDashboardLink())

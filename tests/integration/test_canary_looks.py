@@ -176,14 +176,20 @@ def test_no_look_is_lost_when_the_triggerer_restarts_or_the_task_is_tried_again(
 
     lease = Lease.of(hook.client.get(served))
     retry = context(logical_date=TUESDAY, try_number=2)
-    with pytest.raises(CanaryAbortedError, match=r"at 5 %: ErrorRatio: fail \(0.2 is more than 0.1\)"):
+    with pytest.raises(
+        CanaryAbortedError, match=r"at 5 %: ErrorRatio: fail \(0.2 is more than 0.1\)"
+    ) as ended:
         attempt(canary(), retry)
     # Only the failures of before make the one at the eighth look the second.
     assert server.looks[1:] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert lease is not None
     assert server.asked[0] == pytest.approx((lease.since or 0) + INTERVAL, abs=0.01)
     assert len(writes_of_ours(local_seldon)) == 1, "the abort: no step is written again"
-    assert retry["ti"].pushed["canary"]["steps"][-1]["metrics"][0]["candidate"] == 0.2
+    assert "0.2 beside 0.2 of what serves, in 1000 and 1000 requests; limit: at most 0.1" in str(ended.value)
+    told = retry["ti"].pushed["canary"]["steps"][-1]
+    assert (told["metrics"][0]["candidate"], told["looks"]) == (0.2, 8)
+    assert 'predictor_name=~"canary|default"' in told["graph"]["query"]
+    assert told["graph"]["end"] == pytest.approx(server.asked[-1], abs=0.01)
     assert_serves(hook, served, "1")
 
 

@@ -13,6 +13,7 @@ from airflow_provider_seldon.core.prediction.endpoint import prediction_url
 from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
 from airflow_provider_seldon.links.deployment import LINKS
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
+from airflow_provider_seldon.operators.canary import SeldonCanaryOperator
 from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
@@ -116,6 +117,30 @@ def test_a_template_that_is_none_makes_no_link_and_no_error(
 ) -> None:
     monkeypatch.setenv(DASHBOARD, template)
     assert "Dashboard" not in links(served())
+
+
+GRAPH = {"metric": "ErrorRatio", "query": 'rate(x{a="b"}[60s])', "end": 1767607200.0, "seconds": 600.0}
+PROMETHEUS = "AIRFLOW__SELDON__PROMETHEUS_LINK"
+
+
+def canary_links(*steps: dict[str, Any]) -> dict[str, str]:
+    operator = SeldonCanaryOperator(task_id="canary", model_name="iris", model_uri="s3://m/1", steps=[5])
+    operator.announced = served("")
+    operator.judged_steps = steps
+    found = {link.name: link.get_link(operator, ti_key=KEY) for link in operator.operator_extra_links}
+    return {name: url for name, url in found.items() if url}
+
+
+def test_a_canary_links_to_the_graph_of_the_query_that_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = {"step": "5 %", "graph": {**GRAPH, "query": "first"}}, {"step": "25 %", "graph": GRAPH}
+    assert canary_links(*steps) == {}, "no template, no link"
+    fields = ("query", "range", "end", "from_ms", "to_ms", "namespace", "run_id")
+    monkeypatch.setenv(PROMETHEUS, "https://p.example.com/graph?" + "&".join(f"{f}={{{f}}}" for f in fields))
+    assert canary_links(*steps)["Canary metric"] == (
+        "https://p.example.com/graph?query=rate%28x%7Ba%3D%22b%22%7D%5B60s%5D%29&range=600s&end=2026-01-05%2010%3A00%3A00"
+        "&from_ms=1767606600000&to_ms=1767607200000&namespace=models&run_id=manual__2026-01-05T00%3A00%3A00%2B00%3A00"
+    )
+    assert canary_links({"step": "5 %"}) == {}, "a function of yours has no graph"
 
 
 def test_before_anything_is_announced_there_is_no_link_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

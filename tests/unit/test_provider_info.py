@@ -108,9 +108,11 @@ def _offers(module: str, base: type) -> bool:
 
 def test_every_link_is_named() -> None:
     """Airflow 2.11 drops all links of a task of which one is not."""
-    from airflow_provider_seldon.links.deployment import LINKS
+    from airflow_provider_seldon.links.canary import CANARY_LINKS
 
-    assert INFO["extra-links"] == [f"{type(link).__module__}.{type(link).__qualname__}" for link in LINKS]
+    assert INFO["extra-links"] == [
+        f"{type(link).__module__}.{type(link).__qualname__}" for link in CANARY_LINKS
+    ]
     assert all(issubclass(load(path), BaseOperatorLink) for path in INFO["extra-links"])
 
 

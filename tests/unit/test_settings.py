@@ -35,6 +35,7 @@ def test_the_example_is_a_value(option: str, monkeypatch: pytest.MonkeyPatch) ->
         ("failure_log_lines", "-1", "'-1' is not a whole number of 0 or more"),
         ("failure_log_lines", "1.5", "whole number"),
         ("dashboard_url", "http://x/{deployment}", "there is no field {deployment}; use {namespace}, {name}"),
+        ("prometheus_link", "http://x/{expr}", "there is no field {expr}; use {query}, {range}"),
         ("dashboard_url", "/d/{name}", "'/d/{name}' is not an HTTP URL"),
         ("dashboard_url", "http://me:pw@x/{name}", "login or password"),
         ("dashboard_url", "http://x/{name", "expected '}'"),

@@ -102,6 +102,12 @@ class StepVerdict:
         """Whether every metric has been assessed with a result."""
         return all(one.grade in {Grade.PASS, Grade.FAIL} for one in self.assessments)
 
+    @property
+    def deciding(self) -> str:
+        """Name of the metric that decided; "" without any."""
+        decided = [one.metric for one in self.assessments if str(one) == self.reason]
+        return next(iter([*decided, *(one.metric for one in self.assessments)]), "")
+
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON data, for an XCom."""
         return {

@@ -73,7 +73,14 @@ class Assessment:
         return cls(**{**known, "grade": Grade(data["grade"])})
 
     def __str__(self) -> str:
-        return f"{self.metric}: {self.grade} ({self.reason})"
+        """Return the reason and, of a failure, all numbers."""
+        told = f"{self.metric}: {self.grade} ({self.reason})"
+        if self.grade is not Grade.FAIL:
+            return told
+        beside = "" if self.baseline is None else f" beside {self.baseline:.4g} of what serves"
+        counts = [str(one) for one in (self.requests, self.baseline_requests) if one is not None]
+        requests = f", in {' and '.join(counts)} requests" if counts else ""
+        return f"{told}: {self.candidate:.4g}{beside}{requests}; limit: {self.limit}"
 
 
 def assess_safety(metric: TrafficMetric, sample: Sample, *, min_requests: int) -> Assessment:

@@ -167,6 +167,10 @@ class Plan:
             at = min(end + (progress.taken - self._before_end) * retry, self.limit)
         return Look(at=at, window=at - self.since, concludes=progress.taken >= self._before_end)
 
+    def last(self, progress: Progress) -> Look:
+        """Return the last look that was made."""
+        return self.due(dataclasses.replace(progress, taken=max(0, progress.taken - 1)))
+
     def after(self, progress: Progress, samples: Mapping[str, Sample]) -> Progress:
         """
         Return the progress after the next look.
@@ -203,8 +207,7 @@ class Plan:
         """Whether the step has had its last look, and has no result."""
         if not progress.concluded or progress.verdict is None:
             return False
-        last = dataclasses.replace(progress, taken=progress.taken - 1)
-        return progress.verdict.grade is Grade.INCONCLUSIVE and self.due(last).at >= self.limit
+        return progress.verdict.grade is Grade.INCONCLUSIVE and self.last(progress).at >= self.limit
 
     def to_json(self) -> dict[str, Any]:
         """

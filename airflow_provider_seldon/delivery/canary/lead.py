@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.analysis.analysis import Analysis, StepVerdict
 from airflow_provider_seldon.core.analysis.assessment import Grade
-from airflow_provider_seldon.core.analysis.queries import Sides
+from airflow_provider_seldon.core.analysis.queries import Sides, graph
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.canary.course import Next, next_of
 from airflow_provider_seldon.core.canary.lease import Stage
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
+
+#: Seconds over which a graph's rates are taken, at least: four scrapes at Prometheus' default interval.
+FINEST_RATE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,9 +212,9 @@ class Leader:
             promote=self.terms.promote,
         )
         if course.action is Next.ABORT:
-            raise self._aborted(course.reason, verdict)
+            raise self._aborted(course.reason, progress)
         if course.action is Next.WAIT:
-            raise self._aborted(f"there was no result in time: {course.reason}", verdict)
+            raise self._aborted(f"there was no result in time: {course.reason}", progress)
         if not self._settled():
             self.progress = progress.reopened()
             return self._until_settled()
@@ -225,7 +228,7 @@ class Leader:
         }
         changes = {
             "samples": samples,
-            "verdict": {"steps": [*self.verdicts, self._entry(progress.verdict)]},
+            "verdict": {"steps": [*self.verdicts, self._entry(progress)]},
         }
         if action is Next.SHIFT:
             self.canary = self.conductor.shift(self.canary, **changes)
@@ -241,7 +244,7 @@ class Leader:
     def _bake_on(self) -> Pause:
         looking, ends = self.looking, self.terms.ends
         if ends is not None and time.time() >= ends:
-            raise self._aborted("the task's time is over (execution_timeout)", looking.progress.verdict)
+            raise self._aborted("the task's time is over (execution_timeout)", looking.progress)
         limit = looking.plan.limit if ends is None else min(looking.plan.limit, ends)
         self.progress = looking.progress
         return Pause(expected=None, until=limit, wake=looking.plan.due(looking.progress).at)
@@ -271,14 +274,30 @@ class Leader:
             f"it {what}: {outcome.reason}: {outcome.message}", None, diagnosis=str(outcome.diagnosis or "")
         )
 
-    def _entry(self, verdict: StepVerdict | None) -> dict[str, Any]:
-        told = verdict.to_json() if verdict else {"grade": str(Grade.PASS), "reason": "baked", "metrics": []}
-        return {"step": str(self.canary.lease.current), **told}
+    def _entry(self, progress: Progress | None) -> dict[str, Any]:
+        """Return what is told of the present step."""
+        step = {"step": str(self.canary.lease.current)}
+        if progress is None:
+            return {**step, "metrics": []}
+        if progress.verdict is None:
+            return {**step, "grade": str(Grade.PASS), "reason": "baked", "metrics": []}
+        drawn = self._drawn(progress, progress.verdict)
+        told = {**step, **progress.verdict.to_json(), "looks": progress.taken}
+        return {**told, "graph": drawn} if drawn else told
 
-    def _aborted(
-        self, reason: str, verdict: StepVerdict | None, *, diagnosis: str = ""
-    ) -> CanaryAbortedError:
-        entry = self._entry(verdict) if verdict else {"step": str(self.canary.lease.current), "metrics": []}
+    def _drawn(self, progress: Progress, verdict: StepVerdict) -> dict[str, Any] | None:
+        """Return the graph of the metric that decided; where all have passed, of the first that has one."""
+        plan = self.plan
+        made = plan.last(progress)
+        resolution = min(made.window, max(FINEST_RATE, plan.interval))
+        metrics = sorted(plan.metrics, key=lambda one: one.name != verdict.deciding)
+        for metric in metrics if verdict.grade is Grade.PASS else metrics[:1]:
+            if query := graph(metric, self.sides, resolution):
+                return {"metric": metric.name, "query": query, "end": made.at, "seconds": made.window}
+        return None
+
+    def _aborted(self, reason: str, progress: Progress | None, *, diagnosis: str = "") -> CanaryAbortedError:
+        entry = self._entry(progress)
         self.ending = [*self.verdicts, {**entry, "grade": str(Grade.FAIL), "reason": reason}]
         where = f"{self.target.namespace}/{self.canary.stored.name}"
         text = f"{where}: the canary is aborted at {self.canary.lease.current}: {reason}."

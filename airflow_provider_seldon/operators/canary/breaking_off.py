@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,6 +28,8 @@ class BrokenOffCanary:
     do_xcom_push: bool
     #: The canary that this task leads; None before it has begun and once it is over.
     _leader: Leader | None = None
+    #: What is known of the steps that were concluded; the task's link reads it.
+    judged_steps: Sequence[Mapping[str, Any]] = ()
 
     def deadline(self, *, undoing: bool) -> float:
         """Return when a wait ends; see :class:`~airflow_provider_seldon.operators.unfinished.Unfinished`."""
@@ -51,10 +53,15 @@ class BrokenOffCanary:
         from airflow_provider_seldon.delivery.canary.lead import told as tell
 
         leader = self._leader
-        if leader is not None:
-            told = tell("aborted", leader.ending)
+        if leader is None:
+            return
+        self.judged_steps = leader.ending
+        told = tell("aborted", leader.ending)
+        try:
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="canary", value=told)
+        except Exception:  # whatever it is, the canary is to be aborted
+            self.log.exception("The verdicts could not be pushed as XCom canary")
 
     def _aborted(self, error: CanaryAbortedError) -> CanaryAbortedError:
         """Abort, wait until the baseline has all of the traffic again, and return what to raise."""

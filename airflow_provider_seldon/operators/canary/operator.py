@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_seldon.core.canary.steps import Bake, Shadow, Weight, steps_of
 from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.links.canary import CANARY_LINKS
 from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
 from airflow_provider_seldon.operators.canary.measurable import refuse_unmeasurable
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
@@ -75,6 +76,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         "prometheus_conn_id",
     )
     ui_color = "#fdf6d8"
+    operator_extra_links = CANARY_LINKS
     rules = {  # noqa: RUF012
         **SeldonDeployModelOperator.rules,
         **argument_rules.of(
@@ -139,6 +141,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         handoff = event.get("handoff") or {}
         if "canary" not in handoff:
             self._canary_told = handoff.get("told")
+            self.judged_steps = (self._canary_told or {}).get("steps") or ()
             return self._with_canary(super().execute_complete(context, event))
         from airflow_provider_seldon.core.canary.looks import Progress
         from airflow_provider_seldon.core.readiness.outcome import Outcome
@@ -178,10 +181,12 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         with self.aborted_if_broken_off(context):
             pause = leader.next(told)
             while not isinstance(pause, Next):
+                self.judged_steps = leader.verdicts
                 if self.deferrable:
                     self._defer(pause)
                 ended = leader.pause(pause, deadline=self._ends_at(pause), policy=self.failure_policy)
                 pause = leader.next(ended)
+            self.judged_steps = leader.verdicts
             if pause is Next.HOLD:
                 held = tell("held", leader.verdicts)
                 self._leader = None
