@@ -17,6 +17,7 @@ from airflow_provider_seldon.exceptions import (
     UndeclaredFieldsError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from tests.clusters import patience
 from tests.clusters.misbehaviour import crashing
@@ -167,7 +168,7 @@ def test_annotations_can_be_emptied(hook: SeldonHook) -> None:
     assert "annotations" not in hook.client.get("pipeline").to_manifest()["spec"]
 
 
-@pytest.mark.own_operator
+@pytest.mark.own_operator("its garbage collector is slow")
 def test_no_pod_of_what_was_dropped_gets_a_request_once_the_task_is_green(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,3 +184,19 @@ def test_no_pod_of_what_was_dropped_gets_a_request_once_the_task_is_green(
     serving = {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
     assert all(name.startswith(("pipeline-default-0-scaler-", "pipeline-default-1-")) for name in serving)
     assert (len(serving), result.get("weaker")) == (2, None)
+
+
+@pytest.mark.own_operator("its requests go wrong")
+def test_services_are_those_of_the_spec_before_a_task_is_green(hook: SeldonHook, local_seldon: Any) -> None:
+    """The operator writes them before the Deployments, in each of its passes: those prove them."""
+    graph = yaml.safe_load(CHAIN)
+    (predictor,) = graph["spec"]["predictors"]
+    apply(graph)
+    refused = local_seldon.controller_faults.add(
+        Fault(verb="create", resource="services", status=500, count=3, message="etcdserver: leader changed")
+    )
+    named = {**predictor, "annotations": {"seldon.io/svc-name": "renamed"}}
+    assert apply({**graph, "spec": {"predictors": [named]}}).get("weaker") is None
+    services = hook.client._transport.request("GET", f"/api/v1/namespaces/{hook.namespace}/services")
+    assert "renamed" in {one["metadata"]["name"] for one in services["items"]}
+    assert refused.hits == 3

@@ -153,6 +153,29 @@ async def test_looking_once_needs_no_list_of_the_namespace():
 
 
 @in_loop
+async def test_looking_once_at_what_is_scaled_to_zero_reads_its_pods():
+    async with cluster(garbage_collection=False) as here:
+        stored = await here.deploy()
+        await here.finish(stored)
+        await make_pod(here, stored, "ContainerCreating")
+        predictors = [stored["spec"]["predictors"][0] | {"replicas": 0}]
+        path = "/apis/machinelearning.seldon.io/v1/namespaces/default/seldondeployments/iris"
+        stored = await here.send("PATCH", path, {"spec": {"predictors": predictors}})
+        await here.roll(stored, available=0)
+        child = "/apis/apps/v1/namespaces/default/deployments/iris-default-0-classifier"
+        await here.send("PATCH", child, {"spec": {"replicas": 0}})
+        none = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 0)
+        await here.send("PATCH", f"{child}/status", {"status": none | {"observedGeneration": 9}})
+        await here.say(stored, "Creating")
+        for expected in (stored, None):  # a wait whose time is over, and a sensor
+            ending = await here.wait(expected, deadline=0.0)
+            assert (ending.ending, ending.reason) == (Ending.TIMEOUT, "PodsEnding")
+        here.server.authorizer.deny = [Deny(resource="pods")]
+        unread = await here.wait(stored, deadline=0.0)
+        assert (unread.ending, "were not looked at" in unread.weaker) == (Ending.READY, True)
+
+
+@in_loop
 async def test_pods_are_read_by_one_list_for_all_and_only_when_a_child_lacks_them():
     policy = FailurePolicy(suspect_after=0.2)
     async with cluster(garbage_collection=False) as here:

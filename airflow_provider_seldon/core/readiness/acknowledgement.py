@@ -85,6 +85,12 @@ def writes_routes(manifest: Object) -> bool:
     return any(one and not text_at(one, "reason").lower().startswith("no ") for one in found)
 
 
+def divides_in_istio(manifest: Object) -> bool:
+    """Return whether several predictors share the requests, by routes that the operator writes for Istio."""
+    reason = text_at(condition(manifest, _INGRESSES[0]), "reason")
+    return bool(routes_of(manifest)) and bool(reason) and not reason.lower().startswith("no ")
+
+
 def routes_of(deployment: Object) -> list[tuple[str, bool, int]]:
     """Return how requests are divided; empty for a deployment with a single predictor, which gets all of them."""
     predictors = items_at(deployment, "spec", "predictors")

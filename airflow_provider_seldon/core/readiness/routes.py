@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from airflow_provider_seldon.core.children.expected import expected_children
+from airflow_provider_seldon.core.readiness.acknowledgement import divides_in_istio
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Verdict
 from airflow_provider_seldon.core.readiness.observation import Phase
@@ -28,25 +29,30 @@ UNREADABLE = (
 
 def asks_for_routes(manifest: Object | None, expected: Expectation, verdict: Verdict) -> bool:
     """
-    Whether the routes have to be read before a verdict counts.
+    Whether the routes have to be read before a verdict counts: where they were changed, or may have been by another.
 
     Not while a predictor is scaled to zero: the operator rewrites no routes then.
     """
-    if manifest is None or not expected.routes or verdict.phase is not Phase.READY:
+    if manifest is None or verdict.phase is not Phase.READY:
+        return False
+    if not expected.routes and not divides_in_istio(manifest):
         return False
     return not any(child.scaled_to_zero for child in expected_children(manifest))
 
 
 def held_against_routes(
-    verdict: Verdict, manifest: Object, virtual_service: Object | None, *, now: float
+    verdict: Verdict, manifest: Object, virtual_service: Object | None, *, expected: Expectation, now: float
 ) -> Verdict:
     """
     Return the verdict with what the routes say.
 
     :param verdict: READY without them.
     :param virtual_service: as it is stored; None where there is none, or no right to read it.
+    :param expected: the write that is waited for: only of routes that it changed something is missing without them.
     :param now: seconds of the clock that the judge is given.
     """
+    if virtual_service is None and not expected.routes:
+        return verdict
     if virtual_service is None:
         weaker = verdict.weaker or UNREADABLE
         return dataclasses.replace(verdict, weaker=weaker, progress=_with(verdict.progress, weaker))

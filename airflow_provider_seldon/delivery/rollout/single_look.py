@@ -3,7 +3,7 @@ One look before anybody is told that something is ready which this task does not
 
 What an annotation and ``status.state`` say was true when it was written. The operator may be down since then, and the
 children scaled to zero or deleted. Requests: one LIST of the deployment's children; a GET of the deployment as well
-where it was not read just now.
+where it was not read just now, and of its VirtualService where it divides requests in Istio.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.judge import Verdict, judge
 from airflow_provider_seldon.core.readiness.outcome import Outcome
+from airflow_provider_seldon.core.readiness.routes import asks_for_routes, held_against_routes
 from airflow_provider_seldon.core.rollout.plan import Action, Plan
 from airflow_provider_seldon.exceptions import DeploymentNotFoundError, ForbiddenError
 from airflow_provider_seldon.kube.watch.wait import ENDINGS
@@ -51,7 +52,8 @@ class SingleLook:
         """
         if decided.action not in {Action.UNCHANGED, Action.REUSE}:
             return decided, decided.action.writes
-        verdict = self._judge(decided.deployment, Expectation.of(decided.deployment))
+        expected = Expectation.of(decided.deployment)
+        verdict = self._with_routes(self._judge(decided.deployment, expected), decided.deployment, expected)
         if verdict.final and ENDINGS[verdict.phase].is_good:
             return decided, False
         reason = f"{decided.reason}; but just now: {verdict.message} ({verdict.reason}), which is waited for"
@@ -77,6 +79,14 @@ class SingleLook:
         return dataclasses.replace(
             ready, ending=ENDINGS[verdict.phase], reason=verdict.reason, message=verdict.message, state=state
         )
+
+    def _with_routes(self, verdict: Verdict, deployment: SeldonDeployment, expected: Expectation) -> Verdict:
+        """A split of traffic that is written is no split yet."""
+        manifest = deployment.to_manifest()
+        if not asks_for_routes(manifest, expected, verdict):
+            return verdict
+        routes = self._client.routes(deployment.name)
+        return held_against_routes(verdict, manifest, routes, expected=expected, now=time.time())
 
     def _judge(
         self,

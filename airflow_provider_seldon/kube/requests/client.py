@@ -32,6 +32,7 @@ from airflow_provider_seldon.core.resource.unstructured import items_at, text_at
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
+    ForbiddenError,
     NotFoundError,
     RejectedError,
     RolloutTimeoutError,
@@ -269,6 +270,13 @@ class SeldonClient:
         ids = tuple(deployment_id(paths.checked(one)) for one in ids)
         labels = f"{ID_LABEL}={ids[0]}" if len(ids) == 1 else f"{ID_LABEL} in ({','.join(ids)})"
         return list(self._pages(self._children_path(), labels=labels))
+
+    def routes(self, name: str) -> dict[str, Any] | None:
+        """Return a deployment's VirtualService; None where there is none, or no right to read it."""
+        try:
+            return self._transport.request("GET", paths.virtual_service(self.namespace, deployment_id(name)))
+        except (NotFoundError, ForbiddenError):
+            return None
 
     def crd_served(self) -> bool:
         """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""

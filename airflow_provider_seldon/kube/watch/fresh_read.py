@@ -7,14 +7,15 @@ gives anything up, because a watch may have been silent for some time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_provider_seldon.core.children.expected import ID_LABEL, child_ids
+from airflow_provider_seldon.core.children.expected import ID_LABEL, child_ids, deployment_id
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError
-from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
+from airflow_provider_seldon.kube.watch.pod_reader import SharedPods
 from airflow_provider_seldon.kube.watch.store import trimmed_child, trimmed_deployment
 
 
@@ -31,13 +32,44 @@ class Snapshot:
     children: list[Object] | None
 
 
-async def fresh_snapshot(access: ClusterAccess, namespace: str, name: str) -> Snapshot:
-    """Do what :func:`read_snapshot` does, through a session of its own."""
-    session = ApiSession(access)
+class DirectReads:
+    """
+    What a subscription to a watch reads at the server itself, without a watch.
+
+    :param session: the cluster.
+    :param namespace: the namespace.
+    :param name: name of the deployment.
+    """
+
+    def __init__(self, *, session: ApiSession, namespace: str, name: str) -> None:
+        self._session = session
+        self._namespace = namespace
+        self._name = name
+        self._pods = SharedPods(session=session, namespace=namespace)
+
+    async def fresh_snapshot(self) -> Snapshot:
+        """See :func:`read_snapshot`."""
+        return await read_snapshot(self._session, self._namespace, self._name)
+
+    async def routes(self) -> Object | None:
+        """See :func:`read_routes`."""
+        return await read_routes(self._session, self._namespace, self._name)
+
+    async def pods(self, children: Sequence[Object]) -> list[Object] | None:
+        """Return the pods of those children; None where they cannot be read."""
+        return await self._pods.of(children)
+
+
+async def read_routes(session: ApiSession, namespace: str, name: str) -> Object | None:
+    """
+    Return the VirtualService as it is stored this moment; None where there is none, or no right to read it.
+
+    :raises SeldonError: the API server does not answer.
+    """
     try:
-        return await read_snapshot(session, namespace, name)
-    finally:
-        await session.close()
+        return await session.get(paths.virtual_service(namespace, deployment_id(name)))
+    except (NotFoundError, ForbiddenError):
+        return None
 
 
 async def read_snapshot(session: ApiSession, namespace: str, name: str) -> Snapshot:

@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_seldon.core.children.expected import ID_LABEL, deployment_id
+from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.resource.unstructured import Object
 from airflow_provider_seldon.exceptions import (
     DeploymentNotFoundError,
@@ -26,7 +26,7 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
-from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, read_snapshot
+from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, read_routes, read_snapshot
 from airflow_provider_seldon.kube.watch.pod_reader import FRESH, SharedPods
 from airflow_provider_seldon.kube.watch.reflector import Reflector, Sink, Tuning
 from airflow_provider_seldon.kube.watch.store import Store
@@ -206,10 +206,7 @@ class SharedInformer:
 
     async def routes(self, name: str) -> Object | None:
         """See ``Subscription.routes``."""
-        try:
-            return await self._session.get(paths.virtual_service(self._namespace, deployment_id(name)))
-        except (NotFoundError, ForbiddenError):
-            return None
+        return await read_routes(self._session, self._namespace, name)
 
     async def fresh_snapshot(self, name: str) -> Snapshot:
         """See ``Subscription.fresh_snapshot``."""

@@ -26,7 +26,8 @@ from airflow_provider_seldon.core.resource.unstructured import Object, text_at
 from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
-from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, fresh_snapshot
+from airflow_provider_seldon.kube.requests.session import ApiSession
+from airflow_provider_seldon.kube.watch.fresh_read import DirectReads, Snapshot
 from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
 from airflow_provider_seldon.kube.watch.reflector import Tuning
 from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
@@ -119,16 +120,31 @@ class _Waiter:
     async def look_once(self, access: ClusterAccess, namespace: str) -> Outcome:
         """Return how it looks this moment."""
         until = self._clock() + (0.0 if self._until_exists else LAST_LOOK)
-        while True:
-            try:
-                seen = await fresh_snapshot(access, namespace, self._name)
-                verdict = self.judge(seen, None)
-                self.tell(verdict)
-                return self.outcome(namespace, verdict, seen)
-            except ServerUnavailableError:
-                if self._clock() + LOOK_PAUSE > until:
-                    raise
-                await asyncio.sleep(LOOK_PAUSE)
+        session = ApiSession(access)
+        reads = DirectReads(session=session, namespace=namespace, name=self._name)
+        try:
+            while True:
+                try:
+                    return await self._look_directly(reads, namespace)
+                except ServerUnavailableError:
+                    if self._clock() + LOOK_PAUSE > until:
+                        raise
+                    await asyncio.sleep(LOOK_PAUSE)
+        finally:
+            await session.close()
+
+    async def _look_directly(self, reads: DirectReads, namespace: str) -> Outcome:
+        seen = await reads.fresh_snapshot()
+        verdict = self.judge(seen, None)
+        if (
+            verdict.final
+            and verdict.wants_pods
+            and (pods := await reads.pods(seen.children or [])) is not None
+        ):
+            verdict = self.judge(seen, pods)
+        verdict = await self._hold_against_routes(seen, verdict, reads)
+        self.tell(verdict)
+        return self.outcome(namespace, verdict, seen)
 
     async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
         """Go on until there is a final verdict, or the deadline."""
@@ -210,7 +226,7 @@ class _Waiter:
         return seen, self.judge(seen, pods)
 
     async def _hold_against_routes(
-        self, seen: Snapshot, verdict: Verdict, subscription: Subscription
+        self, seen: Snapshot, verdict: Verdict, subscription: Subscription | DirectReads
     ) -> Verdict:
         """Read the ingress's routes before a change of them counts; a server that does not answer is asked again."""
         manifest = seen.deployment
@@ -224,7 +240,7 @@ class _Waiter:
                 history=verdict.history,
                 recheck_at=self._clock() + LOOK_PAUSE,
             )
-        return held_against_routes(verdict, manifest, routes, now=self._clock())
+        return held_against_routes(verdict, manifest, routes, expected=self._expected, now=self._clock())
 
     async def _make_certain(
         self, seen: Snapshot, verdict: Verdict, subscription: Subscription

@@ -53,14 +53,10 @@ def cluster(local: LocalSeldon) -> Cluster:
     return found
 
 
-def waiting(local: LocalSeldon, told: list[Verdict]) -> Future[Outcome]:
+def waiting(local: LocalSeldon, told: list[Verdict], **more: Any) -> Future[Outcome]:
     """Wait in another thread."""
     access = ClusterAccess.of(ClusterSettings(kube_config_path=str(local.kubeconfig_path)))
-    more: dict[str, Any] = {
-        "expected": ACKNOWLEDGED,
-        "deadline": time.time() + 60,
-        "on_progress": told.append,
-    }
+    more = {"expected": ACKNOWLEDGED, "deadline": time.time() + 60, "on_progress": told.append} | more
     executor = ThreadPoolExecutor(max_workers=1)
     return executor.submit(lambda: asyncio.run(wait(access, "default", "split", **more)))
 
@@ -68,12 +64,17 @@ def waiting(local: LocalSeldon, told: list[Verdict]) -> Future[Outcome]:
 def test_weights_count_when_the_routes_have_them(local: LocalSeldon, cluster: Cluster) -> None:
     told: list[Verdict] = []
     ended = waiting(local, told)
+    # Nor does who knows of no write, as a sensor: not when it looks once, and not when it waits.
+    assert waiting(local, [], expected=None, deadline=0.0).result(timeout=60).reason == "RoutesDiffer"
+    sensor = waiting(local, [], expected=None)
     assert until(lambda: [one for one in told if one.reason == "RoutesDiffer"])
     assert "main 95 %, canary 5 % instead of main 50 %, canary 50 %" in told[-1].message
     assert not ended.done()
+    assert not sensor.done()
     local.resume_operator()
     outcome = ended.result(timeout=60)
     assert (outcome.ending, outcome.weaker) == (Ending.READY, "")
+    assert sensor.result(timeout=60).ending is Ending.READY
 
 
 def test_without_the_right_to_read_them_the_wait_ends_and_says_that_it_is_weaker(

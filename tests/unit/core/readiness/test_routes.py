@@ -44,6 +44,7 @@ def routes(mirror: str = "", share: float | None = None, **weights: int | None) 
     return {"spec": {"http": [rule(8000), rule(5001)]}}
 
 
+CHANGED = Expectation(routes=True)
 MAIN, CANARY = {"name": "main"}, {"name": "canary"}
 
 
@@ -103,7 +104,7 @@ def test_one_rule_of_two_that_lags_behind_is_enough_to_wait() -> None:
 
 
 def test_routes_are_asked_for_only_after_a_change_of_traffic_that_looks_done() -> None:
-    changed = Expectation(routes=True)
+    changed = CHANGED
     wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
     assert asks_for_routes(wanted, changed, READY)
     assert not asks_for_routes(wanted, Expectation(), READY)
@@ -112,21 +113,40 @@ def test_routes_are_asked_for_only_after_a_change_of_traffic_that_looks_done() -
     assert not asks_for_routes(deployment(MAIN, CANARY | {"replicas": 0}), changed, READY)
 
 
+def test_weights_of_somebody_else_are_read_where_the_operator_writes_them_to_istio() -> None:
+    """Who knows of no write, as a sensor, cannot tell that they were changed."""
+    wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
+    alone = deployment(MAIN)
+    for reason, several in (("All VirtualServices created", True), ("No VirtualServices defined", False)):
+        for one in (wanted, alone):
+            told = {"type": "istioVirtualServicesReady", "status": "True", "reason": reason}
+            one["status"] = {"conditions": [told]}
+        assert asks_for_routes(wanted, Expectation(), READY) is several
+        assert not asks_for_routes(alone, Expectation(), READY)
+    assert held_against_routes(READY, wanted, None, expected=Expectation(), now=10) == READY
+    late = held_against_routes(READY, wanted, routes(main=50, canary=50), expected=Expectation(), now=10)
+    assert late.reason == "RoutesDiffer"
+
+
 def test_a_verdict_is_certain_only_with_the_routes() -> None:
     wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
 
     def unproved(weaker: str) -> Verdict:
         return dataclasses.replace(READY, progress=f"ok (weaker: {weaker})", weaker=weaker)
 
-    proved = held_against_routes(unproved(UNACKNOWLEDGED), wanted, routes(main=95, canary=5), now=10)
+    proved = held_against_routes(
+        unproved(UNACKNOWLEDGED), wanted, routes(main=95, canary=5), expected=CHANGED, now=10
+    )
     assert (proved.phase, proved.weaker, proved.progress) == (Phase.READY, "", "ok")
     for other in (NO_RIGHT, f"{UNACKNOWLEDGED}; {NO_RIGHT}"):  # which routes do not prove
-        proved = held_against_routes(unproved(other), wanted, routes(main=95, canary=5), now=10)
+        proved = held_against_routes(
+            unproved(other), wanted, routes(main=95, canary=5), expected=CHANGED, now=10
+        )
         assert (proved.weaker, proved.progress) == (NO_RIGHT, f"ok (weaker: {NO_RIGHT})")
-    late = held_against_routes(READY, wanted, routes(main=None), now=10)
+    late = held_against_routes(READY, wanted, routes(main=None), expected=CHANGED, now=10)
     assert (late.phase, late.reason) == (Phase.PENDING, "RoutesDiffer")
     assert late.recheck_at is not None
     assert late.recheck_at > 10
-    unread = held_against_routes(READY, wanted, None, now=10)
+    unread = held_against_routes(READY, wanted, None, expected=CHANGED, now=10)
     assert (unread.phase, "could not be read" in unread.weaker) == (Phase.READY, True)
     assert "weaker" in unread.progress
