@@ -69,9 +69,10 @@ format: $(VENVS)/airflow-3.3/.ready ## put the code into the house's format
 	$(VENVS)/airflow-3.3/bin/ruff check --fix .
 	$(VENVS)/airflow-3.3/bin/ruff format .
 
-soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator with faults, and 500 histories of racing runs, every verdict checked
+soak: $(VENVS)/airflow-3.3/.ready ## 200 random rollouts against an operator with faults, 500 histories of racing runs, 200 canaries judged by a real Prometheus, every end checked
 	$(VENVS)/airflow-3.3/bin/python -m tests.soak
 	$(VENVS)/airflow-3.3/bin/python -m tests.histories --histories 500
+	$(VENVS)/airflow-3.3/bin/python -m tests.canaries --canaries 200
 
 crash: $(VENVS)/airflow-3.3/.ready ## kill every operator at, answer wrongly, or race with it before, every request
 	SELDON_CRASH_EVERYTHING=1 $(VENVS)/airflow-3.3/bin/python -m pytest --numprocesses $(WORKERS) --timeout 1200 tests/integration/test_crash_safety.py tests/integration/test_races.py

@@ -116,6 +116,10 @@ class Gateway:
             pods[name_of(manifest)] = new
             for key in [key for key in self._unrouted if key[0] == namespace_of(new)]:
                 self._publish_later(key, delayed=False)
+        elif new is None or "deletionTimestamp" in new["metadata"]:
+            # An ingress hears of endpoints no earlier than of the routes that were written before.
+            delay = self._options.operator_faults.mesh_delay
+            asyncio.get_running_loop().call_later(delay, pods.pop, name_of(manifest), None)
         else:
             pods.pop(name_of(manifest), None)
 
@@ -210,7 +214,10 @@ class Gateway:
         tried: set[str] = set()
         for _ in range(_ATTEMPTS):
             pods = self._by_service.get((namespace, target.service)) or {}
-            names = [name for name in pods if name not in tried and self._kubelet.is_ready(namespace, name)]
+            left = [name for name in pods if name not in tried]
+            names = [name for name in left if self._kubelet.is_ready(namespace, name)] or [
+                name for name in left if self._kubelet.is_draining(namespace, name)
+            ]
             if not names:
                 return None
             name = self._random.choice(names)

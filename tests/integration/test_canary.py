@@ -181,6 +181,19 @@ def test_a_candidate_that_crashes_is_aborted_and_gets_no_traffic(
     assert_serves(hook, served, "1")
 
 
+def test_a_candidate_that_crashes_while_it_bakes_and_is_ready_again_is_aborted(
+    hook: SeldonHook, served: str
+) -> None:
+    task = operator(
+        steps=[Shadow(bake=2.5)],
+        model_server=behaving("crash-after:2"),
+        failure_policy={**POLICY, "settle": 0.2, "crash_loop_count": 20},
+    )
+    with pytest.raises(CanaryAbortedError, match=r"crashed: container \S+ of pod \S+ ended with exit code 1"):
+        run(task, logical_date=TUESDAY)
+    assert_serves(hook, served, "1")
+
+
 def test_the_first_deploy_and_an_unchanged_version_are_those_of_the_plain_operator(hook: SeldonHook) -> None:
     first, _ = run(operator())
     assert (first["action"], "canary" in first) == ("created", False)

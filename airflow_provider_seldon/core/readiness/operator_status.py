@@ -86,9 +86,17 @@ def routes_pending(
     Whether other traffic weights are still to be written to the ingress.
 
     They show nowhere but there, so the operator's own write of the status has to come first. It comes only where there
-    is an ingress that the operator writes to, and not before every child has pods.
+    is an ingress that the operator writes to, and not before every child has pods. Where nothing is known of the status
+    at the time of the write, it may have come already.
     """
-    if not expected.routes or stabilization.acknowledged or asleep or not writes_routes(manifest):
+    known = expected.status is not None or expected.mark is not None
+    if (
+        not expected.routes
+        or not known
+        or stabilization.acknowledged
+        or asleep
+        or not writes_routes(manifest)
+    ):
         return None
     message = "the operator has not written the status since the traffic split changed"
     return Observation(phase=Phase.PENDING, reason="NotAcknowledged", message=message)

@@ -60,16 +60,15 @@ def abort(
     for _ in range(CONFLICT_ATTEMPTS):
         try:
             current = _listed(target, name, until)
-        except DeploymentNotFoundError:
-            return None
-        if is_being_deleted(current) or not _is_meant(current, run, expired_at):
-            return None
-        marked = baseline_of(current, annotations={ANNOTATION_WRITE: new_mark()})
-        wanted = continued(marked, current, insist=False)
-        try:
+            if is_being_deleted(current) or not _is_meant(current, run, expired_at):
+                return None
+            marked = baseline_of(current, annotations={ANNOTATION_WRITE: new_mark()})
+            wanted = continued(marked, current, insist=False)
             stored = apply_over_scaling(
                 target.client, wanted, before=current, resource_version=current.resource_version
             )
+        except DeploymentNotFoundError:
+            return None
         except ConflictError as error:
             if error.managers:
                 raise

@@ -198,7 +198,7 @@ class Conductor:
         for _ in range(CONFLICT_ATTEMPTS):
             current = self._client.get(canary.stored.name)
             if current.annotations.get(ANNOTATION_REVISION) == canary.lease.candidate:
-                stored = current
+                stored, expected = current, _expected_of_found(current)
                 break
             _ = self._still_ours(canary, current)
             marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
@@ -208,6 +208,7 @@ class Conductor:
             wanted = continued(promoted, current, insist=False)
             try:
                 stored = self._apply(current, wanted)
+                expected = dataclasses.replace(Expectation.of(stored), settle=True, routes=True)
                 break
             except ConflictError as error:
                 if error.managers:
@@ -220,7 +221,7 @@ class Conductor:
             action=str(Action.UPDATE),
             reason="the candidate is promoted",
             info=self._target.info(stored, action=str(Action.UPDATE)),
-            expected=dataclasses.replace(Expectation.of(stored), settle=True, routes=True),
+            expected=expected,
             last_available=ProvenVersion.of(stored).to_json(),
             former_secrets=former_secrets(canary.stored, stored),
             written=Written.of(stored, stored),
@@ -351,9 +352,17 @@ def _candidate_of(current: SeldonDeployment) -> SeldonDeployment:
 
 
 def _found(current: SeldonDeployment, lease: Lease) -> UnderWay:
-    # What was there before the write is not known any more, so routes and pods are waited for as if both had changed.
-    expected = dataclasses.replace(Expectation.of(current), settle=True, routes=True)
-    return UnderWay(stored=current, lease=lease, expected=expected)
+    return UnderWay(stored=current, lease=lease, expected=_expected_of_found(current))
+
+
+def _expected_of_found(current: SeldonDeployment) -> Expectation:
+    """
+    Return what to wait for after somebody else's write, or one's own of an earlier try.
+
+    What was there before it is not known any more, so pods and routes are waited for as if both had changed. Neither is
+    known whether the operator has written its status since: one that has does not do so again.
+    """
+    return dataclasses.replace(Expectation.of(current), settle=True, routes=True, status=None, mark=None)
 
 
 def _of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment) -> UnderWay | None:

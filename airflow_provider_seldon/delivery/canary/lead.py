@@ -30,6 +30,7 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 from airflow_provider_seldon.delivery.analysis.measure import Query
 from airflow_provider_seldon.delivery.analysis.predictor_ways import comparison
+from airflow_provider_seldon.delivery.canary.crashes import crashed
 from airflow_provider_seldon.delivery.canary.looking import Baked, Looking, from_anything
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import CanaryAbortedError
@@ -259,6 +260,8 @@ class Leader:
         )
         if outcome.ending is not Ending.TIMEOUT:
             self._refuse_bad(outcome)
+        if ended := crashed(self.target, self.canary):
+            raise self._aborted(f"the candidate has crashed: {ended}", None)
         return outcome.ending is Ending.READY
 
     def _still_expected(self) -> Expectation:

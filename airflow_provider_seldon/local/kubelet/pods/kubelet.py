@@ -82,6 +82,11 @@ class Kubelet:
         pod = self.pod(namespace, name)
         return pod is not None and pod.ready
 
+    def is_draining(self, namespace: str, name: str) -> bool:
+        """Whether a pod that is to end still answers."""
+        pod = self.pod(namespace, name)
+        return pod is not None and pod.draining
+
     async def handle(self, namespace: str, name: str, request: Request) -> Response:
         """Hand a request to a pod. :raises ConnectionError: the pod is not there (any more)"""
         pod = self.pod(namespace, name)

@@ -84,6 +84,11 @@ class Pod:
         """Whether it may get requests."""
         return self._ending is None and all(one.ready for one in self._containers)
 
+    @property
+    def draining(self) -> bool:
+        """Whether it is to end, and still answers who has not heard of that yet."""
+        return self._ending is not None and all(one.ready for one in self._containers)
+
     async def handle(self, request: Request) -> Response:
         """Answer a request to its service port, and count it."""
         if self.metrics.counts and (request.method, request.path) == ("GET", PROMETHEUS_PATH):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -146,3 +147,11 @@ def test_what_shows_on_a_child_needs_no_acknowledgement():
     written["spec"]["predictors"][0]["annotations"] |= {"note": "1"}
     found = wait(Expectation.of(written, before=before), written)
     assert (found.phase, found.weaker) == (Phase.READY, "")
+
+
+def test_weights_that_were_found_and_not_written_wait_for_no_status_that_may_have_come_already():
+    found = dataclasses.replace(Expectation.of(WRITTEN), routes=True, settle=True)
+    assert wait(found, WRITTEN, WRITTEN).reason == "NotAcknowledged"
+    unknown = dataclasses.replace(found, status=None, mark=None)
+    verdict = wait(unknown, WRITTEN, WRITTEN)
+    assert (verdict.phase, bool(verdict.weaker)) == (Phase.READY, True)

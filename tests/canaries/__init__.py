@@ -1,0 +1,1 @@
+"""Random canaries against a cluster with faults, a real Prometheus, and an oracle that knows what was ordered."""
