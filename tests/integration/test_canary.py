@@ -17,7 +17,10 @@ from airflow_provider_seldon.analysis import Analysis, FunctionMetric, Shadow
 from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, Lease, Stage
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.outcome import Ending
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, proven_versions
+from airflow_provider_seldon.delivery.canary.abort import ABORTED, wait_out
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 from airflow_provider_seldon.exceptions import (
     CanaryAbortedError,
     InvalidModelServerError,
@@ -342,3 +345,36 @@ def test_a_candidate_with_another_protocol_is_refused_before_anything_is_written
     with pytest.raises(InvalidModelServerError, match=r"spec\.protocol"):
         run(operator(protocol="v2"), logical_date=TUESDAY)
     assert_serves(hook, served, "1")
+
+
+@pytest.mark.own_operator("a Deployment is made in its name")
+def test_an_abort_ends_and_tells_of_a_candidate_that_the_operator_never_removes(hook: SeldonHook) -> None:
+    """What the operator has made, and not listed in its status before it was dropped, it leaves behind for ever."""
+    result, _ = run(operator(SeldonDeployModelOperator, **SERVED), logical_date=MONDAY)
+    current = hook.client.get(result["name"])
+    name, labels = f"{current.name}-canary-0-classifier", {"seldon-deployment-id": current.name}
+    owner = {"apiVersion": "machinelearning.seldon.io/v1", "kind": "SeldonDeployment", "controller": True}
+    container = {"name": "classifier", "image": "server:1"}
+    left = {
+        "metadata": {
+            "name": name,
+            "labels": labels,
+            "ownerReferences": [owner | {"name": current.name, "uid": current.uid}],
+        },
+        "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}},
+        },
+    }
+    path = f"/apis/apps/v1/namespaces/{hook.namespace}/deployments"
+    hook.client._transport.request("POST", path, body={"apiVersion": "apps/v1", "kind": "Deployment"} | left)
+    expected = Expectation.of(current)
+    back = Rollout(
+        name=current.name,
+        action=ABORTED,
+        reason="",
+        info=hook.target.info(current, action=ABORTED),
+        expected=expected,
+    )
+    outcome = wait_out(hook.target, back, deadline=time.time() + patience(5))
+    assert (outcome.ending, f"{name} is still there" in outcome.weaker) == (Ending.READY, True)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.canary.predictors import CANDIDATE
 from airflow_provider_seldon.core.children.expected import child_ids, expected_children
+from airflow_provider_seldon.core.children.removed import leftovers
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_WRITE
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
-from airflow_provider_seldon.core.resource.unstructured import mapping_at, name_of, text_at
+from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
 from airflow_provider_seldon.delivery.canary.conduct import baseline_of, has_canary
@@ -113,14 +114,18 @@ def wait_out(
 
 
 def _left_over(target: Target, name: str) -> str:
-    """Return the candidate's Deployments that are still there; without the right to read them, none are known."""
+    """
+    Return the candidate's Deployments that are still there; without the right to read them, none are known.
+
+    Not those that the operator never listed: it will not delete them, and the outcome of the wait tells of them.
+    """
     current = target.client.get(name).to_manifest()
-    expected = {one for child in expected_children(current) for one in child.names}
     try:
-        found = {name_of(one) for one in target.client.children(*child_ids(current))}
+        children = target.client.children(*child_ids(current))
     except ForbiddenError:
         return ""
-    return ", ".join(sorted(one for one in found - expected if f"-{CANDIDATE}-" in one))
+    left = leftovers(current, expected_children(current), children)
+    return ", ".join(one.name for one in left if one.listed and f"-{CANDIDATE}-" in one.name)
 
 
 def _listed(target: Target, name: str, until: float) -> SeldonDeployment:
