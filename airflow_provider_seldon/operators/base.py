@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.rollout.fence import OrderToken
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
-    from airflow_provider_seldon.exceptions import StaleRunError
+    from airflow_provider_seldon.exceptions import RolloutError, StaleRunError
 
 
 class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOperator):
@@ -220,7 +221,16 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             if newer is not None:
                 self.log.info("%s", error)
                 self.stale(newer)
+            self._tell_failure(error)
             raise
+
+    def _tell_failure(self, error: RolloutError) -> None:
+        """Push why the task fails, for the fleet page; the log has the diagnosis besides."""
+        first, _, _ = str(error).partition("\n")
+        if self.do_xcom_push:
+            # Nothing must hide the error itself.
+            with contextlib.suppress(Exception):
+                self._task_instance.xcom_push(key="failure", value=first[:500])
 
     def _end(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
         from airflow_provider_seldon.core.readiness.outcome import Ending

@@ -48,6 +48,7 @@ class Unfinished:
     log: Any
     #: Epoch seconds at which the task's try has begun.
     _started: float | None = None
+    _task_instance: Any = None
 
     def undo(self, rollout: Rollout) -> Rollout | None:
         """Undo a rollout; see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`."""
@@ -55,6 +56,7 @@ class Unfinished:
 
     def note_start(self, context: Context) -> None:
         """Remember when the task began: Airflow measures ``execution_timeout`` from there, not from the wait."""
+        self._task_instance = context["ti"]
         started = getattr(context["ti"], "start_date", None)
         self._started = started.timestamp() if started else time.time()
 

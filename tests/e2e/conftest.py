@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.operator_faults import OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
 from tests.airflow_version import AIRFLOW_3
+from tests.api_servers import kube_config
 from tests.e2e.standalone import Airflow
 
 DAGS = Path(__file__).parent / "dags"
@@ -25,6 +27,9 @@ ONLY_ON_3 = [EXAMPLES / "failure_watcher.py"] if AIRFLOW_3 else []
 NAMESPACE = "models"
 DEPLOYMENTS = f"/apis/machinelearning.seldon.io/v1/namespaces/{NAMESPACE}/seldondeployments"
 DASHBOARD = "https://grafana.example.com/d/seldon?var-namespace={namespace}&var-deployment={name}"
+
+#: A cluster that does not answer.
+AWAY = kube_config("http://127.0.0.1:1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +100,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
             dags=[*sorted(DAGS.glob("*.py")), EXAMPLES / "asset_triggered.py", *ONLY_ON_3],
             connection=local.airflow_connection(),
             # `demo.py` imports an example.
-            settings={"AIRFLOW__SELDON__DASHBOARD_URL": DASHBOARD, "PYTHONPATH": str(EXAMPLES)},
+            settings={
+                "AIRFLOW__SELDON__DASHBOARD_URL": DASHBOARD,
+                "AIRFLOW__SELDON__FLEET_CONNECTIONS": "seldon_default, away",
+                "AIRFLOW_CONN_AWAY": json.dumps({"conn_type": "seldon", "extra": {"kube_config": AWAY}}),
+                # What is installed may be another checkout; with the folder of this one, its plugin is found as well.
+                "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(EXAMPLES.parent)]),
+            },
         )
         try:
             airflow.start()

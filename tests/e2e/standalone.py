@@ -171,6 +171,31 @@ class Airflow:
         )
         return before, after
 
+    def start_second_server(self, *, path: str, users: Mapping[str, str], settings: Mapping[str, str]) -> str:
+        """
+        Start another API server on the same database, in which people have to log in; return its base URL. Airflow 3.
+
+        :param path: of its base URL.
+        :param users: name -> role; a password is the name.
+        :param settings: further environment variables.
+        """
+        port = _free_port()
+        passwords = self.folder / "passwords.json"
+        passwords.write_text(json.dumps({name: name for name in users}))
+        environment = {
+            **self.environment,
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}{path}",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+                f"{name}:{role}" for name, role in users.items()
+            ),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            **settings,
+        }
+        where = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+        self._spawn("api-server", *where, label="second-api-server", environment=environment)
+        return f"http://127.0.0.1:{port}{path}"
+
     def dag_test(self, dag_id: str, *confs: Mapping[str, Any], pause: float) -> str:
         """
         Run a DAG as its author does, once for each: in one process, triggers included; return what it printed.
@@ -225,11 +250,18 @@ class Airflow:
             if process.poll() is not None:
                 raise AssertionError(f"{name} ended with {process.returncode}:\n{self.output()}")
 
-    def _spawn(self, name: str, *arguments: str, command: Collection[str] = ()) -> None:
-        with (self.folder / f"{name}.out").open("ab") as output:
-            self._processes[name] = subprocess.Popen(
+    def _spawn(
+        self,
+        name: str,
+        *arguments: str,
+        command: Collection[str] = (),
+        label: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        with (self.folder / f"{label or name}.out").open("ab") as output:
+            self._processes[label or name] = subprocess.Popen(
                 [*(command or self._command_line), name, *arguments],
-                env=self.environment,
+                env=environment or self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -29,25 +29,6 @@ function leave(address) {
   link.remove();
 }
 
-// The filter is also in the address of Airflow's own page, so that this can be shared and reloaded.
-function shareAddress() {
-  for (const field of document.querySelectorAll("[data-address]")) field.value = location.href;
-  if (!outer || !outer.location.pathname.endsWith("/plugin/seldon")) return;
-  const inner = location.pathname.split("/").pop();
-  const query = new URLSearchParams(location.search);
-  if (inner) query.set("page_of", inner);
-  const text = query.toString();
-  outer.history.replaceState(outer.history.state, "", outer.location.pathname + (text ? "?" + text : ""));
-}
-
-function sharedAddress() {
-  if (!outer || location.search || !outer.location.search || window.name === "seldon-opened") return null;
-  const query = new URLSearchParams(outer.location.search);
-  const inner = query.get("page_of") === "deployment" ? "deployment" : "./";
-  query.delete("page_of");
-  return inner + "?" + query;
-}
-
 async function refresh() {
   const here = document.querySelector("[data-refresh]");
   if (document.hidden || !here || String(getSelection())) return;
@@ -92,12 +73,6 @@ document.addEventListener("change", (event) => {
 });
 
 if (outer) followTheme();
-const elsewhere = sharedAddress();
-window.name = "seldon-opened";
-if (elsewhere) {
-  location.replace(elsewhere);
-} else {
-  shareAddress();
-  const interval = Number(document.body.dataset.interval);
-  if (interval) setInterval(refresh, interval * 1000);
-}
+for (const field of document.querySelectorAll("[data-address]")) field.value = location.href;
+const interval = Number(document.body.dataset.interval);
+if (interval) setInterval(refresh, interval * 1000);

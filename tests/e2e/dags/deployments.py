@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
-for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline", "linked"):
+for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline", "linked", "fleet"):
     with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as globals()[name]:
         SeldonDeployModelOperator(
             task_id="deploy",
@@ -24,7 +24,8 @@ for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline
                     "annotations": {"local.seldon/behaviour": "{{ dag_run.conf.get('behaviour', 'slow:6') }}"}
                 }
             },
-            deferrable=True,
+            deferrable=name != "fleet",
             timeout=600,
+            on_failure="keep" if name == "fleet" else "rollback",
             on_kill="rollback" if name == "put-back" else "keep",
         )
