@@ -20,7 +20,7 @@ help: ## show this list
 
 environments: $(foreach name,airflow-3.3 airflow-2.11 mlserver docs,$(VENVS)/$(name)/.ready) ## make the virtual environments, which the others do by themselves
 
-demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine, and try two as canaries
+demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine, and try two as canaries; UI=1 leaves Airflow running with the fleet page
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
 
 # These import no Airflow (the pure core, the local server), or take long and do not depend on its version.

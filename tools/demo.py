@@ -114,12 +114,26 @@ def main() -> int:
                 with demo_traffic.users(local, first_url(), error_rate=run.error_rate):
                     airflow.run(run)
                 ask(run)
-        say(f"Done in {time.monotonic() - started:.0f} s")
-        report()
+            say(f"Done in {time.monotonic() - started:.0f} s")
+            report()
+            if os.environ.get("UI"):
+                leave_open(airflow, Path(folder))
     surprises = [run for run in ALL if run.outcome != run.expected or run.prediction == "none"]
     for run in surprises:
         print(f"{run.title}: expected {run.expected}, got {run.outcome}, prediction {run.prediction}")
     return 1 if surprises else 0
+
+
+def leave_open(airflow: Airflow, folder: Path) -> None:
+    """Break a model that nobody rolls back, and let Airflow run until somebody has seen enough."""
+    import demo_ui
+
+    file = ROOT / "tools" / "demo_fleet.py"
+    for day, uri in enumerate((RUNS[0].xcoms["train", "model_uri"], f"{airflow.store}/nothing"), start=9):
+        say(f"For the page: {uri}")
+        airflow.run(Run("for the page", {"uri": uri}, ("-", "-"), day=day, dag="left_broken", file=str(file)))
+    dags = [ROOT / "example_dags", file]
+    demo_ui.show(airflow.environment, dags=dags, folder=folder / "dags", log=airflow.log)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ grid shows five runs of the example DAG with real model servers; it needs ``SELD
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -19,6 +20,9 @@ sys.path.insert(0, str(ROOT))
 
 from selenium.webdriver import ActionChains  # noqa: E402
 
+from airflow_provider_seldon.core.identity.identity import Identity  # noqa: E402
+from airflow_provider_seldon.core.request.model_server import ModelServer  # noqa: E402
+from airflow_provider_seldon.hooks.seldon import SeldonHook  # noqa: E402
 from airflow_provider_seldon.local.apiserver.access.authorization import Deny  # noqa: E402
 from airflow_provider_seldon.local.cluster import LocalSeldon  # noqa: E402
 from airflow_provider_seldon.local.options import LocalOptions  # noqa: E402
@@ -40,6 +44,17 @@ EXAMPLE = {
     "kube_config_path": "/opt/airflow/kubeconfig",
 }
 
+GOOD, BAD = "slow:0.1", "crash:3"
+#: Model, version, accuracy, what its pods do, and the task that deploys it.
+MODELS = (
+    ("churn", 1, 0.89, GOOD, "deploy"),
+    ("fraud", 1, 0.97, GOOD, "deploy"),
+    ("churn", 2, 0.92, GOOD, "deploy"),
+    ("churn", 3, 0.91, GOOD, "deploy"),
+    ("churn", 5, 0.94, BAD, "deploy"),
+    ("pricing", 4, 0.81, GOOD, "deploy"),
+    ("recommendations", 2, 0.77, GOOD, "deploy_recommendations"),
+)
 DRAWN = "return getComputedStyle(document.querySelector('[data-scope=toast][data-part=root]')).opacity == 1"
 
 
@@ -105,6 +120,49 @@ class Photographer:
             time.sleep(1)  # for what grows or fades
             save(browser, f"grid-{VERSION}")
 
+    def fleet(self) -> None:
+        """The fleet page and a deployment's own, with models that serve, and one that does not."""
+        self.fill_fleet()
+        with self.window(width=1400, height=680) as browser:
+            browser.open(f"{self.airflow.url}/plugin/seldon")
+            frame = browser.find("//iframe[@title='Seldon']")
+            browser.driver.switch_to.frame(frame)
+            browser.find("//tbody[contains(., 'exit code')]")
+            browser.driver.switch_to.default_content()
+            save(browser, f"fleet-{VERSION}")
+        with self.window(width=1000, height=1200) as browser:
+            browser.open(f"{self.airflow.url}/")
+            browser.script("localStorage.setItem('theme', 'dark')")
+            browser.open(f"{self.airflow.url}/plugin/seldon")
+            browser.driver.switch_to.frame(browser.find("//iframe[@title='Seldon']"))
+            browser.click("//tbody//th/a[starts-with(normalize-space(), 'churn')]")
+            browser.find("//section[h2='Diagnosis']/pre[contains(., 'exit code')]")
+            browser.driver.switch_to.default_content()
+            save(browser, f"fleet-deployment-{VERSION}")
+
+    def fill_fleet(self) -> None:
+        """Deploy some models, as tasks of two DAGs would."""
+        os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = self.local.airflow_connection()
+        hook = SeldonHook()
+        for model, version, accuracy, behaviour, task in MODELS:
+            server = ModelServer(
+                model_name=model,
+                model_uri=f"s3://models/{model}/{version}",
+                implementation="SKLEARN_SERVER",
+                extra_args={"annotations": {"local.seldon/behaviour": behaviour}},
+            )
+            identity = Identity(
+                dag_id=DAG_ID,
+                task_id=task,
+                model_name=model,
+                run_id=f"scheduled__2026-01-{version:02}T00:00:00+00:00",
+            )
+            rollout = hook.deploy_model(server, identity=identity, metrics={"accuracy": accuracy})
+            if behaviour == GOOD:
+                outcome = hook.wait_for(rollout.name, expected=rollout.expected, deadline=time.time() + 60)
+                hook.raise_for_outcome(outcome)
+                hook.complete(rollout)
+
     def _ended(self, day: int) -> bool:
         runs = {run["dag_run_id"]: run["state"] for run in self.airflow.rest.runs(DAG_ID)}
         return runs.get(f"run-{day}") in {"success", "failed"}
@@ -119,7 +177,7 @@ def save(browser: Browser, name: str, *, of: str = "") -> None:
 
 def main(names: list[str]) -> int:
     """Take the pictures that are named, else all that this version of Airflow has."""
-    names = names or ["form", *(["test", "grid"] if AIRFLOW_3 else [])]
+    names = names or ["form", *(["test", "grid", "fleet"] if AIRFLOW_3 else [])]
     IMAGES.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="seldon-pictures-", ignore_cleanup_errors=True) as name,
@@ -133,6 +191,10 @@ def main(names: list[str]) -> int:
             folder / "airflow",
             dags=[ROOT / "example_dags" / f"{DAG_ID}.py"],
             connection=local.airflow_connection(),
+            settings={
+                "AIRFLOW__SELDON__FLEET_CONNECTIONS": "seldon_default" if "fleet" in names else "",
+                "PYTHONPATH": str(ROOT),
+            },
         )
         try:
             airflow.start()

@@ -27,6 +27,7 @@ SWITCHES = (
     "--no-sandbox",  # root, in a container
     "--disable-dev-shm-usage",
     "--disable-gpu",
+    "--disable-lcd-text",  # smaller pictures
     "--disable-quic",
     "--no-first-run",
     "--no-proxy-server",

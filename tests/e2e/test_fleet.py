@@ -153,8 +153,11 @@ def test_a_thousand_deployments_below_a_path_for_those_who_log_in_and_nobody_els
     browser.write("//input[@name='password']", "somebody")
     browser.click("//button[@type='submit' or normalize-space()='Sign in']")
     eventually("somebody is logged in", lambda: "/login" not in browser.driver.current_url)
-    browser.open(f"{base}/plugin/seldon?q=0999")
+    browser.open(f"{base}/plugin/seldon")
     with inside(browser):
+        browser.find("//nav[contains(., 'Part 1 of 10')]")
+        browser.write("//input[@name='q']", "0999")
+        browser.click("//button[normalize-space()='Filter']")
         browser.find("//*[@role='status'][contains(., '1 of 1000')]")
         text = browser.find(row("iris-0999", "orphaned")).text
         assert HOSTILE in text
