@@ -62,14 +62,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
     assert {PurePosixPath(name).parts[0] for name in built.in_wheel} == {PACKAGE, f"{STEM}.dist-info"}
     code = {name for name in built.in_wheel if name.startswith(f"{PACKAGE}/")}
-    assert {PurePosixPath(name).suffix for name in code} == {".py", ".typed"}
+    assert {PurePosixPath(name).suffix for name in code} == {".py", ".typed", ".html", ".css", ".js"}
     assert f"{PACKAGE}/py.typed" in code
     assert not [name for name in code if re.search(r"(^|/)(tests?/|test_|conftest)", name)]
 
 
 def test_the_wheel_holds_every_module_that_airflow_is_told_about(built: Built) -> None:
     """Asked for in an interpreter that has nothing but the wheel; what is named is a module, or in one."""
-    (entry,) = re.findall(r"^\w+ = ([\w.]+):(\w+)$", built.read(f"{STEM}.dist-info/entry_points.txt"), re.M)
+    entries = re.findall(r"^(\w+) = ([\w.]+):(\w+)$", built.read(f"{STEM}.dist-info/entry_points.txt"), re.M)
+    named_there = {name: (module, what) for name, module, what in entries}
+    assert set(named_there) == {"provider_info", "seldon_fleet"}
+    entry = named_there["provider_info"]
+    assert f"{named_there['seldon_fleet'][0].replace('.', '/')}.py" in built.in_wheel
     probe = f"import json, sys; sys.path.insert(0, {str(built.wheel)!r}); import {entry[0]} as m; "
     probe += f"assert '.whl' in m.__file__; print(json.dumps(m.{entry[1]}()))"
     done = subprocess.run(

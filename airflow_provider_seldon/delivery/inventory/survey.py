@@ -110,7 +110,9 @@ class Survey:
         """Look once, and return all of it with the diagnoses of what does not serve."""
         views = self.look()
         broken = [
-            one.name for one in views if Badge.DEGRADED in one.badges or one.condition == Condition.FAILED
+            one.name
+            for one in views
+            if Badge.DEGRADED in one.badges or one.condition == Condition.FAILED or one.cause
         ]
         diagnoses = {name: self.diagnosis(name) for name in broken[:MOST_DIAGNOSED]}
         return Snapshot(
