@@ -238,7 +238,12 @@ def get_provider_info() -> dict[str, object]:
                 ],
             }
         ],
-        "sensors": [{"integration-name": name, "python-modules": [package + ".sensors.deployment"]}],
+        "sensors": [
+            {
+                "integration-name": name,
+                "python-modules": [package + ".sensors.deployment", package + ".sensors.canary"],
+            }
+        ],
         "triggers": [
             {
                 "integration-name": name,

@@ -67,6 +67,7 @@ PUBLIC = (
     "airflow_provider_seldon.operators.stage",
     "airflow_provider_seldon.retries",
     "airflow_provider_seldon.sensors.deployment",
+    "airflow_provider_seldon.sensors.canary",
     "airflow_provider_seldon.serving.function_model",
     "airflow_provider_seldon.serving.runtime",
     "airflow_provider_seldon.serving.wrapper",

@@ -41,6 +41,9 @@ SECRET_RIGHTS = {f"{verb} secrets": (verb, "", "secrets") for verb in ("get", "c
 #: And where Istio divides the requests: what the operator has written there proves a change of weights.
 ROUTE_RIGHTS = {"get virtualservices.networking.istio.io": ("get", "networking.istio.io", "virtualservices")}
 
+#: And where Ambassador does.
+MAPPING_RIGHTS = {"list mappings.getambassador.io": ("list", "getambassador.io", "mappings")}
+
 #: And where a canary compares answers to golden rows: each predictor is asked through the API server.
 GOLDEN_RIGHTS = {"create services/proxy": RIGHT}
 
@@ -67,10 +70,10 @@ class _Client(SeldonClient):
         except (NotFoundError, UnexpectedAnswerError):
             return False
 
-    def has_istio(self) -> bool:
-        """Tell whether the cluster knows VirtualServices."""
+    def serves(self, group_version: str) -> bool:
+        """Tell whether the cluster knows an API, such as Istio's."""
         try:
-            return bool(self._transport.request("GET", paths.ISTIO_GROUP_VERSION).get("resources"))
+            return bool(self._transport.request("GET", group_version).get("resources"))
         except (NotFoundError, UnexpectedAnswerError, ForbiddenError):
             return False
 
@@ -109,8 +112,12 @@ def _check(hook: SeldonConnectionHook) -> tuple[bool, str]:
             "(machinelearning.seldon.io/v1). Install Seldon Core there, or correct the host or context."
         )
     rights = RIGHTS | SECRET_RIGHTS if hook.storage_connection_id else RIGHTS
-    missing = client.missing_rights(rights | ROUTE_RIGHTS if client.has_istio() else rights)
-    if missing:
+    for api, needed in (
+        (paths.ISTIO_GROUP_VERSION, ROUTE_RIGHTS),
+        (paths.AMBASSADOR_GROUP_VERSION, MAPPING_RIGHTS),
+    ):
+        rights = rights | needed if client.serves(api) else rights
+    if missing := client.missing_rights(rights):
         return False, (
             f"The connection's account lacks, in namespace {hook.namespace}: {', '.join(missing)}. "
             "Bind a role that grants them."

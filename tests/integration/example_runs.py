@@ -2,8 +2,9 @@
 Runs example DAGs with ``dag.test()``, one after the other in one process of their own.
 
 ``python -m tests.integration.example_runs`` reads from standard input a list of runs, ``{"dag": dag id, "conf": {...},
-"env": {...}}``, and answers a list of ``{"state": ..., "tasks": {task: state}, "xcoms": {task: what it
-returned}}``. The environment says which Airflow home and DAG folder to use.
+"env": {...}}``, with ``answer``, ``errors`` and ``kill`` for what is done to a run (see ``interventions``). It answers
+a list of ``{"state": ..., "tasks": {task: state}, "xcoms": {task: what it returned}}``. The environment says which
+Airflow home and DAG folder to use.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.airflow_version import AIRFLOW_3
+from tests.integration.interventions import answered, killed
 from tests.python_process import answer
 
 
@@ -38,7 +40,12 @@ def run(order: dict[str, Any], *, day: int) -> dict[str, Any]:
     assert not bag.import_errors, bag.import_errors
     date = "logical_date" if AIRFLOW_3 else "execution_date"
     moment = {date: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)}
-    result = bag.dags[dag_id].test(**moment, run_conf=order.get("conf"))
+    dag = bag.dags[dag_id]
+    with (
+        answered(order.get("answer"), errors_first=bool(order.get("errors"))),
+        killed(dag, order.get("kill")),
+    ):
+        result = dag.test(**moment, run_conf=order.get("conf"))
     tasks = result.get_task_instances()
     return {
         "state": str(result.state),

@@ -15,7 +15,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.get_provider_info import configuration, connection_fields
-from airflow_provider_seldon.hooks.connection_test import GOLDEN_RIGHTS, RIGHTS, ROUTE_RIGHTS, SECRET_RIGHTS
+from airflow_provider_seldon.hooks.connection_test import (
+    GOLDEN_RIGHTS,
+    MAPPING_RIGHTS,
+    RIGHTS,
+    ROUTE_RIGHTS,
+    SECRET_RIGHTS,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -148,7 +154,7 @@ def rights_of(manifest: str) -> set[tuple[str, str, str]]:
 
 
 def test_the_rbac_manifests_grant_what_is_needed_and_nothing_else() -> None:
-    needed = set(RIGHTS.values()) | set(ROUTE_RIGHTS.values())
+    needed = {*RIGHTS.values(), *ROUTE_RIGHTS.values(), *MAPPING_RIGHTS.values()}
     assert rights_of("with-deployments.yaml") == needed
     assert rights_of("without-deployments.yaml") == {right for right in needed if right[1] != "apps"}
     assert rights_of("storage-secrets.yaml") == set(SECRET_RIGHTS.values())

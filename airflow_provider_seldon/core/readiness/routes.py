@@ -1,10 +1,15 @@
 """
-Do the routes have the weights that were written? A VirtualService is held against a SeldonDeployment. Pure.
+Do the routes have the weights that were written? What the ingress reads is held against a SeldonDeployment. Pure.
 
-Facts (Seldon's operator 1.18.2 with Istio, measured): one VirtualService is called like the deployment; each rule has a
+Istio (Seldon's operator 1.18.2 with Istio, measured): one VirtualService is called like the deployment; each rule has a
 route entry for every predictor, told by ``subset``, and the shadow as ``mirror``. It is rewritten only while every
 Deployment is ready. A weight of 0 is left out, and so is the weight of a single predictor: absent means nothing beside
 others, and everything when alone.
+
+Ambassador (Seldon's operator 1.18.2, ``operator/controllers/ambassador``, version v2 of its API; read, not measured): a
+Mapping for HTTP and one for gRPC for each predictor, told by its Service. The first predictor's has no weight and gets
+what is left; the others have theirs, 0 included; a shadow's says so. They too are rewritten only while every Deployment
+is ready. With version v1 of the API the same stands in annotations of Services, which are not read.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from airflow_provider_seldon.core.children.expected import expected_children
+from airflow_provider_seldon.core.children.expected import Role, expected_children, predictor_services
 from airflow_provider_seldon.core.readiness.acknowledgement import divides_in_istio
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Verdict
@@ -20,6 +25,8 @@ from airflow_provider_seldon.core.readiness.observation import Phase
 from airflow_provider_seldon.core.readiness.operator_status import UNACKNOWLEDGED
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
 
+#: Kind of a list of Ambassador's Mappings.
+MAPPINGS = "MappingList"
 #: Seconds after which routes that differ are read again.
 RECHECK = 0.5
 UNREADABLE = (
@@ -41,22 +48,23 @@ def asks_for_routes(manifest: Object | None, expected: Expectation, verdict: Ver
 
 
 def held_against_routes(
-    verdict: Verdict, manifest: Object, virtual_service: Object | None, *, expected: Expectation, now: float
+    verdict: Verdict, manifest: Object, routes: Object | None, *, expected: Expectation, now: float
 ) -> Verdict:
     """
     Return the verdict with what the routes say.
 
     :param verdict: READY without them.
-    :param virtual_service: as it is stored; None where there is none, or no right to read it.
+    :param routes: a VirtualService or a list of Mappings, as stored; None where there is none, or no right to read it.
     :param expected: the write that is waited for: only of routes that it changed something is missing without them.
     :param now: seconds of the clock that the judge is given.
     """
-    if virtual_service is None and not expected.routes:
+    if routes is None and not expected.routes:
         return verdict
-    if virtual_service is None:
+    if routes is None:
         weaker = verdict.weaker or UNREADABLE
         return dataclasses.replace(verdict, weaker=weaker, progress=_with(verdict.progress, weaker))
-    difference = routes_difference(manifest, virtual_service)
+    mappings = text_at(routes, "kind") == MAPPINGS
+    difference = mappings_difference(manifest, routes) if mappings else routes_difference(manifest, routes)
     if not difference:
         rest = "; ".join(one for one in verdict.weaker.split("; ") if one != UNACKNOWLEDGED)
         said = f" (weaker: {verdict.weaker})" if verdict.weaker else ""
@@ -84,6 +92,38 @@ def routes_difference(manifest: Object, virtual_service: Object) -> str:
         if (mirrors := _mirror(rule)) != mirrored:
             return f"it mirrors to {_shown(mirrors)} instead of {_shown(mirrored)}"
     return ""
+
+
+def mappings_difference(manifest: Object, mappings: Object) -> str:
+    """Return how a deployment's Mappings differ from what it asks for; empty when they do not."""
+    services = predictor_services(manifest)
+    explained = {
+        name for child in expected_children(manifest) if child.role is Role.EXPLAINER for name in child.names
+    }
+    found: dict[str, list[Object]] = {}
+    for one in items_at(mappings, "items"):
+        service = text_at(one, "spec", "service").partition(":")[0].partition(".")[0]
+        found.setdefault(service, []).append(one)
+    if strange := sorted(found.keys() - services.values() - explained):
+        return f"a Mapping still leads to {strange[0]}"
+    for index, one in enumerate(items_at(manifest, "spec", "predictors")):
+        name, shadow = text_at(one, "name"), one.get("shadow") is True
+        own = found.get(services[name], [])
+        if not own:
+            return f"there is no Mapping for {name}"
+        wanted = int(one.get("traffic") or 0) if index or shadow else None
+        for mapping in own:
+            spec = mapping_at(mapping, "spec")
+            weight = None if spec.get("weight") is None else _whole(spec["weight"])
+            if (spec.get("shadow") is True) != shadow:
+                return f"{name} is {'no' if shadow else 'a'} shadow there"
+            if weight != wanted:
+                return f"{name} has {_percent(weight)} instead of {_percent(wanted)}"
+    return ""
+
+
+def _percent(weight: int | None) -> str:
+    return "what is left" if weight is None else f"{weight} %"
 
 
 def _wanted(manifest: Object) -> tuple[dict[str, int], dict[str, int]]:

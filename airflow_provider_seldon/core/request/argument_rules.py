@@ -190,6 +190,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "grace": SECONDS,
         "patience": SECONDS,
         "hold_for": SECONDS,
+        "window": Rule(lambda value: readers.seconds(value, 1.0)),
         "ttl": Rule(lambda value: readers.seconds(value, 1.0), optional=True),
         "look_interval": Rule(lambda value: readers.seconds(value, 0.05)),
         "deadline": Rule(readers.finite),

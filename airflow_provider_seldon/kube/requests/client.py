@@ -19,6 +19,7 @@ What this does *not* do: decide. It neither looks who owns an object nor waits f
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -272,11 +273,13 @@ class SeldonClient:
         return list(self._pages(self._children_path(), labels=labels))
 
     def routes(self, name: str) -> dict[str, Any] | None:
-        """Return a deployment's VirtualService; None where there is none, or no right to read it."""
-        try:
-            return self._transport.request("GET", paths.virtual_service(self.namespace, deployment_id(name)))
-        except (NotFoundError, ForbiddenError):
-            return None
+        """Return a deployment's VirtualService or Mappings; None where there are none, or no right to read them."""
+        for path, query in paths.routes(self.namespace, deployment_id(name)):
+            with contextlib.suppress(NotFoundError, ForbiddenError):
+                found = self._transport.request("GET", path, query=query)
+                if found.get("items", [found]):
+                    return found
+        return None
 
     def crd_served(self) -> bool:
         """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""

@@ -7,6 +7,7 @@ Every path of the Kubernetes API that this provider asks for, made in one place 
 
 from __future__ import annotations
 
+from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.identity.object_name import checked_name, checked_namespace
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import GROUP, PLURAL, VERSION
@@ -16,6 +17,8 @@ from airflow_provider_seldon.exceptions import ConnectionConfigError, InvalidMod
 GROUP_VERSION = f"/apis/{GROUP}/{VERSION}"
 #: Istio's API in the version that Seldon's operator writes; later ones of Istio serve it, too.
 ISTIO_GROUP_VERSION = "/apis/networking.istio.io/v1alpha3"
+#: Ambassador's API (Emissary) in the version that Seldon's operator writes.
+AMBASSADOR_GROUP_VERSION = "/apis/getambassador.io/v2"
 #: Where one asks for one's own rights.
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -28,6 +31,23 @@ def seldon_deployments(namespace: str, name: str | None = None) -> str:
 def virtual_service(namespace: str, name: str) -> str:
     """Return the path of the routes that Seldon's operator writes for a SeldonDeployment, where Istio is used."""
     return _object(f"{ISTIO_GROUP_VERSION}/namespaces/{_namespace(namespace)}/virtualservices", name)
+
+
+def mappings(namespace: str) -> str:
+    """Return the path of a namespace's Mappings, where Ambassador is used."""
+    return f"{AMBASSADOR_GROUP_VERSION}/namespaces/{_namespace(namespace)}/mappings"
+
+
+def routes(namespace: str, deployment: str) -> list[tuple[str, dict[str, str]]]:
+    """
+    Return where the routes of a deployment may be: path and query, the first that holds any.
+
+    :param deployment: value of the label ``seldon-deployment-id``.
+    """
+    return [
+        (virtual_service(namespace, deployment), {}),
+        (mappings(namespace), {"labelSelector": f"{ID_LABEL}={deployment}"}),
+    ]
 
 
 def deployments(namespace: str) -> str:

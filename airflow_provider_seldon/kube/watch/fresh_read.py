@@ -7,6 +7,7 @@ gives anything up, because a watch may have been silent for some time.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,14 +63,16 @@ class DirectReads:
 
 async def read_routes(session: ApiSession, namespace: str, name: str) -> Object | None:
     """
-    Return the VirtualService as it is stored this moment; None where there is none, or no right to read it.
+    Return the VirtualService or the Mappings as stored; None where there are none, or no right to read them.
 
     :raises SeldonError: the API server does not answer.
     """
-    try:
-        return await session.get(paths.virtual_service(namespace, deployment_id(name)))
-    except (NotFoundError, ForbiddenError):
-        return None
+    for path, query in paths.routes(namespace, deployment_id(name)):
+        with contextlib.suppress(NotFoundError, ForbiddenError):
+            found = await session.get(path, query)
+            if found.get("items", [found]):
+                return found
+    return None
 
 
 async def read_snapshot(session: ApiSession, namespace: str, name: str) -> Snapshot:

@@ -105,7 +105,7 @@ class Subscription:
 
     async def routes(self) -> Object | None:
         """
-        Return the VirtualService as it is stored this moment; None where there is none, or no right to read it.
+        Return the VirtualService or the Mappings as stored; None where there are none, or no right to read them.
 
         :raises SeldonError: the API server does not answer.
         """

@@ -14,6 +14,7 @@ from airflow_provider_seldon.core.readiness.operator_status import UNACKNOWLEDGE
 from airflow_provider_seldon.core.readiness.routes import (
     asks_for_routes,
     held_against_routes,
+    mappings_difference,
     routes_difference,
 )
 from airflow_provider_seldon.core.readiness.status_only import NO_RIGHT
@@ -150,3 +151,50 @@ def test_a_verdict_is_certain_only_with_the_routes() -> None:
     unread = held_against_routes(READY, wanted, None, expected=CHANGED, now=10)
     assert (unread.phase, "could not be read" in unread.weaker) == (Phase.READY, True)
     assert "weaker" in unread.progress
+
+
+def mappings(**weights: int | str | None) -> dict[str, Any]:
+    """Mappings as the operator writes them for Ambassador: of each predictor one for HTTP and one for gRPC."""
+
+    def mapping(name: str, weight: Any, port: int) -> dict[str, Any]:
+        spec: dict[str, Any] = {"prefix": "/seldon/models/iris/", "service": f"iris-{name}.models:{port}"}
+        if isinstance(weight, str):
+            spec |= {"shadow": True, "weight": int(weight)}
+        elif weight is not None:
+            spec["weight"] = weight
+        return {"metadata": {"name": f"seldon-models-iris-{name}-{port}"}, "spec": spec}
+
+    items = [mapping(name, one, port) for name, one in weights.items() for port in (8000, 5001)]
+    return {"kind": "MappingList", "items": items}
+
+
+@pytest.mark.parametrize(
+    ("predictors", "stored", "told"),
+    [
+        ([MAIN], mappings(main=None), ""),
+        ([MAIN | {"traffic": 75}, CANARY | {"traffic": 25}], mappings(main=None, canary=25), ""),
+        ([MAIN | {"traffic": 100}, CANARY | {"traffic": 0}], mappings(main=None, canary=0), ""),
+        ([MAIN, CANARY | {"shadow": True, "traffic": 100}], mappings(main=None, canary="100"), ""),
+        ([MAIN, CANARY | {"traffic": 25}], mappings(main=None, canary=5), "canary has 5 % instead of 25 %"),
+        ([MAIN, CANARY | {"traffic": 25}], mappings(main=None), "there is no Mapping for canary"),
+        ([MAIN], mappings(main=None, canary=25), "a Mapping still leads to iris-canary"),
+        ([MAIN], mappings(main=75), "main has 75 % instead of what is left"),
+        ([MAIN, CANARY | {"shadow": True}], mappings(main=None, canary=0), "canary is no shadow there"),
+        ([MAIN, CANARY | {"traffic": 5}], mappings(main=None, canary="5"), "canary is a shadow there"),
+    ],
+)
+def test_mappings_of_ambassador_are_held_against_what_is_asked_for(
+    predictors: list[dict[str, Any]], stored: dict[str, Any], told: str
+) -> None:
+    wanted = deployment(*predictors)
+    assert mappings_difference(wanted, stored) == told
+    verdict = held_against_routes(READY, wanted, stored, expected=Expectation(routes=True), now=1.0)
+    assert (verdict.phase is Phase.READY) == (not told)
+
+
+def test_the_mapping_of_an_explainer_is_none_of_a_predictor_that_has_gone() -> None:
+    explained = deployment(MAIN | {"explainer": {"type": "AnchorTabular"}})
+    stored = mappings(main=None)
+    service = {"service": "iris-main-explainer.models:9000"}
+    stored["items"].append({"metadata": {"name": "seldon-models-iris-main-explainer-rest"}, "spec": service})
+    assert mappings_difference(explained, stored) == ""

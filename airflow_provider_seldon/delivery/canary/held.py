@@ -1,0 +1,137 @@
+"""
+A canary that is held for an approval: looked at while nobody moves it, and aborted when it breaks a limit.
+
+Only hard limits are checked. A comparison with the baseline is made once, at the end of a step; made again and again
+for the hours that an approval may take, it would find a difference between equal versions sooner or later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.analysis.analysis import Analysis, look
+from airflow_provider_seldon.core.analysis.assessment import Grade
+from airflow_provider_seldon.core.analysis.counters import Counters
+from airflow_provider_seldon.core.analysis.queries import Sides
+from airflow_provider_seldon.core.canary.lease import Lease, Stage
+from airflow_provider_seldon.core.canary.predictors import CANDIDATE, main_of
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.readiness.outcome import Ending
+from airflow_provider_seldon.delivery.analysis.measure import Query, measure, measure_on_worker
+from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+from airflow_provider_seldon.delivery.waiting.wait import Waiter
+from airflow_provider_seldon.exceptions import CanaryAbortedError, DeploymentNotFoundError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.delivery.target import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class HeldCanary:
+    """
+    The canary of one DAG run on one deployment.
+
+    :param target: the namespace that applies.
+    :param name: of the deployment.
+    :param run: id of the DAG run that leads it.
+    :param analysis: what the candidate must keep to; None looks only whether it serves.
+    :param query: asks Prometheus; None where no connection is given.
+    :param namespace_label: name of the label that scraping gives the namespace.
+    :param window: seconds that a look looks back, at most since the step began to bake.
+    :param failure_policy: see ``Waiter.wait``.
+    :param counters: of the looks before.
+    """
+
+    target: Target
+    name: str
+    run: str
+    analysis: Analysis | None
+    query: Query | None = None
+    namespace_label: str = "namespace"
+    window: float = 600.0
+    failure_policy: Mapping[str, Any] | None = None
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+    #: Whether the last look failed, which a few of them may.
+    doubtful: bool = False
+
+    def look(self) -> bool:
+        """
+        Look once.
+
+        :returns: whether there is still something to look at: False once it is promoted, aborted, or another run's.
+        :raises CanaryAbortedError: it has broken a limit, or does not serve any more, and is aborted.
+        """
+        try:
+            current = self.target.client.get(self.name)
+        except DeploymentNotFoundError:
+            return False
+        lease = Lease.of(current)
+        if lease is None or lease.run != self.run or lease.stage is Stage.PROMOTING:
+            return False
+        if lease.stage is Stage.HOLDING:
+            problem = self._unready(current) or self._broken(current, lease)
+            if problem:
+                raise self.aborted(problem)
+        return True
+
+    def aborted(self, reason: str, *, within: float = 300.0) -> CanaryAbortedError:
+        """
+        Abort the canary, wait until what served before has all of the traffic, and return the error that says why.
+
+        :param within: seconds for that.
+        """
+        where = f"{self.target.namespace}/{self.name}"
+        error = CanaryAbortedError(
+            f"{where}: the canary is aborted while it was held: {reason}.",
+            reason="CanaryAborted",
+            deployment=where,
+        )
+        back = abort(self.target, self.name, run=self.run)
+        if back is None:
+            return error.amended("No candidate was left on it.")
+        outcome = wait_out(self.target, back, deadline=time.time() + within)
+        if outcome.ending is Ending.READY:
+            return error.amended("What served before has all of the traffic again.")
+        return error.amended(
+            f"Its predictor is dropped, but what served before does not serve: {outcome.reason}: {outcome.message}."
+        )
+
+    def _unready(self, current: SeldonDeployment) -> str:
+        """Return why it has failed, by the same verdict that every wait has; looked at once."""
+        expected = dataclasses.replace(Expectation.of(current), settle=False, routes=False, status=None)
+        outcome = Waiter(self.target).wait(
+            self.name, expected=expected, deadline=0.0, failure_policy=self.failure_policy
+        )
+        failed = outcome.ending is Ending.FAILED
+        return f"it does not serve any more: {outcome.reason}: {outcome.message}" if failed else ""
+
+    def _broken(self, current: SeldonDeployment, lease: Lease) -> str:
+        metrics = [one for one in self.analysis.metrics if not one.at_end] if self.analysis else []
+        if self.analysis is None or not metrics:
+            return ""
+        window = min(self.window, time.time() - (lease.since or 0.0))
+        sides = Sides(
+            deployment=self.name,
+            candidate=CANDIDATE,
+            baseline=str(main_of(current.to_manifest()["spec"]).get("name")),
+            namespace=self.target.namespace,
+            namespace_label=self.namespace_label,
+        )
+        samples = {
+            **asyncio.run(measure(metrics, sides=sides, window=window, query=self.query)),
+            **measure_on_worker(metrics, sides=sides, window=window),
+        }
+        verdict = look(dataclasses.replace(self.analysis, metrics=metrics), samples, self.counters)
+        self.counters = verdict.counters
+        self.doubtful = any(one.grade is Grade.FAIL for one in verdict.assessments)
+        log.info("Held at %s: %s", lease.current, "; ".join(map(str, verdict.assessments)))
+        return verdict.reason if verdict.grade is Grade.FAIL else ""

@@ -1,0 +1,92 @@
+"""
+A canary that a person promotes or rejects, and that is watched until they have: it cannot be left at its weight.
+
+Airflow 3.1 has the approval. Before that, the canary promotes itself, and the rest is the same.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+
+from airflow import __version__
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_seldon.analysis import Analysis, FunctionMetric
+from airflow_provider_seldon.operators.canary import (
+    SeldonAbortCanaryOperator,
+    SeldonCanaryOperator,
+    SeldonPromoteCanaryOperator,
+)
+from airflow_provider_seldon.sensors.canary import SeldonCanarySensor
+
+APPROVAL = tuple(map(int, __version__.split(".")[:2])) >= (3, 1)
+BAKE = float(os.environ.get("CANARY_BAKE", "600"))
+
+
+def error_ratio(*, deployment: str, predictor: str, namespace: str, window: float) -> float:
+    """Stands for ErrorRatio(at_most=0.01), which needs a Prometheus."""
+    return float(os.environ.get("CANARY_ERRORS", "0.002"))
+
+
+LIMITS = Analysis(metrics=[FunctionMetric(error_ratio, at_most=0.01)])
+
+with DAG("canary_approval", schedule=None, start_date=datetime(2026, 1, 1), params={"version": 1}):
+
+    @task
+    def train(version: str) -> str:
+        return f"s3://models/iris/{version}"
+
+    trained = train("{{ params.version }}")
+    canary = SeldonCanaryOperator(
+        task_id="canary",
+        model_name="iris",
+        model_uri=trained,
+        implementation="SKLEARN_SERVER",
+        steps=[5, 25],
+        bake=BAKE,
+        analysis=LIMITS,
+        hold_at=25 if APPROVAL else None,
+    )
+    # Whatever is left in the end: of a task that was killed, of a run that was failed by hand. It is a teardown of what
+    # comes before the canary, because Airflow runs a teardown only where its setup has succeeded.
+    abort = SeldonAbortCanaryOperator(task_id="abort", model_name="iris")
+    abort.as_teardown(setups=trained.operator)
+
+    if APPROVAL:
+        from airflow.providers.standard.operators.hitl import HITLBranchOperator
+
+        name = canary.output["name"]
+
+        @task.short_circuit
+        def held(action: str) -> bool:
+            """Nothing is to be approved where nothing is tried out: a first deploy, an unchanged version."""
+            return action == "held"
+
+        # "Reject" is what counts when nobody answers. ApprovalOperator would skip what follows, and leave 25 % there.
+        approve = HITLBranchOperator(
+            task_id="approve",
+            subject="Promote version {{ params.version }} of iris?",
+            body="It has 25 % of the traffic: {{ ti.xcom_pull('canary', key='canary') }}",
+            options=["Promote", "Reject"],
+            options_mapping={"Promote": "promote", "Reject": "reject"},
+            defaults=["Reject"],
+            response_timeout=timedelta(hours=8),
+        )
+        promote = SeldonPromoteCanaryOperator(task_id="promote", name=name)
+        reject = SeldonAbortCanaryOperator(task_id="reject", name=name)
+        # Beside the approval: it aborts when a limit is broken meanwhile, and once nobody has decided for too long.
+        watch = SeldonCanarySensor(
+            task_id="watch",
+            name=name,
+            analysis=LIMITS,
+            mode="reschedule",
+            deferrable=False,
+            poke_interval=min(60.0, BAKE),
+            timeout=9 * 3600,
+        )
+        held(canary.output["action"]) >> [approve, watch]
+        approve >> [promote, reject]
+        [promote, reject, watch] >> abort
+    else:
+        canary >> abort
