@@ -38,6 +38,7 @@ from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context
 from tests.integration.crash_cases import Probe
+from tests.integration.task_thread import task_thread
 
 #: A function that is asked for numbers, and pods that are there in a moment.
 pytestmark = pytest.mark.simulated_pods("dozens of rollouts")
@@ -287,7 +288,10 @@ def test_a_canary_that_is_superseded_while_it_bakes_ends_and_leaves_the_other_al
 ) -> None:
     def overtaken(**where: Any) -> float:
         newer = operator(model_uri="s3://models/iris/3", hold_at=25, steps=[25], analysis=None)
-        run(newer, run_id="wednesday", logical_date=datetime(2026, 1, 7, tzinfo=UTC))
+        wednesday = datetime(2026, 1, 7, tzinfo=UTC)
+        other = task_thread(lambda: run(newer, run_id="wednesday", logical_date=wednesday))
+        other.start()
+        other.join()
         return 0.0
 
     with pytest.raises(ReplacedError):

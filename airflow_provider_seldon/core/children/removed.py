@@ -12,11 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_seldon.core.children.expected import ID_LABEL, ExpectedChild, child_ids
+from airflow_provider_seldon.core.children.expected import (
+    ANNOTATION_SERVICE_NAME,
+    ID_LABEL,
+    ExpectedChild,
+    child_ids,
+)
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     controller,
     count_at,
+    items_at,
     mapping_at,
     name_of,
     text_at,
@@ -62,6 +68,33 @@ def leftovers(
             for name, available in sorted(listed.items())
         ]
     return sorted(_found(deployment, names, listed, children), key=lambda one: one.name)
+
+
+def services_left(deployment: Object) -> list[str]:
+    """
+    Return the Services that the operator's status lists, of predictors that the spec does not have any more.
+
+    Once their Deployments are gone, it deletes them and then writes its status. When that write meets another one in
+    between, the status lists a Service for ever that is gone, which the operator calls ``Failed`` in each pass from then
+    on. So nobody should write before (Seldon's operator 1.18.2, completing a change). Long names are hashed, and say
+    nothing.
+    """
+    name = name_of(deployment)
+    present = {
+        one
+        for predictor in items_at(deployment, "spec", "predictors")
+        for one in (
+            f"{name}-{text_at(predictor, 'name')}",
+            text_at(predictor, "annotations", ANNOTATION_SERVICE_NAME),
+        )
+        if one
+    }
+    return sorted(
+        service
+        for service in mapping_at(deployment, "status", "serviceStatus")
+        if service.startswith(f"{name}-")
+        and not any(service == one or service.startswith(f"{one}-") for one in present)
+    )
 
 
 def _found(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_provider_seldon.core.children.expected import ExpectedChild
-from airflow_provider_seldon.core.children.removed import Leftover, leftovers
+from airflow_provider_seldon.core.children.removed import Leftover, leftovers, services_left
 from airflow_provider_seldon.core.readiness.acknowledgement import writes_routes
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailureKind, FailurePolicy
@@ -136,6 +136,11 @@ def without_leftovers(
         if _is_waited_for(one, asleep=asleep, stabilization=stabilization, policy=policy):
             return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=told, child=one.name)
         observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
+    for service in () if asleep else services_left(deployment):
+        # Its Deployment's pods may take their time to end.
+        if not stabilization.lasted(f"service:{service}", policy.leftover_grace):
+            told = f"the operator has not removed Service {service} yet, which the spec does not ask for any more"
+            return Observation(phase=Phase.PENDING, reason="ServiceNotRemoved", message=told)
     return observation
 
 

@@ -209,3 +209,23 @@ def test_image_that_the_operator_was_configured_with_is_no_difference():
     found = children(made)
     found[0]["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/own/server:7"
     assert judge(made, found, expected=Expectation(), now=0.0).phase is Phase.READY
+
+
+def test_service_of_a_dropped_predictor_is_waited_for_because_a_write_before_that_leaves_the_state_failed():
+    content = spec()
+    del content["predictors"][1]
+    made, found = deployment(content, ours=False), children(deployment(content, ours=False))
+    for name in ("iris-shadow-0-m",):
+        del made["status"]["deploymentStatus"][name]
+    kept = ["iris-main", "iris-main-m", "iris-main-explainer", "seldon-0123456789abcdef"]
+    looks = []
+    for services in ([*kept, "iris-shadow", "iris-shadow-m"], kept):
+        made["status"]["serviceStatus"] = {name: {"svcName": name} for name in services}
+        looks.append(judge(made, found, expected=Expectation(), now=0.0))
+    assert [(one.phase, one.reason) for one in looks] == [
+        (Phase.PENDING, "ServiceNotRemoved"),
+        (Phase.READY, "Serving"),
+    ]
+    made["status"]["serviceStatus"]["iris-shadow"] = {}
+    first = judge(made, found, expected=Expectation(), now=0.0)
+    assert judge(made, found, expected=Expectation(), now=30.0, history=first.history).phase is Phase.READY
