@@ -310,7 +310,7 @@ class Course:
         task = SeldonDeployModelOperator(
             **self._common(who),
             **self._model(who),
-            timeout=60.0,
+            timeout=180.0,
             deferrable=False,
             model_server={"extra_args": {"annotations": annotations}} if annotations else None,
             failure_policy=POLICY,

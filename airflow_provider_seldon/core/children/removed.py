@@ -75,9 +75,8 @@ def services_left(deployment: Object) -> list[str]:
     Return the Services that the operator's status lists, of predictors that the spec does not have any more.
 
     Once their Deployments are gone, it deletes them and then writes its status. When that write meets another one in
-    between, the status lists a Service for ever that is gone, which the operator calls ``Failed`` in each pass from then
-    on. So nobody should write before (Seldon's operator 1.18.2, completing a change). Long names are hashed, and say
-    nothing.
+    between, the status lists a Service for ever that is gone, and each pass from then on ends with ``Failed``. So
+    nobody should write before (Seldon's operator 1.18.2, completing a change). Long names are hashed, and say nothing.
     """
     name = name_of(deployment)
     present = {
