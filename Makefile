@@ -23,19 +23,24 @@ environments: $(foreach name,airflow-3.3 airflow-2.11 mlserver docs,$(VENVS)/$(n
 demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, replace, turn down and break a model on this machine, and try two as canaries; UI=1 leaves Airflow running with the fleet page
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
 
-# These import no Airflow (the pure core, the local server), or take long and do not depend on its version.
-ONCE := tests/unit/core tests/unit/local tests/integration/local tests/integration/test_shared_watch.py \
-  tests/integration/test_crash_safety.py tests/integration/test_races.py tests/integration/test_snippets.py \
-  tests/integration/test_histories.py tests/unit/test_oracle.py tests/unit/test_package.py tests/unit/test_docs.py
+# These import no Airflow (the pure core, the Kubernetes client, the local server), or take no more of it than a
+# connection and an exception, whose tests run on both versions.
+ONCE := $(addprefix tests/unit/,core delivery kube local serving test_docs.py test_layers.py test_oracle.py test_package.py \
+    test_seed_defects.py test_workflows.py) \
+  tests/integration/local \
+  $(patsubst %,tests/integration/test_%.py,adoption claims client crash_safety histories prometheus_queries races \
+    request_counts seed_defects_requests serving_http serving_mlserver shared_watch snippets storage_rclone \
+    storage_secret_writer taken_names waiting write_preconditions)
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
-# Processes per Airflow version: most tests wait for a cluster most of the time.
+# Processes per Airflow version: most tests wait for a cluster most of the time. 3.3 has more to run.
 WORKERS ?= 2
+WORKERS_3.3 ?= 3
 
 test: ## run the tests on both Airflow versions, side by side
 	@$(MAKE) --no-print-directory --jobs=2 test-3.3 test-2.11
 
 test-%: $(VENVS)/airflow-%/.ready $(VENVS)/mlserver/.ready ## run the tests on one Airflow version
-	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
+	$(VENVS)/airflow-$*/bin/python -m pytest --numprocesses $(or $(WORKERS_$*),$(WORKERS)) --no-loadscope-reorder $(ARGS_$*) $(PYTEST_ARGS) 2>&1 | sed -u 's/^/airflow $*: /'
 
 newest: PACKAGES = -e '.[test]'
 newest: newest-run ## run the tests on the newest of everything: nothing is pinned

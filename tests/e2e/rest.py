@@ -142,10 +142,9 @@ class TaskInstance:
         try:
             return eventually(f"{self._path} is {what}", not_ended, **wait)
         except AssertionError as error:
-            found = self.read()
-            raise AssertionError(
-                f"{error}; it is {found['state']} in try {found['try_number']}\n{self.log()}"
-            ) from None
+            run = self._rest.call("GET", f"{self._dag}/dagRuns/{quote(self._run_id)}/taskInstances")
+            states = {one["task_id"]: (one["state"], one["try_number"]) for one in run["task_instances"]}
+            raise AssertionError(f"{error}; states and tries: {states}\n{self.log()}") from None
 
     def log(self) -> str:
         """Return the log of the last try, as the UI would show it."""

@@ -96,6 +96,10 @@ class Airflow:
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "PYTHONWARNINGS": "ignore",
+            # Tasks are forks of a process that has imported scikit-learn: with threads of OpenMP in it, a fork that
+            # trains may stand still for ever.
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
             # A proxy of this machine is none of ours.
             "NO_PROXY": "127.0.0.1,localhost",
         }
