@@ -1,1 +1,4 @@
-"""The Kubernetes Deployments that the operator makes: which are expected, what they run, how far they are."""
+"""The Kubernetes Deployments that the operator makes: which are expected, what they run, how far they are.
+
+Builds none.
+"""

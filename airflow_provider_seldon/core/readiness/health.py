@@ -1,13 +1,14 @@
 """
-Does a deployment that served still serve? Health that lasts, and what of it is news.
+Is a deployment that was available still available? Health that lasts, and its transitions.
 
 ``readiness`` judges a rollout: whether what was just written has become ready. This judges afterwards, and without
 end. The status flickers (Seldon Core reference, transitions), so a change counts only after it has held for a grace
 time without a break; and what is on its way, such as a rollout whose old pods keep serving, is no change at all.
 
-A ``HealthMonitor`` follows one deployment, for everybody who asks about it; ``News`` knows what one of them was told.
+A ``HealthMonitor`` follows one deployment, for everybody who asks about it; ``HealthTransitions`` knows what one of
+them was told.
 
-Pure: no clock, no I/O, no memory but these two.
+Pure: no clock, no I/O, no state but these two.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class HealthMonitor:
         return same or (bad and self._settled in (None, Health.AVAILABLE))
 
 
-class News:
+class HealthTransitions:
     """
     What somebody was told of a deployment's health, and so what is new to them.
 
@@ -152,7 +153,7 @@ class News:
     def __init__(self, known: Health | None = None) -> None:
         self._known = known
 
-    def has(self, health: Health | None) -> bool:
+    def is_new(self, health: Health | None) -> bool:
         """Whether a health is news; from then on it is known. None for a deployment that is gone, and with it all."""
         before, self._known = self._known, health
         if before is None:

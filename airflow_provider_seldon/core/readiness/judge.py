@@ -7,7 +7,7 @@ behind healthy old pods. So the status is believed only after every expected chi
 belongs to this deployment, runs this revision and has finished rolling out (Seldon Core reference, what a
 client can compare).
 
-``judge`` has no clock and no memory of its own: what must last comes in and goes out as a ``History``. It
+``judge`` has no clock and no state of its own: what must last comes in and goes out as a ``History``. It
 reads nothing: who calls it decides when to look again, for which ``Verdict`` has hints.
 """
 
@@ -63,7 +63,7 @@ class Verdict:
     :param message: a sentence for people.
     :param progress: one line for the task log: state, and updated/available/wanted per child.
     :param child: the child Deployment concerned, where there is one.
-    :param history: the memory to pass to the next call.
+    :param history: the state to pass to the next call.
     :param recheck_at: epoch seconds at which the verdict may change without anything new being seen; None
         when it will not.
     :param wants_pods: a child looks wrong: reading its pods may tell why. Of READY: reading them makes it certain.

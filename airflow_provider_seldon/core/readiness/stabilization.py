@@ -1,7 +1,7 @@
 """
 What holds, for how long, and when the next thing falls due.
 
-``History`` is all the memory that a judgement over time needs, and survives being written down as JSON; ``judge``
+``History`` is all the state that a judgement over time needs, and survives being written down as JSON; ``judge``
 returns a new one each time. ``Memory`` is one judgement's use of it. Neither reads a clock.
 """
 

@@ -34,7 +34,7 @@ from airflow_provider_seldon.core.rollout.history import (
 )
 
 #: Written beside the spec, so they stay when another version is applied.
-_MEMORY = (
+_RECORDED = (
     ANNOTATION_LAST_AVAILABLE,
     ANNOTATION_HISTORY,
     ANNOTATION_SECRETS,
@@ -55,11 +55,11 @@ def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) ->
     limit = MAX_ANNOTATIONS - SPARE
     present = before.annotations if before else {}
     others = _of_others(present)
-    memory = {key: present[key] for key in _MEMORY if key in present}
+    recorded = {key: present[key] for key in _RECORDED if key in present}
     empty = {ANNOTATION_HISTORY: history_text(())}
     proof = {ANNOTATION_LAST_AVAILABLE: ProvenVersion.of(wanted).to_json()}
-    written = size_of({**others, **memory, **wanted.annotations})
-    least = size_of({**others, **memory, **wanted.annotations, **empty})
+    written = size_of({**others, **recorded, **wanted.annotations})
+    least = size_of({**others, **recorded, **wanted.annotations, **empty})
     proven = size_of({**others, **wanted.annotations, **proof, **empty})
     if max(least, proven) > limit:
         raise InvalidRequestError.of(

@@ -55,7 +55,7 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
     metadata = manifest.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
     # These are written beside the spec, not with it.
-    memory = (
+    beside = (
         ANNOTATION_LAST_AVAILABLE,
         ANNOTATION_HISTORY,
         ANNOTATION_SECRETS,
@@ -63,7 +63,7 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
         ANNOTATION_EXPIRY_NOTICED,
         ANNOTATION_EXPIRY_RENEWED,
     )
-    annotations = {key: value for key, value in deployment.annotations.items() if key not in memory}
+    annotations = {key: value for key, value in deployment.annotations.items() if key not in beside}
     manifest["metadata"] = kept | {"annotations": annotations}
     annotations[ANNOTATION_REVISION] = replicas.revision(manifest, asked)
     return SeldonDeployment.from_manifest(manifest)

@@ -1,1 +1,1 @@
-"""Which deployments are ours: finding, owning, taking over and removing them."""
+"""Which deployments are ours: listing, owning, adopting and deleting. Writes no version."""

@@ -1,1 +1,1 @@
-"""Model files and the Secrets with which they are read."""
+"""Copies of model files, and the Secrets that read them. Their content is decided in core/storage."""

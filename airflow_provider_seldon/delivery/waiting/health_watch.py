@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
-from airflow_provider_seldon.core.readiness.health import Change, Health, HealthMonitor, News
+from airflow_provider_seldon.core.readiness.health import Change, Health, HealthMonitor, HealthTransitions
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
 from airflow_provider_seldon.delivery.waiting.selection import FIND_INTERVAL, Selection
 from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
@@ -117,8 +117,8 @@ async def news(listener: Listener, found: AsyncIterator[Level]) -> AsyncGenerato
         key = f"seldon-health/{level.namespace}/{level.name}/{listener.grace:g}"
         if state is None or told is None or state.key != key:
             state = _AssetState(listener, key)
-            told = News(await state.recall())
-        if not told.has(level.health) or not level.payload:
+            told = HealthTransitions(await state.recall())
+        if not told.is_new(level.health) or not level.payload:
             continue
         if level.health in listener.events:
             yield level.payload

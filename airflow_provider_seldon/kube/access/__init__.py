@@ -1,1 +1,1 @@
-"""Where a cluster is, and how to be let in."""
+"""The address of a cluster and the credentials for it. Sends no request, but by an exec plugin."""

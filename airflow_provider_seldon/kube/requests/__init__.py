@@ -1,1 +1,1 @@
-"""Single requests to the Kubernetes API: typed errors, retries, dry run."""
+"""Single requests to the Kubernetes API: typed errors, retries, dry run. Watches are in kube/watch."""

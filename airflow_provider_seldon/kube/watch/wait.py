@@ -80,7 +80,7 @@ async def wait(
         tells good or bad; for a caller that begins anew afterwards, and would never see it last.
     :param policy: what fails a rollout.
     :param on_progress: called with every verdict; must not block.
-    :param history: memory of an earlier wait for the same, to go on with.
+    :param history: state of an earlier wait for the same deployment, to go on with.
     :param tuning: how patient the watch is; for tests.
     :param progress_interval: seconds after which ``on_progress`` is called although nothing has changed.
     :raises InvalidModelServerError: the name is none.

@@ -1,1 +1,4 @@
-"""What a node does for pods: run their containers (or pretend to), probe them, keep their logs."""
+"""What a node does for pods: run their containers (or pretend to), probe them, keep their logs.
+
+Writes nothing but pods.
+"""

@@ -1,1 +1,1 @@
-"""Get, list, watch, logs and discovery."""
+"""Get, list, watch, logs and discovery. Changes nothing."""

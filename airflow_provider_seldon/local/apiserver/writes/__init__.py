@@ -1,1 +1,1 @@
-"""Create, update, patch and delete: from a request body to a stored object."""
+"""Create, update, patch and delete: from a request body to a stored object. The store itself is in objects."""

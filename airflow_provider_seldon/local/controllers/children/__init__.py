@@ -1,1 +1,1 @@
-"""What the operator makes for a SeldonDeployment. Pure."""
+"""What the operator makes for a SeldonDeployment. Pure: writes nothing."""

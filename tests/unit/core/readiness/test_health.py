@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_seldon.core.readiness.health import Health, HealthMonitor, News
+from airflow_provider_seldon.core.readiness.health import Health, HealthMonitor, HealthTransitions
 from tests.unit.core.cluster_objects import complete_children, sdep, spec
 
 TWO_PODS = sdep(spec(replicas=2))
@@ -25,7 +25,7 @@ class Watched:
 
     def __init__(self, *, grace: float = 60.0, known: Health | None = None) -> None:
         self.monitor = HealthMonitor(grace=grace)
-        self.news = News(known)
+        self.transitions = HealthTransitions(known)
         self.now = 1000.0
 
     def see(
@@ -38,8 +38,8 @@ class Watched:
             given = children() if parts is None else parts
             change = self.monitor.observe(deployment, given, pods, now=self.now)
             if self.monitor.gone:
-                self.news.has(None)
-            elif change and self.news.has(change.event):
+                self.transitions.is_new(None)
+            elif change and self.transitions.is_new(change.event):
                 told.append(str(change.event))
         return told
 

@@ -45,13 +45,13 @@ class Stored:
         self.now: SeldonDeployment | None = None
 
     def apply(self, wanted: SeldonDeployment) -> None:
-        memory = dict(self.now.annotations) if self.now else {}
+        recorded = dict(self.now.annotations) if self.now else {}
         cut = history_to_fit(wanted, self.now)
         if cut is not None:
-            memory[ANNOTATION_HISTORY] = cut
+            recorded[ANNOTATION_HISTORY] = cut
         kept = {
             key: value
-            for key, value in memory.items()
+            for key, value in recorded.items()
             if key in (ANNOTATION_LAST_AVAILABLE, ANNOTATION_HISTORY, "theirs")
         }
         self.store(wanted.annotated(kept))
