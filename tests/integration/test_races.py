@@ -167,9 +167,12 @@ def says_no(race: Race) -> bool:
 def after_an_edit(race: Race) -> list[str]:
     if race.has_written and race.uri() != race.uri_then:
         return [f"the edit is lost: {race.uri()}"]
-    if race.ended is None and not race.has_written:
-        return race.problems(serves=EDITED if says_no(race) else race.scenario.serves)
-    return []
+    if race.ended is not None or race.has_written:
+        return []
+    if not says_no(race):
+        return race.problems(serves=race.scenario.serves)
+    # An edit by hand has no configuration to be built from again: the record stays that of the version it was made to.
+    return [one for one in race.problems(serves=EDITED) if not one.startswith("proven ")]
 
 
 def after_disowning(race: Race) -> list[str]:
