@@ -209,6 +209,14 @@ class DeletedError(RolloutError):
     """The deployment was deleted while waiting."""
 
 
+class ReapingError(SeldonError):
+    """
+    A reaper could not do something that is due; everything else is done. The text names each deployment.
+
+    Tried again: what stood in the way may be over.
+    """
+
+
 class StaleRunError(SeldonError, AirflowFailException):
     """
     A newer DAG run has deployed already; this older run does not roll it back.

@@ -235,6 +235,7 @@ def get_provider_info() -> dict[str, object]:
                     package + ".operators.fleet",
                     package + ".operators.canary.operator",
                     package + ".operators.canary.approval",
+                    package + ".operators.reaper.operator",
                 ],
             }
         ],

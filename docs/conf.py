@@ -55,6 +55,7 @@ PUBLIC = (
     "airflow_provider_seldon.analysis",
     "airflow_provider_seldon.operators.apply",
     "airflow_provider_seldon.operators.canary.approval",
+    "airflow_provider_seldon.operators.reaper.operator",
     "airflow_provider_seldon.operators.canary.operator",
     "airflow_provider_seldon.triggers.canary",
     "airflow_provider_seldon.operators.custom",

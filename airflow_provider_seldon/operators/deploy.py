@@ -103,8 +103,8 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
         holds credentials in plain text, or is too large to be recorded) is left alone, but with ``irreversibly``.
     :param drop_unknown_fields: leave out, and log, the fields of a manifest that the cluster's CRD does not declare.
         Without it they fail the task, because an apply of them is refused; ``kubectl create`` drops them silently.
-    :param ttl: seconds, or a ``timedelta``, after which the deployment may be deleted, by
-        whatever looks for such; for previews. Each deploy that gives it
+    :param ttl: seconds, or a ``timedelta``, after which the deployment may be deleted, by a
+        :class:`~airflow_provider_seldon.operators.reaper.SeldonReaperOperator`; for previews. Each deploy that gives it
         begins it anew, also one that finds everything unchanged or is decided against; one without it takes it away.
         A rollback, scaling, or an abort leaves it as it is. The result has ``expires`` then. Templated.
     :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,

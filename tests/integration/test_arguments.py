@@ -26,6 +26,7 @@ from airflow_provider_seldon.operators.custom import SeldonDeployCustomModelOper
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
+from airflow_provider_seldon.operators.reaper import SeldonReaperOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
@@ -52,6 +53,7 @@ GOOD: dict[type, dict[str, Any]] = {
     SeldonPromoteCanaryOperator: {"name": "iris"},
     SeldonAbortCanaryOperator: {"name": "iris"},
     SeldonDeleteModelOperator: {"name": "iris"},
+    SeldonReaperOperator: {"orphans": "ignore"},
     SeldonPredictOperator: {"name": "iris", "data": [[1.0]], "retry_for": 0},
     SeldonRollbackOperator: {"name": "iris", "timeout": 1},
     SeldonScaleModelOperator: {"name": "iris", "replicas": 0, "timeout": 1},

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 import airflow_provider_seldon
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
@@ -92,6 +94,8 @@ def runs(
     with connected(processes) as hook:
         manifest = FOREIGN.replace("PATHS", f"{PACKAGE}{os.pathsep}{folder}")
         hook.client.apply(SeldonDeployment.from_manifest(manifest))
+    with connected(simulated) as hook:
+        leave_behind(hook)
     orders = [
         order(simulated, "continuous_deployment", store=store),
         order(simulated, "continuous_deployment", store=store, max_depth=1),
@@ -105,6 +109,7 @@ def runs(
         order(simulated, "inference_graph"),
         order(processes, "wait_and_smoke_test"),
         order(processes, "custom_model", store=store),
+        order(simulated, "seldon_reaper", dry_run=False),
     ]
     found: dict[str, list[dict[str, Any]]] = {}
     for one, answer in zip(orders, run(orders, home=folder / "airflow"), strict=True):
@@ -128,6 +133,13 @@ def run(orders: list[dict[str, Any]], *, home: Path) -> list[dict[str, Any]]:
     expected = [one.get("state", "success") for one in orders]
     assert [answer["state"] for answer in answers] == expected, told
     return answers
+
+
+def leave_behind(hook: SeldonHook) -> None:
+    """Deploy a preview of a DAG that is not there, and let its time be over."""
+    server = {"model_name": "left", "model_uri": "s3://models/left", "implementation": "SKLEARN_SERVER"}
+    identity = Identity(dag_id="deleted_dag", task_id="deploy", model_name="left")
+    hook.deploy_model(ModelServer.create(**server), identity=identity, ttl=1)
 
 
 @contextmanager
@@ -233,6 +245,14 @@ def test_a_function_of_ones_own_answers_from_staged_files(runs: Runs) -> None:
     assert custom["stage"]["action"] == "copied"
     assert custom["deploy"]["model_uri"] == custom["stage"]["model_uri"]
     assert custom["predict"]["data"]["ndarray"] == [[3.0], [5.0]]
+
+
+def test_the_reaper_marks_what_is_over_and_tells_that_its_dag_is_not_there(runs: Runs) -> None:
+    (reaper,) = (one["xcoms"]["reap"] for one in runs["seldon_reaper"])
+    assert (reaper["dry_run"], reaper["errors"], reaper["deleted"]) == (False, [], [])
+    assert [one["model_name"] for one in reaper["marked"]] == ["left"]
+    assert "left" in {one["model_name"] for one in reaper["orphans"]}
+    assert {"deleted_dag"} <= {one["dag_id"] for one in reaper["orphans"]}
 
 
 def test_every_example_is_run_here_or_by_the_test_of_what_it_shows(runs: Runs) -> None:

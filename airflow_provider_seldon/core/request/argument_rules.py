@@ -191,6 +191,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "patience": SECONDS,
         "hold_for": SECONDS,
         "window": Rule(lambda value: readers.seconds(value, 1.0)),
+        "orphans": word("report", "delete", "ignore"),
+        "airflow_conn_id": OPTIONAL_TEXT,
         "ttl": Rule(lambda value: readers.seconds(value, 1.0), optional=True),
         "look_interval": Rule(lambda value: readers.seconds(value, 0.05)),
         "deadline": Rule(readers.finite),

@@ -48,6 +48,7 @@ class DeploymentSearch:
         running: bool = False,
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
+        everywhere: bool = False,
     ) -> list[SeldonDeployment]:
         """
         Return matching deployments, newest first.
@@ -55,6 +56,7 @@ class DeploymentSearch:
         :param facts: values of :data:`ANNOTATIONS` that must be equal; None does not filter.
         :param running: only those whose state is ``Available``.
         :param labels: further labels that must be equal.
+        :param everywhere: in every namespace of the cluster.
         """
         wanted = {ANNOTATIONS[fact]: value for fact, value in facts.items() if value is not None}
         if facts.get("model_uri"):
@@ -68,7 +70,9 @@ class DeploymentSearch:
             f"{key}={label_value(value)}" for key, value in (labels or {}).items()
         ]
         found = self._client.find(
-            labels=",".join(selectors), fields=f"metadata.name={paths.checked(name)}" if name else None
+            labels=",".join(selectors),
+            fields=f"metadata.name={paths.checked(name)}" if name else None,
+            everywhere=everywhere,
         )
         return newest_first(
             deployment

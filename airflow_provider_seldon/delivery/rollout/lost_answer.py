@@ -35,5 +35,7 @@ def stored_by(target: Target, request: DeployRequest) -> Rollout | None:
                 info=target.info(one, action=action),
                 expected=Expectation.of(one),
                 written=Written.of(one, one),
+                # What was there before is not known; a deployment must not expire because a deploy of it failed.
+                expiry_before="",
             )
     return None

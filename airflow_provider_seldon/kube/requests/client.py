@@ -189,7 +189,9 @@ class SeldonClient:
         except NotFoundError as error:
             raise self._missing(name, error) from None
 
-    def find(self, *, labels: str | None = None, fields: str | None = None) -> list[SeldonDeployment]:
+    def find(
+        self, *, labels: str | None = None, fields: str | None = None, everywhere: bool = False
+    ) -> list[SeldonDeployment]:
         """
         List deployments, in pages of 500.
 
@@ -198,8 +200,11 @@ class SeldonClient:
 
         :param labels: label selector, such as ``app=x,tier!=test``.
         :param fields: field selector, such as ``metadata.name=x``.
+        :param everywhere: in every namespace, which needs the right to list them in the whole cluster.
         """
-        return [_deployment(item) for item in self._items(labels=labels, fields=fields)]
+        return [
+            _deployment(item) for item in self._items(labels=labels, fields=fields, everywhere=everywhere)
+        ]
 
     def objects(self) -> list[dict[str, Any]]:
         """List all deployments as the API server sends them, in pages of 500: what is read often is read in place."""
@@ -326,8 +331,11 @@ class SeldonClient:
         pods = [pod["metadata"]["name"] for pod in self.pods.of_deployment(name)]
         return f"pod {', '.join(sorted(pods))}" if pods else ""
 
-    def _items(self, *, labels: str | None, fields: str | None) -> Iterator[dict[str, Any]]:
-        for item in self._pages(self._path(), labels=labels, fields=fields):
+    def _items(
+        self, *, labels: str | None, fields: str | None, everywhere: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        path = paths.all_seldon_deployments() if everywhere else self._path()
+        for item in self._pages(path, labels=labels, fields=fields):
             # A list's items carry no kind of their own in Kubernetes' answers.
             yield {"apiVersion": f"{GROUP}/{VERSION}", "kind": "SeldonDeployment", **item}
 

@@ -28,6 +28,11 @@ def seldon_deployments(namespace: str, name: str | None = None) -> str:
     return _object(f"{GROUP_VERSION}/namespaces/{_namespace(namespace)}/{PLURAL}", name)
 
 
+def all_seldon_deployments() -> str:
+    """Return the path of the SeldonDeployments of every namespace."""
+    return f"{GROUP_VERSION}/{PLURAL}"
+
+
 def virtual_service(namespace: str, name: str) -> str:
     """Return the path of the routes that Seldon's operator writes for a SeldonDeployment, where Istio is used."""
     return _object(f"{ISTIO_GROUP_VERSION}/namespaces/{_namespace(namespace)}/virtualservices", name)

@@ -1,0 +1,175 @@
+"""
+Reaping one namespace: each deployment is judged by ``core.reaping.finding``, and gets one write at most.
+
+Every write is made on what was just read, with its uid and resource version as preconditions. Where a deployment has
+changed meanwhile it is read and judged again, so a canary that somebody resumes, or a preview that somebody deploys
+again, is left alone however close the race. An error with one deployment is noted, and the others go on.
+
+Requests: one write for each deployment that something is done to, a GET before an abort or a deletion, and what the
+waits at the end need.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_EXPIRY_NOTICED
+from airflow_provider_seldon.core.reaping.finding import Finding, Verdict, finding_of, notice
+from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
+from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.inventory.removal import delete_if
+from airflow_provider_seldon.delivery.reaping.report import Report, entry
+from airflow_provider_seldon.delivery.waiting.wait import raise_for
+from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.delivery.target import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """
+    What a reaper may do.
+
+    :param grace: seconds between the note that a deployment is due and its deletion.
+    :param delete_orphans: whether a deployment whose DAG or task is gone is due.
+    :param timeout: seconds to wait, at the end, until what was aborted serves and what was deleted is gone.
+    """
+
+    grace: float
+    delete_orphans: bool = False
+    timeout: float = 300.0
+
+
+@dataclass(kw_only=True)
+class Reaper:
+    """
+    Reaps one namespace.
+
+    :param target: the namespace.
+    :param terms: what may be done.
+    :param report: where all of it is noted.
+    :param origin_of: says where a deployment comes from; None where that is not asked.
+    :param clock: says what time it is, in epoch seconds.
+    """
+
+    target: Target
+    terms: Terms
+    report: Report
+    origin_of: Callable[[SeldonDeployment], Whereabouts] | None = None
+    clock: Callable[[], float] = time.time
+    _backs: list[tuple[SeldonDeployment, Rollout]] = field(default_factory=list)
+    _gone: list[SeldonDeployment] = field(default_factory=list)
+
+    def reap(self, deployments: Iterable[SeldonDeployment]) -> None:
+        """Look at every deployment and do what is due, then wait for it."""
+        for deployment in deployments:
+            self._safely(deployment, self._look_at)
+        if self.report.dry_run:
+            return
+        deadline = time.time() + self.terms.timeout
+        for deployment, back in self._backs:
+            self._safely(deployment, lambda _, back=back: self._wait_out(back, deadline))  # type: ignore[misc]
+        for deployment in self._gone:
+            self._safely(deployment, lambda one: self._wait_until_gone(one, deadline))
+
+    def _safely(self, deployment: SeldonDeployment, act: Callable[[SeldonDeployment], None]) -> None:
+        try:
+            act(deployment)
+        except Exception as error:
+            where = f"{self.target.namespace}/{deployment.name}"
+            log.exception("%s is left as it is", where)
+            reason = self.target.redact(f"{type(error).__name__}: {error}")
+            self.report.errors.append(entry(self.target.namespace, deployment, reason))
+
+    def _look_at(self, deployment: SeldonDeployment) -> None:
+        whereabouts = self.origin_of(deployment) if self.origin_of else None
+        if whereabouts is not None and whereabouts.is_orphan:
+            self._note(self.report.orphans, deployment, whereabouts.reason)
+        elif whereabouts is not None and whereabouts.origin is Origin.UNKNOWN:
+            log.info("%s: %s", deployment.name, whereabouts.reason)
+        current: SeldonDeployment | None = deployment
+        for attempt in range(CONFLICT_ATTEMPTS):
+            try:
+                if attempt:
+                    current = self.target.client.get(deployment.name)
+                if current is not None:
+                    self._act(current, self._judge(current, whereabouts), whereabouts)
+                return
+            except DeploymentNotFoundError:
+                return
+            except ConflictError as error:
+                if error.managers:
+                    raise
+                log.info("%s changed meanwhile; looking again", deployment.name)
+                conflict = error
+        raise conflict
+
+    def _judge(self, current: SeldonDeployment, whereabouts: Whereabouts | None) -> Finding:
+        return finding_of(
+            current,
+            now=self.clock(),
+            grace=self.terms.grace,
+            whereabouts=whereabouts,
+            delete_orphans=self.terms.delete_orphans,
+        )
+
+    def _act(self, current: SeldonDeployment, found: Finding, whereabouts: Whereabouts | None) -> None:
+        if found.verdict is Verdict.ABORT:
+            self._abort(current, found)
+        elif found.verdict is Verdict.DELETE:
+            self._delete(current, found, whereabouts)
+        elif found.verdict is Verdict.NOTICE:
+            self._annotate(current, notice(current, now=self.clock()))
+            self._note(self.report.marked, current, found.reason)
+        elif found.verdict is Verdict.CLEAR:
+            self._annotate(current, {ANNOTATION_EXPIRY_NOTICED: None})
+            self._note(self.report.cleared, current, "it is not due any more")
+        elif found.verdict is Verdict.LEFT:
+            self._note(self.report.skipped, current, found.reason)
+
+    def _abort(self, current: SeldonDeployment, found: Finding) -> None:
+        back = abort(self.target, current.name, expired_at=self.clock())
+        if back is None:
+            reason = "its canary was resumed or ended while this looked"
+            self._note(self.report.skipped, current, reason)
+            return
+        self._backs.append((current, back))
+        self._note(self.report.aborted, current, found.reason)
+
+    def _delete(self, current: SeldonDeployment, found: Finding, whereabouts: Whereabouts | None) -> None:
+        uid = current.uid
+        deleted = delete_if(
+            self.target.client,
+            current.name,
+            lambda one: one.uid == uid and self._judge(one, whereabouts).verdict is Verdict.DELETE,
+        )
+        if deleted is None:
+            self._note(self.report.skipped, current, "it was deployed again, or deleted, while this looked")
+            return
+        self._gone.append(deleted)
+        self._note(self.report.deleted, current, found.reason)
+
+    def _annotate(self, current: SeldonDeployment, annotations: Mapping[str, str | None]) -> None:
+        self.target.client.annotate(
+            current.name, annotations, uid=current.uid, resource_version=current.resource_version
+        )
+
+    def _wait_out(self, back: Rollout, deadline: float) -> None:
+        raise_for(wait_out(self.target, back, deadline=deadline))
+
+    def _wait_until_gone(self, deleted: SeldonDeployment, deadline: float) -> None:
+        left = max(0.0, deadline - time.time())
+        self.target.client.wait_until_deleted(deleted.name, uid=deleted.uid, timeout=left)
+
+    def _note(self, where: list[dict[str, str]], deployment: SeldonDeployment, reason: str) -> None:
+        where.append(entry(self.target.namespace, deployment, reason))

@@ -1,0 +1,47 @@
+"""What a reaper has done, and what it has left, as the task returns it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_seldon.core.identity.identity import Identity
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+
+@dataclass(kw_only=True)
+class Report:
+    """
+    What was done: each list has an entry for each deployment, with the reason.
+
+    :param dry_run: nothing of it was stored.
+    """
+
+    dry_run: bool
+    aborted: list[dict[str, str]] = field(default_factory=list)
+    deleted: list[dict[str, str]] = field(default_factory=list)
+    marked: list[dict[str, str]] = field(default_factory=list)
+    cleared: list[dict[str, str]] = field(default_factory=list)
+    orphans: list[dict[str, str]] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return dict(vars(self))
+
+
+def entry(namespace: str, deployment: SeldonDeployment, reason: str) -> dict[str, str]:
+    """Return what a report says of a deployment."""
+    identity = Identity.of(deployment)
+    return {
+        "namespace": namespace,
+        "name": deployment.name,
+        "model_name": identity.model_name,
+        "dag_id": identity.dag_id,
+        "task_id": identity.task_id,
+        "run_id": identity.run_id,
+        "reason": reason,
+    }
