@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_seldon.core.reaping.origin import Origin
-from airflow_provider_seldon.hooks.origins.lookup import KnownDag, broken, gone, unheard_of
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, broken, gone, unheard_of
 
 
 class Database:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -27,49 +28,6 @@ class Source(Protocol):
 
     def dag(self, dag_id: str) -> KnownDag:
         """Return what is known about a DAG."""
-
-
-class KnownDag:
-    """
-    What is known about a DAG.
-
-    :param origin: of the DAG itself.
-    :param reason: a sentence without a full stop.
-    :param tasks: ids of its tasks; None where they are not known.
-    """
-
-    def __init__(self, origin: Origin, reason: str = "", tasks: frozenset[str] | None = None) -> None:
-        self.origin = origin
-        self.reason = reason
-        self.tasks = tasks
-
-    def whereabouts(self, task_id: str) -> Whereabouts:
-        """Return what is known about one of its tasks."""
-        if self.origin is not Origin.PRESENT:
-            return Whereabouts(origin=self.origin, reason=self.reason)
-        if self.tasks is None:
-            return Whereabouts(origin=Origin.UNKNOWN, reason=self.reason or "its task cannot be looked up")
-        if task_id and task_id not in self.tasks:
-            return Whereabouts(origin=Origin.GONE, reason=f"its DAG has no task {task_id} any more")
-        return Whereabouts(origin=Origin.PRESENT)
-
-
-def gone(dag_id: str) -> KnownDag:
-    """Return what is known about a DAG whose file does not define it any more."""
-    return KnownDag(Origin.GONE, f"no file defines its DAG {dag_id} any more")
-
-
-def broken(dag_id: str) -> KnownDag:
-    """Return what is known about a DAG whose file cannot be imported: it may well be there."""
-    return KnownDag(Origin.UNKNOWN, f"the file of its DAG {dag_id} cannot be imported")
-
-
-def unheard_of(dag_id: str) -> KnownDag:
-    """Return what is known about a DAG that Airflow does not know."""
-    return KnownDag(
-        Origin.UNHEARD_OF,
-        f"this Airflow does not know its DAG {dag_id}: it was deleted, or another Airflow deploys here",
-    )
 
 
 def lookup(source: Source) -> Callable[[SeldonDeployment], Whereabouts]:

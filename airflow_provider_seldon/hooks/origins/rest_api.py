@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_seldon.core.reaping.origin import Origin
 from airflow_provider_seldon.exceptions import ConnectionConfigError, UnexpectedAnswerError
 from airflow_provider_seldon.hooks.masking import mask_values
-from airflow_provider_seldon.hooks.origins.lookup import KnownDag, broken, gone, unheard_of
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, broken, gone, unheard_of
 
 if TYPE_CHECKING:
     import requests

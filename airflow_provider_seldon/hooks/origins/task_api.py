@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_seldon.core.reaping.origin import Origin
-from airflow_provider_seldon.hooks.origins.lookup import KnownDag, unheard_of
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, unheard_of
 
 _NOT_TOLD = (
     "Airflow's task API does not tell whether its DAG and task are still defined; give airflow_conn_id"
