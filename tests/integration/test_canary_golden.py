@@ -55,6 +55,7 @@ def served(**arguments: Any) -> str:
     return str(result["name"])
 
 
+@pytest.mark.own_operator("answers and rights to order")
 def test_a_candidate_that_answers_otherwise_is_aborted_as_a_shadow_before_anybody_sees_its_answers(
     hook: SeldonHook, local_seldon: Any, golden: GoldenSet
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_candidate_that_answers_alike_goes_through_with_golden_rows_only(
     assert_serves(hook, name, "2")
 
 
+@pytest.mark.own_operator("answers and rights to order")
 def test_what_cannot_be_measured_is_refused_before_the_first_write(
     hook: SeldonHook, golden: GoldenSet, unprivileged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ def test_what_cannot_be_measured_is_refused_before_the_first_write(
     assert hook.client.get(name).resource_version == before
 
 
+@pytest.mark.own_operator("answers and rights to order")
 def test_without_the_right_rows_go_through_the_ingress_where_answers_say_whose_they_are(
     hook: SeldonHook, golden: GoldenSet, unprivileged: None
 ) -> None:
