@@ -85,6 +85,7 @@ crash: $(VENVS)/airflow-3.3/.ready ## kill every operator at, answer wrongly, or
 bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
 	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py
 	$(VENVS)/airflow-3.3/bin/python benchmarks/waits.py
+	$(VENVS)/airflow-3.3/bin/python benchmarks/canaries.py
 
 docs: $(VENVS)/docs/.ready ## build the documentation into docs/_build, warnings are errors
 	$(VENVS)/docs/bin/sphinx-build -W --keep-going --quiet -b html -d docs/_build/.doctrees docs docs/_build

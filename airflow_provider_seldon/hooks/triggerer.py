@@ -16,7 +16,6 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_seldon.delivery.analysis.measure import Query
     from airflow_provider_seldon.delivery.analysis.prometheus import PrometheusClient
     from airflow_provider_seldon.delivery.target import Target
     from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -53,13 +52,11 @@ async def reach(seldon_conn_id: str, namespace: str | None) -> Target:
             # Reading an extra field asks Airflow's supervisor to mask it, which must not happen on the event loop.
             target = await asyncio.to_thread(lambda: hook.target_in(namespace or hook.namespace))
             own.targets[key] = target
-    from airflow_provider_seldon.kube.watch.informer import subscribers
-
-    spare_collector(subscribers())
+    spare_collector_of_waits()
     return target
 
 
-async def prometheus_query(prometheus_conn_id: str) -> Query:
+async def reach_prometheus(prometheus_conn_id: str) -> PrometheusClient:
     """
     Return what asks the Prometheus of a connection, when it is the trigger's turn; shared as in :func:`reach`.
 
@@ -78,7 +75,7 @@ async def prometheus_query(prometheus_conn_id: str) -> Query:
             hook = PrometheusHook(prometheus_conn_id, connection=connection)
             client = await asyncio.to_thread(lambda: hook.client)  # masking asks Airflow's supervisor
             own.prometheus[key] = client
-    return client.query
+    return client
 
 
 async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> SeldonHook:
@@ -140,6 +137,13 @@ class _Shared:
 
 def _shared() -> _Shared:
     return _by_loop.setdefault(asyncio.get_running_loop(), _Shared())
+
+
+def spare_collector_of_waits() -> None:
+    """Do what :func:`spare_collector` does, with the waits that there are now."""
+    from airflow_provider_seldon.kube.watch.informer import subscribers
+
+    spare_collector(subscribers())
 
 
 def spare_collector(waits: int) -> None:

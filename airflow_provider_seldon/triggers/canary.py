@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from airflow_provider_seldon.triggers.deployment import ARGUMENTS as OF_A_WAIT
 from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 
 if TYPE_CHECKING:
+    from airflow_provider_seldon.core.analysis.samples import Sample
+    from airflow_provider_seldon.core.canary.looks import Look
     from airflow_provider_seldon.delivery.canary.looking import Looking
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
@@ -115,15 +118,23 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
         from airflow_provider_seldon.core.analysis.queries import Sides
         from airflow_provider_seldon.core.canary.looks import Plan, Progress
         from airflow_provider_seldon.delivery.canary.looking import Looking, from_prometheus
-        from airflow_provider_seldon.hooks.triggerer import prometheus_query
+        from airflow_provider_seldon.hooks.triggerer import reach_prometheus, spare_collector_of_waits
 
         plan = Plan.from_json(looks["plan"])
         made = Progress.from_json((self.handoff or {}).get("progress"))
         conn_id = looks.get("prometheus_conn_id")
-        query = await prometheus_query(conn_id) if conn_id else None
+        client = await reach_prometheus(conn_id) if conn_id else None
+        ask = from_prometheus(plan, Sides(**looks["sides"]), client.query if client else None)
+
+        async def measure(look: Look) -> Mapping[str, Sample]:
+            # By now all canaries that began together hold what they will; before, there were few waits to count.
+            spare_collector_of_waits()
+            async with client.turns if client else nullcontext():
+                return await ask(look)
+
         return Looking(
             plan=plan,
             progress=made if made is not None and made.since == plan.since else plan.begun(),
-            measure=from_prometheus(plan, Sides(**looks["sides"]), query),
+            measure=measure,
             logger=self.log,
         )

@@ -14,7 +14,6 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet, TrafficMetric
 from airflow_provider_seldon.core.analysis.queries import Sides, question
@@ -23,9 +22,6 @@ from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.exceptions import SeldonError
 
 log = logging.getLogger(__name__)
-
-#: Queries of one process that are under way at a time. Prometheus evaluates 20 (``--query.max-concurrency``).
-AT_ONCE = 20
 
 
 class Query(Protocol):
@@ -89,19 +85,9 @@ async def _measured(
     if query is None:
         return Sample(error="no connection to Prometheus is given (prometheus_conn_id)")
     try:
-        async with _turns():
-            answer = await query(question(metric, sides, window), at=at)
-        return sample_of(metric, sides, answer)
+        return sample_of(metric, sides, await query(question(metric, sides, window), at=at))
     except SeldonError as error:
         return Sample(error=str(error))
-
-
-def _turns() -> asyncio.Semaphore:
-    """Return whose turn it is to ask: many canaries that look at the same moment are not one burst of requests."""
-    return _asking.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
-
-
-_asking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def _called(metric: FunctionMetric, sides: Sides, window: float) -> Sample:

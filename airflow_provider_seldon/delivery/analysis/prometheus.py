@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,9 @@ from airflow_provider_seldon.exceptions import (
 _LONGEST_URL = 4000
 #: Bytes of an answer that are read.
 _MAX_ANSWER = 8 * 1024 * 1024
+#: Looks that are under way at a time, of a few queries each. Prometheus evaluates 20 queries at a time
+#: (``--query.max-concurrency``).
+_LOOKS = 10
 #: Seconds before a request is repeated, doubled each time.
 _PAUSE = 0.5
 _ACTION = "Prometheus"
@@ -69,7 +73,12 @@ class PrometheusClient:
 
     def __init__(self, access: PrometheusAccess) -> None:
         self._access = access
+        #: For many who look at the same moment: one burst would block the event loop, and be queued by Prometheus.
+        self.turns = asyncio.Semaphore(_LOOKS)
         self._tls: ssl.SSLContext | bool | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._users = 0
 
     async def query(self, expression: str, *, at: float | None = None) -> list[Series]:
         """
@@ -112,9 +121,8 @@ class PrometheusClient:
         url = f"{access.url}/api/v1/query"
         long = len(expression) > _LONGEST_URL
         asked = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
-        timeout = aiohttp.ClientTimeout(total=access.timeout)
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            self._shared_session() as session,
             session.request(
                 "POST" if long else "GET",
                 url,
@@ -134,6 +142,28 @@ class PrometheusClient:
                         status=response.status,
                     )
             return response.status, bytes(body)
+
+    @asynccontextmanager
+    async def _shared_session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """
+        Yield the session of all queries that are under way; the last one closes it.
+
+        Nobody has to close a client for that, and many canaries that look at the same moment share connections.
+        """
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            self._loop, self._users = loop, 0  # each look of a worker has a loop of its own
+            timeout = aiohttp.ClientTimeout(total=self._access.timeout)
+            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+        session = self._session
+        self._users += 1
+        try:
+            yield session
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._session = None
+                await session.close()
 
     def _tls_context(self) -> ssl.SSLContext | bool:
         access = self._access
