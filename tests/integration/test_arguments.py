@@ -133,6 +133,7 @@ def test_an_argument_of_no_kind_is_refused_before_anything_is_written(
 CALLS: dict[str, dict[str, Any]] = {
     "deploy_model": {"server": ModelServer.create(**SKLEARN), "identity": Identity(model_name="iris")},
     "deploy": {"request": None},
+    "stored_by": {"request": None},
     "complete": {"rollout": None},
     "wait_for": {"name": "iris", "deadline": 0},
     "raise_for_outcome": {"outcome": None},
@@ -141,6 +142,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "delete_model_server": {"name": "iris"},
     "roll_back": {"name": "iris"},
     "undo": {"failed": None},
+    "undo_run": {"name": "iris", "dag_id": "train", "run_id": "run-1"},
     "overtaken": {"rollout": None},
     "still_serves": {"rollout": None, "ready": None},
     "scale": {"name": "iris", "replicas": 1},

@@ -122,7 +122,7 @@ def test_annotating_starts_no_rollout(client: SeldonClient) -> None:
 def test_finding_reads_every_page(
     client: SeldonClient, local_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_seldon.kube.requests import client as module
+    from airflow_provider_seldon.kube.requests import pages as module
 
     for number in range(5):
         client.apply(manifest(f"iris-{number}"))

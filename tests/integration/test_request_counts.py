@@ -129,7 +129,7 @@ def test_finding_is_one_request_per_page(
     assert len(hook.find_model_servers(model_name="iris")) == 5
     assert requests_of_ours(local_seldon) == ["list seldondeployments"]
     local_seldon.requests.clear()
-    monkeypatch.setattr("airflow_provider_seldon.kube.requests.client.PAGE_SIZE", 2)
+    monkeypatch.setattr("airflow_provider_seldon.kube.requests.pages.PAGE_SIZE", 2)
     assert len(hook.find_model_servers(model_name="iris")) == 5
     assert requests_of_ours(local_seldon) == ["list seldondeployments"] * 3
 

@@ -29,7 +29,7 @@ from airflow_provider_seldon.core.children.expected import ID_LABEL, deployment_
 from airflow_provider_seldon.core.identity.annotations import MANAGER
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.seldon_deployment import GROUP, PLURAL, VERSION, SeldonDeployment
-from airflow_provider_seldon.core.resource.unstructured import items_at, text_at, value_at
+from airflow_provider_seldon.core.resource.unstructured import items_at
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
@@ -40,6 +40,8 @@ from airflow_provider_seldon.exceptions import (
     UnexpectedAnswerError,
 )
 from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.requests.access_review import allowed
+from airflow_provider_seldon.kube.requests.pages import pages
 from airflow_provider_seldon.kube.requests.pods import PodReader
 from airflow_provider_seldon.kube.requests.secrets import SecretWriter
 from airflow_provider_seldon.kube.requests.transport import APPLY, MERGE, Transport
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Objects per page of a LIST (Kubernetes API concepts, "Retrieving large results sets in chunks").
-PAGE_SIZE = 500
 #: The resource version that says "must not exist".
 NEVER_STORED = "1"
 #: Seconds between two looks while a deletion finishes.
@@ -272,10 +272,10 @@ class SeldonClient:
             ``core.children.child_ids``; none for those of all SeldonDeployments.
         """
         if not ids:
-            return list(self._pages(self._children_path(), labels=ID_LABEL))
+            return list(pages(self._transport, self._children_path(), labels=ID_LABEL))
         ids = tuple(deployment_id(paths.checked(one)) for one in ids)
         labels = f"{ID_LABEL}={ids[0]}" if len(ids) == 1 else f"{ID_LABEL} in ({','.join(ids)})"
-        return list(self._pages(self._children_path(), labels=labels))
+        return list(pages(self._transport, self._children_path(), labels=labels))
 
     def routes(self, name: str) -> dict[str, Any] | None:
         """Return a deployment's VirtualService or Mappings; None where there are none, or no right to read them."""
@@ -300,27 +300,9 @@ class SeldonClient:
 
         :param rights: text to return for a missing right -> (verb, API group, resource).
         """
-        return [text for text, right in rights.items() if not self._allowed(*right)]
-
-    def _allowed(self, verb: str, group: str, resource: str) -> bool:
-        resource, _, subresource = resource.partition("/")
-        attributes = {
-            "namespace": self.namespace,
-            "verb": verb,
-            "group": group,
-            "resource": resource,
-            "subresource": subresource,
-        }
-        review = self._transport.request(
-            "POST",
-            paths.ACCESS_REVIEWS,
-            body={
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": attributes},
-            },
-        )
-        return value_at(review, "status", "allowed") is True
+        return [
+            text for text, right in rights.items() if not allowed(self._transport, self.namespace, *right)
+        ]
 
     def _left_over(self, name: str, uid: str | None) -> str:
         try:
@@ -335,33 +317,9 @@ class SeldonClient:
         self, *, labels: str | None, fields: str | None, everywhere: bool = False
     ) -> Iterator[dict[str, Any]]:
         path = paths.all_seldon_deployments() if everywhere else self._path()
-        for item in self._pages(path, labels=labels, fields=fields):
+        for item in pages(self._transport, path, labels=labels, fields=fields):
             # A list's items carry no kind of their own in Kubernetes' answers.
             yield {"apiVersion": f"{GROUP}/{VERSION}", "kind": "SeldonDeployment", **item}
-
-    def _pages(
-        self, path: str, *, labels: str | None = None, fields: str | None = None
-    ) -> Iterator[dict[str, Any]]:
-        token: str | None = None
-        while True:
-            page = self._transport.request(
-                "GET",
-                path,
-                query={
-                    "labelSelector": labels,
-                    "fieldSelector": fields,
-                    "limit": PAGE_SIZE,
-                    "continue": token,
-                },
-            )
-            yield from page.get("items") or ()
-            before, token = token, text_at(page, "metadata", "continue") or None
-            if not token:
-                return
-            if token == before:
-                raise UnexpectedAnswerError(
-                    f"GET {path}: the list does not go on; the same page follows again"
-                )
 
     def _path(self, name: str | None = None) -> str:
         return paths.seldon_deployments(self.namespace, name)

@@ -1,0 +1,37 @@
+"""Whether the account that asks may do something: a SelfSubjectAccessReview. It changes nothing."""
+
+from __future__ import annotations
+
+from airflow_provider_seldon.core.resource.unstructured import value_at
+from airflow_provider_seldon.kube.requests import paths
+from airflow_provider_seldon.kube.requests.transport import Transport
+
+
+def allowed(transport: Transport, namespace: str, verb: str, group: str, resource: str) -> bool:
+    """
+    Ask the API server whether the account of a transport has a right in a namespace.
+
+    :param transport: sends the request.
+    :param namespace: where.
+    :param verb: such as ``patch``.
+    :param group: the API group; empty for the core group.
+    :param resource: its plural, with ``/`` and a subresource where one is meant.
+    """
+    resource, _, subresource = resource.partition("/")
+    attributes = {
+        "namespace": namespace,
+        "verb": verb,
+        "group": group,
+        "resource": resource,
+        "subresource": subresource,
+    }
+    review = transport.request(
+        "POST",
+        paths.ACCESS_REVIEWS,
+        body={
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        },
+    )
+    return value_at(review, "status", "allowed") is True
