@@ -86,6 +86,7 @@ bench: $(VENVS)/airflow-3.3/.ready ## print the benchmarks' ratios
 	$(VENVS)/airflow-3.3/bin/python benchmarks/parse.py
 	$(VENVS)/airflow-3.3/bin/python benchmarks/waits.py
 	$(VENVS)/airflow-3.3/bin/python benchmarks/canaries.py
+	$(VENVS)/airflow-3.3/bin/python benchmarks/fleet.py
 
 docs: $(VENVS)/docs/.ready ## build the documentation into docs/_build, warnings are errors
 	$(VENVS)/docs/bin/sphinx-build -W --keep-going --quiet -b html -d docs/_build/.doctrees docs docs/_build

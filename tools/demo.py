@@ -128,12 +128,13 @@ def leave_open(airflow: Airflow, folder: Path) -> None:
     """Break a model that nobody rolls back, and let Airflow run until somebody has seen enough."""
     import demo_ui
 
-    file = ROOT / "tools" / "demo_fleet.py"
-    for day, uri in enumerate((RUNS[0].xcoms["train", "model_uri"], f"{airflow.store}/nothing"), start=9):
-        say(f"For the page: {uri}")
-        airflow.run(Run("for the page", {"uri": uri}, ("-", "-"), day=day, dag="left_broken", file=str(file)))
-    dags = [ROOT / "example_dags", file]
-    demo_ui.show(airflow.environment, dags=dags, folder=folder / "dags", log=airflow.log)
+    demo_ui.show(
+        airflow.environment,
+        dags=[ROOT / "example_dags", ROOT / "tools" / "demo_fleet.py"],
+        folder=folder / "dags",
+        log=airflow.log,
+        uris=(RUNS[0].xcoms["train", "model_uri"], f"{airflow.store}/nothing"),
+    )
 
 
 @contextmanager

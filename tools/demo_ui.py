@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -12,19 +13,24 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 #: Seconds that Airflow may take to answer.
 PATIENCE = 180.0
+DAG_ID = "left_broken"
 
 
-def show(environment: Mapping[str, str], *, dags: Sequence[Path], folder: Path, log: Path) -> int:
+def show(
+    environment: Mapping[str, str], *, dags: Sequence[Path], folder: Path, log: Path, uris: Sequence[str]
+) -> None:
     """
-    Start Airflow, say where the page is, and wait for Ctrl-C; 1 where Airflow does not start.
+    Start Airflow, deploy a model that serves and one over it that does not, say where the page is; wait for Ctrl-C.
 
     :param environment: with home, database and connection.
     :param dags: files and folders of DAGs; Airflow reads a copy, to which somebody may add files.
     :param folder: an empty folder, or none yet, for that copy.
     :param log: where Airflow writes.
+    :param uris: of the two versions.
     """
     for source in dags:
         shutil.copytree(source, folder, dirs_exist_ok=True) if source.is_dir() else shutil.copy(
@@ -57,7 +63,9 @@ def show(environment: Mapping[str, str], *, dags: Sequence[Path], folder: Path, 
         try:
             if not answers(url, process):
                 print(log.read_text(errors="replace")[-3000:])
-                return 1
+                sys.exit("Airflow does not start, or it is older than 3.1 and has no such page")
+            for number, uri in enumerate(uris, start=1):
+                print(f"  left_broken, run {number}: {deploy(url, number, uri)}", flush=True)
             print(
                 f"\nThe fleet page: {url}/plugin/seldon  (Browse > Seldon; `left-broken` does not serve)\n"
                 f"A DAG file that you put into {folder} is read within seconds.\nCtrl-C ends it all.",
@@ -72,7 +80,36 @@ def show(environment: Mapping[str, str], *, dags: Sequence[Path], folder: Path, 
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
-    return 0
+
+
+def deploy(url: str, number: int, uri: str) -> str:
+    """Run the DAG ``left_broken``, as soon as Airflow has read its file; how the run ended."""
+    token = call(f"{url}/auth/token")["access_token"]
+    path = f"{url}/api/v2/dags/{DAG_ID}/dagRuns"
+    body = {"dag_run_id": f"run-{number}", "logical_date": None, "conf": {"uri": uri}}
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        try:
+            call(path, token, body)
+            break
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            time.sleep(1)
+    state = "not known"
+    while time.monotonic() < until and state not in ("success", "failed"):
+        time.sleep(1)
+        state = call(f"{path}/run-{number}", token)["state"]
+    return state
+
+
+def call(url: str, token: str = "", body: Mapping[str, Any] | None = None) -> Any:
+    """Send a request to Airflow's API and return the answer."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers=headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
 
 
 def answers(url: str, process: subprocess.Popen[bytes]) -> bool:

@@ -23,6 +23,7 @@ from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions, ObjectStore
 from tests.airflow_version import AIRFLOW_3
 from tests.e2e.conftest import EXAMPLES, NAMESPACE
+from tests.e2e.rest import eventually
 from tests.e2e.standalone import Airflow
 
 pytest.importorskip("selenium", reason="selenium is not installed")
@@ -92,6 +93,7 @@ def airflow(grafana: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         connection=None,
         settings={
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "AIRFLOW__SELDON__FLEET_CONNECTIONS": "seldon_default",
             "AIRFLOW__SELDON__DASHBOARD_URL": f"{grafana}/d/seldon?ns={{namespace}}&name={{name}}",
         },
         python=Path(PYTHON),
@@ -140,6 +142,8 @@ def test_a_new_user_connects_deploys_looks_around_and_sees_the_next_dag_start(
 
         pages.open_run("asset_triggered")
         pages.wait_until_green()
+        if AIRFLOW_3:
+            look_at_the_fleet(browser, airflow)
         if PICTURE:
             browser.screenshot(Path(PICTURE))
     except BaseException:
@@ -169,6 +173,16 @@ def connect(browser: Browser, airflow: Airflow, cluster: LocalSeldon) -> None:
     assert message == f"Seldon Core answers in namespace {NAMESPACE}, and all rights needed are there."
     if not AIRFLOW_3:
         pages.save()
+
+
+def look_at_the_fleet(browser: Browser, airflow: Airflow) -> None:
+    """Find the model on the fleet page, by the connection that was typed in, and follow it to its run."""
+    browser.open(f"{airflow.url}/plugin/seldon")
+    browser.driver.switch_to.frame(browser.find("//iframe[@title='Seldon']"))
+    browser.find("//tbody/tr[th/a[normalize-space()='iris']][contains(., 'serving')][contains(., 'proven')]")
+    browser.click("//tbody//a[@data-airflow][contains(@href, '/runs/')]")
+    browser.driver.switch_to.default_content()
+    eventually("Airflow shows the run", lambda: "/dags/deploy_iris/runs/" in browser.driver.current_url)
 
 
 def train(folder: Path) -> None:

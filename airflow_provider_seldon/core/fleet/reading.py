@@ -25,6 +25,7 @@ from airflow_provider_seldon.core.fleet.view import (
 )
 from airflow_provider_seldon.core.identity import annotations as keys
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.lifetime.expiry import expiry_in
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -34,7 +35,6 @@ from airflow_provider_seldon.core.resource.unstructured import (
     mapping_at,
     name_of,
     number_at,
-    seconds_at,
     text_at,
 )
 from airflow_provider_seldon.core.rollout.history import (
@@ -84,7 +84,7 @@ def view_of(
     root = next((mapping_at(one, "graph") for one in items_at(deployment, "spec", "predictors")), {})
     predictors = _predictors(deployment, children)
     lease = Lease.parse(present.get(ANNOTATION_CANARY))
-    expires = _expiry(present)
+    expiry = expiry_in(present)
     asleep = verdict.reason == "ScaledToZero" or (
         verdict.phase is Phase.READY and is_scaled_to_zero(deployment)
     )
@@ -95,7 +95,7 @@ def view_of(
         Badge.FOREIGN: not managed,
         Badge.DEGRADED: proven and condition in (Condition.FAILED, Condition.PROGRESSING),
         Badge.SCALED_TO_ZERO: asleep,
-        Badge.EXPIRED: bool(expires) and (seconds_at({"at": expires}, "at") or now) < now,
+        Badge.EXPIRED: expiry is not None and expiry.is_over(now),
         Badge.UNLED: lease is not None and lease.expired(now),
     }
     return DeploymentView(
@@ -126,7 +126,7 @@ def view_of(
         action=present.get(keys.ANNOTATION_ACTION, ""),
         rolled_back_from=str(json_object(present.get(keys.ANNOTATION_ROLLED_BACK)).get("from", "")),
         metrics=RecordedMetrics.from_json(present.get(keys.ANNOTATION_METRICS)).values,
-        expires=expires,
+        expires=str(expiry or ""),
         created=text_at(deployment, "metadata", "creationTimestamp"),
         badges=tuple(str(badge) for badge, holds in marks.items() if holds),
     )
@@ -206,14 +206,6 @@ def _canary(lease: Lease) -> CanaryView:
 def _measured(metric: Mapping[str, Any]) -> str:
     values = [f"{key} {metric[key]}" for key in ("candidate", "baseline", "requests") if key in metric]
     return f"{metric.get('metric', '')}: {', '.join([*values, str(metric.get('grade', ''))])}"[:LONGEST]
-
-
-def _expiry(present: Mapping[str, str]) -> str:
-    """Return when a deployment's time is over, as the annotations say; see ``core.lifetime``, which writes them."""
-    renewed = json_object(present.get(f"{keys.PREFIX}expiry-renewed"))
-    if renewed and renewed.get("write", "") == present.get(keys.ANNOTATION_WRITE, ""):
-        return str(renewed.get("until", ""))
-    return str(json_object(present.get(f"{keys.PREFIX}expiry")).get("until", ""))
 
 
 def _version(version: ProvenVersion, present: str) -> VersionView:

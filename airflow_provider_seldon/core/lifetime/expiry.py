@@ -73,7 +73,11 @@ class Expiry:
 
 def expiry_of(deployment: SeldonDeployment) -> Expiry | None:
     """Return when a deployment's time is over; None where it is meant to stay, or says nothing that can be read."""
-    present = deployment.annotations
+    return expiry_in(deployment.annotations)
+
+
+def expiry_in(present: Mapping[str, str]) -> Expiry | None:
+    """Return what :func:`expiry_of` does, of the annotations of a deployment."""
     renewed = _data(present.get(ANNOTATION_EXPIRY_RENEWED))
     if renewed and renewed.get("write") == present.get(ANNOTATION_WRITE, ""):
         return Expiry.from_data(renewed)
