@@ -23,6 +23,8 @@ from airflow_provider_seldon.hooks.masking import mask_values
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_seldon.core.analysis.assessment import Assessment
+    from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
     from airflow_provider_seldon.core.analysis.readings import Series
     from airflow_provider_seldon.delivery.analysis.prometheus import PrometheusAccess, PrometheusClient
 
@@ -144,6 +146,44 @@ class PrometheusHook(BaseHook):
         :raises SeldonError: see ``PrometheusClient.query``.
         """
         return asyncio.run(self.client.query(expression, at=at))
+
+    def assess(
+        self,
+        metric: TrafficMetric,
+        *,
+        deployment: str,
+        namespace: str,
+        predictor: str = "default",
+        window: float = 3600.0,
+        min_requests: int = 300,
+    ) -> Assessment:
+        """
+        Hold a version that serves against a metric's absolute limit, such as in a function for ``deploy_decision``.
+
+        :param metric: ``ErrorRatio``, ``Latency`` or ``PromQL`` with ``at_most``; there is nothing to compare with.
+        :param deployment: name of the SeldonDeployment.
+        :param namespace: its namespace.
+        :param predictor: name of its predictor.
+        :param window: seconds up to now.
+        :param min_requests: with fewer requests the result is inconclusive.
+        :returns: ``grade``: ``pass``, ``fail``, ``inconclusive``, or ``error`` where Prometheus gave no answer; with
+            the value and the reason.
+        :raises ConnectionConfigError: the connection cannot be used.
+        """
+        from airflow_provider_seldon.core.analysis.assessment import assess_safety
+        from airflow_provider_seldon.core.analysis.queries import Sides
+        from airflow_provider_seldon.core.analysis.samples import Sample
+        from airflow_provider_seldon.delivery.analysis.measure import measure
+
+        sides = Sides(
+            deployment=deployment,
+            candidate=predictor,
+            namespace=namespace,
+            namespace_label=self.namespace_label,
+        )
+        found = asyncio.run(measure([metric], sides=sides, window=window, query=self.client.query))
+        unasked = Sample(error=f"{metric.name} is not asked of Prometheus")
+        return assess_safety(metric, found.get(metric.name, unasked), min_requests=min_requests)
 
     def get_conn(self) -> PrometheusClient:
         """Return :attr:`client`."""

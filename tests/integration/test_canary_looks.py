@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,9 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_seldon.analysis import Analysis, ErrorRatio
+from airflow_provider_seldon.analysis import Analysis, ErrorRatio, FunctionMetric
 from airflow_provider_seldon.core.canary.lease import Lease
+from airflow_provider_seldon.decisions import AskFunction, Evidence
 from airflow_provider_seldon.exceptions import CanaryAbortedError
+from airflow_provider_seldon.hooks.prometheus import PrometheusHook
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.canary import SeldonAbortCanaryOperator
 from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
@@ -51,7 +54,7 @@ class ScriptedPrometheus:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                moment = float(parse_qs(urlsplit(self.path).query)["time"][0])
+                moment = float(parse_qs(urlsplit(self.path).query).get("time", [time.time()])[0])
                 outer.asked.append(moment)
                 body = json.dumps({"status": "success", "data": outer.answer(moment)}).encode()
                 self.send_response(200)
@@ -218,3 +221,18 @@ def test_a_canary_whose_prometheus_cannot_be_reached_waits_and_is_given_up_in_th
     with pytest.raises(CanaryAbortedError, match=r"no result.*ErrorRatio: error \(Prometheus at .* does not"):
         attempt(canary(bake=0.5, timeout=patience(3)), context(logical_date=TUESDAY))
     assert_serves(hook, served, "1")
+
+
+def test_a_decision_to_deploy_may_ask_how_the_version_that_serves_does(scripted: Any) -> None:
+    def serves_badly(evidence: Evidence) -> bool:
+        found = PrometheusHook().assess(
+            ErrorRatio(at_most=0.1), deployment=evidence.deployment, namespace="models"
+        )
+        return found.grade == "fail"
+
+    for bad, deploys in (((1,), True), ((), False)):
+        scripted(*bad)
+        decision = AskFunction(serves_badly).decide(Evidence(deployment="iris", now=datetime.now(UTC)))
+        assert decision.deploy is deploys
+    drift = FunctionMetric(lambda **_: 1.0, at_most=1)
+    assert PrometheusHook().assess(drift, deployment="iris", namespace="models").grade == "error"
