@@ -74,6 +74,7 @@ PUBLIC = (
     "airflow_provider_seldon.serving.wrapper",
     "airflow_provider_seldon.triggers.deployment",
     "airflow_provider_seldon.triggers.event",
+    "airflow_provider_seldon.waves",
 )
 
 

@@ -3,8 +3,8 @@ Runs example DAGs with ``dag.test()``, one after the other in one process of the
 
 ``python -m tests.integration.example_runs`` reads from standard input a list of runs, ``{"dag": dag id, "conf": {...},
 "env": {...}}``, with ``answer``, ``errors`` and ``kill`` for what is done to a run (see ``interventions``). It answers
-a list of ``{"state": ..., "tasks": {task: state}, "xcoms": {task: what it returned}}``. The environment says which
-Airflow home and DAG folder to use.
+a list of ``{"state": ..., "tasks": {task: state}, "xcoms": {task: what it returned}}``; the id of a mapped task has its
+number, ``train[0]``. The environment says which Airflow home and DAG folder to use.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ def run(order: dict[str, Any], *, day: int) -> dict[str, Any]:
     assert not bag.import_errors, bag.import_errors
     date = "logical_date" if AIRFLOW_3 else "execution_date"
     moment = {date: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)}
+    if AIRFLOW_3 and order.get("same_run"):
+        # The id of a run is made of it: the same day is then the same run, with all of its tasks cleared.
+        moment["run_after"] = moment[date]
     dag = bag.dags[dag_id]
     with (
         answered(order.get("answer"), errors_first=bool(order.get("errors"))),
@@ -49,11 +52,16 @@ def run(order: dict[str, Any], *, day: int) -> dict[str, Any]:
     tasks = result.get_task_instances()
     return {
         "state": str(result.state),
-        "tasks": {task.task_id: str(task.state) for task in tasks},
+        "tasks": {name_of(task): str(task.state) for task in tasks},
         "xcoms": {
-            task.task_id: task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index) for task in tasks
+            name_of(task): task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index) for task in tasks
         },
     }
+
+
+def name_of(task: Any) -> str:
+    """Return the task's id, with its number where it is mapped."""
+    return f"{task.task_id}[{task.map_index}]" if task.map_index >= 0 else task.task_id
 
 
 if __name__ == "__main__":
