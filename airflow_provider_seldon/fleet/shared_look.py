@@ -12,8 +12,11 @@ Value = TypeVar("Value")
 
 #: Seconds for which a look counts as new.
 INTERVAL = 10.0
-#: Seconds that somebody waits for the first look; afterwards they are shown the last one, while the next is under way.
+#: Seconds that somebody waits for a look where there is none, or an old one. A newer one is shown while the next is on
+#: its way.
 PATIENCE = 5.0
+#: Seconds after which a look is old: nobody was there for so long.
+OLD = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,7 @@ class SharedLook(Generic[Value]):
     :param look: looks; may block for as long as it likes, and raise.
     :param explain: returns what people are told of an exception of its.
     :param interval: see :data:`INTERVAL`.
+    :param old: see :data:`OLD`.
     """
 
     def __init__(
@@ -46,10 +50,12 @@ class SharedLook(Generic[Value]):
         *,
         explain: Callable[[Exception], str] = str,
         interval: float = INTERVAL,
+        old: float = OLD,
     ) -> None:
         self._look = look
         self._explain = explain
         self._interval = interval
+        self._old = old
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._seen: Seen[Value] = Seen()
@@ -60,16 +66,17 @@ class SharedLook(Generic[Value]):
         """
         Return what is known, and begin to look where that is old.
 
-        :param patience: seconds to wait where nothing is known yet.
+        :param patience: seconds to wait where nothing is known yet, or what is known is old.
         """
         with self._lock:
             now = time.monotonic()
-            old = self._ended_at is None or now - self._ended_at >= self._interval
-            if old and self._started_at is None:
+            age = now - self._ended_at if self._ended_at is not None else None
+            if (age is None or age >= self._interval) and self._started_at is None:
                 self._started_at = now
                 self._done.clear()
                 threading.Thread(target=self._run, name="seldon-fleet", daemon=True).start()
-            if self._seen.value is not None or self._started_at is None:
+            fresh = self._seen.value is not None and age is not None and age < self._old
+            if fresh or self._started_at is None:
                 return self._now()
         self._done.wait(patience)
         with self._lock:

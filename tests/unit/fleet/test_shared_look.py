@@ -48,6 +48,17 @@ def test_what_is_old_is_shown_while_the_next_look_is_under_way() -> None:
     go.set()
 
 
+def test_who_comes_after_a_long_time_waits_for_a_new_look() -> None:
+    looks: list[int] = []
+
+    def look() -> int:
+        looks.append(1)
+        return len(looks)
+
+    shared = SharedLook(look, interval=0.0, old=0.0)
+    assert [shared.get(patience=10).value for _ in range(3)] == [1, 2, 3]
+
+
 def test_a_look_that_fails_is_told_and_leaves_what_was_seen_before() -> None:
     looks = iter([1, ValueError("no")])
 
