@@ -130,8 +130,7 @@ def _task_ids(data: Any) -> Iterable[str]:
 
 
 def _run(dag_id: str, task_id: str, instance: Any, pushed: Mapping[str, Any]) -> RunView:
-    canary = pushed.get("canary")
-    told = pushed.get("failure") or (canary.get("reason") if isinstance(canary, Mapping) else "")
+    outcome, why = _canary(pushed.get("canary"))
     return RunView(
         dag_id=dag_id,
         task_id=task_id,
@@ -139,8 +138,19 @@ def _run(dag_id: str, task_id: str, instance: Any, pushed: Mapping[str, Any]) ->
         map_index=instance.map_index,
         state=str(instance.state or ""),
         started=instance.start_date.isoformat(timespec="seconds") if instance.start_date else "",
-        action=str(pushed.get("action") or ""),
+        action=outcome if outcome == "aborted" else str(pushed.get("action") or ""),
         revision=str(pushed.get("revision") or ""),
         decision=str(pushed.get("decision") or ""),
-        cause=str(told or ""),
+        cause=str(pushed.get("failure") or why),
     )
+
+
+def _canary(told: Any) -> tuple[str, str]:
+    """Return how a canary ended, and what its last step said; see ``delivery.canary.lead.told``."""
+    if not isinstance(told, Mapping):
+        return "", ""
+    steps = told.get("steps")
+    last = steps[-1] if isinstance(steps, list) and steps and isinstance(steps[-1], Mapping) else {}
+    why = ": ".join(str(last[key]) for key in ("step", "reason") if last.get(key))
+    outcome = str(told.get("outcome") or "")
+    return outcome, f"canary {outcome}, {why}" if why else f"canary {outcome}"
