@@ -14,13 +14,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.canary.lease import Lease
-from airflow_provider_seldon.core.canary.predictors import CANDIDATE
+from airflow_provider_seldon.core.canary.predictors import CANDIDATE, without_candidate
 from airflow_provider_seldon.core.children.expected import child_ids, expected_children
 from airflow_provider_seldon.core.children.removed import leftovers
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_WRITE
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
+from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
 from airflow_provider_seldon.delivery.canary.conduct import baseline_of, has_canary
@@ -34,7 +36,6 @@ from airflow_provider_seldon.delivery.waiting.wait import Waiter
 from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError, ForbiddenError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def abort(
     :returns: what is to be waited for; None where there is no such canary, which is success.
     """
     until = time.monotonic() + LISTED_WITHIN
+    owned = False
     for _ in range(CONFLICT_ATTEMPTS):
         try:
             current = _listed(target, name, until)
@@ -66,13 +68,20 @@ def abort(
             marked = baseline_of(current, annotations={ANNOTATION_WRITE: new_mark()})
             wanted = continued(marked, current, insist=False)
             stored = apply_over_scaling(
-                target.client, wanted, before=current, resource_version=current.resource_version
+                target.client,
+                wanted,
+                before=current,
+                resource_version=current.resource_version,
+                force=owned and _only_shared(current, wanted),
             )
         except DeploymentNotFoundError:
             return None
         except ConflictError as error:
             if error.managers:
-                raise
+                # Who has moved traffic by hand owns the predictors from then on, and must not keep a candidate there.
+                if owned or not _only_shared(current, wanted):
+                    raise
+                owned = True
             log.info("%s changed meanwhile; looking again", name)
             conflict = error
             continue
@@ -126,6 +135,13 @@ def _left_over(target: Target, name: str) -> str:
         return ""
     left = leftovers(current, expected_children(current), children)
     return ", ".join(one.name for one in left if one.listed and f"-{CANDIDATE}-" in one.name)
+
+
+def _only_shared(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
+    """Whether the version that serves is as it was deployed, apart from its part of the traffic."""
+    manifest = current.to_manifest()
+    stored = {**manifest, "spec": without_candidate(manifest["spec"])}
+    return not drift(wanted, SeldonDeployment.from_manifest(stored))
 
 
 def _listed(target: Target, name: str, until: float) -> SeldonDeployment:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY
 from airflow_provider_seldon.core.children.expected import is_autoscaled
 from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_EXPIRY,
@@ -184,6 +185,7 @@ class Restore:
 
     def _scale(self, current: SeldonDeployment, replicas: int | None) -> Rollout:
         refuse_foreign(current, self._target.namespace)
+        _refuse_canary(current, replicas)
         try:
             server = ModelServer.from_deployment(current)
         except InvalidRequestError as error:
@@ -273,6 +275,15 @@ def undo_handed_off(target: Target, handoff: Mapping[str, Any], *, kill_action: 
 def _of_name(built: SeldonDeployment, name: str) -> SeldonDeployment:
     manifest = built.to_manifest()
     return SeldonDeployment.from_manifest({**manifest, "metadata": {**manifest["metadata"], "name": name}})
+
+
+def _refuse_canary(current: SeldonDeployment, replicas: int | None) -> None:
+    """A scaling writes what is configured, without a candidate; whoever stops a deployment ends its canary knowingly."""
+    if ANNOTATION_CANARY in current.annotations and replicas != 0:
+        raise InvalidModelServerError(
+            f"Nothing was scaled: a canary is under way on {current.name}, which that would end. Promote or abort it "
+            "first; kubectl scale leaves it as it is."
+        )
 
 
 def _refuse_autoscaled(deployment: SeldonDeployment) -> None:
