@@ -1,4 +1,4 @@
-"""What others do to a deployment while a canary is under way on it: nothing of it is lost, and the baseline serves on."""
+"""What others do while a canary is under way: nothing of it is lost, and the baseline serves on."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def _of_name(built: SeldonDeployment, name: str) -> SeldonDeployment:
 
 
 def _refuse_canary(current: SeldonDeployment, replicas: int | None) -> None:
-    """A scaling writes what is configured, without a candidate; whoever stops a deployment ends its canary knowingly."""
+    """Scaling writes what is configured, without a candidate; whoever stops a deployment ends its canary knowingly."""
     if ANNOTATION_CANARY in current.annotations and replicas != 0:
         raise InvalidModelServerError(
             f"Nothing was scaled: a canary is under way on {current.name}, which that would end. Promote or abort it "
