@@ -131,6 +131,11 @@ def test_the_table_of_errors_is_the_tree_of_exceptions() -> None:
     assert told == [(depth, error.__name__, can_retry(error)) for depth, error in errors()]
 
 
+def test_every_exception_can_be_linked_to_by_its_name() -> None:
+    anchors = re.findall(r'<a id="(\w+)"></a>', (DOCS / "errors.md").read_text())
+    assert anchors == [error.__name__ for _, error in errors()]
+
+
 def can_retry(error: type[SeldonError]) -> str:
     """Return what the table says about another try."""
     if issubclass(error, AirflowFailException):
