@@ -191,7 +191,7 @@ def test_what_a_run_did_not_write_does_not_keep_it_from_rolling_back(hook: Seldo
 
     thread = while_it_waits(hook, act)
     with pytest.raises(RolloutTimeoutError, match="which serves"):
-        deploy(**bad())
+        deploy(**bad(timeout=patience(6)))
     thread.join()
     assert uri(hook, name) == "s3://models/iris/1"
 
