@@ -21,6 +21,8 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_js_files = [("versions.js", {"defer": "defer"})]
 html_title = f"{project} {release}"
 html_copy_source = False
 html_show_sphinx = False
