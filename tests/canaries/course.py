@@ -16,7 +16,8 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_provider_seldon.analysis import Analysis, ErrorRatio, Latency, Shadow
-from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+from airflow_provider_seldon.delivery.reaping.reaper import Reaper, Terms
+from airflow_provider_seldon.delivery.reaping.report import Report
 from airflow_provider_seldon.exceptions import CanaryAbortedError, ReplacedError, SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.client import NAMESPACES, SELDON_DEPLOYMENTS, ApiError
@@ -356,12 +357,16 @@ class Course:
         """What the reaper does once a lease has expired."""
         target = SeldonHook(namespace=self._namespace).target
         for _ in range(TRIES):
+            report = Report(dry_run=False)
+            terms = Terms(grace=10.0**9, timeout=60.0)
             with suppress(SeldonError):
-                back = abort(target, self._name, expired_at=time.time() + 10**6)
-                if back is not None:
-                    self._note("the reaper aborts")
-                    wait_out(target, back, deadline=time.time() + 60)
-                return
+                reaper = Reaper(
+                    target=target, terms=terms, report=report, clock=lambda: time.time() + 10.0**6
+                )
+                reaper.reap(target.client.find())
+                self._note(f"the reaper: {report.to_json()}")
+                if not report.errors:
+                    return
 
     def _look(self, *, reaped: bool) -> None:
         found = self._call(self._local._api.get(SELDON_DEPLOYMENTS, self._namespace, self._name))
