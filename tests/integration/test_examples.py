@@ -270,10 +270,14 @@ def runs_elsewhere(dag: str) -> bool:
     )
 
 
+#: Lines of an example that shows how several tasks are put together.
+LONGER = {"canary_approval": 100}
+
+
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_says_first_what_it_shows(example: Path) -> None:
     text = example.read_text()
-    assert len(text.splitlines()) <= 40
+    assert len(text.splitlines()) <= LONGER.get(example.stem, 40)
     assert max(map(len, text.splitlines())) <= 120
     assert ast.get_docstring(ast.parse(text))
     assert f'"{example.stem}"' in text or f"def {example.stem}(" in text, "the DAG is called as its file"

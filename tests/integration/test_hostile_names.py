@@ -24,7 +24,8 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests import paths
-from airflow_provider_seldon.kube.watch.fresh_read import fresh_snapshot
+from airflow_provider_seldon.kube.requests.session import ApiSession
+from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, read_snapshot
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.predict import SeldonPredictOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
@@ -67,6 +68,14 @@ def test_a_name_that_is_none_is_refused_before_anything_is_asked(
     assert [one.path for one in local_seldon.requests.entries() if "seldondeployments" in one.path] == []
 
 
+async def _look(hook: SeldonHook) -> Snapshot:
+    session = ApiSession(hook.access)
+    try:
+        return await read_snapshot(session, hook.namespace, "iris")
+    finally:
+        await session.close()
+
+
 @pytest.mark.parametrize("namespace", ["../kube-system", "a/b", "A", "x?y", "kube-system/../x", "a.b"])
 def test_a_namespace_that_is_none_is_refused(hook: SeldonHook, namespace: str) -> None:
     other = SeldonHook(namespace=namespace)
@@ -77,7 +86,7 @@ def test_a_namespace_that_is_none_is_refused(hook: SeldonHook, namespace: str) -
         lambda: other.client.secrets.exists("x"),
         lambda: other.client.pods.of_deployment("iris"),
         lambda: other.wait_for("iris", deadline=time.time() + 5),
-        lambda: asyncio.run(fresh_snapshot(other.access, other.namespace, "iris")),
+        lambda: asyncio.run(_look(other)),
     ):
         with pytest.raises((ConnectionConfigError, InvalidModelServerError), match="namespace"):
             use()
