@@ -19,7 +19,7 @@ from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.analysis.samples import Sample
     from airflow_provider_seldon.core.canary.looks import Look
-    from airflow_provider_seldon.delivery.canary.looking import Looking
+    from airflow_provider_seldon.delivery.canary.analysis_run import AnalysisRun
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (*OF_A_WAIT, "until", "run_id")
@@ -94,7 +94,7 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
         from airflow_provider_seldon.hooks.triggerer import reach
 
         looks = (self.handoff or {}).get("looks")
-        looking = None
+        run = None
         try:
             target = await reach(self.seldon_conn_id, self.namespace)
             name = self.name or ""
@@ -102,22 +102,22 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
                 from airflow_provider_seldon.delivery.canary.bake import bake
 
                 return await bake(target.access, target.namespace, name, until=until), None
-            looking = await self._looking(looks)
-            ended = await looking.bake(target.access, target.namespace, name, until=float(looks["until"]))
-            return ended.failed, looking.progress.to_json()
+            run = await self._analysis_run(looks)
+            ended = await run.bake(target.access, target.namespace, name, until=float(looks["until"]))
+            return ended.failed, run.progress.to_json()
         except Exception as error:
             self.log.exception("The bake broke off")
             await asyncio.sleep(max(0.0, min(BROKEN_OFF, until - time.time())))
-            looked = looking.progress.to_json() if looking else None
+            looked = run.progress.to_json() if run else None
             return f"{type(error).__name__}: {redact(str(error))}", looked
 
-    async def _looking(self, looks: Mapping[str, Any]) -> Looking:
+    async def _analysis_run(self, looks: Mapping[str, Any]) -> AnalysisRun:
         """Return what looks at the step, with Prometheus' connection read."""
         # What it imports takes long the first time.
-        await asyncio.to_thread(import_module, "airflow_provider_seldon.delivery.canary.looking")
+        await asyncio.to_thread(import_module, "airflow_provider_seldon.delivery.canary.analysis_run")
         from airflow_provider_seldon.core.analysis.queries import Sides
         from airflow_provider_seldon.core.canary.looks import Plan, Progress
-        from airflow_provider_seldon.delivery.canary.looking import Looking, from_prometheus
+        from airflow_provider_seldon.delivery.canary.analysis_run import AnalysisRun, from_prometheus
         from airflow_provider_seldon.hooks.triggerer import reach_prometheus, spare_collector_of_waits
 
         plan = Plan.from_json(looks["plan"])
@@ -132,7 +132,7 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
             async with client.turns if client else nullcontext():
                 return await ask(look)
 
-        return Looking(
+        return AnalysisRun(
             plan=plan,
             progress=made if made is not None and made.since == plan.since else plan.begun(),
             measure=measure,

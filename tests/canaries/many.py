@@ -14,9 +14,9 @@ from pathlib import Path
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.operator_faults import OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
-from tests.canaries.course import Course
 from tests.canaries.doors import Doors
 from tests.canaries.plan import Plan
+from tests.canaries.scenario import Scenario
 from tests.canaries.traffic import Traffic
 from tests.histories.requests import noted
 from tests.prometheus import prometheus
@@ -27,7 +27,7 @@ AT_ONCE = 8
 INTERVAL = 0.5
 
 
-def happen(seed: int, numbers: Iterable[int], *, istio: bool, at_once: int = AT_ONCE) -> list[Course]:
+def happen(seed: int, numbers: Iterable[int], *, istio: bool, at_once: int = AT_ONCE) -> list[Scenario]:
     """
     Let some canaries happen on a cluster of their own.
 
@@ -59,10 +59,10 @@ def happen(seed: int, numbers: Iterable[int], *, istio: bool, at_once: int = AT_
         before = os.environ.get("AIRFLOW_CONN_SELDON_DEFAULT")
         os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = local.airflow_connection()
 
-        def one(number: int) -> Course:
-            course = Course(local, doors, traffic, Plan.of(seed, number))
-            course.happen()
-            return course
+        def one(number: int) -> Scenario:
+            scenario = Scenario(local, doors, traffic, Plan.of(seed, number))
+            scenario.happen()
+            return scenario
 
         try:
             with ThreadPoolExecutor(at_once) as pool:
@@ -78,6 +78,6 @@ def told(seed: int, numbers: list[int], istio: bool) -> tuple[Counter[str], list
     logging.disable(logging.CRITICAL)
     # What Airflow logs by itself is far more than anybody reads, and this process tells by what it returns.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    courses = happen(seed, numbers, istio=istio)
-    wrong = [course.tell() for course in courses if course.oracle.violations]
-    return Counter(course.oracle.how_it_ended for course in courses), wrong
+    scenarios = happen(seed, numbers, istio=istio)
+    wrong = [scenario.tell() for scenario in scenarios if scenario.oracle.violations]
+    return Counter(scenario.oracle.how_it_ended for scenario in scenarios), wrong

@@ -30,7 +30,7 @@ CHUNK = 8
 
 
 @dataclass
-class Gate:
+class CrashPoint:
     """Counts the changes of the storage, and ends the process before the k-th, or amidst the k-th gradual one."""
 
     k: int = 0
@@ -55,62 +55,62 @@ class Gate:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class GatedFile(io.FileIO):
+class CrashingFile(io.FileIO):
     """A file whose every write is a change."""
 
-    def __init__(self, path: str, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, path: str, crash: CrashPoint) -> None:
+        self._crash = crash
         super().__init__(path, "wb")
 
     def write(self, data: Any) -> int:
-        if self._gate.gradual():
+        if self._crash.gradual():
             super().write(bytes(data)[: len(data) // 2])
-            self._gate.die()
+            self._crash.die()
         return int(super().write(data) or 0)
 
 
-class GatedFiles(LocalFileSystem):
-    """The files of this machine, with a gate before every change."""
+class CrashingFiles(LocalFileSystem):
+    """The files of this machine, with a crash point before every change."""
 
     cachable = False
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, crash: CrashPoint) -> None:
         super().__init__()
-        self.gate = gate
+        self.crash = crash
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         if "w" not in mode:
             return super().open(path, mode, **options)
-        self.gate.whole()
-        return GatedFile(self._strip_protocol(path), self.gate)
+        self.crash.whole()
+        return CrashingFile(self._strip_protocol(path), self.crash)
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         if not self.exists(path):
-            self.gate.whole()
+            self.crash.whole()
         super().makedirs(path, exist_ok=exist_ok)
 
     def mv(self, path1: str, path2: str, **options: Any) -> None:
-        self.gate.whole()
+        self.crash.whole()
         super().mv(path1, path2, **options)
 
     def rm_file(self, path: str) -> None:
-        self.gate.whole()
+        self.crash.whole()
         super().rm_file(path)
 
     def rm(self, path: str, recursive: bool = False, maxdepth: int | None = None) -> None:
         if self.isdir(path):
             for one in self.find(path):
                 self.rm_file(one)
-        self.gate.whole()
+        self.crash.whole()
         super().rm(path, recursive=recursive, maxdepth=maxdepth)
 
 
 class ObjectStore(DirFileSystem):
     """Objects that appear as a whole, below a folder of this machine."""
 
-    def __init__(self, folder: Path, gate: Gate) -> None:
+    def __init__(self, folder: Path, crash: CrashPoint) -> None:
         super().__init__(path=str(folder / "objects"), fs=LocalFileSystem(auto_mkdir=True))
-        self.gate = gate
+        self.crash = crash
         self._sent = folder / "sent"
         self._sent.mkdir(exist_ok=True)
         Path(self.path).mkdir(exist_ok=True)
@@ -122,7 +122,7 @@ class ObjectStore(DirFileSystem):
         self._send(value, path)
 
     def rm_file(self, path: str) -> None:
-        self.gate.whole()
+        self.crash.whole()
         super().rm_file(path)
 
     def rm(self, path: str, *arguments: Any, **options: Any) -> None:
@@ -134,32 +134,32 @@ class ObjectStore(DirFileSystem):
             shutil.rmtree(folder)
 
     def _send(self, content: bytes, path: str) -> None:
-        half = self.gate.gradual()
-        part = self._sent / f"{os.getpid()}-{self.gate.count}"
+        half = self.crash.gradual()
+        part = self._sent / f"{os.getpid()}-{self.crash.count}"
         part.write_bytes(content[: len(content) // 2] if half else content)
         if half:
-            self.gate.die()
+            self.crash.die()
         target = Path(self._join(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         part.replace(target)
 
 
-def storage(kind: str, folder: Path, gate: Gate) -> tuple[Any, AbstractFileSystem]:
+def storage(kind: str, folder: Path, crash: CrashPoint) -> tuple[Any, AbstractFileSystem]:
     """Return what Airflow knows under ``file://`` or ``memory://``, and the storage that it is to find there."""
     try:
         from airflow.sdk.io import attach
     except ImportError:
         from airflow.io.store import attach
-    store = GatedFiles(gate) if kind == "file" else ObjectStore(folder, gate)
+    store = CrashingFiles(crash) if kind == "file" else ObjectStore(folder, crash)
     return attach(protocol=kind, conn_id=None, fs=store), store
 
 
-def start(kind: str, folder: Path, gate: Gate, arguments: dict[str, Any]) -> BaseProcess:
+def start(kind: str, folder: Path, crash: CrashPoint, arguments: dict[str, Any]) -> BaseProcess:
     """Start one try of the operator in a new process."""
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(["pytest", f"{__package__}.task_process", __name__])
     environment = {key: value for key, value in os.environ.items() if key.startswith("AIRFLOW_CONN_")}
-    process = forks.Process(target=_run, args=(environment, kind, folder, gate, arguments), daemon=True)
+    process = forks.Process(target=_run, args=(environment, kind, folder, crash, arguments), daemon=True)
     process.start()
     return process
 
@@ -169,8 +169,10 @@ def run(arguments: dict[str, Any]) -> dict[str, Any]:
     return SeldonStageModelOperator(task_id="stage", **arguments).execute(context(task_id="stage"))
 
 
-def _run(environment: dict[str, str], kind: str, folder: Path, gate: Gate, arguments: dict[str, Any]) -> None:
+def _run(
+    environment: dict[str, str], kind: str, folder: Path, crash: CrashPoint, arguments: dict[str, Any]
+) -> None:
     os.environ.update(environment)
     model_store.CHUNK = CHUNK
-    known, known.fs = storage(kind, folder, gate)
+    known, known.fs = storage(kind, folder, crash)
     run(arguments)

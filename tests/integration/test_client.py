@@ -119,7 +119,7 @@ def test_annotating_starts_no_rollout(client: SeldonClient) -> None:
         client.annotate("iris", {"note": "y"}, uid="of-another")
 
 
-def test_finding_reads_every_page(
+def test_a_search_reads_every_page(
     client: SeldonClient, local_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_seldon.kube.requests import pages as module

@@ -39,7 +39,7 @@ from tests.integration.crash_cases import (
     WaitStrike,
     in_parallel,
 )
-from tests.integration.staging_process import Gate
+from tests.integration.staging_process import CrashPoint
 from tests.integration.test_deploy_operator import deploy
 
 #: ``make crash`` tries everything with everything, which takes long; ``make test`` a part that tells much.
@@ -248,7 +248,7 @@ class Staging:
     def __init__(self, kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kind = kind
         self.folder = folder
-        known, store = staging_process.storage(kind, folder, Gate())
+        known, store = staging_process.storage(kind, folder, CrashPoint())
         monkeypatch.setattr(known, "fs", store)
         for name, files in (("served", SERVED), ("old", OLD), ("new", NEW)):
             for file, text in files.items():
@@ -281,7 +281,9 @@ class Staging:
             self.stage(case, "new")
         before = self.files(case)
         arguments = self.arguments(case, "new")
-        process = staging_process.start(self.kind, self.folder, Gate(k, amidst), {**arguments, "keep": 1})
+        process = staging_process.start(
+            self.kind, self.folder, CrashPoint(k, amidst), {**arguments, "keep": 1}
+        )
         process.join(timeout=60)
         if process.exitcode == 0:
             ended.append(k)

@@ -115,7 +115,7 @@ def test_logs_of_every_container_that_has_something_to_say(hook: SeldonHook) -> 
     assert any("seldon-container-engine]" in line for line in lines)
 
 
-def test_the_filters_of_the_finder(hook: SeldonHook) -> None:
+def test_the_filters_of_a_search(hook: SeldonHook) -> None:
     name = deploy("train", "run-7")
     assert [one.name for one in hook.find_model_servers(running=True, run_id="run-7")] == [name]
     assert hook.find_model_servers(run_id="run-8") == []

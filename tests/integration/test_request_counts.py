@@ -120,7 +120,7 @@ def test_a_rollback_a_scaling_and_a_deletion_are_one_read_and_one_write(
     assert sent(local_seldon) == ["get seldondeployments", "delete seldondeployments"]
 
 
-def test_finding_is_one_request_per_page(
+def test_a_search_is_one_request_per_page(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for run in "abcde":

@@ -230,7 +230,7 @@ def test_a_deploy_that_the_cluster_refuses_leaves_no_secret(
     assert secrets(hook) == []
 
 
-def test_finding_leaves_the_callers_labels_as_they_are(hook: SeldonHook) -> None:
+def test_a_search_leaves_the_callers_labels_as_they_are(hook: SeldonHook) -> None:
     name = deploy(model_server={"labels": {"team": "vision"}})["name"]
     labels = {"team": "vision"}
     assert [one.name for one in hook.find_model_servers(labels=labels)] == [name]

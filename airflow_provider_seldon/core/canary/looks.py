@@ -22,9 +22,9 @@ from airflow_provider_seldon.core.analysis.assessment import Grade
 from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
 from airflow_provider_seldon.core.analysis.samples import Sample
-from airflow_provider_seldon.core.canary.course import bakes_on
 from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.canary.steps import Step
+from airflow_provider_seldon.core.canary.transition import bakes_on
 
 #: Seconds between two looks while a step bakes, where nothing else is said.
 LOOK_INTERVAL = 60.0

@@ -61,13 +61,13 @@ def scrubbed(text: str, secrets: Iterable[str]) -> str:
 
     :param secrets: what was sent; the scheme of a header's value (``Bearer``) is not part of the secret.
     """
-    forms = {form for secret in secrets for form in _forms(str(secret))}
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, HIDDEN)
+    encodings = {one for secret in secrets for one in _encodings(str(secret))}
+    for encoding in sorted(encodings, key=len, reverse=True):
+        text = text.replace(encoding, HIDDEN)
     return text
 
 
-def _forms(secret: str) -> Iterable[str]:
+def _encodings(secret: str) -> Iterable[str]:
     scheme, space, rest = secret.partition(" ")
     bare = (rest if space and scheme in ("Bearer", "Basic") else secret).strip()
     if len(bare) < _SHORTEST:

@@ -21,17 +21,17 @@ from airflow_provider_seldon.core.analysis.analysis import Analysis, StepVerdict
 from airflow_provider_seldon.core.analysis.assessment import Grade
 from airflow_provider_seldon.core.analysis.queries import Sides, graph
 from airflow_provider_seldon.core.analysis.samples import Sample
-from airflow_provider_seldon.core.canary.course import Next, next_of
 from airflow_provider_seldon.core.canary.lease import Stage
 from airflow_provider_seldon.core.canary.looks import LOOK_INTERVAL, Plan, Progress
 from airflow_provider_seldon.core.canary.predictors import CANDIDATE
 from airflow_provider_seldon.core.canary.report import table
+from airflow_provider_seldon.core.canary.transition import Next, next_of
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 from airflow_provider_seldon.delivery.analysis.measure import Query
 from airflow_provider_seldon.delivery.analysis.predictor_ways import comparison
+from airflow_provider_seldon.delivery.canary.analysis_run import AnalysisRun, Baked, from_anything
 from airflow_provider_seldon.delivery.canary.crashes import crashed
-from airflow_provider_seldon.delivery.canary.looking import Baked, Looking, from_anything
 from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import CanaryAbortedError
 
@@ -136,14 +136,14 @@ class Leader:
             if told.failed and not self._settled():
                 return self._until_settled()
             self._look_at_what_is_due()
-        return self._decide() if self.looking.over else self._bake_on()
+        return self._decide() if self.analysis_run.over else self._bake_on()
 
     @property
-    def looking(self) -> Looking:
+    def analysis_run(self) -> AnalysisRun:
         """What looks at the present step, on this worker."""
         plan, lease = self.plan, self.canary.lease
         mine = self.progress is not None and self.progress.since == lease.since
-        return Looking(
+        return AnalysisRun(
             plan=plan,
             progress=self.progress if mine and self.progress else plan.begun(),
             measure=from_anything(
@@ -185,7 +185,9 @@ class Leader:
             return Waiter(self.target).wait(
                 name, expected=pause.expected, deadline=until, failure_policy=policy
             )
-        return asyncio.run(self.looking.bake(self.target.access, self.target.namespace, name, until=until))
+        return asyncio.run(
+            self.analysis_run.bake(self.target.access, self.target.namespace, name, until=until)
+        )
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
@@ -194,15 +196,15 @@ class Leader:
 
     def _look_at_what_is_due(self) -> None:
         """Make the looks that were due in a pause in which nobody could, or did."""
-        looking = self.looking
-        if not looking.over and looking.plan.due(looking.progress).at <= time.time():
-            asyncio.run(looking.look_until(time.time()))
-        self.progress = looking.progress
+        run = self.analysis_run
+        if not run.over and run.plan.due(run.progress).at <= time.time():
+            asyncio.run(run.look_until(time.time()))
+        self.progress = run.progress
 
     def _decide(self) -> Pause | Next:
-        lease, progress, analysis = self.canary.lease, self.looking.progress, self.terms.analysis
+        lease, progress, analysis = self.canary.lease, self.analysis_run.progress, self.terms.analysis
         verdict = progress.verdict
-        course = next_of(
+        transition = next_of(
             lease,
             settled=True,
             grade=verdict.grade if verdict else None,
@@ -212,14 +214,14 @@ class Leader:
             hold_at=self.terms.hold_at,
             promote=self.terms.promote,
         )
-        if course.action is Next.ABORT:
-            raise self._aborted(course.reason, progress)
-        if course.action is Next.WAIT:
-            raise self._aborted(f"there was no result in time: {course.reason}", progress)
+        if transition.action is Next.ABORT:
+            raise self._aborted(transition.reason, progress)
+        if transition.action is Next.WAIT:
+            raise self._aborted(f"there was no result in time: {transition.reason}", progress)
         if not self._settled():
             self.progress = progress.reopened()
             return self._until_settled()
-        return self._moved_on(course.action, progress)
+        return self._moved_on(transition.action, progress)
 
     def _moved_on(self, action: Next, progress: Progress) -> Pause | Next:
         before = self.canary.lease.samples
@@ -243,12 +245,12 @@ class Leader:
         return self.next(None)
 
     def _bake_on(self) -> Pause:
-        looking, ends = self.looking, self.terms.ends
+        run, ends = self.analysis_run, self.terms.ends
         if ends is not None and time.time() >= ends:
-            raise self._aborted("the task's time is over (execution_timeout)", looking.progress)
-        limit = looking.plan.limit if ends is None else min(looking.plan.limit, ends)
-        self.progress = looking.progress
-        return Pause(expected=None, until=limit, wake=looking.plan.due(looking.progress).at)
+            raise self._aborted("the task's time is over (execution_timeout)", run.progress)
+        limit = run.plan.limit if ends is None else min(run.plan.limit, ends)
+        self.progress = run.progress
+        return Pause(expected=None, until=limit, wake=run.plan.due(run.progress).at)
 
     def _until_settled(self) -> Pause:
         return Pause(expected=self._still_expected(), until=time.time() + self.terms.timeout)

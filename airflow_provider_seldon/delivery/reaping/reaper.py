@@ -1,5 +1,5 @@
 """
-Reaping one namespace: each deployment is judged by ``core.reaping.finding``, and gets one write at most.
+Reaping one namespace: each deployment is judged by ``core.reaping.decision``, and gets one write at most.
 
 Every write is made on what was just read, with its uid and resource version as preconditions. Where a deployment has
 changed meanwhile it is read and judged again, so a canary that somebody resumes, or a preview that somebody deploys
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_EXPIRY_NOTICED
-from airflow_provider_seldon.core.reaping.finding import Finding, Verdict, finding_of, notice
+from airflow_provider_seldon.core.reaping.decision import ReapingDecision, Verdict, decision_for, notice
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
@@ -114,8 +114,8 @@ class Reaper:
                 conflict = error
         raise conflict
 
-    def _judge(self, current: SeldonDeployment, whereabouts: Whereabouts | None) -> Finding:
-        return finding_of(
+    def _judge(self, current: SeldonDeployment, whereabouts: Whereabouts | None) -> ReapingDecision:
+        return decision_for(
             current,
             now=self.clock(),
             grace=self.terms.grace,
@@ -123,30 +123,34 @@ class Reaper:
             delete_orphans=self.terms.delete_orphans,
         )
 
-    def _act(self, current: SeldonDeployment, found: Finding, whereabouts: Whereabouts | None) -> None:
-        if found.verdict is Verdict.ABORT:
-            self._abort(current, found)
-        elif found.verdict is Verdict.DELETE:
-            self._delete(current, found, whereabouts)
-        elif found.verdict is Verdict.NOTICE:
+    def _act(
+        self, current: SeldonDeployment, decision: ReapingDecision, whereabouts: Whereabouts | None
+    ) -> None:
+        if decision.verdict is Verdict.ABORT:
+            self._abort(current, decision)
+        elif decision.verdict is Verdict.DELETE:
+            self._delete(current, decision, whereabouts)
+        elif decision.verdict is Verdict.NOTICE:
             self._annotate(current, notice(current, now=self.clock()))
-            self._note(self.report.marked, current, found.reason)
-        elif found.verdict is Verdict.CLEAR:
+            self._note(self.report.marked, current, decision.reason)
+        elif decision.verdict is Verdict.CLEAR:
             self._annotate(current, {ANNOTATION_EXPIRY_NOTICED: None})
             self._note(self.report.cleared, current, "it is not due any more")
-        elif found.verdict is Verdict.LEFT:
-            self._note(self.report.skipped, current, found.reason)
+        elif decision.verdict is Verdict.LEFT:
+            self._note(self.report.skipped, current, decision.reason)
 
-    def _abort(self, current: SeldonDeployment, found: Finding) -> None:
+    def _abort(self, current: SeldonDeployment, decision: ReapingDecision) -> None:
         back = abort(self.target, current.name, expired_at=self.clock())
         if back is None:
             reason = "its canary was resumed or ended while this looked"
             self._note(self.report.skipped, current, reason)
             return
         self._backs.append((current, back))
-        self._note(self.report.aborted, current, found.reason)
+        self._note(self.report.aborted, current, decision.reason)
 
-    def _delete(self, current: SeldonDeployment, found: Finding, whereabouts: Whereabouts | None) -> None:
+    def _delete(
+        self, current: SeldonDeployment, decision: ReapingDecision, whereabouts: Whereabouts | None
+    ) -> None:
         uid = current.uid
         deleted = delete_if(
             self.target.client,
@@ -157,7 +161,7 @@ class Reaper:
             self._note(self.report.skipped, current, "it was deployed again, or deleted, while this looked")
             return
         self._gone.append(deleted)
-        self._note(self.report.deleted, current, found.reason)
+        self._note(self.report.deleted, current, decision.reason)
 
     def _annotate(self, current: SeldonDeployment, annotations: Mapping[str, str | None]) -> None:
         self.target.client.annotate(

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.canary.looks import Progress
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.delivery.canary.analysis_run import Baked
     from airflow_provider_seldon.delivery.canary.conduct import Conductor, UnderWay
     from airflow_provider_seldon.delivery.canary.lead import Leader, Pause, Terms
-    from airflow_provider_seldon.delivery.canary.looking import Baked
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 
@@ -145,7 +145,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
             return self._with_canary(super().execute_complete(context, event))
         from airflow_provider_seldon.core.canary.looks import Progress
         from airflow_provider_seldon.core.readiness.outcome import Outcome
-        from airflow_provider_seldon.delivery.canary.looking import Baked
+        from airflow_provider_seldon.delivery.canary.analysis_run import Baked
 
         self.check_arguments()
         self.note_start(context)
@@ -172,7 +172,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     def _go_on(
         self, context: Context, told: Outcome | Baked | None, progress: Progress | None
     ) -> dict[str, Any]:
-        from airflow_provider_seldon.core.canary.course import Next
+        from airflow_provider_seldon.core.canary.transition import Next
         from airflow_provider_seldon.delivery.canary.lead import told as tell
 
         leader = self._leader
@@ -316,14 +316,14 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
 
         ``counters`` is for a worker of the release that knew nothing else.
         """
-        from airflow_provider_seldon.delivery.canary.looking import for_triggerer
+        from airflow_provider_seldon.delivery.canary.analysis_run import for_triggerer
 
-        looking = leader.looking
+        run = leader.analysis_run
         told: dict[str, Any] = {
-            "progress": looking.progress.to_json(),
-            "counters": {name: one.to_json() for name, one in looking.progress.counters.items()},
+            "progress": run.progress.to_json(),
+            "counters": {name: one.to_json() for name, one in run.progress.counters.items()},
         }
-        there = for_triggerer(looking, until=until)
+        there = for_triggerer(run, until=until)
         if there is not None:
             plan, until = there
             told["looks"] = {

@@ -21,10 +21,10 @@ from airflow_provider_seldon.core.analysis.metrics import (
     PromQL,
 )
 from airflow_provider_seldon.core.analysis.samples import Requests, Sample
-from airflow_provider_seldon.core.canary.course import Next, bakes_on, next_of
 from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.canary.looks import Look, Plan, Progress
 from airflow_provider_seldon.core.canary.steps import Step, steps_of
+from airflow_provider_seldon.core.canary.transition import Next, bakes_on, next_of
 
 SINCE = 1000.0
 Samples = Mapping[str, Sample]
@@ -193,9 +193,9 @@ def test_a_trigger_looks_on_exactly_as_long_as_a_worker_has_nothing_to_do() -> N
     for grade, concluded, policy in product(
         [None, Grade.PASS, Grade.FAIL, Grade.INCONCLUSIVE], [True, False], ["wait", "abort", "continue"]
     ):
-        course = next_of(lease, settled=True, grade=grade, concluded=concluded, on_inconclusive=policy)  # type: ignore[arg-type]
+        transition = next_of(lease, settled=True, grade=grade, concluded=concluded, on_inconclusive=policy)  # type: ignore[arg-type]
         waits = bakes_on(grade, concluded=concluded, on_inconclusive=policy)  # type: ignore[arg-type]
-        assert waits is (course.action is Next.WAIT), (grade, concluded, policy)
+        assert waits is (transition.action is Next.WAIT), (grade, concluded, policy)
 
 
 def drawn(chance: random.Random, total: int, rate: float) -> int:

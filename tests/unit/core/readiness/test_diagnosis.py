@@ -72,7 +72,7 @@ def test_a_failed_initializer_hides_the_containers_that_wait_for_it() -> None:
     assert found.container == "classifier-model-initializer"
 
 
-def test_a_finished_initializer_is_no_finding() -> None:
+def test_a_finished_initializer_is_no_cause() -> None:
     loaded = pod(
         initContainerStatuses=[container("init", ready=True, state={"terminated": {"exitCode": 0}})],
         containerStatuses=[container(ready=True, state={"running": {}})],

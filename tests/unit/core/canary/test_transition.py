@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.core.analysis.assessment import Grade
-from airflow_provider_seldon.core.canary.course import Next, baked, next_of
 from airflow_provider_seldon.core.canary.lease import Lease, Stage
 from airflow_provider_seldon.core.canary.steps import Shadow, steps_of
+from airflow_provider_seldon.core.canary.transition import Next, baked, next_of
 
 
 def lease(step: int = 0, **more: Any) -> Lease:

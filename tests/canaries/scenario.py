@@ -70,7 +70,7 @@ FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = {"baseline": 0, "older run": 1, "canary": 2, "newer run": 3}
 
 
-class Course:
+class Scenario:
     """
     Lets a plan happen in a namespace of its own.
 

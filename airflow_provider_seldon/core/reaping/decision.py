@@ -49,9 +49,9 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ReapingDecision:
     """
-    What a look at a deployment has found.
+    What a reaper is to do with a deployment, and why.
 
     :param verdict: what is to be done.
     :param reason: a sentence without a full stop, for a report; empty for what simply stays.
@@ -61,14 +61,14 @@ class Finding:
     reason: str = ""
 
 
-def finding_of(
+def decision_for(
     deployment: SeldonDeployment,
     *,
     now: float,
     grace: float = GRACE,
     whereabouts: Whereabouts | None = None,
     delete_orphans: bool = False,
-) -> Finding:
+) -> ReapingDecision:
     """
     Judge a deployment.
 
@@ -79,23 +79,23 @@ def finding_of(
         it never heard of may belong to another Airflow.
     """
     if not is_managed(deployment):
-        return Finding(verdict=Verdict.LEFT, reason="this provider did not make it")
+        return ReapingDecision(verdict=Verdict.LEFT, reason="this provider did not make it")
     if deployment.metadata and deployment.metadata.deletion_timestamp:
-        return Finding(verdict=Verdict.LEFT, reason="it is being deleted already")
+        return ReapingDecision(verdict=Verdict.LEFT, reason="it is being deleted already")
     if ANNOTATION_CANARY in deployment.annotations:
         return _of_canary(Lease.of(deployment), now)
     why = _due(deployment, now, whereabouts, delete_orphans=delete_orphans)
     noticed = noticed_at(deployment)
     if not why:
         void = ANNOTATION_EXPIRY_NOTICED in deployment.annotations
-        return Finding(verdict=Verdict.CLEAR if void else Verdict.STAYS)
+        return ReapingDecision(verdict=Verdict.CLEAR if void else Verdict.STAYS)
     if noticed is None:
-        return Finding(verdict=Verdict.NOTICE, reason=why)
+        return ReapingDecision(verdict=Verdict.NOTICE, reason=why)
     if now < noticed + grace:
-        return Finding(
+        return ReapingDecision(
             verdict=Verdict.LEFT, reason=f"{why}; it may be deleted from {_text(noticed + grace)} on"
         )
-    return Finding(verdict=Verdict.DELETE, reason=f"{why}; noticed at {_text(noticed)}")
+    return ReapingDecision(verdict=Verdict.DELETE, reason=f"{why}; noticed at {_text(noticed)}")
 
 
 def notice(deployment: SeldonDeployment, *, now: float) -> dict[str, str]:
@@ -117,13 +117,17 @@ def noticed_at(deployment: SeldonDeployment) -> float | None:
     return moment.timestamp() if moment.tzinfo else None
 
 
-def _of_canary(lease: Lease | None, now: float) -> Finding:
+def _of_canary(lease: Lease | None, now: float) -> ReapingDecision:
     if lease is None:
-        return Finding(verdict=Verdict.LEFT, reason="a canary is under way, whose lease cannot be read")
+        return ReapingDecision(
+            verdict=Verdict.LEFT, reason="a canary is under way, whose lease cannot be read"
+        )
     until = _text(lease.expires)
     if not lease.expired(now):
-        return Finding(verdict=Verdict.LEFT, reason=f"run {lease.run} leads a canary on it until {until}")
-    return Finding(
+        return ReapingDecision(
+            verdict=Verdict.LEFT, reason=f"run {lease.run} leads a canary on it until {until}"
+        )
+    return ReapingDecision(
         verdict=Verdict.ABORT,
         reason=f"nobody leads the canary of run {lease.run} any more: its lease has expired at {until}, "
         f"while {lease.stage} at {lease.current}",

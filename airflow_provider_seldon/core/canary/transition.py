@@ -27,7 +27,7 @@ class Next(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class Transition:
     """
     What to do, and why.
 
@@ -69,7 +69,7 @@ def next_of(
     on_inconclusive: OnInconclusive = "wait",
     hold_at: int | None = None,
     promote: bool = True,
-) -> Course:
+) -> Transition:
     """
     Decide what comes next.
 
@@ -84,32 +84,32 @@ def next_of(
     """
     if lease.stage is Stage.PROMOTING:
         if settled:
-            return Course(action=Next.FINISH, reason="the main predictor serves the new version")
-        return Course(action=Next.WAIT, reason="the main predictor rolls over to the new version")
+            return Transition(action=Next.FINISH, reason="the main predictor serves the new version")
+        return Transition(action=Next.WAIT, reason="the main predictor rolls over to the new version")
     hopeless = grade is Grade.INCONCLUSIVE and on_inconclusive == "abort" and lease.stage is Stage.STEPPING
     if grade is Grade.FAIL or (hopeless and not concluded):
-        return Course(action=Next.ABORT, reason=reason)
+        return Transition(action=Next.ABORT, reason=reason)
     if lease.stage is Stage.HOLDING:
-        return Course(action=Next.WAIT, reason="an approval is waited for")
+        return Transition(action=Next.WAIT, reason="an approval is waited for")
     if not concluded:
-        return Course(action=Next.WAIT, reason=reason or f"{lease.current} bakes")
+        return Transition(action=Next.WAIT, reason=reason or f"{lease.current} bakes")
     if grade not in {None, Grade.PASS} and on_inconclusive != "continue":
         if on_inconclusive == "abort":
-            return Course(action=Next.ABORT, reason=f"no result at the end of the step: {reason}")
-        return Course(action=Next.WAIT, reason=f"no result yet, so the step bakes on: {reason}")
+            return Transition(action=Next.ABORT, reason=f"no result at the end of the step: {reason}")
+        return Transition(action=Next.WAIT, reason=f"no result yet, so the step bakes on: {reason}")
     if not settled:
-        return Course(
+        return Transition(
             action=Next.WAIT, reason="the routes do not have the weights, or not all predictors are ready"
         )
     return _after_step(lease, hold_at=hold_at, promote=promote)
 
 
-def _after_step(lease: Lease, *, hold_at: int | None, promote: bool) -> Course:
+def _after_step(lease: Lease, *, hold_at: int | None, promote: bool) -> Transition:
     last = lease.step == len(lease.steps) - 1
     if hold_at is not None and not lease.current.shadow and lease.current.weight >= hold_at:
-        return Course(action=Next.HOLD, reason=f"held at {lease.current}")
+        return Transition(action=Next.HOLD, reason=f"held at {lease.current}")
     if not last:
-        return Course(action=Next.SHIFT, reason=f"{lease.current} has passed")
+        return Transition(action=Next.SHIFT, reason=f"{lease.current} has passed")
     if promote:
-        return Course(action=Next.PROMOTE, reason="all steps have passed")
-    return Course(action=Next.HOLD, reason=f"all steps have passed; held at {lease.current}")
+        return Transition(action=Next.PROMOTE, reason="all steps have passed")
+    return Transition(action=Next.HOLD, reason=f"all steps have passed; held at {lease.current}")

@@ -16,7 +16,7 @@ from airflow_provider_seldon.core.identity.annotations import (
     MANAGER,
 )
 from airflow_provider_seldon.core.lifetime.expiry import Expiry, expiring, renewal
-from airflow_provider_seldon.core.reaping.finding import Verdict, finding_of, notice, noticed_at
+from airflow_provider_seldon.core.reaping.decision import Verdict, decision_for, notice, noticed_at
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
@@ -42,7 +42,7 @@ def deployment(expiry: Expiry | None = None, **metadata: Any) -> SeldonDeploymen
 
 
 def verdict(one: SeldonDeployment, *, now: float = NOW, **how: Any) -> Verdict:
-    return finding_of(one, now=now, grace=600, **how).verdict
+    return decision_for(one, now=now, grace=600, **how).verdict
 
 
 def noticed(one: SeldonDeployment, *, at: float = NOW) -> SeldonDeployment:
@@ -102,7 +102,7 @@ def test_a_canary_that_somebody_leads_is_left_alone_whatever_the_time() -> None:
 @pytest.mark.parametrize("stage", list(Stage))
 def test_a_canary_that_nobody_leads_is_aborted_at_every_stage(stage: Stage) -> None:
     assert verdict(led(stage=stage), now=NOW + 60) is Verdict.LEFT
-    found = finding_of(led(stage=stage), now=NOW + 61)
+    found = decision_for(led(stage=stage), now=NOW + 61)
     assert found.verdict is Verdict.ABORT
     assert str(stage) in found.reason
     assert "r1" in found.reason
@@ -111,7 +111,7 @@ def test_a_canary_that_nobody_leads_is_aborted_at_every_stage(stage: Stage) -> N
 def test_a_lease_of_whatever_text_is_left_alone() -> None:
     strange = deployment(OVER).annotated({ANNOTATION_CANARY: "{"})
     assert verdict(strange, now=NOW + 10**9) is Verdict.LEFT
-    assert finding_of(led(expires=1e300), now=NOW).verdict is Verdict.LEFT
+    assert decision_for(led(expires=1e300), now=NOW).verdict is Verdict.LEFT
 
 
 def test_an_orphan_is_deleted_only_where_that_is_wanted_and_known() -> None:

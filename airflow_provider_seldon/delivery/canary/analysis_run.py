@@ -51,7 +51,7 @@ class Baked:
 
 
 @dataclass(kw_only=True)
-class Looking:
+class AnalysisRun:
     """
     Makes the looks at one step.
 
@@ -80,16 +80,16 @@ class Looking:
         :param until: that moment, in epoch seconds.
         """
         watching = asyncio.ensure_future(bake(access, namespace, name, until=until + LONGEST_SLEEP))
-        looking = asyncio.ensure_future(self.look_until(until))
+        measuring = asyncio.ensure_future(self.look_until(until))
         try:
-            done, _ = await asyncio.wait({watching, looking}, return_when=asyncio.FIRST_COMPLETED)
-            failed = "" if looking in done else watching.result()
-            if looking in done:
-                looking.result()
+            done, _ = await asyncio.wait({watching, measuring}, return_when=asyncio.FIRST_COMPLETED)
+            failed = "" if measuring in done else watching.result()
+            if measuring in done:
+                measuring.result()
         finally:
-            for one in (watching, looking):
+            for one in (watching, measuring):
                 one.cancel()
-            await asyncio.gather(watching, looking, return_exceptions=True)
+            await asyncio.gather(watching, measuring, return_exceptions=True)
         return Baked(failed=failed, progress=self.progress)
 
     async def look_until(self, moment: float) -> None:
@@ -152,7 +152,7 @@ def from_anything(
     return measured
 
 
-def for_triggerer(looking: Looking, *, until: float) -> tuple[Plan, float] | None:
+def for_triggerer(run: AnalysisRun, *, until: float) -> tuple[Plan, float] | None:
     """
     Return which looks the triggerer can make, and until when; None where a worker has to make the next one.
 
@@ -161,14 +161,14 @@ def for_triggerer(looking: Looking, *, until: float) -> tuple[Plan, float] | Non
 
     :param until: epoch seconds at which a worker wants to be woken in any case.
     """
-    plan = looking.plan
+    plan = run.plan
     elsewhere = [one for one in plan.metrics if on_worker(one)]
     asked = [one for one in plan.metrics if not on_worker(one)]
     if not asked or plan.analysis is None or not all(one.at_end for one in elsewhere):
         return None
     if not elsewhere:
         return plan, until
-    if plan.due(looking.progress).concludes:
+    if plan.due(run.progress).concludes:
         return None
     # What is not looked at here must not be missing from what ends a step.
     analysis = dataclasses.replace(plan.analysis, metrics=asked, consecutive_success_limit=None)
