@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.core.rollout.decision_rules import templatable
 from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.operators.arguments.deploy_arguments import DeployArguments
+from airflow_provider_seldon.operators.arguments.manifest_file import ManifestFile, RendersManifestFile
 from airflow_provider_seldon.operators.base import SeldonRolloutOperator
-from airflow_provider_seldon.operators.manifest_file import ManifestFile, RendersManifestFile
 from airflow_provider_seldon.operators.unfinished import BREAKING_OFF, leaves_open
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.core.identity.identity import Identity
-    from airflow_provider_seldon.core.prediction.sample_request import SampleRequest
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
     from airflow_provider_seldon.exceptions import StaleRunError
 
-Parsed = TypeVar("Parsed")
-
-#: Arguments that are fields of a ``ModelServer``, which ``model_server`` has the others of.
-SERVED = ("model_name", "model_uri", "implementation", "protocol", "replicas", "manifest", "name")
 #: Arguments that are fields of a ``DeployRequest``, and mean the same there.
 PASSED_ON = (
     *(
@@ -43,7 +38,7 @@ PASSED_ON = (
 )
 
 
-class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
+class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRolloutOperator):
     """
     Continuous deployment of one model as one task.
 
@@ -310,51 +305,3 @@ class SeldonDeployModelOperator(RendersManifestFile, SeldonRolloutOperator):
             **{name: getattr(self, name) for name in PASSED_ON if name != "ttl"},
             ttl=float(self.ttl) if self.ttl else None,  # type: ignore[arg-type]
         )
-
-    def _server(self) -> ModelServer:
-        from airflow_provider_seldon.core.request.model_server import ModelServer
-
-        return self._read(ModelServer.parse, {**(self.model_server or {}), **self._given()})
-
-    def _given(self) -> dict[str, Any]:
-        """Return the arguments of a ModelServer that were given as arguments of the operator."""
-        given = {field: getattr(self, field) for field in SERVED}
-        return {field: value for field, value in given.items() if value not in (None, "")}
-
-    def _identity(self, context: Context, server: ModelServer) -> Identity:
-        from airflow_provider_seldon.core.identity.identity import Identity
-
-        task_instance = context["ti"]
-        return Identity(
-            dag_id=task_instance.dag_id,
-            task_id=task_instance.task_id,
-            model_name=server.model_name,
-            run_id=task_instance.run_id,
-            map_index=task_instance.map_index if task_instance.map_index is not None else -1,
-        )
-
-    def _decision(self, context: Context) -> Any:
-        from airflow_provider_seldon.core.rollout.decision_rules import templatable
-
-        # Airflow 2.11 leaves an XCom as it is when what it resolves to is false.
-        resolve = getattr(self.deploy_decision, "resolve", None)
-        return templatable(resolve(context) if resolve else self.deploy_decision)
-
-    def _metrics(self) -> dict[str, float]:
-        from airflow_provider_seldon.core.request.model_metrics import parse_metrics
-
-        return self._read(parse_metrics, self.metrics)
-
-    def _samples(self) -> list[SampleRequest]:
-        from airflow_provider_seldon.core.prediction.sample_request import sample_requests
-
-        return self._read(sample_requests, self.smoke_test)
-
-    def _read(self, parse: Callable[[Any], Parsed], given: Any) -> Parsed:
-        from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-        from airflow_provider_seldon.exceptions import InvalidModelServerError
-
-        try:
-            return parse(given)
-        except InvalidRequestError as error:
-            raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None

@@ -25,7 +25,7 @@ from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_
 from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
-from airflow_provider_seldon.delivery.canary.conduct import baseline_of, has_canary
+from airflow_provider_seldon.delivery.canary.under_way import baseline_of, has_canary
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.completion import Completion

@@ -14,8 +14,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.canary.lease import (
@@ -36,17 +35,23 @@ from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_REVISION,
     ANNOTATION_WRITE,
 )
-from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.lifetime.expiry import Expiry, expiring, expiry_of
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.decision import Decision, Evidence
-from airflow_provider_seldon.core.rollout.history import ProvenVersion, has_served
+from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.core.rollout.plan import Action, plan
-from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
+from airflow_provider_seldon.delivery.canary.under_way import (
+    UnderWay,
+    baseline_of,
+    candidate_of,
+    expected_of_found,
+    has_baseline,
+    of_this_run,
+)
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer, decision_on
@@ -70,26 +75,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which a canary that nobody leads any more is left to whoever may come back to it.
 GRACE = 120.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnderWay:
-    """
-    A canary under way.
-
-    :param stored: the deployment as it was stored last.
-    :param lease: its lease.
-    :param expected: what to wait for, until every predictor is ready and the routes are those of the step.
-    """
-
-    stored: SeldonDeployment
-    lease: Lease
-    expected: Expectation
-
-    @property
-    def main(self) -> str:
-        """Name of the predictor that serves."""
-        return str(main_of(self.stored.to_manifest()["spec"]).get("name"))
 
 
 class Conductor:
@@ -131,10 +116,10 @@ class Conductor:
             current = next((one for one in existing if one.name == decided.deployment.name), None)
             if current is None:
                 return None
-            found = _of_this_run(current, identity.run_id, decided.deployment)
-            if found is not None:
-                return found
-            if decided.action is not Action.UPDATE or not _has_baseline(current, decided.deployment):
+            begun = of_this_run(current, identity.run_id, decided.deployment)
+            if begun is not None:
+                return begun
+            if decided.action is not Action.UPDATE or not has_baseline(current, decided.deployment):
                 return None
             decision = decision_on(asked.deploy, Evidence.of(asked.metrics or {}, existing, now=now))
             if not decision.deploy:
@@ -198,13 +183,13 @@ class Conductor:
         for _ in range(CONFLICT_ATTEMPTS):
             current = self._client.get(canary.stored.name)
             if current.annotations.get(ANNOTATION_REVISION) == canary.lease.candidate:
-                stored, expected = current, _expected_of_found(current)
+                stored, expected = current, expected_of_found(current)
                 break
             _ = self._still_ours(canary, current)
             marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
             ttl = canary.lease.ttl
             expiry = Expiry.after(ttl, now=time.time()) if ttl else None
-            promoted = expiring(_candidate_of(current).annotated(marks), expiry)
+            promoted = expiring(candidate_of(current).annotated(marks), expiry)
             wanted = continued(promoted, current, insist=False)
             try:
                 stored = self._apply(current, wanted)
@@ -236,7 +221,7 @@ class Conductor:
         except DeploymentNotFoundError:
             return None
         lease = Lease.of(current)
-        return None if lease is None else _found(current, lease)
+        return None if lease is None else UnderWay.of(current, lease)
 
     def _move(self, canary: UnderWay, change: Callable[[Lease], Lease]) -> UnderWay:
         wanted = change(canary.lease)
@@ -246,11 +231,11 @@ class Conductor:
                 current = self._client.get(current.name)
                 lease = self._still_ours(canary, current)
                 if lease.position == wanted.position:
-                    return _found(current, lease)
+                    return UnderWay.of(current, lease)
                 if lease.position != canary.lease.position:
                     raise self._lost(current)
             try:
-                return self._write(current, wanted, _candidate_of(current), None)
+                return self._write(current, wanted, candidate_of(current), None)
             except ConflictError as error:
                 if error.managers:
                     raise
@@ -315,73 +300,3 @@ class Conductor:
             force=self._force,
             adopt=False,
         )
-
-
-def baseline_of(current: SeldonDeployment, *, annotations: Mapping[str, str]) -> SeldonDeployment:
-    """
-    Return the deployment as it is without its canary, to be applied.
-
-    :raises InvalidModelServerError: what served before was not recorded.
-    """
-    last = ProvenVersion.last_of(current)
-    try:
-        if last is None:
-            raise InvalidRequestError.of(
-                "last-available", "is not recorded on the deployment", "deploy what is to serve"
-            )
-        return rebuilt(last, current, annotations=annotations)
-    except InvalidRequestError as error:
-        raise InvalidModelServerError(
-            f"The baseline of {current.name} cannot be built again:\n{error}"
-        ) from None
-
-
-def has_canary(deployment: SeldonDeployment) -> bool:
-    """Whether a canary is under way, also one whose lease a later release has written."""
-    return ANNOTATION_CANARY in deployment.annotations and is_managed(deployment)
-
-
-def _candidate_of(current: SeldonDeployment) -> SeldonDeployment:
-    try:
-        version = ProvenVersion.from_json(current.annotations.get(ANNOTATION_CANDIDATE))
-        return rebuilt(version, current)
-    except InvalidRequestError as error:
-        raise InvalidModelServerError(
-            f"The candidate of {current.name} cannot be built again:\n{error}"
-        ) from None
-
-
-def _found(current: SeldonDeployment, lease: Lease) -> UnderWay:
-    return UnderWay(stored=current, lease=lease, expected=_expected_of_found(current))
-
-
-def _expected_of_found(current: SeldonDeployment) -> Expectation:
-    """
-    Return what to wait for after somebody else's write, or one's own of an earlier try.
-
-    What was there before it is not known any more, so pods and routes are waited for as if both had changed. Neither is
-    known whether the operator has written its status since: one that has does not do so again.
-    """
-    return dataclasses.replace(Expectation.of(current), settle=True, routes=True, status=None, mark=None)
-
-
-def _of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment) -> UnderWay | None:
-    lease = Lease.of(current)
-    revision = wanted.annotations.get(ANNOTATION_REVISION)
-    if lease is None or not run_id or (lease.run, lease.candidate) != (run_id, revision):
-        return None
-    return _found(current, lease)
-
-
-def _has_baseline(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
-    """Whether what is deployed has been proven to serve, and is another version than what is wanted."""
-    last = ProvenVersion.last_of(current)
-    revision = current.annotations.get(ANNOTATION_REVISION)
-    return (
-        is_managed(current)
-        and has_served(current)
-        and last is not None
-        and not last.adopted
-        and bool(last.config)
-        and last.revision == revision != wanted.annotations.get(ANNOTATION_REVISION)
-    )

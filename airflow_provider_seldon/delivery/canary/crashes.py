@@ -10,7 +10,7 @@ from airflow_provider_seldon.core.children.expected import child_ids
 from airflow_provider_seldon.exceptions import ForbiddenError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.delivery.canary.conduct import UnderWay
+    from airflow_provider_seldon.delivery.canary.under_way import UnderWay
     from airflow_provider_seldon.delivery.target import Target
 
 

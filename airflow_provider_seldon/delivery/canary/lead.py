@@ -36,7 +36,8 @@ from airflow_provider_seldon.delivery.waiting.wait import Waiter, raise_for
 from airflow_provider_seldon.exceptions import CanaryAbortedError
 
 if TYPE_CHECKING:
-    from airflow_provider_seldon.delivery.canary.conduct import Conductor, UnderWay
+    from airflow_provider_seldon.delivery.canary.conduct import Conductor
+    from airflow_provider_seldon.delivery.canary.under_way import UnderWay
     from airflow_provider_seldon.delivery.target import Target
 
 log = logging.getLogger(__name__)

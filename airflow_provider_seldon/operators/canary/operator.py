@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.delivery.canary.analysis_run import Baked
-    from airflow_provider_seldon.delivery.canary.conduct import Conductor, UnderWay
+    from airflow_provider_seldon.delivery.canary.conduct import Conductor
     from airflow_provider_seldon.delivery.canary.lead import Leader, Pause, Terms
+    from airflow_provider_seldon.delivery.canary.under_way import UnderWay
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
 

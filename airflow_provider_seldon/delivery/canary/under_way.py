@@ -1,0 +1,119 @@
+"""
+A canary under way, as it is read from the deployment: its lease, its baseline and its candidate.
+
+Both versions are built again from what was recorded of them; nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, ANNOTATION_CANDIDATE, Lease
+from airflow_provider_seldon.core.canary.predictors import main_of
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
+from airflow_provider_seldon.core.identity.identity import is_managed
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+from airflow_provider_seldon.core.readiness.expectation import Expectation
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+from airflow_provider_seldon.core.rollout.history import ProvenVersion, has_served
+from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
+from airflow_provider_seldon.exceptions import InvalidModelServerError
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderWay:
+    """
+    A canary under way.
+
+    :param stored: the deployment as it was stored last.
+    :param lease: its lease.
+    :param expected: what to wait for, until every predictor is ready and the routes are those of the step.
+    """
+
+    stored: SeldonDeployment
+    lease: Lease
+    expected: Expectation
+
+    @property
+    def main(self) -> str:
+        """Name of the predictor that serves."""
+        return str(main_of(self.stored.to_manifest()["spec"]).get("name"))
+
+    @classmethod
+    def of(cls, current: SeldonDeployment, lease: Lease) -> UnderWay:
+        """Return the canary that a deployment is found with, whoever has written it."""
+        return cls(stored=current, lease=lease, expected=expected_of_found(current))
+
+
+def expected_of_found(current: SeldonDeployment) -> Expectation:
+    """
+    Return what to wait for after somebody else's write, or one's own of an earlier try.
+
+    What was there before it is not known any more, so pods and routes are waited for as if both had changed. Neither is
+    known whether the operator has written its status since: one that has does not do so again.
+    """
+    return dataclasses.replace(Expectation.of(current), settle=True, routes=True, status=None, mark=None)
+
+
+def of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment) -> UnderWay | None:
+    """Return the canary that this very run has started with what is wanted; None where there is none."""
+    lease = Lease.of(current)
+    revision = wanted.annotations.get(ANNOTATION_REVISION)
+    if lease is None or not run_id or (lease.run, lease.candidate) != (run_id, revision):
+        return None
+    return UnderWay.of(current, lease)
+
+
+def has_baseline(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
+    """Whether what is deployed has been proven to serve, and is another version than what is wanted."""
+    last = ProvenVersion.last_of(current)
+    revision = current.annotations.get(ANNOTATION_REVISION)
+    return (
+        is_managed(current)
+        and has_served(current)
+        and last is not None
+        and not last.adopted
+        and bool(last.config)
+        and last.revision == revision != wanted.annotations.get(ANNOTATION_REVISION)
+    )
+
+
+def baseline_of(current: SeldonDeployment, *, annotations: Mapping[str, str]) -> SeldonDeployment:
+    """
+    Return the deployment as it is without its canary, to be applied.
+
+    :raises InvalidModelServerError: what served before was not recorded.
+    """
+    last = ProvenVersion.last_of(current)
+    try:
+        if last is None:
+            raise InvalidRequestError.of(
+                "last-available", "is not recorded on the deployment", "deploy what is to serve"
+            )
+        return rebuilt(last, current, annotations=annotations)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError(
+            f"The baseline of {current.name} cannot be built again:\n{error}"
+        ) from None
+
+
+def candidate_of(current: SeldonDeployment) -> SeldonDeployment:
+    """
+    Return the deployment with the candidate's content, as it was recorded.
+
+    :raises InvalidModelServerError: it cannot be built again.
+    """
+    try:
+        version = ProvenVersion.from_json(current.annotations.get(ANNOTATION_CANDIDATE))
+        return rebuilt(version, current)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError(
+            f"The candidate of {current.name} cannot be built again:\n{error}"
+        ) from None
+
+
+def has_canary(deployment: SeldonDeployment) -> bool:
+    """Whether a canary is under way, also one whose lease a later release has written."""
+    return ANNOTATION_CANARY in deployment.annotations and is_managed(deployment)

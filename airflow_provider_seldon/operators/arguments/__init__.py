@@ -1,0 +1,1 @@
+"""What operators read of the arguments that they were given."""
