@@ -141,7 +141,7 @@ def _shared() -> _Shared:
 
 def spare_collector_of_waits() -> None:
     """Do what :func:`spare_collector` does, with the waits that there are now."""
-    from airflow_provider_seldon.kube.watch.informer import subscribers
+    from airflow_provider_seldon.kube.watch.informer_factory import subscribers
 
     spare_collector(subscribers())
 

@@ -7,8 +7,8 @@ import pytest
 
 from airflow_provider_seldon.core.readiness.judge import Verdict
 from airflow_provider_seldon.core.readiness.outcome import Ending
-from airflow_provider_seldon.kube.watch import informer
-from airflow_provider_seldon.kube.watch.informer import subscribe
+from airflow_provider_seldon.kube.watch import informer_factory
+from airflow_provider_seldon.kube.watch.informer_factory import subscribe
 from airflow_provider_seldon.local.apiserver.access.authorization import Deny
 from airflow_provider_seldon.local.faults import Fault
 from tests.integration.api_server import (
@@ -109,7 +109,7 @@ async def test_namespaces_have_watches_of_their_own_and_one_session():
         failing = here.wait(None, namespace="broken")
         waiting = here.wait(good)
         await watching(here)
-        assert len(informer._BY_LOOP[asyncio.get_running_loop()]._sessions) == 1
+        assert len(informer_factory._BY_LOOP[asyncio.get_running_loop()]._sessions) == 1
         await here.finish(good)
         assert (await waiting).ending is Ending.READY
         assert not failing.done()

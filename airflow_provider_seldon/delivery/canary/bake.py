@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.readiness.health import Health, HealthMonitor
 from airflow_provider_seldon.delivery.waiting.health_watch import HealthObserver
-from airflow_provider_seldon.kube.watch.informer import subscribe
+from airflow_provider_seldon.kube.watch.informer_factory import subscribe
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.kube.access.access import ClusterAccess

@@ -17,7 +17,8 @@ from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISIO
 from airflow_provider_seldon.core.readiness.health import Change, Health, HealthMonitor, HealthTransitions
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_at
 from airflow_provider_seldon.delivery.waiting.selection import FIND_INTERVAL, Selection
-from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
+from airflow_provider_seldon.kube.watch.informer import Subscription
+from airflow_provider_seldon.kube.watch.informer_factory import subscribe
 from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
 
 if TYPE_CHECKING:

@@ -1,9 +1,8 @@
 """
 One LIST and WATCH for everybody who waits in the same namespace of the same cluster, in the same event loop.
 
-The first who asks opens it, the last who leaves closes it. Changes are passed on by name, so that an event costs the
-same whether one waits or thousands. Pods are read only when somebody has reason to, by one LIST for all who have.
-A namespace's trouble is its own: nothing but the HTTP session is shared between namespaces.
+Changes are passed on by name, so that an event costs the same whether one waits or thousands. Pods are read only when
+somebody has reason to, by one LIST for all who have.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import contextvars
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.resource.unstructured import Object
@@ -23,7 +21,6 @@ from airflow_provider_seldon.exceptions import (
     NotFoundError,
     SeldonError,
 )
-from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
 from airflow_provider_seldon.kube.watch.fresh_read import Snapshot, read_routes, read_snapshot
@@ -271,83 +268,6 @@ class SharedInformer:
             subscription.wake()
             if number % WAKE_AT_ONCE == 0:
                 await asyncio.sleep(0)
-
-
-class _InformerFactory:
-    """All watches of one event loop."""
-
-    def __init__(self) -> None:
-        self._sessions: dict[str, tuple[ApiSession, set[str]]] = {}
-        self._informers: dict[tuple[str, str], SharedInformer] = {}
-
-    def join(self, access: ClusterAccess, namespace: str, tuning: Tuning) -> SharedInformer:
-        """Return the watch of a namespace, opened when there is none."""
-        watch = self._informers.get((access.key, namespace))
-        if watch is None:
-            session, users = self._sessions.setdefault(access.key, (ApiSession(access), set()))
-            users.add(namespace)
-            watch = SharedInformer(session=session, namespace=namespace, tuning=tuning)
-            self._informers[access.key, namespace] = watch
-        return watch
-
-    @property
-    def size(self) -> int:
-        """How many subscriptions there are in all namespaces."""
-        return sum(informer.size for informer in self._informers.values())
-
-    async def leave(self, access: ClusterAccess, namespace: str, watch: SharedInformer) -> None:
-        """Close what nobody uses any more."""
-        if watch.size or self._informers.get((access.key, namespace)) is not watch:
-            return
-        del self._informers[access.key, namespace]
-        session, users = self._sessions[access.key]
-        users.discard(namespace)
-        if not users:
-            del self._sessions[access.key]
-        await watch.close()
-        if not users:
-            await session.close()
-
-
-_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, _InformerFactory] = WeakKeyDictionary()
-
-
-def subscribers() -> int:
-    """Return how many subscriptions there are in the event loop that runs."""
-    factory = _BY_LOOP.get(asyncio.get_running_loop())
-    return factory.size if factory is not None else 0
-
-
-class subscribe:  # noqa: N801 - used as a function
-    """
-    Watch one deployment, together with all others who watch one in that namespace.
-
-    An asynchronous context manager that gives a ``Subscription``.
-
-    :param access: the cluster and who we are there.
-    :param name: of the deployment; it need not exist.
-    :param tuning: how patient the watch is; counts for whoever opens it.
-    """
-
-    __slots__ = ("_access", "_name", "_namespace", "_subscription", "_tuning", "_watch")
-
-    def __init__(
-        self, access: ClusterAccess, namespace: str, name: str, *, tuning: Tuning | None = None
-    ) -> None:
-        self._access = access
-        self._namespace = namespace
-        self._name = name
-        self._tuning = tuning
-
-    async def __aenter__(self) -> Subscription:
-        shared = _BY_LOOP.setdefault(asyncio.get_running_loop(), _InformerFactory())
-        self._watch = shared.join(self._access, self._namespace, self._tuning or Tuning())
-        self._subscription = self._watch.add(self._name)
-        return self._subscription
-
-    async def __aexit__(self, *_: object) -> None:
-        self._watch.remove(self._subscription)
-        await _BY_LOOP[asyncio.get_running_loop()].leave(self._access, self._namespace, self._watch)
 
 
 def _end(sleeping: asyncio.Future[None]) -> None:

@@ -28,7 +28,8 @@ from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
 from airflow_provider_seldon.kube.watch.fresh_read import DirectReads, Snapshot
-from airflow_provider_seldon.kube.watch.informer import Subscription, subscribe
+from airflow_provider_seldon.kube.watch.informer import Subscription
+from airflow_provider_seldon.kube.watch.informer_factory import subscribe
 from airflow_provider_seldon.kube.watch.reflector import Tuning
 from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
 
