@@ -120,9 +120,9 @@ def measured(server: Prometheus, metric: TrafficMetric, sides: Sides = SIDES) ->
     client = PrometheusClient(PrometheusAccess(url=server.url))
     asked: list[str] = []
 
-    async def query(expression: str) -> object:
+    async def query(expression: str, *, at: float | None = None) -> object:
         asked.append(expression)
-        return await client.query(expression)
+        return await client.query(expression, at=at)
 
     found = asyncio.run(measure([metric], sides=sides, window=window(), query=query))  # type: ignore[arg-type]
     assert len(asked) == 1
