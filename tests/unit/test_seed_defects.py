@@ -27,6 +27,7 @@ NETWORK = {"requests", "aiohttp", "httpx", "http", "socket", "urllib"}
 MAY_USE_THE_NETWORK = (
     *("kube/", "delivery/gateway/"),
     "delivery/analysis/prometheus.py",
+    "hooks/origins/rest_api.py",
 )
 
 

@@ -127,6 +127,17 @@ def parse_yaml(text: str, field: str = "manifest") -> Any:
 class _KubernetesLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of the Kubernetes tools (YAML 1.1 without dates and base 60)."""
 
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse what nests too deeply: PyYAML's time grows with the square of the depth, until Python's own limit."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 1:
+            raise RecursionError
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge what ``<<`` names; refuse merges of merges that grow without end."""
         merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
