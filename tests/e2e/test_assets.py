@@ -39,12 +39,18 @@ def xcom(rest: Rest, dag_id: str, run: dict[str, Any], task: str) -> Any:
 
 @pytest.fixture(scope="module")
 def by_alias(platform: Platform) -> list[TaskInstance]:
-    """Runs of DAGs that deploy with an alias as outlet, at the same time."""
+    """
+    Runs of DAGs that deploy with an alias as outlet.
+
+    One after the other: Airflow 2.11 once started no DAG for one of two events of an alias that came at once.
+    """
     rest = platform.airflow.rest
+    first = rest.run("deploy_rose", day=1)
+    first.wait_for("success")
     with platform.operator_paused():
-        tasks = [rest.run(dag_id, day=1) for dag_id in ("deploy_rose", "deploy_rose_deferred")]
-        platform.airflow.wait_until_deferred(tasks[1])
-    return tasks
+        second = rest.run("deploy_rose_deferred", day=1)
+        platform.airflow.wait_until_deferred(second)
+    return [first, second]
 
 
 @pytest.fixture(scope="module")
