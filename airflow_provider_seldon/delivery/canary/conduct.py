@@ -15,6 +15,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.canary.lease import (
@@ -47,12 +48,13 @@ from airflow_provider_seldon.core.scaling.continuation import continued
 from airflow_provider_seldon.delivery.canary.under_way import (
     UnderWay,
     baseline_of,
+    canary_lost,
     candidate_of,
     expected_of_found,
     has_baseline,
     of_this_run,
 )
-from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.conflicts import until_unchanged
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer, decision_on
 from airflow_provider_seldon.delivery.rollout.existing import existing_for
@@ -60,10 +62,8 @@ from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.write import write
 from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets
 from airflow_provider_seldon.exceptions import (
-    ConflictError,
     DeploymentNotFoundError,
     InvalidModelServerError,
-    ReplacedError,
 )
 
 if TYPE_CHECKING:
@@ -110,15 +110,16 @@ class Conductor:
         now, identity, order = time.time(), asked.identity, asked.order
         request, secret = self._deployer.built(asked, now)
         named = request.name != identity.deployment_name(replace=True)
-        for _ in range(CONFLICT_ATTEMPTS):
+
+        def begun() -> UnderWay | Decision | None:
             existing = existing_for(self._client, identity, request, look_up=named, adopt=True)
             decided = plan(request, existing, adopt=True)
             current = next((one for one in existing if one.name == decided.deployment.name), None)
             if current is None:
                 return None
-            begun = of_this_run(current, identity.run_id, decided.deployment)
-            if begun is not None:
-                return begun
+            found = of_this_run(current, identity.run_id, decided.deployment)
+            if found is not None:
+                return found
             if decided.action is not Action.UPDATE or not has_baseline(current, decided.deployment):
                 return None
             decision = decision_on(asked.deploy, Evidence.of(asked.metrics or {}, existing, now=now))
@@ -136,14 +137,9 @@ class Conductor:
                 ttl=asked.ttl,
                 expires=time.time() + self._patience(steps[0]) + GRACE,
             )
-            try:
-                return self._write(current, lease, decided.deployment, secret, first=True)
-            except ConflictError as error:
-                if error.managers:
-                    raise
-                log.info("%s/%s changed meanwhile; looking again", self._client.namespace, current.name)
-                conflict = error
-        raise conflict
+            return self._write(current, lease, decided.deployment, secret, first=True)
+
+        return until_unchanged(request.name, begun)
 
     def bake(self, canary: UnderWay) -> UnderWay:
         """Note that the step has begun to bake: the routes have its weights."""
@@ -180,27 +176,8 @@ class Conductor:
 
     def finish(self, canary: UnderWay) -> Rollout:
         """Drop the candidate, whose content the main predictor serves; what is left is to wait, and to record it."""
-        for _ in range(CONFLICT_ATTEMPTS):
-            current = self._client.get(canary.stored.name)
-            if current.annotations.get(ANNOTATION_REVISION) == canary.lease.candidate:
-                stored, expected = current, expected_of_found(current)
-                break
-            _ = self._still_ours(canary, current)
-            marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
-            ttl = canary.lease.ttl
-            expiry = Expiry.after(ttl, now=time.time()) if ttl else None
-            promoted = expiring(candidate_of(current).annotated(marks), expiry)
-            wanted = continued(promoted, current, insist=False)
-            try:
-                stored = self._apply(current, wanted)
-                expected = dataclasses.replace(Expectation.of(stored), settle=True, routes=True)
-                break
-            except ConflictError as error:
-                if error.managers:
-                    raise
-                conflict = error
-        else:
-            raise conflict
+        name = canary.stored.name
+        stored, expected = until_unchanged(name, lambda: self._finished(canary, self._client.get(name)))
         return Rollout(
             name=stored.name,
             action=str(Action.UPDATE),
@@ -214,6 +191,17 @@ class Conductor:
             served_before=True,
         )
 
+    def _finished(self, canary: UnderWay, current: SeldonDeployment) -> tuple[SeldonDeployment, Expectation]:
+        if current.annotations.get(ANNOTATION_REVISION) == canary.lease.candidate:
+            return current, expected_of_found(current)
+        _ = self._still_ours(canary, current)
+        marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
+        ttl = canary.lease.ttl
+        expiry = Expiry.after(ttl, now=time.time()) if ttl else None
+        promoted = expiring(candidate_of(current).annotated(marks), expiry)
+        stored = self._apply(current, continued(promoted, current, insist=False))
+        return stored, dataclasses.replace(Expectation.of(stored), settle=True, routes=True)
+
     def under_way(self, name: str) -> UnderWay | None:
         """Return the canary that is under way on a deployment, whoever leads it; None when there is none."""
         try:
@@ -225,39 +213,25 @@ class Conductor:
 
     def _move(self, canary: UnderWay, change: Callable[[Lease], Lease]) -> UnderWay:
         wanted = change(canary.lease)
-        current = canary.stored
-        for attempt in range(CONFLICT_ATTEMPTS):
-            if attempt:
-                current = self._client.get(current.name)
-                lease = self._still_ours(canary, current)
-                if lease.position == wanted.position:
-                    return UnderWay.of(current, lease)
-                if lease.position != canary.lease.position:
-                    raise self._lost(current)
-            try:
-                return self._write(current, wanted, candidate_of(current), None)
-            except ConflictError as error:
-                if error.managers:
-                    raise
-                log.info("%s/%s changed meanwhile; looking again", self._client.namespace, current.name)
-                conflict = error
-        raise conflict
+        name = canary.stored.name
+        looks = chain([canary.stored], (self._client.get(name) for _ in count()))
+        return until_unchanged(name, lambda: self._moved(canary, wanted, next(looks)))
+
+    def _moved(self, canary: UnderWay, wanted: Lease, current: SeldonDeployment) -> UnderWay:
+        if current is not canary.stored:
+            lease = self._still_ours(canary, current)
+            if lease.position == wanted.position:
+                return UnderWay.of(current, lease)
+            if lease.position != canary.lease.position:
+                raise canary_lost(self._client.namespace, current.name)
+        return self._write(current, wanted, candidate_of(current), None)
 
     def _still_ours(self, canary: UnderWay, current: SeldonDeployment) -> Lease:
         lease = Lease.of(current)
         mine = (canary.lease.run, canary.lease.candidate)
         if current.uid != canary.stored.uid or lease is None or (lease.run, lease.candidate) != mine:
-            raise self._lost(current)
+            raise canary_lost(self._client.namespace, current.name)
         return lease
-
-    def _lost(self, current: SeldonDeployment) -> ReplacedError:
-        where = f"{self._client.namespace}/{current.name}"
-        return ReplacedError(
-            f"The canary on {where} is not this run's any more: somebody else has deployed, rolled back or ended it. "
-            "It is left as it is.",
-            reason="CanaryReplaced",
-            deployment=where,
-        )
 
     def _write(
         self,

@@ -19,7 +19,7 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, has_served
 from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
-from airflow_provider_seldon.exceptions import InvalidModelServerError
+from airflow_provider_seldon.exceptions import InvalidModelServerError, ReplacedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,17 @@ def candidate_of(current: SeldonDeployment) -> SeldonDeployment:
         raise InvalidModelServerError(
             f"The candidate of {current.name} cannot be built again:\n{error}"
         ) from None
+
+
+def canary_lost(namespace: str, name: str) -> ReplacedError:
+    """Return what to tell the run whose canary somebody else has ended."""
+    where = f"{namespace}/{name}"
+    return ReplacedError(
+        f"The canary on {where} is not this run's any more: somebody else has deployed, rolled back or ended it. "
+        "It is left as it is.",
+        reason="CanaryReplaced",
+        deployment=where,
+    )
 
 
 def has_canary(deployment: SeldonDeployment) -> bool:

@@ -14,18 +14,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_EXPIRY_NOTICED
 from airflow_provider_seldon.core.reaping.decision import ReapingDecision, Verdict, decision_for, notice
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
-from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.conflicts import until_unchanged
 from airflow_provider_seldon.delivery.inventory.removal import delete_if
 from airflow_provider_seldon.delivery.reaping.report import Report, entry
 from airflow_provider_seldon.delivery.waiting.wait import raise_for
-from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -97,22 +99,10 @@ class Reaper:
             self._note(self.report.orphans, deployment, whereabouts.reason)
         elif whereabouts is not None and whereabouts.origin is Origin.UNKNOWN:
             log.info("%s: %s", deployment.name, whereabouts.reason)
-        current: SeldonDeployment | None = deployment
-        for attempt in range(CONFLICT_ATTEMPTS):
-            try:
-                if attempt:
-                    current = self.target.client.get(deployment.name)
-                if current is not None:
-                    self._act(current, self._judge(current, whereabouts), whereabouts)
-                return
-            except DeploymentNotFoundError:
-                return
-            except ConflictError as error:
-                if error.managers:
-                    raise
-                log.info("%s changed meanwhile; looking again", deployment.name)
-                conflict = error
-        raise conflict
+        name = deployment.name
+        looks = chain([deployment], (self.target.client.get(name) for _ in count()))
+        with suppress(DeploymentNotFoundError):
+            until_unchanged(name, lambda: self._act(next(looks), whereabouts))
 
     def _judge(self, current: SeldonDeployment, whereabouts: Whereabouts | None) -> ReapingDecision:
         return decision_for(
@@ -123,9 +113,8 @@ class Reaper:
             delete_orphans=self.terms.delete_orphans,
         )
 
-    def _act(
-        self, current: SeldonDeployment, decision: ReapingDecision, whereabouts: Whereabouts | None
-    ) -> None:
+    def _act(self, current: SeldonDeployment, whereabouts: Whereabouts | None) -> None:
+        decision = self._judge(current, whereabouts)
         if decision.verdict is Verdict.ABORT:
             self._abort(current, decision)
         elif decision.verdict is Verdict.DELETE:

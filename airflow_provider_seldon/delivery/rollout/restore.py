@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY
@@ -43,7 +43,7 @@ from airflow_provider_seldon.core.rollout.rebuilding import built_again, rebuilt
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.core.waves.before_run import kept_for
-from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS, until_unchanged
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.annotation_space import make_room
@@ -105,11 +105,13 @@ class Restore:
 
     def roll_back(self, name: str, *, to: str, by: str, order: OrderToken | None) -> Rollout:
         """See :meth:`SeldonHook.roll_back`."""
-        return self._retried(lambda: self._roll_back(self._client.get(name), to=to, by=by, order=order))
+        return until_unchanged(
+            name, lambda: self._roll_back(self._client.get(name), to=to, by=by, order=order)
+        )
 
     def scale(self, name: str, *, replicas: int | None) -> Rollout:
         """See :meth:`SeldonHook.scale`."""
-        return self._retried(lambda: self._scale(self._client.get(name), replicas))
+        return until_unchanged(name, lambda: self._scale(self._client.get(name), replicas))
 
     def _put_back(self, current: SeldonDeployment, expiry: str | None) -> Rollout | None:
         last = ProvenVersion.last_of(current)
@@ -249,17 +251,6 @@ class Restore:
             former_secrets=former_secrets(before, stored),
             served_before=has_served(before),
         )
-
-    def _retried(self, write: Callable[[], Rollout]) -> Rollout:
-        for _ in range(CONFLICT_ATTEMPTS):
-            try:
-                return write()
-            except ConflictError as error:
-                if error.managers:
-                    raise
-                log.info("Changed meanwhile; looking again (%s)", error)
-                conflict = error
-        raise conflict
 
 
 def undo_handed_off(target: Target, handoff: Mapping[str, Any], *, kill_action: str) -> None:

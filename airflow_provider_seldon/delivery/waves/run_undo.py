@@ -20,11 +20,11 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.history import json_object, proven_versions
 from airflow_provider_seldon.core.waves.before_run import BEFORE_RUN, BeforeRun, version_before
 from airflow_provider_seldon.delivery.canary.abort import abort
-from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
+from airflow_provider_seldon.delivery.conflicts import until_unchanged
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.restore import Restore
-from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError, InvalidModelServerError
+from airflow_provider_seldon.exceptions import DeploymentNotFoundError, InvalidModelServerError
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -74,18 +74,11 @@ class RunUndo:
 
         :raises InvalidModelServerError: there is no version from before the run that could be put back.
         """
-        for _ in range(CONFLICT_ATTEMPTS):
-            try:
-                return self._undo(self._client.get(name))
-            except DeploymentNotFoundError:
-                log.info("%s/%s does not exist; there is nothing to undo", self._client.namespace, name)
-                return Undone()
-            except ConflictError as error:
-                if error.managers:
-                    raise
-                log.info("%s changed meanwhile; looking again (%s)", name, error)
-                conflict = error
-        raise conflict
+        try:
+            return until_unchanged(name, lambda: self._undo(self._client.get(name)))
+        except DeploymentNotFoundError:
+            log.info("%s/%s does not exist; there is nothing to undo", self._client.namespace, name)
+            return Undone()
 
     def _undo(self, current: SeldonDeployment) -> Undone:
         if is_being_deleted(current):

@@ -108,12 +108,6 @@ class BrokenOffCanary:
             error.add_note(f"The canary on {name} is aborted; that was not waited for.")
 
     def _lost(self, name: str) -> NoReturn:
-        from airflow_provider_seldon.exceptions import ReplacedError
+        from airflow_provider_seldon.delivery.canary.under_way import canary_lost
 
-        where = f"{self.hook.namespace}/{name}"
-        raise ReplacedError(
-            f"The canary on {where} is not this run's any more: somebody else has deployed, rolled back or ended it. "
-            "It is left as it is.",
-            reason="CanaryReplaced",
-            deployment=where,
-        )
+        raise canary_lost(self.hook.namespace, name)
