@@ -34,6 +34,16 @@ ANNOTATION_SECRETS = f"{PREFIX}secrets"
 ANNOTATION_MODEL_URI = f"{PREFIX}model-uri"
 ANNOTATION_IMPLEMENTATION = f"{PREFIX}implementation"
 
+#: Written beside the spec and not with it, so they stay when another version is applied.
+RECORDED_ANNOTATIONS = (
+    ANNOTATION_LAST_AVAILABLE,
+    ANNOTATION_HISTORY,
+    ANNOTATION_SECRETS,
+    ANNOTATION_CONFIRMED,
+    ANNOTATION_EXPIRY_NOTICED,
+    ANNOTATION_EXPIRY_RENEWED,
+)
+
 
 def is_reserved(key: str) -> bool:
     """Return whether a label or annotation belongs to this provider."""

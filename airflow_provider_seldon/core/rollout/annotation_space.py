@@ -12,12 +12,9 @@ from collections.abc import Mapping
 
 from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_CONFIG,
-    ANNOTATION_CONFIRMED,
-    ANNOTATION_EXPIRY_NOTICED,
-    ANNOTATION_EXPIRY_RENEWED,
     ANNOTATION_HISTORY,
     ANNOTATION_LAST_AVAILABLE,
-    ANNOTATION_SECRETS,
+    RECORDED_ANNOTATIONS,
     is_reserved,
 )
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
@@ -33,16 +30,6 @@ from airflow_provider_seldon.core.rollout.history import (
     size_of,
 )
 
-#: Written beside the spec, so they stay when another version is applied.
-_RECORDED = (
-    ANNOTATION_LAST_AVAILABLE,
-    ANNOTATION_HISTORY,
-    ANNOTATION_SECRETS,
-    ANNOTATION_CONFIRMED,
-    ANNOTATION_EXPIRY_NOTICED,
-    ANNOTATION_EXPIRY_RENEWED,
-)
-
 
 def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) -> str | None:
     """
@@ -55,7 +42,7 @@ def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) ->
     limit = MAX_ANNOTATIONS - SPARE
     present = before.annotations if before else {}
     others = _of_others(present)
-    recorded = {key: present[key] for key in _RECORDED if key in present}
+    recorded = {key: present[key] for key in RECORDED_ANNOTATIONS if key in present}
     empty = {ANNOTATION_HISTORY: history_text(())}
     proof = {ANNOTATION_LAST_AVAILABLE: ProvenVersion.of(wanted).to_json()}
     written = size_of({**others, **recorded, **wanted.annotations})

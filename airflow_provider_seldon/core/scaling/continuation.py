@@ -9,13 +9,8 @@ from __future__ import annotations
 import copy
 
 from airflow_provider_seldon.core.identity.annotations import (
-    ANNOTATION_CONFIRMED,
-    ANNOTATION_EXPIRY_NOTICED,
-    ANNOTATION_EXPIRY_RENEWED,
-    ANNOTATION_HISTORY,
-    ANNOTATION_LAST_AVAILABLE,
     ANNOTATION_REVISION,
-    ANNOTATION_SECRETS,
+    RECORDED_ANNOTATIONS,
 )
 from airflow_provider_seldon.core.identity.revision import deployment_revision
 from airflow_provider_seldon.core.resource.pruning import without_empty_maps
@@ -54,16 +49,9 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
     manifest["spec"] = without_empty_maps(spec)
     metadata = manifest.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if key in metadata}
-    # These are written beside the spec, not with it.
-    beside = (
-        ANNOTATION_LAST_AVAILABLE,
-        ANNOTATION_HISTORY,
-        ANNOTATION_SECRETS,
-        ANNOTATION_CONFIRMED,
-        ANNOTATION_EXPIRY_NOTICED,
-        ANNOTATION_EXPIRY_RENEWED,
-    )
-    annotations = {key: value for key, value in deployment.annotations.items() if key not in beside}
+    annotations = {
+        key: value for key, value in deployment.annotations.items() if key not in RECORDED_ANNOTATIONS
+    }
     manifest["metadata"] = kept | {"annotations": annotations}
     annotations[ANNOTATION_REVISION] = replicas.revision(manifest, asked)
     return SeldonDeployment.from_manifest(manifest)
