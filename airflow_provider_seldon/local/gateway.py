@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES, Manifest
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.children import naming
@@ -28,7 +29,6 @@ from airflow_provider_seldon.local.controllers.informer import Informer
 from airflow_provider_seldon.local.controllers.manifests import dig, key_of, name_of, namespace_of
 from airflow_provider_seldon.local.controllers.workloads.replica_set import is_ready
 from airflow_provider_seldon.local.host_check import refusal
-from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response
 from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 from airflow_provider_seldon.local.mesh import Path, Target, routes_of
 from airflow_provider_seldon.local.options import LocalOptions

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow_provider_seldon.local.apiserver.access.authorization import Deny, User
 from airflow_provider_seldon.local.apiserver.http.server import ApiServer
-from airflow_provider_seldon.local.apiserver.http.service_proxy import ProxiedAnswer, ProxiedRequest
 from airflow_provider_seldon.local.apiserver.protocol.request_log import LoggedRequest, RequestLog
 from airflow_provider_seldon.local.apiserver.protocol.status import StatusError
 from airflow_provider_seldon.local.apiserver.reads.logs import LogOptions, LogSource
@@ -15,8 +14,6 @@ __all__ = [
     "LogOptions",
     "LogSource",
     "LoggedRequest",
-    "ProxiedAnswer",
-    "ProxiedRequest",
     "RequestLog",
     "StatusError",
     "User",

@@ -21,24 +21,12 @@ from airflow_provider_seldon.local.apiserver.http import service_proxy
 from airflow_provider_seldon.local.apiserver.objects.store import Stored, encode
 from airflow_provider_seldon.local.apiserver.protocol import request as requests
 from airflow_provider_seldon.local.apiserver.protocol import status
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import NOT_PASSED_ON
 from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
 from airflow_provider_seldon.local.apiserver.reads import logs
 from airflow_provider_seldon.local.apiserver.writes.admission import DOWN, unreachable
 from airflow_provider_seldon.local.external_api_server import ExternalApiServer
-
-#: Between two neighbours only (RFC 9110, 7.6.1), or written anew here.
-_NOT_PASSED_ON = {
-    "authorization",
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
 
 
 class Forwarder:
@@ -124,7 +112,7 @@ class Forwarder:
     ) -> web.StreamResponse:
         """Hand on; with ``ended`` the answer comes piece by piece, and ends early when told so."""
         headers = [
-            (name, value) for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON
+            (name, value) for name, value in request.headers.items() if name.lower() not in NOT_PASSED_ON
         ]
         headers += self._credentials().items()
         url = URL(self._external.url + request.raw_path, encoded=True)
@@ -158,7 +146,7 @@ class Forwarder:
 
 def _headers(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
     return CIMultiDict(
-        (name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED_ON
+        (name, value) for name, value in answer.headers.items() if name.lower() not in NOT_PASSED_ON
     )
 
 

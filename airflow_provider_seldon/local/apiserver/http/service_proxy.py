@@ -10,48 +10,17 @@ Not here: HTTPS to pods, upgraded connections.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from airflow_provider_seldon.local.apiserver.protocol import status
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import NOT_PASSED_ON, Request, Response
 from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 
-#: Between two neighbours only (RFC 9110, 7.6.1), for the API server alone, or written anew here.
-_NOT_PASSED_ON = {
-    "authorization",
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProxiedRequest:
-    """A request for a pod."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProxiedAnswer:
-    """What the pod answers."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
+#: Of a request for a pod, the credentials of a proxy as well.
+_NOT_PASSED_ON = NOT_PASSED_ON | {"proxy-authorization"}
 
 
 class ServiceSource(Protocol):
@@ -61,9 +30,7 @@ class ServiceSource(Protocol):
         """Return a Service; None where there is none."""
         ...
 
-    async def send(
-        self, service: Mapping[str, Any], port: str, request: ProxiedRequest
-    ) -> ProxiedAnswer | None:
+    async def send(self, service: Mapping[str, Any], port: str, request: Request) -> Response | None:
         """
         Send a request to a ready pod of a Service; None where there is none.
 
@@ -88,7 +55,7 @@ async def respond(
     prefix, _, below = request.raw_path.partition("?")[0].partition("/proxy")
     if not below and request.method in ("GET", "HEAD"):
         return web.Response(status=301, headers={"Location": f"{prefix}/proxy/"})
-    proxied = ProxiedRequest(
+    proxied = Request(
         method=request.method,
         path=below or "/",
         query=request.query_string,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import Manifest
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 
@@ -45,26 +46,6 @@ class Run(Protocol):
 
     async def stop(self, grace: float) -> None:
         """Ask it to end, and make it end after ``grace`` seconds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """An HTTP request for a pod, as the ingress hands it on."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Response:
-    """A pod's answer."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 class Sandbox(Protocol):

@@ -10,13 +10,14 @@ import asyncio
 
 import aiohttp
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import PODS, ApiClient, ApiError, Manifest
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
 from airflow_provider_seldon.local.controllers.manifests import condition, dig, key_of
 from airflow_provider_seldon.local.controllers.queue import Retry, WorkQueue
 from airflow_provider_seldon.local.controllers.recorder import Recorder
-from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response, Runtime
+from airflow_provider_seldon.local.kubelet.containers.interface import Runtime
 from airflow_provider_seldon.local.kubelet.pods import pod_status
 from airflow_provider_seldon.local.kubelet.pods.container import Timing
 from airflow_provider_seldon.local.kubelet.pods.pod import Pod

@@ -12,11 +12,12 @@ import time
 
 import aiohttp
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import PODS, ApiClient, ApiError, Manifest
 from airflow_provider_seldon.local.controllers.children.engine import PROMETHEUS_PATH
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of, now
 from airflow_provider_seldon.local.controllers.recorder import Recorder
-from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response, Sandbox
+from airflow_provider_seldon.local.kubelet.containers.interface import Sandbox
 from airflow_provider_seldon.local.kubelet.pods import pod_status
 from airflow_provider_seldon.local.kubelet.pods.container import Container, Timing
 from airflow_provider_seldon.local.kubelet.servers.simulated_answers import predictor_of

@@ -8,12 +8,11 @@ from typing import Any, Self
 
 import aiohttp
 
-from airflow_provider_seldon.local.apiserver import ProxiedAnswer, ProxiedRequest
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import PODS, SERVICES, Manifest
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.informer import Informer
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of
-from airflow_provider_seldon.local.kubelet.containers.interface import Request
 from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 
 
@@ -40,9 +39,7 @@ class KubeletServices:
         """A Service, as the API server last told."""
         return self._services.get(namespace, name)
 
-    async def send(
-        self, service: Mapping[str, Any], port: str, request: ProxiedRequest
-    ) -> ProxiedAnswer | None:
+    async def send(self, service: Mapping[str, Any], port: str, request: Request) -> Response | None:
         """To one of the ready pods; None: there is none, or no such port. :raises ConnectionError: it is gone"""
         ports = dig(service, "spec", "ports", default=[])
         namespace = namespace_of(dict(service))
@@ -50,18 +47,10 @@ class KubeletServices:
         # Every port of a pod leads to what answers requests here.
         if not ready or not any((one.get("name") or "") == port for one in ports):
             return None
-        inner = Request(
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
-            body=request.body,
-        )
         try:
-            answer = await self._kubelet.handle(namespace, self._random.choice(ready), inner)
+            return await self._kubelet.handle(namespace, self._random.choice(ready), request)
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error)) from error
-        return ProxiedAnswer(status=answer.status, body=answer.body, headers=answer.headers)
 
     def _selected(self, service: Mapping[str, Any]) -> list[str]:
         selector = dig(service, "spec", "selector", default={})

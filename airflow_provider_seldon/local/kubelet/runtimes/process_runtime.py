@@ -19,17 +19,12 @@ from pathlib import Path
 
 import aiohttp
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import ApiClient, Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig, namespace_of
 from airflow_provider_seldon.local.kubelet.containers.environment import expand
 from airflow_provider_seldon.local.kubelet.containers.images import Program, Role, program_of
-from airflow_provider_seldon.local.kubelet.containers.interface import (
-    Exit,
-    Request,
-    Response,
-    Run,
-    StartError,
-)
+from airflow_provider_seldon.local.kubelet.containers.interface import Exit, Run, StartError
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 from airflow_provider_seldon.local.kubelet.containers.ports import Ports
 from airflow_provider_seldon.local.kubelet.containers.process import Probe, ProcessRun

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import containers_of, unit_of, walk
 from airflow_provider_seldon.local.controllers.children.servers import is_hardcoded
-from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 from airflow_provider_seldon.local.kubelet.servers.graph_walk import GraphRun
 from airflow_provider_seldon.local.kubelet.servers.page import docs_page

@@ -21,9 +21,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
 from airflow_provider_seldon.local.client import Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig
-from airflow_provider_seldon.local.kubelet.containers.interface import Request, Response
 from airflow_provider_seldon.local.kubelet.servers.routes import Operation, route
 
 _ANNOTATION = "local.seldon/"

@@ -11,12 +11,12 @@ import json
 from bisect import bisect_left
 from collections.abc import Mapping
 
+from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request
 from airflow_provider_seldon.local.client import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import containers_of, walk
 from airflow_provider_seldon.local.controllers.children.engine import ENGINE
 from airflow_provider_seldon.local.controllers.children.servers import is_hardcoded
 from airflow_provider_seldon.local.controllers.manifests import dig
-from airflow_provider_seldon.local.kubelet.containers.interface import Request
 from airflow_provider_seldon.local.kubelet.servers.routes import Operation, route
 
 SERVER = "seldon_api_executor_server_requests_seconds"
