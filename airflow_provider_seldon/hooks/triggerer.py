@@ -78,19 +78,13 @@ async def reach_prometheus(prometheus_conn_id: str) -> PrometheusClient:
     return client
 
 
-async def hook_for_triggerer(seldon_conn_id: str, namespace: str | None) -> SeldonHook:
+async def _fetched(seldon_conn_id: str, hook_class: type[SeldonHook]) -> Connection | None:
     """
-    Return a hook whose connection has been fetched without blocking the event loop.
+    Return the connection without blocking the event loop; None where that of the default id is missing.
 
     Airflow 3.3 ends a triggerer in which a connection is fetched synchronously while another asynchronous call
     is in flight (apache/airflow #68377).
     """
-    hook_class = _loaded[0] if _loaded else await asyncio.to_thread(_hook_class)
-    return _hook(hook_class, seldon_conn_id, await _fetched(seldon_conn_id, hook_class), namespace)
-
-
-async def _fetched(seldon_conn_id: str, hook_class: type[SeldonHook]) -> Connection | None:
-    """Return the connection; None where that of the default id is missing."""
     from airflow.providers.common.compat.connection import get_async_connection
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 

@@ -11,15 +11,15 @@ PROBE = """
 import asyncio, gc, json, os, sys
 sys.path.insert(0, {root!r})
 from tests.python_process import answer
-from airflow_provider_seldon.hooks.triggerer import hook_for_triggerer
+from airflow_provider_seldon.hooks.triggerer import reach
 
 os.environ["AIRFLOW_CONN_MANY"] = json.dumps({{"conn_type": "seldon"}})
 before = (gc.get_threshold(), gc.isenabled(), gc.get_debug())
 
 async def hooks():
-    await hook_for_triggerer("many", None)
+    await reach("many", "models")
     first, seen = gc.get_freeze_count(), len(gc.get_objects())
-    await asyncio.gather(*(hook_for_triggerer("many", None) for _ in range(50)))
+    await asyncio.gather(*(reach("many", "models") for _ in range(50)))
     return first, seen, gc.get_freeze_count()
 
 first, seen, later = asyncio.run(hooks())
