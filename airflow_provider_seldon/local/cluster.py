@@ -207,24 +207,25 @@ class LocalSeldon:
                 await self._bootstrap.prepare()
             self._caches = caches = Caches(self._api)
             self.kubelet = Kubelet(api=self._api, caches=caches, options=options, runtime=self._runtime())
+            self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             self.controllers = Controllers(
                 api=self._api,
                 caches=caches,
                 operator_faults=options.operator_faults,
                 garbage=self._bootstrap is not None,
                 istio=options.istio,
+                route=self.gateway.route,
             )
             self._metrics = MetricsServer(pods=self.kubelet.metrics, host=options.host)
-            self.gateway = Gateway(caches=caches, kubelet=self.kubelet, options=options)
             await self.kubelet.start()
             self.server.service_source = await KubeletServices.of(caches, self.kubelet)
             if self._bootstrap is None:
                 self.server.log_source = KubeletLogs(self.kubelet)
             else:
                 await self._bootstrap.add_node(self.kubelet)
+            await self.gateway.start()
             await self.controllers.start()
             await self._metrics.start()
-            await self.gateway.start()
             self._write_kubeconfig()
         except BaseException:
             await self.stop()

@@ -1,10 +1,11 @@
 """The ingress: ``/seldon/<namespace>/<name>/...`` to the ready pods of a SeldonDeployment.
 
 Like an ingress in a cluster it splits requests by the predictors' ``traffic``, copies them to shadow predictors
-and knows nothing of models. Routes change only when the operator has said ``Available`` and every predictor has
-a ready pod (Seldon Core reference, section 8); requests go to ready pods only, so the old ones serve during a
-rollout. Explainers are served below ``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio switched on the
-operator's VirtualServices say all that instead. Only HTTP, no gRPC.
+and knows nothing of models. The operator gives it the routes while all Deployments are ready, before it removes what is
+no longer wanted (Seldon Core reference, section 8); of somebody else's operator it only sees that it says ``Available``.
+Requests go to ready pods only, so the old ones serve during a rollout. Explainers are served below
+``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio switched on the operator's VirtualServices say all that
+instead. Only HTTP, no gRPC.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Gateway:
         self._deployments: Informer
         self._routes: dict[Path, list[Target]] = {}
         self._by_service: dict[tuple[str, str], dict[str, Manifest]] = {}
+        self._wanted: dict[tuple[str, str], list[Target]] = {}
+        self._told: set[tuple[str, str]] = set()
         self._unrouted: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
@@ -86,13 +89,44 @@ class Gateway:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    def route(self, deployment: Manifest) -> None:
+        """
+        Take over the routes of a deployment, as its operator says; every pass says them again.
+
+        They are those of this moment, even where they take effect later.
+        """
+        key = key_of(deployment)
+        known = self._deployments.get(*key)
+        if not self._options.istio and known and known["metadata"]["uid"] == deployment["metadata"]["uid"]:
+            self._told.add(key)
+            self._want(key, list(_targets(deployment)))
+
     def _on_deployment(self, old: Manifest | None, new: Manifest | None) -> None:
         if new is None:
             if old is not None:
-                self._routes.pop(key_of(old), None)
-                self._unrouted.discard(key_of(old))
+                key = key_of(old)
+                self._routes.pop(key, None)
+                self._wanted.pop(key, None)
+                self._told.discard(key)
+                self._unrouted.discard(key)
+        elif key_of(new) not in self._told and dig(new, "status", "state") == "Available":
+            self._want(key_of(new), list(_targets(new)))
+
+    def _want(self, key: tuple[str, str], targets: list[Target]) -> None:
+        if self._wanted.get(key) != targets:
+            self._wanted[key] = targets
+            delay = self._options.operator_faults.mesh_delay
+            asyncio.get_running_loop().call_later(delay, self._publish, key, targets)
+
+    def _publish(self, key: tuple[str, str], targets: list[Target]) -> None:
+        """Send requests where a deployment's routes lead, once all that they lead to can answer."""
+        if self._wanted.get(key) != targets:
             return
-        self._publish(new)
+        self._unrouted.discard(key)
+        if all(self._by_service.get((key[0], target.service)) for target in targets):
+            self._routes[key] = targets
+        else:
+            self._unrouted.add(key)
 
     def _on_virtual_service(self, old: Manifest | None, new: Manifest | None) -> None:
         """Istio's own routes: taken over as they stand, whatever there is behind them."""
@@ -115,34 +149,13 @@ class Gateway:
         if new is not None and "deletionTimestamp" not in new["metadata"] and is_ready(new):
             pods[name_of(manifest)] = new
             for key in [key for key in self._unrouted if key[0] == namespace_of(new)]:
-                self._publish_later(key, delayed=False)
+                self._publish(key, self._wanted[key])
         elif new is None or "deletionTimestamp" in new["metadata"]:
             # An ingress hears of endpoints no earlier than of the routes that were written before.
             delay = self._options.operator_faults.mesh_delay
             asyncio.get_running_loop().call_later(delay, pods.pop, name_of(manifest), None)
         else:
             pods.pop(name_of(manifest), None)
-
-    def _publish(self, deployment: Manifest, *, delayed: bool = False) -> None:
-        """Take over a deployment's routes, once all that they lead to can answer."""
-        key = key_of(deployment)
-        targets = list(_targets(deployment))
-        self._unrouted.discard(key)
-        if self._routes.get(key) == targets or dig(deployment, "status", "state") != "Available":
-            return
-        if not all(self._by_service.get((key[0], target.service)) for target in targets):
-            self._unrouted.add(key)
-            return
-        delay = self._options.operator_faults.mesh_delay
-        if delay and not delayed:
-            asyncio.get_running_loop().call_later(delay, self._publish_later, key)
-        else:
-            self._routes[key] = targets
-
-    def _publish_later(self, key: tuple[str, str], *, delayed: bool = True) -> None:
-        deployment = self._deployments.get(*key)
-        if deployment is not None:
-            self._publish(deployment, delayed=delayed)
 
     async def _handle(self, request: web.Request) -> web.Response:
         page = refusal(request, any_host=True)

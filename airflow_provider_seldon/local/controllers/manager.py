@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from airflow_provider_seldon.local.client import (
@@ -20,6 +20,7 @@ from airflow_provider_seldon.local.client import (
     SERVICES,
     VIRTUAL_SERVICES,
     ApiClient,
+    Manifest,
 )
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.queue import WorkQueue
@@ -43,6 +44,7 @@ class Controllers:
     :param operator_faults: what to be slow or wrong about
     :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
     :param istio: keep VirtualServices
+    :param route: takes over the routes of a SeldonDeployment; nobody does, where it is not given
     :param garbage: collect garbage, where the API server does not do it itself
     """
 
@@ -55,6 +57,7 @@ class Controllers:
         seldon_only: bool = False,
         garbage: bool = False,
         istio: bool = False,
+        route: Callable[[Manifest], None] = lambda _: None,
     ) -> None:
         self._api = api
         self._caches = caches
@@ -62,6 +65,7 @@ class Controllers:
         self._seldon_only = seldon_only
         self._garbage = garbage
         self._istio = istio
+        self._route = route
         self._tasks: list[asyncio.Task[None]] = []
         self._queues: list[WorkQueue] = []
         self.operator: SeldonController | None = None
@@ -80,6 +84,7 @@ class Controllers:
             seldon_deployments=await self._caches.of(SELDON_DEPLOYMENTS),
             namespaces=await self._caches.of(NAMESPACES),
             operator_faults=self._operator_faults,
+            route=self._route,
         )
         self._work(self.operator.queue)
         if not self._seldon_only:

@@ -47,6 +47,26 @@ def test_changed_traffic_takes_effect(cluster: Cluster) -> None:
     cluster.wait_for(lambda: dict(answered_by(cluster, 5)), lambda seen: set(seen) == {"canary"})
 
 
+def test_changed_traffic_has_no_effect_while_the_operator_is_down(
+    cluster: Cluster, local_seldon: LocalSeldon
+) -> None:
+    cluster.create(two_predictors(100, 0))
+    cluster.wait_available("split")
+    local_seldon.pause_operator()
+    try:
+
+        def shift(spec: Manifest) -> None:
+            spec["predictors"][0]["traffic"], spec["predictors"][1]["traffic"] = 0, 100
+
+        cluster.update("split", shift)
+        assert state(cluster.get("split")) == "Available"
+        cluster.wait_for(lambda: dict(answered_by(cluster, 5)), lambda seen: set(seen) == {"default"})
+        assert set(answered_by(cluster, 50)) == {"default"}
+    finally:
+        local_seldon.resume_operator()
+    cluster.wait_for(lambda: dict(answered_by(cluster, 5)), lambda seen: set(seen) == {"canary"})
+
+
 def test_new_predictor_gets_no_requests_before_it_is_ready(cluster: Cluster) -> None:
     manifest = seldon_deployment("split")
     cluster.create(manifest)

@@ -112,6 +112,37 @@ def test_ready_lags_behind_available_while_routes_are_made() -> None:
         cluster.wait("iris", lambda one: condition(one, "Ready") == "True")
 
 
+def test_no_request_goes_to_a_dropped_predictor_whatever_the_state_says_meanwhile() -> None:
+    faults = OperatorFaults(
+        mesh_delay=0.1, transient_failed=0.6, transient_failed_limit=None, transient_failed_seconds=0.15, seed=3
+    )
+
+    def alone(spec: Manifest) -> None:
+        spec["predictors"] = [spec["predictors"][0] | {"traffic": 100}]
+
+    with faulty(faults) as cluster:
+        split = seldon_deployment("split", traffic=50)
+        split["spec"]["predictors"].append(split["spec"]["predictors"][0] | {"name": "canary"})
+        cluster.create(split)
+        for _ in range(3):
+            cluster.wait_available("split")
+            cluster.wait("split", lambda one: condition(one, "Ready") == "True")
+            cluster.wait_for(lambda: answers(cluster, 20), lambda seen: seen == {"default", "canary"})
+            cluster.update("split", alone)
+            while cluster.list("deployments", seldon_app="split-canary"):
+                answers(cluster, 5)
+            assert answers(cluster, 5) == {"default"}
+            cluster.update("split", lambda spec: spec.update(split["spec"]))
+
+
+def answers(cluster: Cluster, count: int) -> set[str]:
+    """Which predictors answer; a request without an answer is an error."""
+    return {
+        cluster.predict("split", {"data": {"ndarray": [[1]]}})["meta"]["tags"]["predictor"]
+        for _ in range(count)
+    }
+
+
 def test_bad_update_behind_healthy_pods_stays_creating(cluster: Cluster) -> None:
     deployed(cluster, progressDeadlineSeconds=1)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 
 from airflow_provider_seldon.local.client import SELDON_DEPLOYMENTS, ApiClient, ApiError, Kind, Manifest
 from airflow_provider_seldon.local.controllers.children.components import Components, build
@@ -49,6 +50,7 @@ class SeldonController:
     :param seldon_deployments: cache of the resources to reconcile
     :param namespaces: cache of namespaces, for the label that hands them to another operator
     :param operator_faults: what to be slow or wrong about
+    :param route: takes over the routes of a SeldonDeployment
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class SeldonController:
         seldon_deployments: Informer,
         namespaces: Informer,
         operator_faults: OperatorFaults,
+        route: Callable[[Manifest], None],
     ) -> None:
         self._seldon_deployments = seldon_deployments
         self._namespaces = namespaces
@@ -81,6 +84,7 @@ class SeldonController:
             recorder=recorder,
             served=served,
             virtual_services=virtual_services,
+            route=route,
             hot_loop=HotLoop(rate=operator_faults.hot_loop_rate, again=self.queue.add),
         )
         seldon_deployments.subscribe(self._on_deployment)

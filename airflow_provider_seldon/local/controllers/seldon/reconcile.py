@@ -55,6 +55,7 @@ class Cluster:
     :param served: the optional resource types (autoscalers, budgets) that the API server has
     :param virtual_services: cache of VirtualServices; None without Istio
     :param hot_loop: paces the updates that the operator makes for ever
+    :param route: takes over the routes of a SeldonDeployment, as an ingress does that goes by what the operator says
     """
 
     api: ApiClient
@@ -63,6 +64,7 @@ class Cluster:
     recorder: Recorder
     served: frozenset[Kind]
     hot_loop: HotLoop
+    route: Callable[[Manifest], None]
     virtual_services: Informer | None = None
 
 
@@ -166,6 +168,7 @@ class Pass:
         routed = self._mesh_ready is None or self._mesh_ready()
         meshed = self._mesh_ready is not None or self._cluster.virtual_services is not None
         routed = await self._virtual_services() and routed
+        self._cluster.route(self._instance)
         conditions.report(self.status, conditions.VIRTUAL_SERVICES_READY, ready=routed, defined=meshed)
         conditions.report(self.status, conditions.AMBASSADOR_READY, ready=True, defined=False)
         wanted = {name_of(child) for child in self._components.deployments}
