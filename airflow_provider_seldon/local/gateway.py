@@ -1,11 +1,11 @@
 """The ingress: ``/seldon/<namespace>/<name>/...`` to the ready pods of a SeldonDeployment.
 
 Like an ingress in a cluster it splits requests by the predictors' ``traffic``, copies them to shadow predictors
-and knows nothing of models. The operator gives it the routes while all Deployments are ready, before it removes what is
-no longer wanted (Seldon Core reference, section 8); of somebody else's operator it only sees that it says ``Available``.
-Requests go to ready pods only, so the old ones serve during a rollout. Explainers are served below
-``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio switched on the operator's VirtualServices say all that
-instead. Only HTTP, no gRPC.
+and knows nothing of models. The operator gives it the routes while all Deployments are ready, before it removes
+what is no longer wanted (Seldon Core reference, section 8); of an operator outside of this process it only sees the
+state ``Available``. Requests go to ready pods only, so the old ones serve during a rollout. Explainers are served
+below ``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio switched on the operator's VirtualServices say
+all that instead. Only HTTP, no gRPC.
 """
 
 from __future__ import annotations
