@@ -114,7 +114,11 @@ def test_ready_lags_behind_available_while_routes_are_made() -> None:
 
 def test_no_request_goes_to_a_dropped_predictor_whatever_the_state_says_meanwhile() -> None:
     faults = OperatorFaults(
-        mesh_delay=0.1, transient_failed=0.6, transient_failed_limit=None, transient_failed_seconds=0.15, seed=3
+        mesh_delay=0.1,
+        transient_failed=0.6,
+        transient_failed_limit=None,
+        transient_failed_seconds=0.15,
+        seed=3,
     )
 
     def alone(spec: Manifest) -> None:
