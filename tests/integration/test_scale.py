@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from airflow_provider_seldon.exceptions import (
     InvalidModelServerError,
     NotManagedError,
     ReplacedError,
+    RolloutFailedError,
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests.client import SeldonClient
@@ -24,6 +26,7 @@ from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context, scale_by_kubectl
 from tests.integration.task_process import event_of
+from tests.integration.test_claims import edit, set_uri
 from tests.integration.test_deploy_operator import deploy, operator, requests_of_ours
 
 MANIFEST = {"apiVersion": API_VERSION, "kind": KIND}
@@ -87,6 +90,61 @@ def test_scaling_to_what_it_has_writes_nothing(hook: SeldonHook, local_seldon: A
     local_seldon.requests.clear()
     scale(name, 2)
     assert [one for one in requests_of_ours(local_seldon) if one.split()[0] in {"apply", "patch"}] == []
+
+
+def looks_at_it(way: str, name: str) -> dict[str, Any]:
+    """Have another task say that the model server is ready, which writes no version."""
+    if way == "reuse":
+        return deploy(deploy_decision=False, model_uri="s3://models/iris/2")
+    return scale(name, "configured" if way == "scale to what it has" else 2)
+
+
+WAYS = ("scale to what it has", "scale", "reuse")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_task_was_told_is_ready_is_not_deleted_by_the_deploy_that_gives_up(
+    hook: SeldonHook, way: str
+) -> None:
+    first = operator(wait_for_available=False, on_failure="delete_if_created")
+    name = first.execute(context())["name"]
+    hook.wait_for(name, deadline=time.time() + patience(30))
+    assert looks_at_it(way, name)["state"] == "Available"
+    present = hook.client.get(name)
+    proven = ProvenVersion.last_of(present)
+    assert proven is not None
+    assert proven.config["model_uri"] == "s3://models/iris/1"
+    assert first._rollout is not None
+    assert first.undo(first._rollout) is None
+    assert hook.client.get(name).uid == present.uid
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_task_was_told_is_ready_is_gone_back_to(hook: SeldonHook, way: str) -> None:
+    name = deploy(wait_for_available=False)["name"]
+    hook.wait_for(name, deadline=time.time() + patience(30))
+    looks_at_it(way, name)
+    with pytest.raises(RolloutFailedError):
+        deploy(model_uri="s3://models/iris/2", on_failure="rollback", model_server=behaving("crash"))
+    present = hook.client.get(name).to_manifest()
+    assert present["spec"]["predictors"][0]["graph"]["modelUri"] == "s3://models/iris/1"
+
+
+@pytest.mark.parametrize("way", ["scale to what it has", "reuse"])
+def test_what_somebody_has_edited_is_not_recorded_as_the_version_that_it_says(
+    hook: SeldonHook, way: str
+) -> None:
+    name = deploy(wait_for_available=False)["name"]
+    edit(hook, name, set_uri)
+    hook.wait_for(name, deadline=time.time() + patience(30))
+    looks_at_it(way, name)
+    assert ProvenVersion.last_of(hook.client.get(name)) is None
+
+
+def test_stopping_a_model_server_proves_no_version(hook: SeldonHook) -> None:
+    name = deploy(wait_for_available=False)["name"]
+    scale(name, 0)
+    assert ProvenVersion.last_of(hook.client.get(name)) is None
 
 
 def test_a_number_that_was_not_given_can_be_scaled_and_goes_on_through_deploys(hook: SeldonHook) -> None:

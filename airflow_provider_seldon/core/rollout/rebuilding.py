@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ from airflow_provider_seldon.core.lifetime.expiry import carried_expiry
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import items_at
+from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, secret_in_use
+from airflow_provider_seldon.core.rollout.write_mark import without_numbers
+from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
 
 
 def rebuilt(
@@ -52,6 +56,32 @@ def rebuilt(
     return SeldonDeployment.from_manifest(
         {**manifest, "metadata": {**manifest["metadata"], "name": deployment.name}}
     )
+
+
+def first_proof(deployment: SeldonDeployment) -> ProvenVersion | None:
+    """
+    Return the version that a look at a deployment proves first, when the look finds it ready.
+
+    That matters to a task that writes no new version: it scales, or reuses. Another number of pods is no other version.
+    None where this version is the last one proven, where there are no pods, and where somebody has changed the
+    deployment since it was deployed, so that its annotations do not say which version is ready.
+    """
+    version, last = ProvenVersion.of(deployment), ProvenVersion.last_of(deployment)
+    if is_scaled_to_zero(deployment) or (last and last.config == version.config):
+        return None
+    try:
+        built = rebuilt(version, deployment)
+    except InvalidRequestError:
+        return None
+    if drift(_numberless(built), _numberless(deployment)):
+        return None
+    return dataclasses.replace(version, revision=built.annotations[ANNOTATION_REVISION])
+
+
+def _numberless(deployment: SeldonDeployment) -> SeldonDeployment:
+    manifest = deployment.to_manifest()
+    spec = {key: without_numbers(key, value) for key, value in manifest["spec"].items() if key != "replicas"}
+    return SeldonDeployment.from_manifest({**manifest, "spec": spec})
 
 
 def built_again(

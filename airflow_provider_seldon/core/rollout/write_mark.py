@@ -100,11 +100,16 @@ def _places(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield what belongs to one field manager as a whole: parts of the spec, labels, and annotations of the user."""
     for key, value in mapping_at(manifest, "spec").items():
         if key != "replicas":
-            yield f"spec {key}", _without_numbers(value) if key == "predictors" else value
+            yield f"spec {key}", without_numbers(key, value)
     for kind in ("labels", "annotations"):
         for key, value in mapping_at(manifest, "metadata", kind).items():
             if kind == "labels" or not is_reserved(key):
                 yield f"{kind} {key}", value
+
+
+def without_numbers(key: str, value: Any) -> Any:
+    """Return a field of the spec without the numbers of pods of its predictors."""
+    return _without_numbers(value) if key == "predictors" else value
 
 
 def _without_numbers(value: Any) -> Any:

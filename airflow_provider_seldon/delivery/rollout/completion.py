@@ -51,7 +51,7 @@ class Completion:
 
     def complete(self, rollout: Rollout) -> list[str]:
         """See :meth:`SeldonHook.complete`."""
-        if rollout.in_flight and rollout.last_available:
+        if rollout.last_available and (rollout.in_flight or rollout.unrecorded):
             self._record_proof(rollout)
         for secret in release_unused(self._client, rollout.name, rollout.former_secrets):
             log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)

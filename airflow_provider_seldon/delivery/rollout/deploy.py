@@ -49,6 +49,7 @@ from airflow_provider_seldon.core.rollout.plan import (
     plan,
     reported_action,
 )
+from airflow_provider_seldon.core.rollout.rebuilding import first_proof
 from airflow_provider_seldon.core.rollout.write_mark import Written, fingerprint
 from airflow_provider_seldon.core.waves.before_run import noted
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
@@ -207,6 +208,8 @@ class Deployer:
         known = {one.name: one for one in existing}
         info = self._target.info(stored, action=str(action))
         before = known.get(stored.name)
+        # What is reused may be another version than its annotations say, by somebody's hand.
+        version = first_proof(stored) if decided.action is Action.REUSE else ProvenVersion.of(stored)
         return Rollout(
             name=stored.name,
             action=str(action),
@@ -215,9 +218,9 @@ class Deployer:
             expected=Expectation.of(stored, before=before),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
             superseded_as={name: fingerprint(known[name]) for name in decided.superseded if name in known},
-            # What is reused may be another version than its annotations say, by somebody's hand.
-            last_available="" if decided.action is Action.REUSE else ProvenVersion.of(stored).to_json(),
+            last_available=version.to_json() if version else "",
             in_flight=decided.action.writes,
+            unrecorded=version is not None and decided.action is Action.REUSE,
             former_secrets=former_secrets(before, stored),
             expires=str(expiry_of(stored) or ""),
             expiry_before=carried_expiry(before).get(ANNOTATION_EXPIRY, "") if before else "",

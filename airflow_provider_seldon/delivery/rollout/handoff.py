@@ -27,6 +27,8 @@ class Rollout:
     :param superseded: name -> uid of deployments to delete once it serves.
     :param last_available: annotation value to record once it serves; "" for nothing to record.
     :param in_flight: whether there is a rollout to wait for.
+    :param unrecorded: whether the version that is there was not proven yet, so that it is recorded as proven although
+        nothing was written and nothing is waited for.
     :param withdrawn: revision that a rollback goes back from; "" for none.
     :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
     :param written: what the write left, by which it is recognised later; None for what an earlier release wrote.
@@ -52,6 +54,7 @@ class Rollout:
     served_before: bool = False
     expires: str = ""
     expiry_before: str | None = None
+    unrecorded: bool = False
 
     def is_still(self, current: SeldonDeployment) -> bool:
         """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""

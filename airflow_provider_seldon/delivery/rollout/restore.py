@@ -39,7 +39,7 @@ from airflow_provider_seldon.core.rollout.history import (
     version_to_restore,
 )
 from airflow_provider_seldon.core.rollout.plan import Action, carried_annotations
-from airflow_provider_seldon.core.rollout.rebuilding import built_again, rebuilt
+from airflow_provider_seldon.core.rollout.rebuilding import built_again, first_proof, rebuilt
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.core.waves.before_run import kept_for
@@ -239,14 +239,14 @@ class Restore:
         *,
         withdrawn: str = "",
     ) -> Rollout:
+        version = first_proof(stored) if action is Action.SCALE else ProvenVersion.of(stored)
         return Rollout(
             name=stored.name,
             action=str(action),
             reason=reason,
             info=self._target.info(stored, action=str(action)),
             expected=Expectation.of(stored, before=before),
-            # Another number of pods is no other version of the model.
-            last_available="" if action is Action.SCALE else ProvenVersion.of(stored).to_json(),
+            last_available=version.to_json() if version else "",
             withdrawn=withdrawn,
             former_secrets=former_secrets(before, stored),
             served_before=has_served(before),
