@@ -9,24 +9,24 @@ from airflow_provider_seldon.core.request.argument_rules import RULES, needed
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 
-#: What a manifest says itself.
+#: Arguments that the manifest itself contains.
 _IN_THE_MANIFEST = ("model_uri", "implementation")
 
 
 class SeldonApplyOperator(SeldonDeployModelOperator):
     """
-    Bring a SeldonDeployment that the user wrote onto the cluster, and wait until all of it serves.
+    Apply a SeldonDeployment that the user wrote, and wait until all of it is ready.
 
-    Like ``kubectl apply``, but done with everything that
-    :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator` does: an unchanged manifest writes
-    nothing, a retry goes on where the earlier try ended, a version that does not become ready is diagnosed and
-    rolled back, and an older run does not undo a newer one.
+    Like ``kubectl apply``, with everything that
+    :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator` adds: an unchanged manifest
+    writes nothing, a retry continues where the earlier try ended, a version that does not become ready is
+    diagnosed and rolled back, and an older run does not undo a newer one.
 
-    :param manifest: a whole SeldonDeployment, its spec, a predictor or a graph: dict, YAML text, or the path of a
-        ``.yaml`` file, relative to the DAG's. Templated, the file too.
-    :param name: name of the deployment; the manifest's ``metadata.name`` when left out.
-    :param model_name: what the deployment is a version of; its name when left out. Where neither is said, the task
-        fails and nothing is sent.
+    :param manifest: a whole SeldonDeployment, its spec, a predictor or a graph: dict, YAML text, or the path
+        of a ``.yaml`` file, relative to the DAG's. Templated, including the file.
+    :param name: name of the deployment; defaults to the manifest's ``metadata.name``.
+    :param model_name: the model that the deployment is a version of; defaults to its name. Without either,
+        the task fails and sends nothing.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`, such as
         ``smoke_test``, ``dry_run``, ``adopt``, ``drop_unknown_fields``, ``on_failure``, ``deferrable``.
     """
@@ -45,7 +45,7 @@ class SeldonApplyOperator(SeldonDeployModelOperator):
         for field in _IN_THE_MANIFEST:
             if kwargs.get(field) is not None:
                 raise InvalidModelServerError.of(
-                    type(self).__name__, f"it takes no {field}: the manifest says it"
+                    type(self).__name__, f"it takes no {field}: the manifest contains it"
                 )
         super().__init__(manifest=manifest, name=name, model_name=model_name, **kwargs)
 

@@ -1,18 +1,19 @@
 """
-Asset events of the operators that roll out: one for each version that has been proven to serve, and no other.
+Asset events of the rollout operators: one for each version that is proven to serve, and no other.
 
-Airflow itself emits an event for each asset among the ``outlets`` of a task that succeeds. So, before the task ends:
+Airflow itself emits an event for each asset among the ``outlets`` of a task that succeeds. So before the task
+ends:
 
-- where something new serves, the events get the facts as ``extra``;
-- where nothing new serves (unchanged, reused, a dry run, not waited for, scaled to zero), the assets are taken out of
-  this run's outlets, and there is no event;
-- an ``AssetAlias`` (Airflow 2: ``DatasetAlias``) among the outlets gets the asset of whatever was deployed, so that
+- if a new version serves, the events get its facts as ``extra``;
+- if no new version serves (unchanged, reused, a dry run, not waited for, scaled to zero), the assets are
+  removed from this run's outlets, and there is no event;
+- an ``AssetAlias`` (Airflow 2: ``DatasetAlias``) among the outlets gets the asset of the deployment, so that
   its name need not be known when the DAG is parsed.
 
-A task that fails, is skipped, or rolls back and fails has no events: that is Airflow's own doing.
+A task that fails, is skipped, or rolls back and fails has no events: Airflow itself sees to that.
 
-A worker may die between the proof and its report to Airflow. The retry finds the version serving and emits the event,
-so an event may come twice for the same revision, but is never lost.
+A worker may die after the version is proven and before Airflow knows. The retry finds the version ready and
+emits the event, so a revision may get its event twice, but never loses it.
 """
 
 from __future__ import annotations
@@ -33,23 +34,23 @@ _REFERENCES = ("AssetNameRef", "AssetUriRef")
 
 
 class AssetEvents:
-    """Mixin; it has no constructor. :meth:`SeldonRolloutOperator.note` tells it what was done."""
+    """Mixin without a constructor. :meth:`SeldonRolloutOperator.note` gives it the rollout."""
 
     outlets: list[Any]
     log: logging.Logger
-    #: What this task did, once it is known.
+    #: This task's rollout, once known.
     _rollout: Rollout | None = None
-    #: Whether that has been proven to serve.
+    #: Whether its version is proven to serve.
     _proven: bool = False
 
     def post_execute(self, context: Context, result: Any = None) -> None:
-        """Write the events, or suppress them; Airflow calls this after the task, before it emits anything."""
+        """Write the events, or suppress them; Airflow calls this after the task, before it emits them."""
         if any(_is_asset(outlet) for outlet in self.outlets or ()):
             self._tell(context)
         super().post_execute(context, result)  # type: ignore[misc]
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
-        """Whether the world should hear of it: a version proven by this task, or by an earlier try of it."""
+        """Return whether an event is due: a version was proven by this task, or by an earlier try of it."""
         if rollout.in_flight and (rollout.action not in {"unchanged", "reused"} or not self._proven):
             return self._proven
         task_instance, info = context["ti"], rollout.info
@@ -61,9 +62,9 @@ class AssetEvents:
         if rollout is not None and self.serves_something_new(rollout, context):
             self._write_events(rollout, context)
             return
-        # A list of this run's own: the DAG keeps its outlets.
+        # A new list for this run only: the DAG keeps its outlets.
         self.outlets = [outlet for outlet in self.outlets if not _is_asset(outlet)]
-        self.log.info("No asset event: nothing new serves")
+        self.log.info("No asset event: no new version serves")
 
     def _write_events(self, rollout: Rollout, context: Context) -> None:
         from airflow.providers.common.compat.sdk import AssetAlias
@@ -81,7 +82,7 @@ class AssetEvents:
                 uri = getattr(outlet, "uri", "")
                 if uri.startswith(f"{SCHEME}://") and uri != deployed.uri:
                     self.log.warning(
-                        "Outlet %s is not what was deployed, %s: its event says nothing", uri, deployed.uri
+                        "Outlet %s is not the deployment %s: its event gets no extra", uri, deployed.uri
                     )
                 else:
                     events[outlet].extra = {**events[outlet].extra, **extra}
@@ -93,7 +94,7 @@ class _HashableDict(dict[str, Any]):
 
 
 def _hashable(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Airflow 2.11 puts the extra's values into a set when the event is an alias's."""
+    """Return an extra whose values can be hashed: for an alias, Airflow 2.11 puts them into a set."""
     return {key: _HashableDict(value) if isinstance(value, dict) else value for key, value in extra.items()}
 
 

@@ -1,4 +1,4 @@
-"""What deploying, rolling back and scaling have in common: one write, and the wait until it serves."""
+"""Base of the operators that deploy, roll back and scale: one write, then the wait until it is ready."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
     """
     Base of the operators that write to a deployment and wait for it, on a worker or in the triggerer.
 
-    A subclass writes in ``execute`` and hands what it did to :meth:`wait_for`. What happens when the rollout fails is
-    :meth:`undo`: whatever that does is waited for as well, before the task fails.
+    A subclass writes in ``execute`` and passes the rollout to :meth:`wait_for`. When the rollout fails,
+    :meth:`undo` is called, and the task waits for the result of that too before it fails.
 
-    An asset among the ``outlets``, or an alias of assets, gets an event when a version has been proven to serve; see
+    An asset among the ``outlets``, or an asset alias, gets an event once a version is proven to serve; see
     :mod:`airflow_provider_seldon.operators.asset_events`.
 
-    :param namespace: namespace; the connection's when left out.
+    :param namespace: namespace; defaults to the connection's.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param timeout: seconds to wait; a rollback gets as many again. ``execution_timeout`` holds too, also while the
-        task is deferred, where Airflow itself does not enforce it.
+    :param timeout: seconds to wait; a rollback gets the same time again. ``execution_timeout`` applies too,
+        also while the task is deferred, where Airflow itself does not enforce it.
     :param deferrable: wait in the triggerer instead of on a worker.
-    :param failure_policy: what fails a rollout before the time is over, where it should differ from the defaults:
+    :param failure_policy: what fails a rollout before the timeout, where that differs from the defaults:
         fields of :class:`~airflow_provider_seldon.core.readiness.failure_policy.FailurePolicy`.
-    :param on_kill: what happens to a rollout when a user ends its task: ``keep`` it going; ``rollback`` to the
-        version last seen serving; or ``delete`` the deployment where this run has created it, else roll back. Only
-        what this very task wrote is touched. While the task is deferred this needs Airflow 3.3.
-    :param dry_run: write nothing and wait for nothing: the API server checks what would be written, webhooks included,
-        and the task logs and returns what that would change, as ``diff``; ``action`` is then, for one, ``dry-run
+    :param on_kill: what happens to a rollout when a user stops its task: ``keep`` lets it continue;
+        ``rollback`` goes back to the version that last served; ``delete`` deletes the deployment if this run
+        created it, and rolls back otherwise. Only what this task itself wrote is touched. While the task is
+        deferred, this needs Airflow 3.3.
+    :param dry_run: write nothing and wait for nothing. The API server checks the write, webhooks included,
+        and the task logs and returns the changes as ``diff``. ``action`` is then, for example, ``dry-run
         (updated)``, and ``dry_run`` is true.
     """
 
@@ -83,9 +84,9 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
 
     def wait_for(self, rollout: Rollout, failure: Outcome | None = None) -> dict[str, Any]:
         """
-        Wait until a rollout serves, complete it, and return the task's result.
+        Wait until a rollout is ready, complete it, and return the task's result.
 
-        :param failure: of an earlier rollout that this one makes good; it is raised in the end.
+        :param failure: outcome of the failed rollout that this one undoes; it is raised at the end.
         """
         if self.is_dry_run:
             return self.dry_run_result(rollout)
@@ -107,13 +108,13 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         return self._finish(rollout, outcome, failure)
 
     def announce_write(self, context: Context, rollout: Rollout) -> None:
-        """Announce what was written; from here on an error undoes it."""
+        """Announce what was written; any error after this undoes it."""
         self.note_start(context)
         with self.undone_if_broken_off(rollout):
             self.announce(context, rollout.info)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after the deferral with what the trigger reported."""
+        """Resume after the deferral with the trigger's event."""
         from airflow_provider_seldon.core.readiness.outcome import Outcome
         from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
@@ -136,15 +137,15 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
-        """Look at a rollout that has become ready, before anything older is given up; return how it ends."""
+        """Verify a rollout that became ready, before older versions are deleted; return its final outcome."""
         return outcome
 
     def undo(self, rollout: Rollout) -> Rollout | None:
-        """Undo a rollout that failed; return what is to be waited for, None when there is nothing."""
+        """Undo a rollout that failed; return the rollout to wait for, or None."""
         return None
 
     def note(self, rollout: Rollout, *, undoing: bool = False) -> None:
-        """Remember what was done, for asset events and lineage; what undoes it only names the deployment."""
+        """Record the rollout for asset events and lineage; of an undo, record only the deployment's name."""
         self._deployment = (rollout.info.namespace, rollout.name)
         if not undoing:
             self._rollout = rollout
@@ -169,17 +170,17 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             "Dry run: %s/%s would be %s. Nothing was written.", info.namespace, info.name, info.action
         )
         if superseded:
-            self.log.info("Once it serves, %s would be deleted.", ", ".join(superseded))
-        self.log.info("%s", diff or "There is no difference that a user would see.")
+            self.log.info("Once it is ready, %s would be deleted.", ", ".join(superseded))
+        self.log.info("%s", diff or "There are no differences that a user would see.")
         action = f"dry-run ({info.action})"
         told = {"action": action, "dry_run": True, "diff": diff, "superseded": superseded}
         return {**info.to_dict(), **_expires(rollout), **told}
 
     def order(self, context: Context) -> OrderToken | None:
         """
-        Return when, in the order of runs, this task's run belongs: when it was meant to run.
+        Return the place of this task's run in the order of runs: the time for which it was scheduled.
 
-        A run that was meant for later than now counts from its start.
+        A run that is scheduled for later than now counts from its start.
         """
         from airflow_provider_seldon.core.rollout.fence import OrderToken, meant_for
 
@@ -191,15 +192,15 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             return None
         token = OrderToken.of(moment, run.run_id)
         started = getattr(run, "start_date", None)
-        # The start, so that every try has the same place.
+        # The start, so that every try gets the same place.
         return token.at_most(min(now, started or now)) if token.at_most(now) != token else token
 
     def stale(self, error: StaleRunError) -> None:
-        """A newer run has deployed while this one waited; raise what the task is to end with."""
+        """Handle that a newer run deployed while this one waited: raise what the task ends with."""
         raise error
 
     def _looked_again(self, rollout: Rollout, ready: Outcome) -> Outcome:
-        """Return the outcome of this moment: the trigger's word is as old as the wait for a worker was long."""
+        """Return the outcome as of now: the trigger's event is as old as the task waited for a worker."""
         outcome = self.hook.still_serves(rollout, ready)
         if outcome is not None:
             return outcome
@@ -211,7 +212,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         )
 
     def _finish(self, rollout: Rollout, outcome: Outcome, failure: Outcome | None) -> dict[str, Any]:
-        """End the wait; a run that a newer one has deployed over meanwhile has not failed, it is out of date."""
+        """End the wait; a run that a newer run has replaced meanwhile did not fail, it is stale."""
         from airflow_provider_seldon.exceptions import RolloutError
 
         try:
@@ -225,10 +226,10 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             raise
 
     def _tell_failure(self, error: RolloutError) -> None:
-        """Push why the task fails, for the fleet page; the log has the diagnosis besides."""
+        """Push why the task fails, for the fleet page; the log has the full diagnosis."""
         first, _, _ = str(error).partition("\n")
         if self.do_xcom_push:
-            # Nothing must hide the error itself.
+            # Nothing may hide the error itself.
             with contextlib.suppress(Exception):
                 self._task_instance.xcom_push(key="failure", value=first[:500])
 
@@ -238,7 +239,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         if failure is not None:
             self._fail_rolled_back(rollout, outcome, failure)
         if outcome.ending is Ending.READY:
-            # From here on it is this worker's, also after a deferral.
+            # From here on this worker owns the rollout, also after a deferral.
             self._waited_for = rollout
             with self.undone_if_broken_off(rollout):
                 outcome = self.verify(rollout, outcome)
@@ -253,15 +254,13 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         return {**result, "weaker": outcome.weaker} if outcome.weaker else result
 
     def _undo(self, rollout: Rollout, outcome: Outcome) -> None:
-        """Undo and wait for it; an undo that does not work must not hide why it was needed."""
+        """Undo and wait; a failing undo must not hide why it was needed."""
         from airflow_provider_seldon.exceptions import RolloutError
 
         try:
             back = self.undo(rollout)
         except BREAKING_OFF as error:
-            self._raise_failed(
-                outcome, f"Rolling back was not possible: {error}", served_before=rollout.served_before
-            )
+            self._raise_failed(outcome, f"The rollback failed: {error}", served_before=rollout.served_before)
         if back is not None:
             self.log.error("%s: %s", outcome.reason, outcome.message)
             try:
@@ -272,7 +271,8 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
                 ended = f"{type(error).__name__}: {error}".removesuffix(": ")
                 self._raise_failed(
                     outcome,
-                    f"Revision {back.info.revision} was put back, but the wait for it broke off: {ended}.",
+                    f"Revision {back.info.revision} was restored, but the wait for it was interrupted: "
+                    f"{ended}.",
                     served_before=True,
                 )
 
@@ -305,11 +305,12 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
                     f"Rolled back to revision {revision}, which serves.", rolled_back_to=revision
                 ) from None
             raise error.amended(
-                f"Rolled back to revision {revision}, but that does not become ready either: {outcome.reason}: "
+                f"Rolled back to revision {revision}, but that does not become ready either: "
+                f"{outcome.reason}: "
                 f"{outcome.message}."
             ) from None
 
 
 def _expires(rollout: Rollout) -> dict[str, str]:
-    """Return what a result says of a deployment whose time will be over."""
+    """Return the entry of a result for a deployment that expires."""
     return {"expires": rollout.expires} if rollout.expires else {}

@@ -1,4 +1,4 @@
-"""Deploy a Python function of one's own as a model server."""
+"""Deploy a Python function as a model server."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ _NESTED = {"extra_args": argument_rules.MAPPING, "container": argument_rules.MAP
 
 class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
     """
-    Continuous deployment of a model that no prepackaged server serves.
+    Continuous deployment of a model that no prepackaged server can serve.
 
-    The image holds Python, the package ``airflow-provider-seldon`` (its ``serving`` part needs no Airflow) and the
-    user's code; with ``protocol="v2"`` also MLServer. It runs ``python -m airflow_provider_seldon.serving``, which
-    loads the model once, is ready only then, and ends with the traceback if it cannot be loaded. Files of
-    ``model_uri`` are put into the container by Seldon's own initializer.
+    The image holds Python, the package ``airflow-provider-seldon`` (its ``serving`` part needs no Airflow)
+    and the user's code; with ``protocol="v2"`` also MLServer. It runs ``python -m
+    airflow_provider_seldon.serving``, which loads the model once, becomes ready only then, and exits with the
+    traceback if loading fails. Seldon's own initializer puts the files of ``model_uri`` into the container.
 
-    Everything else is as in :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`.
+    Everything else works as in :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`.
 
     :param image: container image.
-    :param predict_function: ``package.module:function`` in the image, called as ``function(model, rows)``. Where the
-        module can be imported on the worker it is checked there; where it is only in the image, a warning is logged.
-    :param load_function: function that is called once with the folder of the model's files (a ``pathlib.Path``) and
-        returns the model; without it, the folder itself is the model.
+    :param predict_function: ``package.module:function`` in the image, called as ``function(model, rows)``. If
+        the module can be imported on the worker, the function is checked there; if it is only in the image, a
+        warning is logged.
+    :param load_function: function that is called once with the folder of the model's files (a
+        ``pathlib.Path``) and returns the model; without it, the folder itself is passed as the model.
     :param env: environment of the container: name -> value, or Kubernetes EnvVar dicts for Secrets.
     :param container_resources: ``requests`` and ``limits`` of the container.
     :param image_pull_secrets: names of Secrets for the image registry.
-    :param ports: ports of the container; Seldon's operator adds ``http`` and ``grpc`` where they are not given.
-    :param probes: probes that replace the ones made here: ``startupProbe``, ``readinessProbe``, ``livenessProbe``.
+    :param ports: ports of the container; Seldon's operator adds ``http`` and ``grpc`` if they are missing.
+    :param probes: probes that replace the generated ones: ``startupProbe``, ``readinessProbe``,
+        ``livenessProbe``.
     :param startup_timeout: seconds that loading the model may take.
     :param python: interpreter in the image.
     """
@@ -148,7 +150,7 @@ class SeldonDeployCustomModelOperator(SeldonDeployModelOperator):
         return super()._server()
 
     def _check(self, path: str, field: str, *, arguments: int) -> None:
-        """Look at the function where it can be imported; what is only in the image cannot be."""
+        """Check the function if it can be imported; one that is only in the image cannot be."""
         from airflow_provider_seldon.delivery.prediction.function_check import function_problem
         from airflow_provider_seldon.exceptions import InvalidModelServerError
 

@@ -1,4 +1,4 @@
-"""Delete model servers: one by name, or all that match."""
+"""Delete model servers: one by name, or all that match selectors."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SELECTORS = (
 
 class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
     """
-    Delete model servers with their children; absent is success, so a retry is.
+    Delete model servers with their children. One that does not exist counts as deleted, so a retry succeeds.
 
-    A Secret with storage credentials that this provider made goes with its last user: the cluster collects it
-    through its owner references.
+    A Secret with storage credentials that this provider created is deleted with its last user: Kubernetes
+    garbage-collects it through its owner references.
 
     Returns the names of the deleted deployments.
 
@@ -40,14 +40,14 @@ class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
     :param dag_id_of_deployer: all that this DAG deployed.
     :param task_id_of_deployer: all that this task deployed.
     :param run_id_of_deployer: all that this DAG run deployed.
-    :param namespace: namespace; the connection's when left out.
+    :param namespace: namespace; defaults to the connection's.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param managed_only: refuse a deployment called ``name`` that this provider did not make. Selectors never
-        match one.
+    :param managed_only: refuse a deployment called ``name`` that this provider did not create. Selectors
+        never match one.
     :param wait_for_deletion: wait until the last pod is gone.
     :param timeout: seconds to wait, for each deployment.
-    :param dry_run: delete nothing: the API server checks the deletions, and the task logs and returns the names of the
-        deployments that would be deleted.
+    :param dry_run: delete nothing. The API server checks the deletions, and the task logs and returns the
+        names of the deployments that would be deleted.
     """
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
@@ -108,7 +108,8 @@ class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
         given = {selector: getattr(self, selector) for selector in SELECTORS if getattr(self, selector)}
         if not given:
             raise InvalidModelServerError(
-                f"Nothing says what to delete, and everything is never meant: give one of {', '.join(SELECTORS)} "
+                "No selector says what to delete, and deleting everything is not supported: give one of "
+                f"{', '.join(SELECTORS)} "
                 "(a template that renders to an empty text counts as not given)."
             )
         if given.keys() == {"name"}:

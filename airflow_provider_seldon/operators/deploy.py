@@ -1,4 +1,4 @@
-"""Deploy a model server, or replace the one that serves, and wait until it really serves."""
+"""Deploy a model server, or replace the running one, and wait until the new version is ready."""
 
 from __future__ import annotations
 
@@ -42,69 +42,79 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
     """
     Continuous deployment of one model as one task.
 
-    Finds the deployments that earlier runs of this task made for the same model, decides, applies, and waits:
+    Finds the deployments that earlier runs of this task created for the same model, decides, applies, and
+    waits:
 
     - none yet: creates one;
-    - some, and ``replace``: updates the newest in place (its URL stays), and deletes the others once it serves;
-    - the very same version is ready already, which is checked: writes nothing; where it is not, waits for it;
-    - somebody has changed what was written: puts it back;
-    - ``deploy_decision`` is no: keeps the running version, restarts it where it is down, and creates one only if there
-      is none at all, because a model server must be available at all times (``on_negative``, ``on_negative_empty``);
-    - the new version does not become ready, or answers its ``smoke_test`` wrongly: puts back the version that was last
-      seen serving, waits for it, and fails with the diagnosis (``on_failure``).
+    - some, and ``replace``: updates the newest in place (its URL stays), and deletes the others once it is
+      ready;
+    - the same version is there already: writes nothing if a check finds it ready, and waits for it otherwise;
+    - somebody has changed what was written: restores it;
+    - ``deploy_decision`` is negative: keeps the running version, restarts it if it is down, and creates one
+      only if there is none, because a model server must be available at all times (``on_negative``,
+      ``on_negative_empty``);
+    - the new version does not become ready, or fails its ``smoke_test``: rolls back to the version that last
+      served, waits for it, and fails with the diagnosis (``on_failure``).
 
-    A retry finds what the earlier try made and goes on with it. The previous version keeps serving until the new
-    version does, and when that fails.
+    A retry finds what the earlier try created and continues with it. The previous version keeps serving until
+    the new version is ready, and when that fails.
 
     Returns, and pushes as separate XComs: ``name``, ``namespace``, ``model_name``, ``model_uri``,
     ``prediction_url``, ``state``, ``action`` (created, updated, unchanged, reused, restarted, kept), ``revision``,
     ``dag_id``, ``task_id``, ``run_id``, ``decision``. Names, URL and revision are pushed before the wait begins.
 
-    :param model_name: name of the model; together with DAG and task it says which deployments are equivalent.
+    :param model_name: name of the model; together with DAG and task it determines which deployments are
+        equivalent.
     :param model_uri: where the model files are (``s3://``, ``gs://``, ``pvc://``, a path for ``local``).
     :param implementation: prepackaged server, such as ``SKLEARN_SERVER``.
     :param protocol: ``seldon`` (default), ``v2`` or ``tensorflow``.
-    :param replicas: pods. Leave it out where an autoscaler or ``kubectl scale`` decides: then there is one at first,
-        and what they set stays through later deploys.
+    :param replicas: number of pods. Leave it out where an autoscaler or ``kubectl scale`` decides: the
+        deployment then starts with one pod, and later deploys keep the number that they set.
     :param model_server: further fields of
         :class:`~airflow_provider_seldon.core.request.model_server.ModelServer`, such as
         ``parameters``, ``resources``, ``env``, ``secret_name``, ``service_account``, ``image``.
     :param manifest: a whole SeldonDeployment, its spec or a graph instead: dict, YAML text, or a ``.yaml`` file
         (templated).
-    :param name: name of the deployment; made from DAG, task and model when left out.
+    :param name: name of the deployment; by default made from DAG, task and model.
     :param deploy_decision: bool, a template or XCom that renders to one, an object of
         :mod:`airflow_provider_seldon.decisions`, or a function of its ``Evidence``.
-    :param on_negative: when the decision is no and a deployment exists: ``ensure_running`` (reuse it, restart it
-        where it is down), ``keep`` it as it is, ``skip`` or ``fail`` the task.
-    :param on_negative_empty: when it is no and none exists: ``deploy`` all the same, ``skip`` or ``fail``.
+    :param on_negative: when the decision is negative and a deployment exists: ``ensure_running`` (reuse it,
+        restart it if it is down), ``keep`` it as it is, ``skip`` or ``fail`` the task.
+    :param on_negative_empty: when the decision is negative and none exists: ``deploy`` anyway, ``skip`` or
+        ``fail``.
     :param metrics: metrics of the candidate (name -> number), recorded on the deployment.
     :param replace: False adds a deployment per DAG run instead of replacing.
-    :param wait_for_available: wait until the applied version serves; False returns after the write.
-    :param smoke_test: sample requests to the new version once it serves, before anything older is deleted and before
-        it counts as proven: ``{"data": rows, "expected": rows, "tolerance": 1e-6}``, a list of such, or JSON text.
-        Without ``expected`` any prediction will do. No answer is a wrong answer. Needs ``ingress_url``. A version
-        that serves already is asked as well; one that the decision keeps or starts again is not. Where the traffic is
-        split, each sample is sent until every predictor that takes traffic has answered it; where the answers do not
-        say who gave them, so often that each has with a certainty of 99.9 % (500 times at most), which the log says.
-    :param on_failure: when the new version does not become ready, or answers its smoke test wrongly: ``rollback`` to
-        the version last seen serving, where there is one; ``keep`` it, for inspection; or ``delete_if_created`` by this
-        run, else roll back. Only what this task wrote is touched.
-    :param on_stale: what an older run does when a newer one has deployed already, because it was cleared,
-        backfilled or retried late, or deploys while the older one waits: ``skip`` the task, ``fail`` it, or ``deploy``
-        all the same.
+    :param wait_for_available: wait until the applied version is ready; False returns after the write.
+    :param smoke_test: sample requests to the new version once it is ready, before older deployments are
+        deleted and before it counts as proven: ``{"data": rows, "expected": rows, "tolerance": 1e-6}``, a
+        list of these, or JSON text. Without ``expected``, any prediction passes. No answer fails. Needs
+        ``ingress_url``. An unchanged version is tested as well; one that the decision keeps or restarts is
+        not. Where the traffic is split, each sample is sent until every predictor that takes traffic has
+        answered it. Where the answers do not name their predictor, it is sent often enough that each
+        predictor has answered with 99.9 % certainty (at most 500 times), and the log says so.
+    :param on_failure: when the new version does not become ready, or fails its smoke test: ``rollback`` to
+        the version that last served, if there is one; ``keep`` the new version, for inspection;
+        ``delete_if_created``: delete the deployment if this run created it, and roll back otherwise. Only
+        what this task wrote is touched.
+    :param on_stale: what an older run does when a newer run has already deployed (the older one was cleared,
+        backfilled or retried late), or deploys while the older one waits: ``skip`` the task, ``fail`` it, or
+        ``deploy`` anyway.
     :param force_conflicts: take over fields that other field managers own.
-    :param adopt: take over a deployment called ``name`` that this provider did not make. What that changes is logged
-        first, and what was there is recorded, so that a rollback gives it back. One that could not be given back (it
-        holds credentials in plain text, or is too large to be recorded) is left alone, but with ``irreversibly``.
-    :param drop_unknown_fields: leave out, and log, the fields of a manifest that the cluster's CRD does not declare.
-        Without it they fail the task, because an apply of them is refused; ``kubectl create`` drops them silently.
-    :param ttl: seconds, or a ``timedelta``, after which the deployment may be deleted, by a
-        :class:`~airflow_provider_seldon.operators.reaper.SeldonReaperOperator`; for previews. Each deploy that gives it
-        begins it anew, also one that finds everything unchanged or is decided against; one without it takes it away.
-        A rollback, scaling, or an abort leaves it as it is. The result has ``expires`` then. Templated.
-    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``, ``on_kill``,
-        ``dry_run``: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`; and those of every
-        operator.
+    :param adopt: take over a deployment called ``name`` that this provider did not create. The changes are
+        logged first, and the previous content is recorded, so that a rollback restores it. A deployment that
+        could not be restored (it holds credentials in plain text, or is too large to be recorded) is refused,
+        except with ``irreversibly``.
+    :param drop_unknown_fields: drop, and log, the fields of a manifest that the cluster's CRD does not
+        declare. Without it they fail the task, because the API server refuses to apply them; ``kubectl
+        create`` drops them silently.
+    :param ttl: seconds, or a ``timedelta``, after which a
+        :class:`~airflow_provider_seldon.operators.reaper.SeldonReaperOperator` may delete the deployment; for
+        previews. Each deploy with a ``ttl`` restarts it, even if nothing changed or the decision is negative;
+        a deploy without one removes it. Rolling back, scaling and aborting leave it as it is. The result then
+        has ``expires``. Templated.
+    :param kwargs: ``namespace``, ``seldon_conn_id``, ``timeout``, ``deferrable``, ``failure_policy``,
+        ``on_kill``, ``dry_run``: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`;
+        and the arguments of every operator.
     """
 
     template_fields: Sequence[str] = (
@@ -145,7 +155,7 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
             *("deploy_decision", "on_negative", "on_negative_empty", "metrics", "replace"),
             *("wait_for_available", "smoke_test", "on_failure", "on_stale", "force_conflicts", "adopt"),
             *("drop_unknown_fields", "ttl"),
-            # ``core.identity.object_name`` says what the name of a new deployment may be.
+            # ``core.identity.object_name`` checks the name of a new deployment.
             name=argument_rules.OPTIONAL_TEXT,
         ),
     }
@@ -201,7 +211,7 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
         self.check_literals()
         if smoke_test not in (None, "", [], {}) and not wait_for_available:
             raise InvalidModelServerError.of(
-                type(self).__name__, "smoke_test needs wait_for_available: only what serves can be asked"
+                type(self).__name__, "smoke_test needs wait_for_available: only a ready version can answer"
             )
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -225,14 +235,16 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
         return self.result(rollout)
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
-        """Send the smoke test; what the decision keeps is not the version that it was written for."""
+        """Send the smoke test, except to a version that the decision keeps: the test is not for that."""
         from airflow_provider_seldon.core.rollout.plan import Action
         from airflow_provider_seldon.delivery.prediction.smoke_test import SmokeTest
 
         samples = self._samples()
         if samples and rollout.action in {Action.RESTART, Action.REUSE, Action.KEEP}:
             self.log.info(
-                "%s is %s; the smoke test is of another version, and not sent", rollout.name, rollout.action
+                "%s is %s; the smoke test is meant for another version and is not sent",
+                rollout.name,
+                rollout.action,
             )
             return outcome
         if not samples:
@@ -255,7 +267,7 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
             raise error
 
     def _serving(self, rollout: Rollout) -> Outcome:
-        """Return the outcome of a deploy that found what it wants: the hook has looked at it."""
+        """Return the outcome of a deploy that found the version ready: the hook has checked it."""
         from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 
         info = rollout.info
@@ -282,11 +294,11 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
             raise
 
     def _undo_unanswered(self, request: DeployRequest, error: BaseException) -> None:
-        """Undo what was stored although the answer was lost. Raises nothing."""
+        """Undo a write that was stored although its response was lost. Raises nothing."""
         try:
             rollout = self.hook.stored_by(request)
         except BREAKING_OFF as problem:
-            error.add_note(f"Whether its write was stored is not known: {type(problem).__name__}: {problem}")
+            error.add_note(f"It is unknown whether its write was stored: {type(problem).__name__}: {problem}")
             return
         if rollout is not None:
             self.undo_broken_off(rollout, error)

@@ -1,4 +1,4 @@
-"""Write down what the fleet page shows, for an API server that has no credentials of the cluster."""
+"""Store the data of the fleet page, for an API server that has no credentials for the cluster."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from airflow_provider_seldon.triggers.argument_checks import CheckedArguments
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-#: Begins the names of the Variables.
+#: Prefix of the names of the Variables.
 VARIABLE_PREFIX = "seldon_fleet."
 
 
 class SeldonFleetSnapshotOperator(CheckedArguments, BaseOperator):
     """
-    Look at all SeldonDeployments of a namespace, and write the picture into an Airflow Variable.
+    Read all SeldonDeployments of a namespace, and store a snapshot in an Airflow Variable.
 
     For ``[seldon] fleet_source = snapshot``: the page then reads the Variable ``seldon_fleet.<conn_id>``, or
-    ``seldon_fleet.<conn_id>.<namespace>`` where a namespace is given, and reads no cluster. It holds what the page
-    shows and nothing else: no spec, no environment, no credential. Schedule it as often as the picture should be new;
-    two LIST requests a run, and a few more for each of at most 20 deployments that do not serve.
+    ``seldon_fleet.<conn_id>.<namespace>`` if a namespace is given, and does not read the cluster. It holds
+    what the page shows and nothing else: no spec, no environment, no credential. Schedule the task as often
+    as the page should be updated. A run costs two LIST requests, and a few more for each of at most 20
+    deployments that are not ready.
 
     Returns how many deployments there are in each condition, such as ``{"serving": 12, "failed": 1}``.
 
-    :param namespace: namespace; the connection's when left out. Give it here if ``fleet_connections`` gives it.
+    :param namespace: namespace; defaults to the connection's. Give it here if ``fleet_connections`` gives it.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
     """
 
@@ -45,7 +46,7 @@ class SeldonFleetSnapshotOperator(CheckedArguments, BaseOperator):
         self.check_literals()
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Look and write."""
+        """Read the cluster and write the Variable."""
         from collections import Counter
 
         from airflow_provider_seldon.hooks.fleet import survey, write_variable
@@ -55,7 +56,7 @@ class SeldonFleetSnapshotOperator(CheckedArguments, BaseOperator):
         name = variable_of(self.seldon_conn_id, self.namespace or "")
         write_variable(name, snapshot.pack())
         counts = Counter(str(one.deployment.condition) for one in snapshot.details)
-        self.log.info("Wrote %d deployments into the Variable %s", len(snapshot.details), name)
+        self.log.info("Wrote %d deployments to the Variable %s", len(snapshot.details), name)
         return dict(counts)
 
 

@@ -1,8 +1,8 @@
 """
-OpenLineage of the operators that roll out: model artifacts in, the deployment out.
+OpenLineage of the rollout operators: model artifacts are the inputs, the deployment is the output.
 
-The package ``apache-airflow-providers-openlineage`` is optional; it is imported only when it calls these methods. They
-read nothing from anywhere: what they tell is what the task knows from its own work, also after a deferral.
+The package ``apache-airflow-providers-openlineage`` is optional; it is imported only when it calls these
+methods. They read nothing: they report what the task knows from its own work, also after a deferral.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class Lineage:
-    """Mixin; it has no constructor. :meth:`SeldonRolloutOperator.note` tells it what was done."""
+    """Mixin without a constructor. :meth:`SeldonRolloutOperator.note` gives it the rollout."""
 
-    #: What this task did, once it is known; not what it did to undo that.
+    #: This task's rollout, once known; not the one that undoes it.
     _rollout: Rollout | None = None
-    #: Namespace and name of the deployment that it did that to.
+    #: Namespace and name of its deployment.
     _deployment: tuple[str, str] | None = None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
-        """Return what serves and what it was made from, with the revision as version; None where nothing does."""
+        """Return the deployment with its revision as version, and its models; None without a rollout."""
         return self._lineage(serves=True) if self._rollout else None
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage:
-        """Return what should have served, as far as the task got to know it."""
+        """Return what would have been deployed, as far as the task knows."""
         return self._lineage(serves=False)
 
     def _lineage(self, *, serves: bool) -> OperatorLineage:

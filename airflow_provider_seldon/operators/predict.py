@@ -1,4 +1,4 @@
-"""Ask a served model for a prediction; with an expectation, a smoke test."""
+"""Request a prediction from a model server; with an expected answer, a smoke test."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
     Returns the decoded answer.
 
     :param name: name of the deployment.
-    :param data: rows (a nested list), a dict that is sent as it is, or JSON text of one of them.
+    :param data: rows (a nested list), a dict that is sent as it is, or either as JSON text.
     :param expected: fail unless the rows of the prediction equal this (numbers within ``tolerance``), or, for a
         callable, unless ``expected(answer)`` is true.
     :param tolerance: largest absolute difference between two numbers that still counts as equal.
     :param path: path below the deployment's URL, instead of the protocol's own, such as ``/api/v1.0/metadata``.
-    :param namespace: namespace; the connection's when left out.
+    :param namespace: namespace; defaults to the connection's.
     :param seldon_conn_id: Airflow connection of type ``seldon``, with ``ingress_url``.
     :param request_timeout: seconds for one request.
-    :param retry_for: seconds during which a gateway that has no route or backend yet is retried.
+    :param retry_for: seconds during which the request is retried while the gateway has no route or backend
+        yet.
     """
 
     template_fields: Sequence[str] = ("name", "data", "expected", "path", "namespace", "seldon_conn_id")
@@ -99,7 +100,7 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
         return answer
 
     def _judge(self, answer: Any, deployment: SeldonDeployment) -> None:
-        """Look whether an answer is a prediction, and the expected one. Another path's answer may be anything."""
+        """Check that an answer is a prediction, and the expected one. On another path any answer passes."""
         from airflow_provider_seldon.core.prediction.endpoint import parse_response
         from airflow_provider_seldon.core.prediction.payload import UnexpectedResponseError, not_json
         from airflow_provider_seldon.core.prediction.sample_request import equal
@@ -107,8 +108,8 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
 
         if place := not_json(answer):
             raise PredictionError(
-                f"{self.name} answered with a number at {place} that JSON does not know (NaN or infinity), so it "
-                "cannot be pushed as an XCom. Let the model return null or text for it.",
+                f"{self.name} answered with a number at {place} that JSON cannot represent (NaN or "
+                "infinity), so it cannot be pushed as an XCom. Let the model return null or text instead.",
                 status=200,
             )
         if isinstance(self.expected, AnswerTest):
@@ -140,6 +141,6 @@ class SeldonPredictOperator(SeldonTask, BaseOperator):
             raise
         except Exception as error:
             raise PredictionError(
-                f"{self.name} answered, but {test!r} could not judge that: {type(error).__name__}: {error}",
+                f"{self.name} answered, but {test!r} failed on the answer: {type(error).__name__}: {error}",
                 status=200,
             ) from error

@@ -1,4 +1,4 @@
-"""Put an earlier version of a model server back, and wait until it serves."""
+"""Roll a model server back to an earlier version, and wait until that is ready."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 class SeldonRollbackOperator(SeldonRolloutOperator):
     """
-    Go back to a version that was seen serving; the URL stays.
+    Roll back to a version that has served; the URL stays.
 
-    The last ten versions that were seen serving are kept on the deployment. The present version keeps serving until the
-    earlier one does, and when that fails. A retry goes back to the same version, also where it says ``previous``.
-    Deploys of runs older than this task's run count as stale afterwards; newer ones deploy as ever.
+    The deployment keeps the last ten versions that have served. The current version keeps serving until the
+    earlier one is ready, and when that fails. A retry goes back to the same version, also with ``previous``.
+    Afterwards, deploys of runs older than this task's run count as stale; newer runs deploy as usual.
 
-    ``to="before_run"`` undoes what the task's own DAG run has changed, in whichever tasks and tries: it goes back to
-    what the run found, and deletes what the run has created. Where the run changed nothing, or another one has
+    ``to="before_run"`` undoes what the task's own DAG run changed, in all of its tasks and tries: it restores
+    what the run found, and deletes what the run created. If the run changed nothing, or another run has
     deployed since, the task is skipped.
 
     Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``rolled_back``, or
     ``deleted``.
 
-    :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
-    :param to: ``previous``: what served before the present version, passing over versions that a rollback has gone
-        back from; the revision of one of the versions that are kept; or ``before_run``.
+    :param name: name of the deployment, such as the ``name`` that the deploying task pushed.
+    :param to: ``previous``: the version that served before the current one, skipping versions that were
+        rolled back; the revision of one of the versions that are kept; or ``before_run``.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
 

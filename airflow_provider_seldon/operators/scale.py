@@ -1,4 +1,4 @@
-"""Stop and start a model server, or give it another number of pods."""
+"""Stop, start or scale a model server."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 class SeldonScaleModelOperator(SeldonRolloutOperator):
     """
-    Set the number of pods of every predictor of a model server, and wait until they serve, or are gone.
+    Set the number of pods of every predictor of a model server, and wait until they are ready, or gone.
 
-    The configuration stays: the next deploy sets its number of pods again. Where an autoscaler in the spec
-    (``hpaSpec``, ``kedaSpec``) decides, the task fails and nothing is written.
+    The configuration stays: the next deploy sets its own number of pods again. If the spec has an autoscaler
+    (``hpaSpec``, ``kedaSpec``), the task fails and writes nothing.
 
     Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``scaled``.
 
-    :param name: name of the deployment, such as the ``name`` that the deploying task has pushed.
-    :param replicas: pods of each predictor; 0 stops the model server, ``configured`` starts it with as many as it
-        was deployed with, which is one where the deploy did not say; what runs with a number that ``kubectl scale`` or
-        an autoscaler has set keeps that.
+    :param name: name of the deployment, such as the ``name`` that the deploying task pushed.
+    :param replicas: pods of each predictor. 0 stops the model server. ``configured`` starts it with the
+        number that it was deployed with (one where the deploy gave none); a running predictor keeps a number
+        that ``kubectl scale`` or an autoscaler has set.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
 
@@ -51,7 +51,7 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
         return self.wait_for(rollout)
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
-        """What was stopped serves nothing."""
+        """Return whether something new serves; a stopped model server serves nothing."""
         return self._replicas() != 0 and super().serves_something_new(rollout, context)
 
     def _replicas(self) -> int | None:

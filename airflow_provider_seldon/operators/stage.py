@@ -1,4 +1,4 @@
-"""Copy a trained model to where it will be served from, in the layout that its server wants."""
+"""Copy a trained model to the storage it is served from, in the layout that its server expects."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ class SeldonStageModelOperator(CheckedArguments, BaseOperator):
     """
     Stage a trained model: the task between training and deploying.
 
-    The files are copied to a folder that is named by their content, below ``target``, and are arranged as the
-    server wants them: ``model.joblib``, ``model.bst`` or ``model.json``, a numbered TensorFlow version, an MLflow
-    folder, a Triton repository, a Hugging Face folder. So a retry copies nothing, a file that is being served is
+    The files are copied to a folder below ``target`` that is named after their content, in the layout that
+    the server expects: ``model.joblib``, ``model.bst`` or ``model.json``, a numbered TensorFlow version, an
+    MLflow folder, a Triton repository, a Hugging Face folder. So a retry copies nothing, a file in use is
     never changed, and a model that the server could not read is refused here instead of failing in a pod.
 
     Returns, and pushes as separate XComs: ``model_uri`` (what to deploy), ``digest``, ``version``, ``action``
     (copied, unchanged), ``files``, ``bytes``, ``pruned``.
 
-    :param source: file or folder that the training wrote, on any storage that Airflow knows.
+    :param source: file or folder that the training wrote, on any storage that Airflow supports.
     :param target: folder for the copies of this model's versions, such as ``s3://models/iris``.
-    :param implementation: prepackaged server that will read it, such as ``SKLEARN_SERVER``; None copies as it is.
-    :param protocol: protocol of the deployment; ``v2`` takes more file names than Seldon's own servers.
+    :param implementation: prepackaged server that will read it, such as ``SKLEARN_SERVER``; None copies the
+        files unchanged.
+    :param protocol: protocol of the deployment; ``v2`` accepts more file names than Seldon's own servers.
     :param model_name: folder of the model in a Triton repository.
-    :param version: number of a TensorFlow version directory; the next free one when left out.
-    :param served_from: how the target is called on the cluster where that differs, such as ``pvc://models``.
-    :param keep: delete all but the last so many copies; one that a deployment in the namespace serves, or can be
-        rolled back to, stays in any case. None deletes nothing.
+    :param version: number of a TensorFlow version directory; defaults to the next free one.
+    :param served_from: URI of the target as the cluster sees it, if that differs, such as ``pvc://models``.
+    :param keep: number of copies to keep; older ones are deleted. A copy that a deployment in the namespace
+        serves, or could roll back to, is never deleted. None deletes nothing.
     :param source_conn_id: Airflow connection of the source's storage.
     :param target_conn_id: Airflow connection of the target's storage.
-    :param seldon_conn_id: Airflow connection of the cluster that ``keep`` asks.
-    :param namespace: its namespace; the connection's when left out.
+    :param seldon_conn_id: Airflow connection of the cluster whose deployments ``keep`` checks.
+    :param namespace: namespace of those deployments; defaults to the connection's.
     """
 
     template_fields: Sequence[str] = (
@@ -104,7 +105,7 @@ class SeldonStageModelOperator(CheckedArguments, BaseOperator):
         self.check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Copy what is not there yet, and prune; see the class."""
+        """Copy what is missing, and prune; see the class."""
         from airflow_provider_seldon.delivery.storage.staging import stage_model
         from airflow_provider_seldon.hooks.seldon import SeldonHook
 

@@ -1,4 +1,4 @@
-"""What ends a task between its write and the verdict on it: an error of whatever kind, or the end of its time."""
+"""Undo a rollout when an error or a timeout ends the task between its write and the verdict on it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
-#: What breaks a task off and leaves it time to undo: every error, and the alarm of ``execution_timeout``, which is no
-#: ``Exception``. A deferral is none, and neither is a user who ends the task: ``on_kill`` says what is done then.
+#: What interrupts a task and leaves it time to undo: every error, and the alarm of ``execution_timeout``,
+#: which is not an ``Exception``. A deferral does not count, and neither does a user who stops the task:
+#: ``on_kill`` decides then.
 BREAKING_OFF = (Exception, AirflowTaskTimeout)
 
-#: Parts of ``execution_timeout`` that are kept for what follows a wait, and seconds that they are at most: telling what
-#: was wrong and undoing it, or, where that is what is waited for, telling it.
+#: Parts of ``execution_timeout`` that are reserved for what follows a wait, and their maximum in seconds: to
+#: report the failure and undo it or, when the wait is for an undo, to report it.
 RESERVE, MOST_RESERVE = 0.2, 60.0
 RESERVE_UNDOING, MOST_RESERVE_UNDOING = 0.05, 10.0
 
 
 def leaves_open(error: BaseException) -> bool:
-    """Return whether an error leaves open what became of a write; what the API server has refused is not stored."""
+    """Return whether a write may be stored despite an error; one that the API server refused is not."""
     from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableError
 
     return isinstance(error, ServerUnavailableError) or not isinstance(
@@ -39,14 +40,14 @@ class Unfinished:
     """
     Mixin of the operators that write and wait.
 
-    It has no constructor; the attributes are those of the class that it is mixed into.
+    It has no constructor; the attributes are those of the class it is mixed into.
     """
 
     timeout: float
     execution_timeout: timedelta | None
     deferrable: bool
     log: Any
-    #: Epoch seconds at which the task's try has begun.
+    #: Start of the task's try, in epoch seconds.
     _started: float | None = None
     _task_instance: Any = None
 
@@ -55,16 +56,17 @@ class Unfinished:
         raise NotImplementedError
 
     def note_start(self, context: Context) -> None:
-        """Remember when the task began: Airflow measures ``execution_timeout`` from there, not from the wait."""
+        """Record when the task started: Airflow counts ``execution_timeout`` from there, not the wait."""
         self._task_instance = context["ti"]
         started = getattr(context["ti"], "start_date", None)
         self._started = started.timestamp() if started else time.time()
 
     def deadline(self, *, undoing: bool) -> float:
         """
-        Return the epoch seconds at which a wait ends: before ``execution_timeout`` does, so that what follows has time.
+        Return the deadline of a wait in epoch seconds: before ``execution_timeout``, to leave time for what
+        follows.
 
-        A rollback that is waited for in the triggerer has its whole ``timeout``: Airflow 3 does not enforce
+        The wait for a rollback in the triggerer gets the full ``timeout``: Airflow 3 does not enforce
         ``execution_timeout`` there.
         """
         now = time.time()
@@ -79,9 +81,10 @@ class Unfinished:
     @contextmanager
     def undone_if_broken_off(self, rollout: Rollout, *, failure: Outcome | None = None) -> Iterator[None]:
         """
-        Undo a rollout, as ``on_failure`` says, when what is inside raises; the error goes on.
+        Undo a rollout as ``on_failure`` says when the body raises; the error is re-raised.
 
-        :param failure: of an earlier rollout that this one undoes; then there is nothing further to undo.
+        :param failure: outcome of the failed rollout that this one undoes; then there is nothing more to
+            undo.
         """
         try:
             yield
@@ -91,18 +94,20 @@ class Unfinished:
             raise
 
     def undo_broken_off(self, rollout: Rollout, error: BaseException) -> None:
-        """Undo without waiting for it: the task has no time left, or nothing to wait with. Raises nothing."""
-        what = f"{type(error).__name__} ended the task before {rollout.name} was known to serve"
+        """Undo without waiting for the result: the task has no time left, or cannot wait. Raises nothing."""
+        what = f"{type(error).__name__} ended the task before {rollout.name} was ready"
         try:
             back = self.undo(rollout)
         except BREAKING_OFF as problem:
-            self.log.exception("%s. Undoing what it wrote was not possible", what)
-            error.add_note(f"Undoing what was written to {rollout.name} was not possible: {problem}")
+            self.log.exception("%s. Undoing its write failed", what)
+            error.add_note(f"Undoing the write to {rollout.name} failed: {problem}")
             return
         if back is None:
-            self.log.error("%s. on_failure leaves nothing to be put back", what)
+            self.log.error("%s. on_failure leaves nothing to restore", what)
             return
-        self.log.error("%s. Revision %s was put back; it is not waited for", what, back.info.revision)
+        self.log.error(
+            "%s. Revision %s was restored; the task does not wait for it", what, back.info.revision
+        )
         error.add_note(
-            f"{rollout.name} was put back to revision {back.info.revision}, which was not waited for."
+            f"{rollout.name} was rolled back to revision {back.info.revision}; the task did not wait for it."
         )

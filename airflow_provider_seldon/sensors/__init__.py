@@ -1,1 +1,1 @@
-"""Airflow sensors: thin, as operators are; what is waited for is judged in core."""
+"""Airflow sensors: thin, like the operators; core evaluates the condition that they wait for."""

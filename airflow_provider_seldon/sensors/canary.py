@@ -1,4 +1,4 @@
-"""Keep looking at a canary that is held for an approval."""
+"""Monitor a canary that is held for an approval."""
 
 from __future__ import annotations
 
@@ -28,26 +28,28 @@ if TYPE_CHECKING:
 
 class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
     """
-    Look at a canary that is held (``hold_at``) as long as an approval is waited for, and abort it when it has to be.
+    Monitor a canary that is held (``hold_at``) while it waits for an approval, and abort it when necessary.
 
-    It runs beside the task that waits for the approval. It succeeds once the canary is promoted, aborted or another
-    run's. It aborts the canary, and fails with :class:`~airflow_provider_seldon.exceptions.CanaryAbortedError`, when
-    the candidate breaks a hard limit (``at_most``) or does not serve any more. It aborts it, too, when its own
-    ``timeout`` is over, because nobody has decided. Only a canary of its own DAG run is meant.
+    It runs in parallel to the task that waits for the approval. It succeeds once the canary is promoted,
+    aborted, or replaced by another run's. It aborts the canary, and fails with
+    :class:`~airflow_provider_seldon.exceptions.CanaryAbortedError`, when the candidate exceeds a hard limit
+        (``at_most``) or is no longer ready. It also aborts the canary when its own ``timeout`` expires
+        without a decision. It monitors only a canary of its own DAG run.
 
-    Comparisons with the baseline (``at_most_ratio``, ``at_most_delta``, ``GoldenSet``) belong to the end of a step and
-    are not made here. ``failure_limit`` counts over the looks of one try; with ``mode="reschedule"``, over those of one
-    poke, which goes on looking as long as a look fails.
+    Comparisons with the baseline (``at_most_ratio``, ``at_most_delta``, ``GoldenSet``) belong to the end of a
+    step and are not made here. ``failure_limit`` counts the failing measurements of one try; with
+    ``mode="reschedule"``, those of one poke, which continues while measurements fail.
 
-    :param name: name of the deployment, such as the ``name`` that the canary's task has pushed.
-    :param analysis: what the candidate must keep to; None looks only whether it serves.
-    :param prometheus_conn_id: connection of the Prometheus that is asked.
-    :param window: seconds that a look looks back.
-    :param namespace: namespace; the connection's when left out.
+    :param name: name of the deployment, such as the ``name`` that the canary's task pushed.
+    :param analysis: metrics that the candidate must meet; None checks only that it is ready.
+    :param prometheus_conn_id: Airflow connection of the Prometheus server to query.
+    :param window: seconds of metrics that a measurement covers.
+    :param namespace: namespace; defaults to the connection's.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
     :param failure_policy: see :class:`~airflow_provider_seldon.sensors.deployment.SeldonDeploymentSensor`.
-    :param deferrable: leave the worker between two looks. A failure of its pods then ends a pause early.
-    :param poke_interval: seconds between two looks.
+    :param deferrable: free the worker between two measurements. A failure of the candidate's pods then ends a
+        pause early.
+    :param poke_interval: seconds between two measurements.
     """
 
     template_fields: Sequence[str] = ("name", "prometheus_conn_id", "namespace", "seldon_conn_id")
@@ -72,7 +74,7 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
         poke_interval: float = 60.0,
         **kwargs: Any,
     ) -> None:
-        # Airflow's own constructor goes on with these two.
+        # Airflow's own constructor uses these two.
         times = {"poke_interval": poke_interval, **{key: kwargs[key] for key in kwargs if key == "timeout"}}
         kwargs |= checked(type(self).__name__, times, self.rules, parsing=True)
         super().__init__(**kwargs)
@@ -88,7 +90,7 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
         self.check_literals()
 
     def execute(self, context: Context) -> Any:
-        """Look, until there is nothing to look at; see the class."""
+        """Monitor until the canary has ended; see the class."""
         self.check_arguments()
         if self.deferrable:
             return self._look_and_defer(context, deadline=time.time() + self.timeout, counters={})
@@ -99,7 +101,7 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
             raise
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; with ``mode="reschedule"``, which forgets what was counted, until a look does not fail."""
+        """Measure once; with ``mode="reschedule"``, which loses the counters, until a measurement passes."""
         held = self._held = self._held or self._of(context)
         under_way = held.look()
         while under_way and held.doubtful and self.reschedule:
@@ -108,7 +110,7 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
         return PokeReturnValue(is_done=not under_way, xcom_value=None if under_way else "over")
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Look again after a pause in the triggerer."""
+        """Measure again after a pause in the triggerer."""
         self.check_arguments()
         handoff = event.get("handoff") or {}
         return self._look_and_defer(
@@ -126,13 +128,13 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
             self._held = held
             self._nobody_decided(context)
             if self.soft_fail:
-                raise AirflowSkipException("Nobody has decided in time; the canary is aborted")
-            raise AirflowSensorTimeout("Nobody has decided in time; the canary is aborted")
+                raise AirflowSkipException("Nobody decided in time; the canary is aborted")
+            raise AirflowSensorTimeout("Nobody decided in time; the canary is aborted")
         return self._defer(held, min(deadline, time.time() + self.poke_interval), deadline)
 
     def _nobody_decided(self, context: Context) -> None:
-        """Abort what is still held when the time is over."""
-        error = (self._held or self._of(context)).aborted("nobody has decided in time")
+        """Abort a canary that is still held at the timeout."""
+        error = (self._held or self._of(context)).aborted("nobody decided in time")
         self.log.error("%s", error)
 
     def _of(self, context: Context) -> HeldCanary:

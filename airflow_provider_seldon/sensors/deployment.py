@@ -1,4 +1,4 @@
-"""Wait until a deployment serves, or is known not to."""
+"""Wait until a deployment is ready, or is known to have failed."""
 
 from __future__ import annotations
 
@@ -20,38 +20,39 @@ if TYPE_CHECKING:
 
     from airflow_provider_seldon.core.readiness.outcome import Outcome
 
-#: Seconds for which one poke watches while it has a worker to itself.
+#: Seconds for which one poke watches while it occupies its worker anyway.
 WATCH = 60.0
-#: Seconds for which a poke goes on after that, when it is rescheduled and sees something wrong that has to last before
-#: it counts: the next poke would know nothing of it. The longest of these times is 300 s by default.
+#: Seconds for which a rescheduled poke continues after that, if it sees a failure that must last before it
+#: counts: the next poke would start from zero. By default the longest of these times is 300 s.
 PATIENCE = 330.0
-#: Arguments that say which deployment is meant.
+#: Arguments that select the deployment.
 SELECTORS = ("name", "model_name", "dag_id_of_deployer", "task_id_of_deployer")
 TRIGGER = "airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger"
 
 
 class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     """
-    Wait for a SeldonDeployment, whoever made it: succeed when it is ready, fail when it cannot become ready.
+    Wait for a SeldonDeployment, whoever created it: succeed when it is ready, fail when it cannot become
+    ready.
 
-    "Serves" means that every child runs the current spec and has finished rolling out; the deployment's own
-    ``state`` alone is stale after an update and is not believed. A deployment that does not exist yet is waited
-    for.
+    "Ready" means that every child runs the current spec and has finished rolling out. The deployment's own
+    ``state`` is not sufficient, because it is stale after an update. If the deployment does not exist yet,
+    the sensor waits for it.
 
     Returns name, URLs, state and origin of the deployment, as ``SeldonDeployModelOperator`` does.
 
-    :param name: name of the deployment; or select the newest of this provider's by the following.
+    :param name: name of the deployment; alternatively, select this provider's newest by the following.
     :param model_name: model that it serves.
     :param dag_id_of_deployer: DAG that deployed it.
     :param task_id_of_deployer: task that deployed it.
-    :param namespace: namespace; the connection's when left out.
+    :param namespace: namespace; defaults to the connection's.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param failure_policy: what counts as failed, where it should differ from the defaults: fields of
+    :param failure_policy: what counts as failed, where that differs from the defaults: fields of
         :class:`~airflow_provider_seldon.core.readiness.failure_policy.FailurePolicy`.
     :param deferrable: wait in the triggerer instead of on a worker.
-    :param start_from_trigger: begin in the triggerer, without a worker at all; needs ``deferrable``.
-    :param poke_interval: seconds between two looks with ``mode="reschedule"``, or on a worker for a deployment that is
-        not found yet; else a change is seen at once.
+    :param start_from_trigger: start in the triggerer, without a worker; needs ``deferrable``.
+    :param poke_interval: seconds between two checks with ``mode="reschedule"``, or on a worker while the
+        deployment is not found; otherwise a change is seen at once.
     """
 
     template_fields: Sequence[str] = (*SELECTORS, "namespace", "seldon_conn_id")
@@ -85,7 +86,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         poke_interval: float = 10.0,
         **kwargs: Any,
     ) -> None:
-        # Airflow's own constructor goes on with these two.
+        # Airflow's own constructor uses these two.
         times = {"poke_interval": poke_interval, **{key: kwargs[key] for key in kwargs if key == "timeout"}}
         kwargs |= checked(type(self).__name__, times, self.rules, parsing=True)
         super().__init__(**kwargs)
@@ -123,12 +124,12 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         """
         Watch for a while: a failure shows only over time, and a change is seen at once.
 
-        What has to last longer than ``poke_interval`` is found in mode ``reschedule`` as well: a poke that sees
-        something wrong keeps its worker until that is over or has lasted.
+        A failure that must last longer than ``poke_interval`` is found in mode ``reschedule`` as well: a poke
+        that sees one keeps its worker until the failure has passed or has lasted.
 
         :raises DeploymentFailedError: the deployment cannot become ready as it is.
         """
-        # A worker is occupied between two pokes as well, unless the task is rescheduled.
+        # Between two pokes the worker is occupied as well, unless the task is rescheduled.
         seconds = self.poke_interval if self.reschedule else WATCH
         patience = min(PATIENCE, self.timeout) if self.reschedule else 0.0
         return self._look(context, for_seconds=min(seconds, self.timeout), patience=patience)
@@ -136,7 +137,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     def _look(self, context: Context, *, for_seconds: float, patience: float = 0.0) -> PokeReturnValue:
         name = self._find_name()
         if name is None:
-            self.log.info("There is no such deployment yet")
+            self.log.info("The deployment does not exist yet")
             return PokeReturnValue(is_done=False)
         deadline = time.time() + for_seconds
         outcome = self.hook.wait_for(
@@ -145,7 +146,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         return self._judge(context, outcome)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Go on after the deferral with what the trigger reported."""
+        """Resume after the deferral with the trigger's event."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
         from airflow_provider_seldon.core.readiness.outcome import Outcome
@@ -164,7 +165,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         raise timeout
 
     def _judge(self, context: Context, outcome: Outcome) -> PokeReturnValue:
-        """Turn an outcome into what a poke returns; one that is not final yet is "not done"."""
+        """Convert an outcome to a poke's return value; one that is not final is "not done"."""
         from airflow_provider_seldon.core.readiness.outcome import Ending
         from airflow_provider_seldon.exceptions import DeploymentFailedError, RolloutError
 
@@ -183,7 +184,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         return PokeReturnValue(is_done=True, xcom_value=info.to_dict())
 
     def _announce_unready(self, context: Context, name: str) -> None:
-        """Announce, once, what does not serve yet; links are not worth an error of the task."""
+        """Announce, once, a deployment that is not ready; missing links must not fail the task."""
         from airflow_provider_seldon.core.invalid_request import InvalidRequestError
         from airflow_provider_seldon.exceptions import SeldonError
 
@@ -220,8 +221,8 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         selectors = {key: value for key, value in given.items() if value}
         if not selectors:
             raise InvalidModelServerError(
-                "Nothing says which deployment to wait for: give name, model_name, dag_id_of_deployer or "
-                "task_id_of_deployer (a template that renders to an empty text counts as not given)."
+                "No argument selects the deployment to wait for: give name, model_name, dag_id_of_deployer "
+                "or task_id_of_deployer (a template that renders to an empty text counts as not given)."
             )
         return selectors
 

@@ -1,1 +1,1 @@
-"""Airflow triggers: what is waited for, as JSON, and the events of it. The wait itself is in delivery."""
+"""Airflow triggers: the condition to wait for, as JSON, and its events. The wait itself is in delivery."""

@@ -1,4 +1,4 @@
-"""Checking the arguments of operators, the sensor and triggers, when a DAG is parsed and when its task runs."""
+"""Check the arguments of operators, sensors and triggers, when a DAG is parsed and when its task runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.argument_rules import Rule, check
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 
-#: Arguments whose name is a method of every operator.
+#: Arguments that share their name with a method of every operator.
 _ATTRIBUTES = {"dry_run": "is_dry_run", "on_kill": "kill_action"}
 
 
 class CheckedArguments:
-    """Mixin of everything that takes arguments from a DAG file. Each argument is an attribute."""
+    """Mixin of all classes that take arguments from a DAG file. Each argument is an attribute."""
 
-    #: Name of an argument -> what it may be.
+    #: Name of an argument -> rule for its value.
     rules: ClassVar[Mapping[str, Rule]] = MappingProxyType({})
 
     def check_literals(self) -> None:
         """
-        Check what is known when the DAG is parsed: no templates, no XComs. Called at the end of each constructor.
+        Check the arguments that are known when the DAG is parsed: no templates, no XComs. Each constructor
+        calls this last.
 
         :raises InvalidModelServerError: names each argument and the fix.
         """
@@ -30,7 +31,7 @@ class CheckedArguments:
 
     def check_arguments(self) -> None:
         """
-        Check all arguments, templates rendered. Called before anything is sent.
+        Check all arguments, with templates rendered. Called before anything is sent.
 
         :raises InvalidModelServerError: names each argument and the fix.
         """
@@ -49,9 +50,9 @@ def checked(
     where: str, given: Mapping[str, Any], rules: Mapping[str, Rule], *, parsing: bool = False
 ) -> dict[str, Any]:
     """
-    Return arguments as the code goes on with them; see ``core.request.argument_rules.check``.
+    Return the arguments as the code uses them; see ``core.request.argument_rules.check``.
 
-    :param where: whose arguments they are.
+    :param where: name of their owner, for the error.
     :raises InvalidModelServerError: names each argument and the fix.
     """
     try:

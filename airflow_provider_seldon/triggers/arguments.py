@@ -10,9 +10,10 @@ def serialized(trigger: object, arguments: Sequence[str]) -> tuple[str, dict[str
     """
     Return class path and arguments of a trigger, for its ``serialize``.
 
-    What is not set is left out, so that a release that knows more arguments stays compatible with those before it.
+    Arguments that are not set are left out, so that a release with more arguments stays compatible with
+    earlier ones.
 
-    :param trigger: each argument is an attribute of it.
+    :param trigger: the trigger; it has each argument as an attribute.
     :param arguments: names of the constructor's arguments.
     """
     given = {name: getattr(trigger, name) for name in arguments}

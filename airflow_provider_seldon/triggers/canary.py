@@ -1,4 +1,4 @@
-"""Lead a canary's pauses in the triggerer: until a write serves, and while a step bakes."""
+"""Run a canary's pauses in the triggerer: until a written version is ready, and while a step bakes."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 #: Names of the constructor's arguments. They are stored in Airflow's database: add, never rename or remove.
 ARGUMENTS = (*OF_A_WAIT, "until", "run_id")
-#: Seconds after which a worker is woken whose bake has broken off.
+#: Seconds after which a worker resumes whose bake was interrupted.
 BROKEN_OFF = 10.0
 
 
 class SeldonCanaryTrigger(SeldonDeploymentTrigger):
     """
-    Ends with one event, of which the worker makes the next move: a write serves, or a step has baked.
+    Fires one event, with which the worker continues: a written version is ready, or a step has baked.
 
-    While a step bakes nothing is asked of the API server: the watch that all waits of a namespace share tells when the
-    deployment has failed, which ends the bake early. Prometheus is asked here, and no worker is woken before the step
-    is concluded, one way or the other; see :mod:`airflow_provider_seldon.core.canary.looks`. A user who ends the task
-    ends the canary (Airflow 3.3).
+    While a step bakes, the API server gets no requests: the watch that all waits of a namespace share reports
+    when the deployment fails, which ends the bake early. The trigger queries Prometheus itself, and no worker
+    resumes before the step has a verdict; see :mod:`airflow_provider_seldon.core.canary.looks`. A user who
+    stops the task aborts the canary (Airflow 3.3).
 
-    :param until: epoch seconds until which the step bakes, or is to be looked at by a worker; None to wait for
+    :param until: epoch seconds at which the bake ends, or a worker has to measure; None to wait for
         ``expected``.
-    :param run_id: DAG run whose canary a user ends who ends the task.
-    :param kwargs: ``handoff`` may hold ``looks`` (what is looked at here, and until when; without it ``until`` says
-        when a worker looks) and ``progress`` (the looks made before). A release that knows neither passes them on, and
-        a worker looks. For the others see
+    :param run_id: DAG run whose canary is aborted when a user stops the task.
+    :param kwargs: ``handoff`` may hold ``looks`` (what the trigger measures, and until when; without it,
+        ``until`` says when a worker measures) and ``progress`` (the measurements so far). A release that
+        knows neither passes them on, and a worker measures. For the others see
         :class:`~airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger`.
     """
 
@@ -74,21 +74,22 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
         yield TriggerEvent({"baked": failed, "looked": looked, "handoff": self.handoff})
 
     async def on_kill(self) -> None:
-        """Abort the canary; Airflow calls this when a user ends the task while it is deferred."""
+        """Abort the canary; Airflow calls this when a user stops the task while it is deferred."""
         from airflow_provider_seldon.delivery.canary.abort import abort
         from airflow_provider_seldon.hooks.triggerer import reach
 
         if self.run_id:
             target = await reach(self.seldon_conn_id, self.namespace)
-            self.log.info("The task was ended by a user; the canary on %s is aborted", self.name)
+            self.log.info("A user stopped the task; aborting the canary on %s", self.name)
             await asyncio.to_thread(abort, target, self.name or "", run=self.run_id)
 
     async def _baked(self, until: float) -> tuple[str, Any]:
         """
-        Bake, and look where that can be done here; return why it ended early, and the looks made, as JSON data.
+        Bake, and measure if the triggerer can; return why the bake ended early, and the progress as JSON
+        data.
 
-        What goes wrong here wakes the worker early, which then looks for itself: Airflow would fail the task without
-        waking it, and the canary would be left alone.
+        After an error here the worker resumes early and measures by itself: Airflow would fail the task
+        without resuming it, and the canary would be abandoned.
         """
         from airflow_provider_seldon.hooks.masking import redact
         from airflow_provider_seldon.hooks.triggerer import reach
@@ -106,14 +107,14 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
             ended = await run.bake(target.access, target.namespace, name, until=float(looks["until"]))
             return ended.failed, run.progress.to_json()
         except Exception as error:
-            self.log.exception("The bake broke off")
+            self.log.exception("The bake was interrupted")
             await asyncio.sleep(max(0.0, min(BROKEN_OFF, until - time.time())))
             looked = run.progress.to_json() if run else None
             return f"{type(error).__name__}: {redact(str(error))}", looked
 
     async def _analysis_run(self, looks: Mapping[str, Any]) -> AnalysisRun:
-        """Return what looks at the step, with Prometheus' connection read."""
-        # What it imports takes long the first time.
+        """Return the run that measures the step, with the Prometheus connection already read."""
+        # Its first import is slow.
         await asyncio.to_thread(import_module, "airflow_provider_seldon.delivery.canary.analysis_run")
         from airflow_provider_seldon.core.analysis.queries import Sides
         from airflow_provider_seldon.core.canary.looks import Plan, Progress
@@ -127,7 +128,8 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
         ask = from_prometheus(plan, Sides(**looks["sides"]), client.query if client else None)
 
         async def measure(look: Look) -> Mapping[str, Sample]:
-            # By now all canaries that began together hold what they will; before, there were few waits to count.
+            # By now all canaries that began together hold their objects; before, there were few waits to
+            # count.
             spare_collector_of_waits()
             async with client.turns if client else nullcontext():
                 return await ask(look)

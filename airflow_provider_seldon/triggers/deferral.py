@@ -1,4 +1,4 @@
-"""What operators and the sensor share: the hook of their arguments, and handing the wait over to the triggerer."""
+"""Shared by operators and sensors: the hook of their connection, and deferring the wait to the triggerer."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.rollout.model_server_info import ModelServerInfo
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-#: Seconds by which the framework's own time limit lies behind ours, so that ours is the one that is told.
+#: Seconds that the framework's own timeout is later than ours, so that ours is the one that is reported.
 BACKSTOP = 60.0
-#: What a task announces of its deployment, each as an XCom of its own.
+#: Facts about its deployment that a task announces, each as a separate XCom.
 ANNOUNCED = ("name", "namespace", "prediction_url", "model_name", "revision")
 
 
 class SeldonTask(CheckedArguments):
     """
-    Mixin for tasks with ``seldon_conn_id`` and ``namespace``; those that defer also have ``failure_policy`` and a
-    method ``execute_complete``.
+    Mixin for tasks with ``seldon_conn_id`` and ``namespace``; tasks that defer also have ``failure_policy``
+    and a method ``execute_complete``.
 
-    It has no constructor; the attributes are those of the class that it is mixed into.
+    It has no constructor; the attributes are those of the class it is mixed into.
     """
 
     seldon_conn_id: str
@@ -35,7 +35,7 @@ class SeldonTask(CheckedArguments):
     failure_policy: Mapping[str, Any] | None
     #: Not ``dry_run``: every operator has a method of that name.
     is_dry_run: bool = False
-    #: What this process knows of the task's deployment; its links read it.
+    #: What this process knows about the task's deployment; the task's links read it.
     announced: ModelServerInfo | None = None
 
     @cached_property
@@ -47,10 +47,10 @@ class SeldonTask(CheckedArguments):
 
     def announce(self, context: Context, info: ModelServerInfo) -> None:
         """
-        Push what identifies the deployment before a wait begins: for the links, and for the case that the task dies.
+        Push what identifies the deployment before a wait begins: for the links, and in case the task dies.
 
-        With ``do_xcom_push=False`` nothing is pushed, and Airflow 2.11 then has no links. A dry run announces nothing:
-        what it would make is not there.
+        With ``do_xcom_push=False`` nothing is pushed, and Airflow 2.11 then has no links. A dry run announces
+        nothing, because its deployment does not exist.
         """
         if self.is_dry_run:
             return
@@ -61,11 +61,11 @@ class SeldonTask(CheckedArguments):
 
     def defer_until(self, deadline: float, **wait: Any) -> None:
         """
-        Leave the worker; the task goes on in ``execute_complete``.
+        Free the worker; the task resumes in ``execute_complete``.
 
         :param deadline: epoch seconds at which the wait ends.
         :param wait: further arguments of ``SeldonDeploymentTrigger``. What the resumed method needs goes into
-            ``handoff``: ``dag.test()`` hands only the event to it.
+            ``handoff``, because ``dag.test()`` passes only the event to it.
         """
         from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
 

@@ -35,31 +35,30 @@ ARGUMENTS = (
 
 class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     """
-    Ends with one event: how the wait for a deployment ended.
+    Fires one event: how the wait for a deployment ended.
 
     The event is an :class:`~airflow_provider_seldon.core.readiness.outcome.Outcome` as JSON, with ``handoff``
-    beside it.
-    ``cleanup`` is left as it is: a triggerer that restarts cleans up too, and the wait goes on elsewhere. Only a
-    user who ends the task (marks it or clears it) may change the cluster, and only if ``kill_action`` says so;
-    Airflow tells triggers of that from 3.3 on.
+    beside it. ``cleanup`` is not overridden: a restarting triggerer calls it too, and the wait continues
+    elsewhere. Only a user who stops the task (marks or clears it) may change the cluster, and only if
+    ``kill_action`` says so; Airflow notifies triggers of this from 3.3 on.
 
     :param seldon_conn_id: Airflow connection.
     :param namespace: namespace of the deployment; the connection's when None.
-    :param name: name of the deployment; or select the newest of this provider's by the following three.
+    :param name: name of the deployment; alternatively, select this provider's newest by the following three.
     :param model_name: model that it serves.
     :param dag_id_of_deployer: DAG that deployed it.
     :param task_id_of_deployer: task that deployed it.
     :param deadline: epoch seconds at which the wait ends; absolute, so that a restart does not lengthen it.
-    :param timeout: instead of a deadline: seconds from the start, for a trigger that no worker has started. Beside a
-        deadline: the seconds that were left when the task deferred, which tell a clock that was set from time that
-        has passed.
-    :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for whatever is there,
-        and for its coming into being.
+    :param timeout: without a deadline: seconds from the start, for a trigger that no worker started. With a
+        deadline: the seconds that were left when the task deferred, which distinguish an adjusted clock from
+        elapsed time.
+    :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for the deployment as
+        it is, and for its creation.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
-    :param handoff: JSON data for the method that the task resumes with; passed through. For a ``kill_action`` it is
-        a rollout's.
-    :param kill_action: ``rollback`` or ``delete``: what to do with that rollout when a user ends the task; None
-        leaves everything as it is.
+    :param handoff: JSON data for the method with which the task resumes; passed through. For a
+        ``kill_action`` it is that of a rollout.
+    :param kill_action: ``rollback`` or ``delete``: what to do with that rollout when a user stops the task;
+        None changes nothing.
     :raises InvalidModelServerError: an argument is wrong.
     """
 
@@ -119,21 +118,23 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
             target = await reach(self.seldon_conn_id, self.namespace)
             outcome = await wait_in_triggerer(target, self._asked())
         except Exception as error:
-            # Airflow would fail the task without waking it; what it wrote could not be undone.
+            # Airflow would fail the task without resuming it, so the task could not undo its write.
             if not self.handoff:
                 raise
-            self.log.exception("The wait broke off")
+            self.log.exception("The wait was interrupted")
             outcome = broken_off(error, name=self.name, namespace=self.namespace, redact=redact)
         yield TriggerEvent({**outcome.to_json(), "handoff": self.handoff})
 
     async def on_kill(self) -> None:
-        """Do what ``kill_action`` says; Airflow calls this when a user ends the task while it is deferred."""
+        """Do what ``kill_action`` says; Airflow calls it when a user stops a deferred task."""
         from airflow_provider_seldon.hooks.triggerer import reach
 
         if self.kill_action and self.handoff:
             target = await reach(self.seldon_conn_id, self.namespace)
-            self.log.info("The task was ended by a user; %s of %s", self.kill_action, self.handoff["name"])
-            # That takes long to import; ``reach`` has done it, in a thread.
+            self.log.info(
+                "A user stopped the task; on_kill: %s of %s", self.kill_action, self.handoff["name"]
+            )
+            # Its import is slow; ``reach`` has done it, in a thread.
             from airflow_provider_seldon.delivery.rollout.restore import undo_handed_off
 
             undo = partial(undo_handed_off, target, self.handoff, kill_action=self.kill_action)

@@ -1,11 +1,12 @@
 """
-Start DAGs when a served model fails, loses pods, or serves again: a trigger for ``AssetWatcher`` (Airflow 3).
+Start DAGs when a model server fails, loses pods, or recovers: a trigger for ``AssetWatcher`` (Airflow 3).
 
 On Airflow 2.11, which has no asset watchers, the class is an ordinary trigger that nothing starts.
 
-One LIST and WATCH for each namespace of each triggerer serves these triggers and all waiting tasks, on every version.
-On Airflow 3.3, triggers that differ in nothing but their events are one shared stream besides: the deployment is judged
-once for all of them. Streams carry the present health, not its changes, and repeat it, for who joins one late.
+These triggers and all waiting tasks of a triggerer share one LIST and WATCH for each namespace, on every
+version. On Airflow 3.3, triggers that differ only in their events also share one stream: the deployment's
+health is evaluated once for all of them. Streams carry the current health, not its changes, and repeat it for
+triggers that join late.
 """
 
 from __future__ import annotations
@@ -41,32 +42,32 @@ ARGUMENTS = (
 
 class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
     """
-    Fires whenever the health of a deployment has changed for good, without end.
+    Fires whenever the health of a deployment has changed lastingly; it never ends.
 
     - ``failed``: the operator reports Failed, an update does not become ready, or pods cannot start;
-    - ``degraded``: fewer pods are available than wanted, or a part of the graph is gone;
-    - ``available``: after one of the others, all of it serves again.
+    - ``degraded``: fewer pods are available than desired, or a part of the graph is gone;
+    - ``available``: after one of the others, the deployment is ready again.
 
-    Each is told once, after it has held for ``grace`` seconds. What is found when the trigger starts is told if it is
-    bad and was not told before; Airflow keeps that from 3.3 on, so before 3.3 a restart of the triggerer repeats what
-    is bad then. A rollout whose old pods keep serving, a first rollout, and what is scaled to zero or deleted are no
-    events.
+    Each fires once, after the change has held for ``grace`` seconds. When the trigger starts, it fires for a
+    deployment that is already unhealthy, unless it has fired for that before. Airflow keeps this state from
+    3.3 on; before 3.3, a restart of the triggerer repeats the event. A rollout whose old pods keep serving, a
+    first rollout, scaling to zero and deletion fire no event.
 
-    The payload: ``event``, ``namespace``, ``name``, ``reason``, ``message``, ``revision`` (of what is deployed),
-    ``state`` (the operator's word) and ``time`` (ISO 8601, UTC). The DAG that is started finds it as
-    ``extra["payload"]`` of its asset event.
+    The payload: ``event``, ``namespace``, ``name``, ``reason``, ``message``, ``revision`` (of what is
+    deployed), ``state`` (as the operator reports it) and ``time`` (ISO 8601, UTC). The started DAG finds it
+    as ``extra["payload"]`` of its asset event.
 
-    :param name: name of the deployment; or select the newest of this provider's by the following three.
-    :param namespace: its namespace; the connection's when left out.
+    :param name: name of the deployment; alternatively, select this provider's newest by the following three.
+    :param namespace: its namespace; defaults to the connection's.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
     :param model_name: model that it serves.
     :param dag_id_of_deployer: DAG that deployed it.
     :param task_id_of_deployer: task that deployed it.
-    :param grace: seconds for which a change must hold. Let it be longer than a new pod needs to become ready, or each
-        lost pod and each scaling up is told as degraded.
-    :param events: which to fire for.
-    :raises InvalidModelServerError: an argument is wrong, nothing says which deployment, or there is no such kind of
-        event.
+    :param grace: seconds for which a change must hold. Make it longer than a new pod needs to become ready;
+        otherwise each lost pod and each scale-up is reported as degraded.
+    :param events: kinds of event to fire.
+    :raises InvalidModelServerError: an argument is wrong, no argument selects a deployment, or there is no
+        such kind of event.
     """
 
     rules = argument_rules.of(
@@ -99,7 +100,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
         self.task_id_of_deployer = task_id_of_deployer
         self.grace = grace
         self.events: Sequence[str] = events
-        # Makes a list of them: Airflow compares arguments before and after JSON, which has no tuples.
+        # Makes ``events`` a list: Airflow compares arguments before and after JSON, which has no tuples.
         self.check_literals()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -107,7 +108,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
         return serialized(self, ARGUMENTS)
 
     def shared_stream_key(self) -> Hashable:
-        """Return what decides about a deployment's health: all arguments but the events."""
+        """Return what determines a deployment's health: all arguments except the events."""
         decisive = (getattr(self, argument) for argument in ARGUMENTS if argument != "events")
         return ("seldon-health", *decisive)
 
@@ -135,7 +136,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
                 yield level
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncGenerator[TriggerEvent]:
-        """Fire for each change that this trigger was not told of before."""
+        """Fire for each change for which this trigger has not fired yet."""
         from airflow_provider_seldon.delivery.waiting.health_watch import Listener, news
 
         store = getattr(self, "asset_state_store", None)
@@ -145,7 +146,7 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
                 yield TriggerEvent(dict(payload))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Do the same where there are no shared streams: before Airflow 3.3."""
+        """Do the same without shared streams: before Airflow 3.3."""
         async with (
             aclosing(self.open_shared_stream(self.serialize()[1])) as stream,
             aclosing(self.filter_shared_stream(stream)) as events,

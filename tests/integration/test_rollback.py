@@ -227,7 +227,7 @@ def test_a_rollback_that_the_cluster_refuses_does_not_hide_the_failure(
 
     deploy()
     local_seldon.faults.add(Fault(verb="apply", resource="seldondeployments", skip=1, status=403))
-    with pytest.raises(RolloutFailedError, match=r"Rolling back was not possible: .*RBAC") as caught:
+    with pytest.raises(RolloutFailedError, match=r"The rollback failed: .*RBAC") as caught:
         deploy(**ARGUMENTS[BROKEN])
     assert "classifier" in str(caught.value)
 

@@ -161,7 +161,7 @@ def test_selectors_find_the_newest(hook: SeldonHook) -> None:
 
 
 def test_nothing_to_wait_for_is_refused(hook: SeldonHook) -> None:
-    with pytest.raises(InvalidModelServerError, match="which deployment"):
+    with pytest.raises(InvalidModelServerError, match="selects the deployment"):
         sensor(name="").execute(context())
 
 

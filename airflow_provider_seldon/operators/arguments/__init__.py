@@ -1,1 +1,1 @@
-"""What operators read of the arguments that they were given."""
+"""How operators read their arguments."""

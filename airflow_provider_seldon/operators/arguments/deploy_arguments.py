@@ -1,4 +1,4 @@
-"""The rendered arguments of a deploy, read into what they stand for."""
+"""Parse the rendered arguments of a deploy."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 
-#: Arguments that are fields of a ``ModelServer``, which ``model_server`` has the others of.
+#: Arguments that are fields of a ``ModelServer``; the argument ``model_server`` holds the other fields.
 SERVED = ("model_name", "model_uri", "implementation", "protocol", "replicas", "manifest", "name")
 
 
 class DeployArguments:
     """
-    Mixin of the operators that deploy: reads arguments when the task runs, since Airflow renders them late.
+    Mixin of the operators that deploy: parses arguments when the task runs, because Airflow renders them
+    late.
 
-    It has no constructor; the attributes are those of the class that it is mixed into.
+    It has no constructor; the attributes are those of the class it is mixed into.
     """
 
     model_server: Mapping[str, Any] | None
@@ -36,7 +37,7 @@ class DeployArguments:
         return self._read(ModelServer.parse, {**(self.model_server or {}), **self._given()})
 
     def _given(self) -> dict[str, Any]:
-        """Return the arguments of a ModelServer that were given as arguments of the operator."""
+        """Return the fields of a ModelServer that are arguments of the operator and were given."""
         given = {field: getattr(self, field) for field in SERVED}
         return {field: value for field, value in given.items() if value not in (None, "")}
 
@@ -55,7 +56,7 @@ class DeployArguments:
     def _decision(self, context: Context) -> Any:
         from airflow_provider_seldon.core.rollout.decision_rules import templatable
 
-        # Airflow 2.11 leaves an XCom as it is when what it resolves to is false.
+        # Airflow 2.11 leaves an XCom argument unresolved when its value is false.
         resolve = getattr(self.deploy_decision, "resolve", None)
         return templatable(resolve(context) if resolve else self.deploy_decision)
 

@@ -1,4 +1,4 @@
-"""A manifest in a file of its own: the one argument that may be the path of a template file."""
+"""A manifest in its own file: the only argument that may be the path of a template file."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _ENDINGS = (".yaml", ".yml")
 
 
 class ManifestFile(str):
-    """Path of a file with a manifest, told from text that only looks like one."""
+    """Path of a manifest file, as opposed to text that only looks like a path."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, manifest: Any) -> Any:
-        """Return a path as such; anything else as it is."""
+        """Return a path as a ManifestFile, anything else unchanged."""
         is_path = isinstance(manifest, str) and manifest.endswith(_ENDINGS) and "\n" not in manifest
         return cls(manifest) if is_path else manifest
 
 
 class RendersManifestFile:
     """
-    Mixin that reads a manifest's file where Airflow renders.
+    Mixin that reads the manifest file when Airflow renders templates.
 
-    Airflow's own ``template_ext`` would do so for every text in every templated argument that ends like a path: a model
-    URI, a label, a row of a smoke test.
+    Airflow's own ``template_ext`` would do this for every text in every templated argument that ends like a
+    path: a model URI, a label, a row of a smoke test.
     """
 
     template_ext = ()
@@ -35,7 +35,7 @@ class RendersManifestFile:
     def render_template(
         self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
     ) -> Any:
-        """Render, as Airflow does; of a manifest's path, the file."""
+        """Render as Airflow does; for a manifest's path, render the file."""
         if isinstance(content, ManifestFile):
             content = self._source(content, jinja_env or self.get_template_env())  # type: ignore[attr-defined]
         return super().render_template(content, context, jinja_env, seen_oids)  # type: ignore[misc]
@@ -51,7 +51,8 @@ class RendersManifestFile:
         except (AttributeError, OSError, ValueError, TemplateError) as error:
             raise InvalidModelServerError.of(
                 "manifest",
-                f"the file {str(path)!r} cannot be read ({type(error).__name__}). Fix: give its path relative to the "
+                f"the file {str(path)!r} cannot be read ({type(error).__name__}). Fix: give its path "
+                "relative to the "
                 "folder of the DAG's file, or to the DAG's template_searchpath",
             ) from None
         return str(source)

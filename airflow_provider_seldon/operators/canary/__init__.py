@@ -1,4 +1,4 @@
-"""Canaries: leading one, and what an approval decides."""
+"""Canaries: run one, and promote or abort it after an approval."""
 
 from __future__ import annotations
 

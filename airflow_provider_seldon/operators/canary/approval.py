@@ -1,4 +1,4 @@
-"""What an approval decides about a canary that is held: promote it, or abort it."""
+"""Promote or abort a canary that is held for an approval."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
     """
-    Let the candidate of a canary replace what serves, and wait until it has.
+    Replace the running version by the candidate of a canary, and wait until it is ready.
 
-    The main predictor gets the candidate's content, is proven to serve, and then the candidate's predictor goes; the
-    version is recorded, and asset events and lineage tell of it. When the new content does not come to serve, what
-    served before is put back, and the task fails. Without a canary on the deployment nothing is done, with success.
+    The main predictor gets the candidate's content and is proven to serve. Then the candidate's predictor is
+    removed, the version is recorded, and asset events and lineage report it. If the new content does not
+    become ready, the previous version is restored, and the task fails. Without a canary on the deployment,
+    the task succeeds and does nothing.
 
     Returns what ``SeldonDeployModelOperator`` does; ``action`` is ``updated``, or ``unchanged``.
 
-    It waits on its worker until the main predictor has rolled over; what follows is waited for as ``deferrable`` says.
+    It waits on its worker until the main predictor is updated; the wait after that follows ``deferrable``.
 
     :param name: name of the deployment, such as the ``name`` that the canary's task has pushed.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
@@ -73,29 +74,28 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
 
         back = abort(self.hook.target, self.name, run=run)
         if back is not None:
-            self.log.error(
-                "The candidate does not come to serve in the main predictor; the canary is aborted"
-            )
+            self.log.error("The candidate does not become ready in the main predictor; the canary is aborted")
             wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
 
 
 class SeldonAbortCanaryOperator(SeldonRolloutOperator):
     """
-    Drop the candidate of a canary in one write, and wait until what served before has all of the traffic again.
+    Remove the candidate of a canary in one write, and wait until the previous version has all traffic again.
 
-    Without a canary that is meant nothing is done, with success. So it may be the teardown of the canary's task, which
-    aborts what a killed task has left::
+    Without a matching canary, the task succeeds and does nothing. So it can be the teardown of the canary's
+    task, and abort what a killed task left behind::
 
         canary >> SeldonAbortCanaryOperator(task_id="abort", model_name="iris").as_teardown(setups=canary)
 
     Returns ``aborted``: the names of the deployments whose canary was aborted.
 
-    :param name: name of the deployment, such as the ``name`` that the canary's task has pushed. Left out, or empty
-        because that task was killed before it could push: whatever this DAG has deployed of the model.
-    :param model_name: name of the model, where no name is given.
-    :param any_run: also a canary that another DAG run leads.
-    :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`. It waits on its worker:
-        routes follow at once.
+    :param name: name of the deployment, such as the ``name`` that the canary's task has pushed. If it is left
+        out, or empty because that task was killed before it could push: all deployments of the model that
+        this DAG created.
+    :param model_name: name of the model, if no name is given.
+    :param any_run: also abort a canary of another DAG run.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`. It waits on its
+        worker: routes are updated at once.
     """
 
     template_fields: Sequence[str] = ("name", "model_name", "namespace", "seldon_conn_id")

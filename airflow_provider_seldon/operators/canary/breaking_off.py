@@ -1,4 +1,4 @@
-"""What ends a canary before its time: a verdict, an error of whatever kind, or a user."""
+"""Abort a canary that ends early: by a verdict, any error, or a user."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 class BrokenOffCanary:
     """
-    Mixin of the operator that leads a canary.
+    Mixin of the operator that runs a canary.
 
-    It has no constructor; the attributes are those of the class that it is mixed into.
+    It has no constructor; the attributes are those of the class it is mixed into.
     """
 
     log: Any
     hook: SeldonHook
     do_xcom_push: bool
-    #: The canary that this task leads; None before it has begun and once it is over.
+    #: The canary that this task runs; None before it has begun and after it has ended.
     _leader: Leader | None = None
-    #: What is known of the steps that were concluded; the task's link reads it.
+    #: Verdicts of the steps that have ended; the task's link reads them.
     judged_steps: Sequence[Mapping[str, Any]] = ()
 
     def deadline(self, *, undoing: bool) -> float:
@@ -37,7 +37,7 @@ class BrokenOffCanary:
 
     @contextmanager
     def aborted_if_broken_off(self, context: Context) -> Iterator[None]:
-        """Abort when what is inside raises, and say what serves now; the error goes on."""
+        """Abort when the body raises, and add to the error what serves now; the error is re-raised."""
         from airflow_provider_seldon.exceptions import CanaryAbortedError
 
         try:
@@ -60,11 +60,11 @@ class BrokenOffCanary:
         try:
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="canary", value=told)
-        except Exception:  # whatever it is, the canary is to be aborted
+        except Exception:  # whatever it is, the canary must be aborted
             self.log.exception("The verdicts could not be pushed as XCom canary")
 
     def _aborted(self, error: CanaryAbortedError) -> CanaryAbortedError:
-        """Abort, wait until the baseline has all of the traffic again, and return what to raise."""
+        """Abort, wait until the baseline has all traffic again, and return the error to raise."""
         from airflow_provider_seldon.core.readiness.outcome import Ending
         from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
 
@@ -74,7 +74,7 @@ class BrokenOffCanary:
         try:
             back = abort(self.hook.target, name, run=lease.run)
             if back is None:
-                return error.amended("No candidate was left on it.")
+                return error.amended("It had no candidate any more.")
             outcome = wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
             if outcome.ending is Ending.READY:
                 return error.amended(
@@ -82,13 +82,13 @@ class BrokenOffCanary:
                     rolled_back_to=lease.baseline,
                 )
             return error.amended(
-                f"Its predictor is dropped, but revision {lease.baseline} does not serve: {outcome.reason}: "
+                f"Its predictor is removed, but revision {lease.baseline} is not ready: {outcome.reason}: "
                 f"{outcome.message}."
             )
         except BREAKING_OFF as problem:
             return error.amended(
-                f"Dropping its predictor did not work: {type(problem).__name__}: {problem}. The lease expires; "
-                "SeldonAbortCanaryOperator drops it."
+                f"Removing its predictor failed: {type(problem).__name__}: {problem}. The lease expires; "
+                "SeldonAbortCanaryOperator removes it."
             )
 
     def _abort_unwaited(self, error: BaseException) -> None:
@@ -105,7 +105,7 @@ class BrokenOffCanary:
             error.add_note(f"The canary on {name} could not be aborted: {problem}")
             return
         if back is not None:
-            error.add_note(f"The canary on {name} is aborted; that was not waited for.")
+            error.add_note(f"The canary on {name} was aborted; the task did not wait for the result.")
 
     def _lost(self, name: str) -> NoReturn:
         from airflow_provider_seldon.delivery.canary.under_way import canary_lost

@@ -1,4 +1,4 @@
-"""Whether the metrics of a canary can be measured at all, before anything is written."""
+"""Check that the metrics of a canary can be measured, before anything is written."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def refuse_unmeasurable(
     analysis: Analysis, *, of: str, hook: SeldonHook, steps: Sequence[Step], prometheus_conn_id: str | None
 ) -> None:
     """
-    Refuse metrics that nothing can measure.
+    Refuse metrics that cannot be measured.
 
-    :param of: whose analysis it is, for the error.
+    :param of: owner of the analysis, for the error.
 
-    :raises InvalidModelServerError: names them, and the fix.
+    :raises InvalidModelServerError: names the metrics and the fix.
     """
     from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet
     from airflow_provider_seldon.exceptions import InvalidModelServerError
@@ -32,7 +32,7 @@ def refuse_unmeasurable(
     if asked and not prometheus_conn_id:
         raise InvalidModelServerError.of(
             of,
-            f"prometheus_conn_id: is missing, and {', '.join(asked)} asks Prometheus. Fix: name a connection.",
+            f"prometheus_conn_id: is missing, but {', '.join(asked)} needs it. Fix: name a connection.",
         )
     golden = [one for one in analysis.metrics if isinstance(one, GoldenSet)]
     if golden:
@@ -54,13 +54,13 @@ def _refuse_unaskable(golden: list[GoldenSet], *, of: str, hook: SeldonHook, ste
         return
     shadows = any(step.shadow for step in steps)
     if shadows or not hook.ingress.url:
-        why = "answers of a shadow are" if shadows else "there is no ingress_url, so they are"
+        why = "a shadow's answers are" if shadows else "without ingress_url its answers are"
         raise InvalidModelServerError.of(
             of,
-            f"analysis: {golden[0].name} cannot be measured: {why} reached only through the API server. Fix: grant the "
-            "connection's account create on services/proxy.",
+            f"analysis: {golden[0].name} cannot be measured: {why} reached only through the API server. "
+            "Fix: grant the connection's account create on services/proxy.",
         )
     log.warning(
-        "The connection's account may not create services/proxy, so golden rows go through the ingress, which works "
-        "only where answers say which predictor has given them"
+        "The connection's account may not create services/proxy, so golden rows go through the ingress, "
+        "which works only if answers name the predictor that gave them"
     )

@@ -1,4 +1,4 @@
-"""Try a new version out on a part of the traffic before it replaces the one that serves."""
+"""Try a new version on a part of the traffic before it replaces the running version."""
 
 from __future__ import annotations
 
@@ -34,41 +34,45 @@ if TYPE_CHECKING:
 
 class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     """
-    Send a new version a growing part of the traffic, look at how it does, and only then let it replace the old one.
+    Send a growing part of the traffic to a new version, analyse its metrics, and only then replace the old
+    version.
 
-    The candidate is one more predictor of the same deployment, called ``canary``, so URL and names stay. Each step
-    writes its weights, waits until every predictor is ready and the routes are written, and bakes; while it bakes, the
-    hard limits of the analysis are checked, and at its end the candidate is compared with the version that serves
-    beside it. After the last step the main predictor gets the candidate's content, is proven to serve, and the
-    candidate's predictor goes. Only then the version is recorded, and asset events and lineage tell of it.
+    The candidate is an additional predictor of the same deployment, called ``canary``, so URL and names stay.
+    Each step writes its weights, waits until every predictor is ready and the routes are written, and bakes.
+    While it bakes, the hard limits of the analysis are checked; at its end, the candidate is compared with
+    the version that serves beside it. After the last step the main predictor gets the candidate's content and
+    is proven to serve, and the candidate's predictor is removed. Only then is the version recorded, and asset
+    events and lineage report it.
 
-    Whatever goes wrong (a limit is broken, a version does not come to serve, an error, the end of the task's time, a
-    user who ends it), the candidate's predictor is dropped in one write, and what served before has all of the traffic.
+    Whatever goes wrong (a limit is exceeded, a version does not become ready, an error, a timeout of the
+    task, a user who stops it), the candidate's predictor is removed in one write, and the previous version
+    gets all traffic.
 
-    A task that is killed goes on where the lease on the deployment says: no step is repeated and none is left out. A
-    newer run's canary replaces an older one's; an older run is refused (``on_stale``).
+    After a kill, the task resumes where the lease on the deployment says: no step is repeated, none is
+    skipped. A newer run's canary replaces an older run's; an older run is refused (``on_stale``).
 
-    The first deploy, an unchanged version, and a negative decision are what they are in
-    :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`; so is a version beside which nothing
-    proven serves.
+    The first deploy, an unchanged version, and a negative decision are handled as in
+    :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`; so is a version if no proven
+    version serves beside it.
 
-    Returns what that does, and ``canary``: ``outcome`` (``promoted`` or ``held``) and the verdict of each step. Of an
-    aborted canary, ``canary`` is pushed before the task fails.
+    Returns what that operator returns, and ``canary``: ``outcome`` (``promoted`` or ``held``) and the verdict
+    of each step. When a canary is aborted, ``canary`` is pushed before the task fails.
 
     :param steps: weights in percent, rising, as numbers or ``Weight``; after any ``Shadow`` steps.
-    :param bake: of steps that say none: seconds or a ``timedelta``, counted from when the routes have the weights.
-    :param analysis: what the candidate must keep to; None lets each step only bake.
-    :param promote: False ends at the weight of the last step, as ``hold_at`` does.
-    :param hold_at: once the step of this weight has passed, end with success and leave the canary as it is, for an
+    :param bake: bake time of steps without their own: seconds or a ``timedelta``, counted from when the
+        routes have the weights.
+    :param analysis: metrics that the candidate must meet; with None, each step only bakes.
+    :param promote: False holds the canary at the weight of the last step, as ``hold_at`` does.
+    :param hold_at: once the step with this weight has passed, succeed and leave the canary as it is, for an
         approval: :class:`~airflow_provider_seldon.operators.canary.SeldonPromoteCanaryOperator` or
-        :class:`~airflow_provider_seldon.operators.canary.SeldonAbortCanaryOperator` decide.
-    :param hold_for: seconds for which the approval is waited for; then the lease has expired.
-    :param look_interval: seconds between two looks at the metrics while a step bakes.
+        :class:`~airflow_provider_seldon.operators.canary.SeldonAbortCanaryOperator` then ends it.
+    :param hold_for: seconds to wait for the approval; after that the lease expires.
+    :param look_interval: seconds between two measurements while a step bakes.
     :param skip_analysis: for emergencies: only bake (templated).
-    :param prometheus_conn_id: connection of the Prometheus that is asked.
-    :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`. ``timeout`` is that
-        of each write, and of a step without a result. ``on_kill`` is not among them: whoever ends the task ends the
-        canary.
+    :param prometheus_conn_id: Airflow connection of the Prometheus server to query.
+    :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`.
+        ``timeout`` applies to each write, and to a step without a result. ``on_kill`` is not among them:
+        stopping the task aborts the canary.
     """
 
     template_fields: Sequence[str] = (
@@ -114,7 +118,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         self.check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Lead the canary, or deploy where there is nothing to try out; see the class."""
+        """Run the canary, or deploy if there is nothing to try; see the class."""
         self.check_arguments()
         server = self._server()
         self.namespace = self.namespace or server.namespace
@@ -138,7 +142,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         return self._go_on(context, None, None)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on after a pause in the triggerer; a wait of the promoted version is the plain deploy's."""
+        """Resume after a pause in the triggerer; the promoted version is waited for as in a plain deploy."""
         handoff = event.get("handoff") or {}
         if "canary" not in handoff:
             self._canary_told = handoff.get("told")
@@ -193,12 +197,12 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
                 self._leader = None
                 return {**self._info(leader.canary), "action": "held", "canary": held}
             self._canary_told = tell("promoted", leader.verdicts)
-        # From here on it is a deploy, as a plain deploy does it, of what serves already; it drops the candidate.
+        # From here on it is a plain deploy of what already serves; it removes the candidate.
         self.deploy_decision = True
         return self._with_canary(super().execute(context))
 
     def defer_until(self, deadline: float, **wait: Any) -> None:
-        """Defer the wait of the deploy that ends a canary; the verdicts travel with it."""
+        """Defer the wait of the deploy that ends a canary, and hand over the verdicts."""
         if self._canary_told:
             wait["handoff"] = {**wait["handoff"], "told": self._canary_told}
         super().defer_until(deadline, **wait)
@@ -267,14 +271,14 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         return dict(self.hook.get_model_server_info(canary.stored, action="canary").to_dict())
 
     def _task_ends(self) -> float | None:
-        """Return when the time of the whole task is over: before ``execution_timeout`` is, so that it can abort."""
+        """Return when the whole task times out: before ``execution_timeout``, so that it can abort."""
         if not self.execution_timeout:
             return None
         limit = self.execution_timeout.total_seconds()
         return (self._started or time.time()) + limit - min(limit * RESERVE, MOST_RESERVE)
 
     def _ends_at(self, pause: Pause) -> float:
-        """Return when a pause ends, at the latest: before ``execution_timeout`` does."""
+        """Return when a pause ends at the latest: before ``execution_timeout``."""
         limit = self.execution_timeout
         return self.deadline(undoing=False) if limit and pause.expected else pause.until
 
@@ -313,9 +317,10 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
 
     def _looks_to_hand_over(self, leader: Leader, until: float) -> dict[str, Any]:
         """
-        Return what the triggerer needs to look by itself; only the looks made so far, where a worker has to look.
+        Return what the triggerer needs to measure by itself; only the progress so far, if a worker must
+        measure.
 
-        ``counters`` is for a worker of the release that knew nothing else.
+        ``counters`` is for a worker of the release that reads nothing else.
         """
         from airflow_provider_seldon.delivery.canary.analysis_run import for_triggerer
 

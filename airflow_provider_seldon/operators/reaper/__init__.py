@@ -1,4 +1,4 @@
-"""The reaper: what nobody needs any more is given up, on a schedule."""
+"""The reaper: cleans up what nobody needs any more, on a schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Give up what is left behind: canaries that nobody leads, previews whose time is over, orphans."""
+"""Clean up what is left behind: abandoned canaries, expired previews, orphans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.reaping.report import Report
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-#: Every namespace: the connection needs the right to list deployments in the whole cluster.
+#: All namespaces: the connection needs permission to list deployments in the whole cluster.
 EVERYWHERE = "*"
 
 
@@ -35,34 +35,37 @@ def _namespaces(value: Any) -> Any:
 
 class SeldonReaperOperator(SeldonTask, BaseOperator):
     """
-    Give up what is left behind, for a DAG with a schedule. Only what this provider has made is looked at.
+    Clean up what is left behind, for a DAG with a schedule. It considers only what this provider created.
 
-    - A canary whose lease has expired is aborted, in one write: what was last proven to serve has all of the traffic
-      again. That holds at every step, also while it is promoted.
-    - A deployment whose ``ttl`` is over is marked first, by an annotation, and deleted by a later run: when ``grace``
-      has passed, and nobody has deployed, edited or renewed it since. With ``orphans="delete"``, so is an orphan.
-    - A deployment whose DAG or task is gone is reported as an orphan.
+    - A canary whose lease has expired is aborted in one write: the version that was last proven to serve gets
+      all traffic again. This applies at every step, also during the promotion.
+    - A deployment whose ``ttl`` has expired is first marked, by an annotation. A later run deletes it once
+      ``grace`` has passed, unless somebody has deployed, edited or renewed it since. With
+      ``orphans="delete"``, the same applies to orphans.
+    - A deployment whose DAG or task no longer exists is reported as an orphan.
 
-    Each write is made on what was just read; what changes meanwhile is looked at again. An error with one deployment
-    does not stop the others: the task fails at its end, and names them all.
+    Each write is conditional on what was just read; a deployment that changes in between is read again. An
+    error with one deployment does not stop the others: the task fails at its end and lists all errors.
 
     Returns, and pushes as the XCom ``report`` even where it fails: ``aborted``, ``deleted``, ``marked``, ``cleared``,
     ``orphans``, ``skipped`` and ``errors``, each a list of ``namespace``, ``name``, ``model_name``, ``dag_id``,
     ``task_id``, ``run_id`` and ``reason``; and ``dry_run``.
 
-    :param dry_run: write nothing: the API server checks every write, and the report says what would be done.
+    :param dry_run: write nothing. The API server checks every write, and the report lists what would be done.
     :param grace: seconds, or a ``timedelta``, between the mark and the deletion.
-    :param orphans: ``report`` them; ``delete`` those whose DAG or task this Airflow knows to be gone, as if their time
-        were over; or ``ignore`` them, and look nothing up.
-    :param airflow_conn_id: on Airflow 3, a connection of type ``http`` to its REST API: ``host``, ``login`` and
-        ``password``, or ``bearer_token`` in the extra. Without it, a task of Airflow 3 can only tell that a DAG was
-        deleted. Airflow 2.11 reads its database, and needs none.
-    :param namespace: a namespace, several, or ``*`` for every one of the cluster; the connection's when left out.
+    :param orphans: ``report`` them; ``delete`` those whose DAG or task this Airflow knows to be gone, as if
+        they had expired; or ``ignore`` them, without any lookup.
+    :param airflow_conn_id: on Airflow 3, a connection of type ``http`` to its REST API: ``host``, ``login``
+        and ``password``, or ``bearer_token`` in the extra. Without it, a task on Airflow 3 can detect only
+        that a DAG was deleted. On Airflow 2.11 the task reads the database and needs no connection.
+    :param namespace: a namespace, several, or ``*`` for all namespaces of the cluster; defaults to the
+        connection's.
     :param name: only the deployment of this name.
-    :param model_name: only those of this model.
-    :param labels: only those that have these labels.
+    :param model_name: only deployments of this model.
+    :param labels: only deployments with these labels.
     :param seldon_conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param timeout: seconds to wait, for each namespace, until what was aborted serves and what was deleted is gone.
+    :param timeout: seconds to wait, for each namespace, until aborted deployments are ready and deleted ones
+        are gone.
     """
 
     template_fields: Sequence[str] = (
@@ -121,11 +124,11 @@ class SeldonReaperOperator(SeldonTask, BaseOperator):
             context["ti"].xcom_push(key="report", value=told)
         if report.errors:
             lines = [f"{_where(one)}: {one['reason']}" for one in report.errors]
-            raise ReapingError("The reaper could not do all that is due:\n" + "\n".join(lines))
+            raise ReapingError("The reaper could not do everything that is due:\n" + "\n".join(lines))
         return told
 
     def _namespaces(self, report: Report) -> list[tuple[SeldonHook, list[SeldonDeployment]]]:
-        """Return a hook for each namespace, and what is to be looked at there."""
+        """Return a hook for each namespace, and the deployments to examine there."""
         if self.namespace == EVERYWHERE:
             everything = self._find(self._hook(None), everywhere=True)
             names = sorted({one.namespace for one in everything})
