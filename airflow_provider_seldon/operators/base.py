@@ -255,10 +255,11 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
 
     def _undo(self, rollout: Rollout, outcome: Outcome) -> None:
         """Undo and wait; a failing undo must not hide why it was needed."""
+        from airflow_provider_seldon.core.readiness.outcome import Ending
         from airflow_provider_seldon.exceptions import RolloutError
 
         try:
-            back = self.undo(rollout)
+            back = self.undo(dataclasses.replace(rollout, refuted=outcome.ending is Ending.WRONG))
         except BREAKING_OFF as error:
             self._raise_failed(outcome, f"The rollback failed: {error}", served_before=rollout.served_before)
         if back is not None:

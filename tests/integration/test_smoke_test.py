@@ -11,9 +11,11 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_LAST_AVAILABLE
+from airflow_provider_seldon.core.readiness.outcome import Outcome
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-from airflow_provider_seldon.core.rollout.history import ProvenVersion
+from airflow_provider_seldon.core.rollout.history import ProvenVersion, proven_versions
 from airflow_provider_seldon.delivery.prediction import smoke_test
+from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 from airflow_provider_seldon.delivery.target import Target
 from airflow_provider_seldon.exceptions import (
     ConnectionConfigError,
@@ -23,8 +25,10 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests.transport import MERGE
 from tests.integration.conftest import context
+from tests.integration.test_claims import edit, set_uri
 from tests.integration.test_deploy_operator import deploy, operator, requests_of_ours
 from tests.integration.test_rollback import _event, uri
+from tests.integration.test_scale import scale
 
 ROWS = [[5.1, 3.5, 1.4, 0.2]]
 RIGHT = {"data": ROWS, "expected": [[0.25, 0.75]]}
@@ -93,6 +97,46 @@ def test_nothing_older_is_deleted_and_nothing_is_proven_by_a_version_that_answer
         proven = ProvenVersion.last_of(one)
         assert proven is not None
         assert proven.config["model_uri"] == "s3://models/iris/1"
+
+
+def deploy_while_another_task_sees_it_ready(**arguments: Any) -> None:
+    """Scale it to what it has between readiness and smoke test; a reuse would do the same."""
+    task = operator(model_uri=SECOND, smoke_test=WRONG, **arguments)
+    ask = task.verify
+
+    def verify(rollout: Rollout, outcome: Outcome) -> Outcome:
+        assert scale(rollout.name, "configured")["state"] == "Available"
+        return ask(rollout, outcome)
+
+    task.verify = verify  # type: ignore[method-assign]
+    task.execute(context())
+
+
+def test_a_wrong_answer_counts_for_more_than_that_another_task_has_seen_it_ready(hook: SeldonHook) -> None:
+    first = deploy()
+    with pytest.raises(RolloutFailedError, match="which serves"):
+        deploy_while_another_task_sees_it_ready()
+    stored = hook.client.get(first["name"])
+    assert uri(hook, first["name"]) == "s3://models/iris/1"
+    assert [one.withdrawn for one in proven_versions(stored)] == [False, True]
+    with pytest.raises(InvalidModelServerError, match="no proven version to go back to"):
+        hook.roll_back(first["name"])
+
+
+def test_what_another_task_has_seen_ready_is_not_deleted_for_a_wrong_answer(hook: SeldonHook) -> None:
+    with pytest.raises(RolloutFailedError, match="SmokeTestFailed"):
+        deploy_while_another_task_sees_it_ready(on_failure="delete_if_created")
+    (left,) = hook.client.find()
+    assert not left.to_manifest()["metadata"].get("deletionTimestamp")
+
+
+def test_a_version_that_was_proven_before_is_left_as_it_is_when_it_answers_wrongly(hook: SeldonHook) -> None:
+    deploy()
+    name = deploy(model_uri=SECOND)["name"]
+    edit(hook, name, set_uri)
+    with pytest.raises(RolloutFailedError, match="SmokeTestFailed"):
+        deploy(model_uri=SECOND, smoke_test=WRONG)
+    assert uri(hook, name) == SECOND
 
 
 def test_a_retry_after_a_wrong_answer_asks_again(hook: SeldonHook) -> None:

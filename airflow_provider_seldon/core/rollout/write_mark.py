@@ -62,13 +62,17 @@ class Written:
             order=stored.annotations.get(ANNOTATION_ORDER, ""),
         )
 
-    def is_in(self, current: SeldonDeployment) -> bool:
-        """Return whether nothing that was written has changed since, and no version was proven on it."""
+    def is_in(self, current: SeldonDeployment, *, refuted: str = "") -> bool:
+        """
+        Return whether nothing that was written has changed since, and no version was proven on it.
+
+        :param refuted: revision whose proof does not count.
+        """
         present = _contents(current)
         return (
             current.annotations.get(ANNOTATION_WRITE, "") == self.mark
             and all(present.get(place) == content for place, content in self.contents.items())
-            and _proven(current) == self.proven
+            and _proven(current) in {self.proven, refuted or self.proven}
         )
 
     def to_json(self) -> dict[str, Any]:

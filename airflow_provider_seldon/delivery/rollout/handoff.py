@@ -29,6 +29,8 @@ class Rollout:
     :param in_flight: whether there is a rollout to wait for.
     :param unrecorded: whether the version that is there was not proven yet, so that it is recorded as proven although
         nothing was written and nothing is waited for.
+    :param refuted: whether its own smoke test has found the version wrong. That counts for more than that another task
+        has seen it ready meanwhile, and recorded it as proven.
     :param withdrawn: revision that a rollback goes back from; "" for none.
     :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
     :param written: what the write left, by which it is recognised later; None for what an earlier release wrote.
@@ -55,6 +57,7 @@ class Rollout:
     expires: str = ""
     expiry_before: str | None = None
     unrecorded: bool = False
+    refuted: bool = False
 
     def is_still(self, current: SeldonDeployment) -> bool:
         """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""
@@ -62,8 +65,14 @@ class Rollout:
             current.uid == self.expected.uid
             and current.annotations.get(ANNOTATION_REVISION) == self.info.revision
             and current.annotations.get(ANNOTATION_RUN_ID, "") == self.info.run_id
-            and (self.written is None or self.written.is_in(current))
+            and (self.written is None or self.written.is_in(current, refuted=self.refuted_revision))
         )
+
+    @property
+    def refuted_revision(self) -> str:
+        """The revision that is refuted: "" for none, or where it was proven before this rollout wrote it."""
+        new = self.written is not None and self.written.proven != self.info.revision
+        return self.info.revision if self.refuted and new else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""

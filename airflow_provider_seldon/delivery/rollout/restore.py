@@ -35,6 +35,7 @@ from airflow_provider_seldon.core.rollout.history import (
     ProvenVersion,
     has_served,
     json_object,
+    proven_versions,
     secret_in_use,
     version_to_restore,
 )
@@ -96,7 +97,7 @@ class Restore:
                     )
                     log.info("Deleted %s, which this run has created", failed.name)
                     return None
-                return self._put_back(current, failed.expiry_before)
+                return self._put_back(current, failed.expiry_before, refuted=failed.refuted_revision)
             except ConflictError as error:
                 if error.managers:
                     raise
@@ -113,8 +114,8 @@ class Restore:
         """See :meth:`SeldonHook.scale`."""
         return until_unchanged(name, lambda: self._scale(self._client.get(name), replicas))
 
-    def _put_back(self, current: SeldonDeployment, expiry: str | None) -> Rollout | None:
-        last = ProvenVersion.last_of(current)
+    def _put_back(self, current: SeldonDeployment, expiry: str | None, *, refuted: str) -> Rollout | None:
+        last = next((one for one in proven_versions(current) if one.revision != refuted), None)
         if last is None or last.revision == current.annotations.get(ANNOTATION_REVISION):
             return None
         try:
@@ -130,7 +131,8 @@ class Restore:
             # Its pods are the owner's: nothing of ours says which revision they are.
             wanted = given_back(last, wanted)
         wanted = continued(wanted, current, insist=False)
-        return self._write(current, wanted, Action.ROLL_BACK, f"back to revision {last.revision}")
+        reason = f"back to revision {last.revision}"
+        return self._write(current, wanted, Action.ROLL_BACK, reason, withdrawn=refuted)
 
     def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
         refuse_foreign(current, self._target.namespace)
