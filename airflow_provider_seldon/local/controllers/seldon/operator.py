@@ -30,7 +30,8 @@ from airflow_provider_seldon.local.controllers.queue import Retry, WorkQueue
 from airflow_provider_seldon.local.controllers.recorder import Recorder
 from airflow_provider_seldon.local.controllers.seldon import status as conditions
 from airflow_provider_seldon.local.controllers.seldon.hot_loop import HotLoop
-from airflow_provider_seldon.local.controllers.seldon.reconcile import Cluster, Pass
+from airflow_provider_seldon.local.controllers.seldon.reconcile import Pass
+from airflow_provider_seldon.local.controllers.seldon.writer import Cluster
 from airflow_provider_seldon.local.operator_faults import OperatorFaults
 
 log = logging.getLogger(__name__)

@@ -7,65 +7,35 @@ reference, sections 2.1 and 2.2. The faults that clients trip over are in here o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from airflow_provider_seldon.local.client import (
-    DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
     SCALED_OBJECTS,
     SERVICES,
     VIRTUAL_SERVICES,
-    ApiClient,
     ApiError,
     Kind,
     Manifest,
 )
-from airflow_provider_seldon.local.controllers.children.components import LABEL_ENGINE, Components
-from airflow_provider_seldon.local.controllers.informer import Informer
+from airflow_provider_seldon.local.controllers.children.components import Components
 from airflow_provider_seldon.local.controllers.manifests import (
     clone,
     condition,
     dig,
-    is_derivative,
     is_subset,
     name_of,
     namespace_of,
-    owner_reference,
-    short_hash,
 )
-from airflow_provider_seldon.local.controllers.recorder import Recorder
 from airflow_provider_seldon.local.controllers.seldon import status as conditions
-from airflow_provider_seldon.local.controllers.seldon.hot_loop import HotLoop
-
-ANNOTATION_LAST_APPLIED = "seldon.io/last-applied"
-_WITH_REPLICAS = "+replicas"
+from airflow_provider_seldon.local.controllers.seldon.child_deployments import ChildDeployments
+from airflow_provider_seldon.local.controllers.seldon.writer import Cluster, Writer
 
 _SCALING_CONDITIONS = {
     HORIZONTAL_POD_AUTOSCALERS: conditions.HPAS_READY,
     SCALED_OBJECTS: conditions.KEDA_READY,
     POD_DISRUPTION_BUDGETS: conditions.PDBS_READY,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cluster:
-    """What a pass reads from and writes to.
-
-    :param served: the optional resource types (autoscalers, budgets) that the API server has
-    :param virtual_services: cache of VirtualServices; None without Istio
-    :param hot_loop: paces the updates that the operator makes for ever
-    :param route: takes over the routes of a SeldonDeployment, as an ingress does that goes by what the operator says
-    """
-
-    api: ApiClient
-    deployments: Informer
-    services: Informer
-    recorder: Recorder
-    served: frozenset[Kind]
-    hot_loop: HotLoop
-    route: Callable[[Manifest], None]
-    virtual_services: Informer | None = None
 
 
 class Pass:
@@ -91,6 +61,10 @@ class Pass:
         self._components = components
         self._mesh_ready = mesh_ready
         self._namespace = namespace_of(instance)
+        self._writer = Writer(cluster=cluster, instance=instance)
+        self._child_deployments = ChildDeployments(
+            writer=self._writer, components=components, namespace=self._namespace
+        )
         self.status: Manifest = instance["status"]
 
     async def services(self, *, complete: bool = False) -> bool:
@@ -101,7 +75,7 @@ class Pass:
             found = self._cluster.services.get(self._namespace, name)
             if found is None:
                 ready = False
-                await self._create(SERVICES, service)
+                await self._writer.create(SERVICES, service)
                 continue
             self.status["address"] = {"url": self._components.address}
             same_spec = is_subset(service["spec"], found["spec"])
@@ -115,7 +89,7 @@ class Pass:
             self._cluster.services.observe(await self._api.update(SERVICES, updated))
             if not same_spec:
                 ready = False
-                self._event("UpdateService", f'Updated Service "{name}"')
+                self._writer.event("UpdateService", f'Updated Service "{name}"')
         conditions.report(self.status, conditions.SERVICES_READY, ready=complete and ready)
         return ready
 
@@ -142,7 +116,7 @@ class Pass:
         ready = progressing = True
         latest: Manifest | None = None
         for wanted in self._components.deployments:
-            found = await self._ensure_deployment(wanted)
+            found = await self._child_deployments.ensure(wanted)
             if found is None:
                 ready = False
                 continue
@@ -173,7 +147,7 @@ class Pass:
         conditions.report(self.status, conditions.AMBASSADOR_READY, ready=True, defined=False)
         wanted = {name_of(child) for child in self._components.deployments}
         old = [name for name in self.status.get("deploymentStatus") or {} if name not in wanted]
-        await self._remove_deployments(old)
+        await self._child_deployments.remove(old, status=self.status)
         if not old:
             await self._remove_services()
 
@@ -188,60 +162,17 @@ class Pass:
             found = cache.get(self._namespace, name)
             if found is None:
                 ready = False
-                await self._create(VIRTUAL_SERVICES, wanted)
+                await self._writer.create(VIRTUAL_SERVICES, wanted)
             elif found["spec"] != wanted["spec"]:
                 ready = False
                 cache.observe(await self._api.update(VIRTUAL_SERVICES, found | {"spec": wanted["spec"]}))
-                self._event("UpdateVirtualService", f'Updated VirtualService "{name}"')
+                self._writer.event("UpdateVirtualService", f'Updated VirtualService "{name}"')
         if ready:
             names = {name_of(one) for one in self._components.virtual_services}
             for old in cache.owned_by(self._instance["metadata"]["uid"]):
                 if name_of(old) not in names and "deletionTimestamp" not in old["metadata"]:
                     await self._api.delete(VIRTUAL_SERVICES, self._namespace, name_of(old))
         return ready
-
-    async def _ensure_deployment(self, wanted: Manifest) -> Manifest | None:
-        """The child as found, or None when it was made or really changed in this pass."""
-        name = name_of(wanted)
-        applied = _applied(wanted["spec"])
-        found = self._cluster.deployments.get(self._namespace, name)
-        if found is None:
-            wanted["metadata"]["annotations"][ANNOTATION_LAST_APPLIED] = applied
-            await self._create(DEPLOYMENTS, wanted)
-            return None
-        if wanted["spec"]["selector"] != found["spec"]["selector"]:
-            # The operator really does this, and the second call usually fails: the object is being deleted.
-            await self._api.delete(DEPLOYMENTS, self._namespace, name, propagation="Foreground")
-            await self._create(DEPLOYMENTS, wanted)
-            return None
-        loops = self._loops(wanted, found)
-        if _same_spec(wanted, found) and not (loops and self._cluster.hot_loop.is_due(found)):
-            return found
-        updated = clone(found)
-        updated["metadata"] |= {key: dict(wanted["metadata"][key]) for key in ("labels", "annotations")}
-        updated["spec"] = {**wanted["spec"]}
-        updated["spec"].setdefault("replicas", found["spec"].get("replicas"))
-        updated["metadata"]["annotations"][ANNOTATION_LAST_APPLIED] = _applied(updated["spec"])
-        updated = await self._api.update(DEPLOYMENTS, updated)
-        self._cluster.deployments.observe(updated)
-        if is_derivative(_pod(found), _pod(updated)):
-            return updated
-        self._event("UpdateDeployment", f'Updated Deployment "{name}"')
-        return None
-
-    def _loops(self, wanted: Manifest, found: Manifest) -> bool:
-        """
-        Whether the operator wants to take away a number of replicas that it has copied itself.
-
-        The number of a Deployment that is there is kept when nobody gives one, and is recorded as applied; from then
-        on every comparison says that it has to go. Under an autoscaler the number is not compared.
-        """
-        recorded = str(dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED, default=""))
-        return (
-            "replicas" not in wanted["spec"]
-            and recorded.endswith(_WITH_REPLICAS)
-            and name_of(wanted) not in self._components.autoscaled
-        )
 
     def _note_replicas(self, found: Manifest) -> None:
         """``deploymentStatus``; zeroes are left out, and what was always zero is never listed."""
@@ -257,17 +188,6 @@ class Pass:
         if name == self._components.default_deployment:
             self.status.pop("replicas", None)
             self.status |= {"replicas": replicas} if replicas else {}
-
-    async def _remove_deployments(self, names: list[str]) -> None:
-        """Old children go in the foreground, old engines before anything else."""
-        found = {name: self._cluster.deployments.get(self._namespace, name) for name in names}
-        engines = [name for name, child in found.items() if dig(child, "metadata", "labels", LABEL_ENGINE)]
-        for name, child in found.items():
-            if child is None:
-                self.status["deploymentStatus"].pop(name, None)
-            elif (not engines or name in engines) and "deletionTimestamp" not in child["metadata"]:
-                await self._api.delete(DEPLOYMENTS, self._namespace, name, propagation="Foreground")
-                self._event("DeleteDeployment", f'Deleted Deployment "{name}"')
 
     async def _remove_services(self) -> None:
         """Old Services go one pass after the last old Deployment; one that is gone already is an error."""
@@ -285,7 +205,7 @@ class Pass:
         except ApiError as error:
             if not error.not_found:
                 raise
-            await self._create(kind, wanted)
+            await self._writer.create(kind, wanted)
             return False
         if is_subset(wanted["spec"], found["spec"]):
             return True
@@ -297,48 +217,11 @@ class Pass:
             if name_of(child) not in wanted:
                 await self._api.delete(kind, self._namespace, name_of(child), propagation="Foreground")
 
-    async def _create(self, kind: Kind, manifest: Manifest) -> None:
-        manifest["metadata"]["ownerReferences"] = [owner_reference(self._instance)]
-        created = await self._api.create(kind, manifest)
-        if kind is DEPLOYMENTS:
-            self._cluster.deployments.observe(created)
-        elif kind is SERVICES:
-            self._cluster.services.observe(created)
-        elif kind is VIRTUAL_SERVICES and self._cluster.virtual_services is not None:
-            self._cluster.virtual_services.observe(created)
-        self._event(f"Create{_SHORT.get(kind.kind, kind.kind)}", f'Created {kind.kind} "{name_of(manifest)}"')
-
-    def _event(self, reason: str, message: str) -> None:
-        self._cluster.recorder.normal(self._instance, reason, message)
-
-
-_SHORT = {"HorizontalPodAutoscaler": "HPA", "PodDisruptionBudget": "PDB"}
-
-
-def _applied(spec: Manifest) -> str:
-    """What stands for the record of the last applied configuration; the real one holds all of it."""
-    text = short_hash({key: value for key, value in spec.items() if key != "replicas"})
-    return text + (_WITH_REPLICAS if "replicas" in spec else "")
-
-
-def _same_spec(wanted: Manifest, found: Manifest) -> bool:
-    """Neither what is wanted now nor what was wanted last time differs from what is there; metadata is ignored."""
-    recorded = str(dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED, default=""))
-    template = {key: value for key, value in wanted["spec"].items() if key != "replicas"}
-    return recorded.removesuffix(_WITH_REPLICAS) == _applied(template) and is_subset(
-        wanted["spec"], found["spec"]
-    )
-
 
 def _same_metadata(wanted: Manifest, found: Manifest) -> bool:
     return all(
         (found["metadata"].get(key) or {}) == wanted["metadata"][key] for key in ("labels", "annotations")
     )
-
-
-def _pod(child: Manifest) -> Manifest:
-    spec: Manifest = child["spec"]["template"]["spec"]
-    return spec
 
 
 def _is_false(entry: Manifest | None) -> bool:

@@ -1,0 +1,69 @@
+"""How the operator makes a child of a SeldonDeployment, and tells of it by an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_seldon.local.client import (
+    DEPLOYMENTS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    ApiClient,
+    Kind,
+    Manifest,
+)
+from airflow_provider_seldon.local.controllers.informer import Informer
+from airflow_provider_seldon.local.controllers.manifests import name_of, owner_reference
+from airflow_provider_seldon.local.controllers.recorder import Recorder
+from airflow_provider_seldon.local.controllers.seldon.hot_loop import HotLoop
+
+_SHORT = {"HorizontalPodAutoscaler": "HPA", "PodDisruptionBudget": "PDB"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """What a pass reads from and writes to.
+
+    :param served: the optional resource types (autoscalers, budgets) that the API server has
+    :param virtual_services: cache of VirtualServices; None without Istio
+    :param hot_loop: paces the updates that the operator makes for ever
+    :param route: takes over the routes of a SeldonDeployment, as an ingress does that goes by what the operator says
+    """
+
+    api: ApiClient
+    deployments: Informer
+    services: Informer
+    recorder: Recorder
+    served: frozenset[Kind]
+    hot_loop: HotLoop
+    route: Callable[[Manifest], None]
+    virtual_services: Informer | None = None
+
+
+class Writer:
+    """Makes children of one SeldonDeployment.
+
+    :param cluster: where to read and write
+    :param instance: the SeldonDeployment
+    """
+
+    def __init__(self, *, cluster: Cluster, instance: Manifest) -> None:
+        self.cluster = cluster
+        self._instance = instance
+
+    async def create(self, kind: Kind, manifest: Manifest) -> None:
+        """Create a child of the SeldonDeployment; the caches have it at once."""
+        manifest["metadata"]["ownerReferences"] = [owner_reference(self._instance)]
+        created = await self.cluster.api.create(kind, manifest)
+        if kind is DEPLOYMENTS:
+            self.cluster.deployments.observe(created)
+        elif kind is SERVICES:
+            self.cluster.services.observe(created)
+        elif kind is VIRTUAL_SERVICES and self.cluster.virtual_services is not None:
+            self.cluster.virtual_services.observe(created)
+        self.event(f"Create{_SHORT.get(kind.kind, kind.kind)}", f'Created {kind.kind} "{name_of(manifest)}"')
+
+    def event(self, reason: str, message: str) -> None:
+        """Record an event of the SeldonDeployment."""
+        self.cluster.recorder.normal(self._instance, reason, message)
