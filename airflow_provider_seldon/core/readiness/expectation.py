@@ -1,5 +1,5 @@
 """
-What a wait waits for: a small value that survives being written down as JSON.
+What a wait waits for: a small value that survives being written down as JSON, and whether it is still what is stored.
 
 ``Expectation`` is taken once from the server's answer to the write. What a wait remembers is in ``stabilization``.
 """
@@ -14,12 +14,14 @@ from typing import Any
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.identity.revision import revision
 from airflow_provider_seldon.core.readiness.acknowledgement import Mark, routes_of
+from airflow_provider_seldon.core.readiness.observation import Observation, Phase
 from airflow_provider_seldon.core.resource.unstructured import (
     HasManifest,
     Object,
     as_manifest,
     items_at,
     mapping_at,
+    name_of,
     number_at,
     text_at,
 )
@@ -135,6 +137,45 @@ def status_fingerprint(deployment: Object) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
+def overtaken(manifest: Object | None, expected: Expectation) -> Observation | None:
+    """Return what has become of the write where it is not what is stored now; None where it is."""
+    if manifest is None:
+        return Observation(
+            phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist"
+        )
+    name, uid = name_of(manifest), text_at(manifest, "metadata", "uid")
+    if expected.uid and uid != expected.uid:
+        message = f"{name} was deleted and re-created by someone else (uid {uid}, expected {expected.uid})"
+        return Observation(phase=Phase.REPLACED, reason="AnotherUid", message=message)
+    if text_at(manifest, "metadata", "deletionTimestamp"):
+        return Observation(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
+    generation = number_at(manifest, "metadata", "generation") or 0
+    if generation < (expected.generation or 0):
+        message = f"generation {expected.generation} has not been seen yet, only {generation}"
+        return Observation(phase=Phase.PENDING, reason="NotSeenYet", message=message)
+    changed = _changed_predictor(manifest, expected, newer=generation > (expected.generation or generation))
+    if changed:
+        message = f"another writer changed {name}: {changed}"
+        return Observation(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
+    return None
+
+
+def unless_stopped(observation: Observation, manifest: Object, expected: Expectation) -> Observation:
+    """
+    Return an observation, or, instead of a good one, that somebody has scaled to zero what was written with pods.
+
+    Nobody can say any more whether it would have come to serve. Until its pods are gone it may, and may get pods again.
+    """
+    asking = asking_for_pods(manifest)
+    stopped = [name for name in expected.awake if name not in asking]
+    if observation.phase is not Phase.READY or not stopped:
+        return observation
+    message = (
+        f"another writer scaled {name_of(manifest)} to zero before it was seen serving: {', '.join(stopped)}"
+    )
+    return Observation(phase=Phase.REPLACED, reason="ScaledToZeroByAnother", message=message)
+
+
 def _may_look_done_already(before: Object, after: Object) -> bool:
     woken = is_scaled_to_zero(before) and not is_scaled_to_zero(after)
     return woken or _leaves_replicas_open(before, after) or _changes_nothing_visible(before, after)
@@ -190,3 +231,17 @@ def _visible(deployment: Object) -> list[Any]:
         spec.get("replicas"),
         *({key: value for key, value in one.items() if key not in hidden} for one in predictors),
     ]
+
+
+def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) -> str:
+    """Return which predictor is not the one that was written; further ones may have been added."""
+    stamps = stamped_revisions(manifest)
+    for predictor, stamp in expected.revisions.items():
+        if stamps.get(predictor) != stamp:
+            found = f"has revision {stamps[predictor]}" if predictor in stamps else "has no revision"
+            return f"predictor {predictor} {found}, expected {stamp}"
+    contents = predictor_contents(manifest) if newer else {}
+    for predictor, content in expected.contents.items() if newer else ():
+        if contents.get(predictor) != content:
+            return f"predictor {predictor} has other content than was written"
+    return ""

@@ -20,9 +20,9 @@ from airflow_provider_seldon.core.children.expected import expected_children
 from airflow_provider_seldon.core.readiness.child_progress import ChildReport, report_children
 from airflow_provider_seldon.core.readiness.expectation import (
     Expectation,
-    predictor_contents,
-    stamped_revisions,
+    overtaken,
     status_fingerprint,
+    unless_stopped,
 )
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailurePolicy
 from airflow_provider_seldon.core.readiness.observation import Observation, Phase
@@ -42,10 +42,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     as_manifest,
     name_of,
-    number_at,
-    text_at,
 )
-from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods
 
 __all__ = ["Observation", "Phase", "Verdict", "judge"]
 
@@ -112,7 +109,7 @@ def judge(
     """
     stabilization = Stabilization(history or History(), now)
     manifest = None if deployment is None else as_manifest(deployment)
-    gone = _identity_observation(manifest, expected)
+    gone = overtaken(manifest, expected)
     if gone is not None or manifest is None:
         observation = gone or Observation(
             phase=Phase.DELETED, reason="NotFound", message="the deployment is gone"
@@ -129,7 +126,7 @@ def judge(
         if not observation.weaker:  # a verdict that is weaker says so itself
             progress += f" (weaker: {NO_RIGHT})"
         suspects = observation.phase is Phase.PENDING
-        observation = _stopped_or(observation, manifest, expected)
+        observation = unless_stopped(observation, manifest, expected)
     else:
         reports = report_children(
             manifest, wanted, children, stabilization, withdrawn=frozenset(expected.withdrawn)
@@ -144,66 +141,13 @@ def judge(
             stabilization=stabilization,
             policy=policy,
         )
-        observation = _stopped_or(observation, manifest, expected)
+        observation = unless_stopped(observation, manifest, expected)
         progress = "; ".join([state_line(manifest), *(report.line for report in reports)])
         suspects = any(report.unavailable for report in reports)
         if not all(report.observed for report in reports):
             stabilization.keep("suspect")
     wants_pods = suspects and stabilization.lasted("suspect", policy.suspect_after)
     return _verdict(observation, stabilization, progress=progress, wants_pods=wants_pods)
-
-
-def _identity_observation(manifest: Object | None, expected: Expectation) -> Observation | None:
-    """Whether this is still the deployment, and the content, that was written."""
-    if manifest is None:
-        return Observation(
-            phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist"
-        )
-    name, uid = name_of(manifest), text_at(manifest, "metadata", "uid")
-    if expected.uid and uid != expected.uid:
-        message = f"{name} was deleted and re-created by someone else (uid {uid}, expected {expected.uid})"
-        return Observation(phase=Phase.REPLACED, reason="AnotherUid", message=message)
-    if text_at(manifest, "metadata", "deletionTimestamp"):
-        return Observation(phase=Phase.DELETED, reason="BeingDeleted", message=f"{name} is being deleted")
-    generation = number_at(manifest, "metadata", "generation") or 0
-    if generation < (expected.generation or 0):
-        message = f"generation {expected.generation} has not been seen yet, only {generation}"
-        return Observation(phase=Phase.PENDING, reason="NotSeenYet", message=message)
-    changed = _changed_predictor(manifest, expected, newer=generation > (expected.generation or generation))
-    if changed:
-        message = f"another writer changed {name}: {changed}"
-        return Observation(phase=Phase.REPLACED, reason="ChangedByAnotherWriter", message=message)
-    return None
-
-
-def _stopped_or(observation: Observation, manifest: Object, expected: Expectation) -> Observation:
-    """
-    Return an observation, or, instead of a good one, that somebody has scaled to zero what was written with pods.
-
-    Nobody can say any more whether it would have come to serve. Until its pods are gone it may, and may get pods again.
-    """
-    asking = asking_for_pods(manifest)
-    stopped = [name for name in expected.awake if name not in asking]
-    if observation.phase is not Phase.READY or not stopped:
-        return observation
-    message = (
-        f"another writer scaled {name_of(manifest)} to zero before it was seen serving: {', '.join(stopped)}"
-    )
-    return Observation(phase=Phase.REPLACED, reason="ScaledToZeroByAnother", message=message)
-
-
-def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) -> str:
-    """Return which predictor is not the one that was written; further ones may have been added."""
-    stamps = stamped_revisions(manifest)
-    for predictor, revision in expected.revisions.items():
-        if stamps.get(predictor) != revision:
-            found = f"has revision {stamps[predictor]}" if predictor in stamps else "has no revision"
-            return f"predictor {predictor} {found}, expected {revision}"
-    contents = predictor_contents(manifest) if newer else {}
-    for predictor, content in expected.contents.items() if newer else ():
-        if contents.get(predictor) != content:
-            return f"predictor {predictor} has other content than was written"
-    return ""
 
 
 def _judge_children(

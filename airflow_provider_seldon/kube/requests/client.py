@@ -5,14 +5,7 @@ Writes are server-side apply with the field manager ``airflow-provider-seldon`` 
 a field that the cluster's CRD does not know is an error instead of being dropped without a word, and what an
 earlier apply set and this one leaves out is removed (a merge patch would keep it).
 
-A write says what it expects to find, and the server refuses it with a conflict where it finds something else:
-
-- *nothing*: ``resourceVersion`` 1, which no SeldonDeployment ever has, because the CRD that declares them was stored
-  before it. An apply of an object that is not there does not look at the resource version, one of an object that is
-  there does (kubernetes/apiserver, generic registry ``Store.Update``). A POST would do as well, but its fields would
-  belong to the operation Update of the field manager, and no later apply could remove one;
-- *that object at that version*: ``uid`` and ``resourceVersion``. The uid is needed, because the resource version alone
-  does not keep an apply from making anew what was deleted meanwhile.
+A write says what it expects to find, see ``preconditions``.
 
 What this does *not* do: decide. It neither looks who owns an object nor waits for a rollout.
 """
@@ -43,6 +36,7 @@ from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.access_review import allowed
 from airflow_provider_seldon.kube.requests.pages import pages
 from airflow_provider_seldon.kube.requests.pods import PodReader
+from airflow_provider_seldon.kube.requests.preconditions import delete_options, expecting
 from airflow_provider_seldon.kube.requests.secrets import SecretWriter
 from airflow_provider_seldon.kube.requests.transport import APPLY, MERGE, Transport
 
@@ -51,8 +45,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The resource version that says "must not exist".
-NEVER_STORED = "1"
 #: Seconds between two looks while a deletion finishes.
 DELETION_POLL = 1.0
 
@@ -114,14 +106,7 @@ class SeldonClient:
         """
         manifest = deployment.to_manifest()
         manifest.pop("status", None)
-        metadata = dict(manifest.get("metadata") or {})
-        metadata["namespace"] = self.namespace
-        for server_side in ("managedFields", "creationTimestamp", "generation", "uid", "resourceVersion"):
-            metadata.pop(server_side, None)
-        if uid:
-            metadata["uid"] = uid
-        if create or resource_version:
-            metadata["resourceVersion"] = NEVER_STORED if create else resource_version
+        metadata = {**(manifest.get("metadata") or {}), "namespace": self.namespace}
         answer = self._transport.request(
             "PATCH",
             self._path(deployment.name),
@@ -131,7 +116,8 @@ class SeldonClient:
                 "force": "true" if force else None,
                 "dryRun": "All" if dry_run else None,
             },
-            body={**manifest, "metadata": metadata},
+            body=manifest
+            | {"metadata": expecting(metadata, uid=uid, resource_version=resource_version, create=create)},
             content_type=APPLY,
         )
         return _deployment(answer)
@@ -154,11 +140,7 @@ class SeldonClient:
         :raises ConflictError: the uid differs, or the resource version has moved on.
         :raises DeploymentNotFoundError: there is no such deployment.
         """
-        metadata: dict[str, Any] = {"annotations": dict(annotations)}
-        if uid:
-            metadata["uid"] = uid
-        if resource_version:
-            metadata["resourceVersion"] = resource_version
+        metadata = expecting({"annotations": dict(annotations)}, uid=uid, resource_version=resource_version)
         try:
             answer = self._transport.request(
                 "PATCH",
@@ -230,16 +212,7 @@ class SeldonClient:
         :returns: False when there was nothing to delete.
         :raises ConflictError: a precondition does not hold.
         """
-        preconditions = {
-            key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value
-        }
-        body: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": propagation,
-        }
-        if preconditions:
-            body["preconditions"] = preconditions
+        body = delete_options(propagation=propagation, uid=uid, resource_version=resource_version)
         try:
             self._transport.request("DELETE", self._path(name), body=body)
         except NotFoundError:

@@ -1,6 +1,6 @@
 """The Deployments of a SeldonDeployment: made, updated and removed as Seldon's operator does it.
 
-What counts as a change is the operator's own, and so are its endless updates (Seldon Core reference, sections 2.1, 2.2).
+What counts as a change, and is updated for ever, is the operator's own (Seldon Core reference, sections 2.1 and 2.2).
 """
 
 from __future__ import annotations
