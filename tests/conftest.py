@@ -7,9 +7,7 @@ no faults behind. ``local_seldon_processes`` runs real model servers and needs t
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.cluster import LocalSeldon
+from airflow_provider_seldon.local.loop_thread import LoopThread
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON, LocalOptions
 from tests.clusters import NEEDS, clusters, patience
 
@@ -28,15 +27,10 @@ _OF_LOCAL = Path(__file__).parent / "integration" / "local"
 @contextmanager
 def in_thread(server: Listener) -> Iterator[Listener]:
     """Serve in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="local-api", daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(timeout=30)
-    yield server
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(timeout=30)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(timeout=30)
-    loop.close()
+    with LoopThread(name="local-api") as thread:
+        thread.run(server.start())
+        yield server
+        thread.run(server.stop())
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,33 +10,29 @@ manager that runs everything in a thread of its own::
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from concurrent.futures import Future
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import yaml
-
 from airflow_provider_seldon.local.apiserver import ApiServer, RequestLog
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.bootstrap import Bootstrap
 from airflow_provider_seldon.local.certificates import Certificates, make_certificates
 from airflow_provider_seldon.local.client import ApiClient
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.manager import Controllers
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
+from airflow_provider_seldon.local.external.bootstrap import Bootstrap
 from airflow_provider_seldon.local.faults import Faults
 from airflow_provider_seldon.local.gateway import Gateway
+from airflow_provider_seldon.local.kubeconfig import kubeconfig, write_kubeconfig
 from airflow_provider_seldon.local.kubelet.containers.interface import Runtime
 from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 from airflow_provider_seldon.local.kubelet.pods.log_source import KubeletLogs
@@ -45,6 +41,7 @@ from airflow_provider_seldon.local.kubelet.runtimes.process_runtime import Proce
 from airflow_provider_seldon.local.kubelet.runtimes.simulated_runtime import SimulatedRuntime
 from airflow_provider_seldon.local.kubelet.traffic.metrics_server import MetricsServer
 from airflow_provider_seldon.local.kubelet.traffic.misbehaviour import Misbehaviour, Misbehaviours
+from airflow_provider_seldon.local.loop_thread import LoopThread
 from airflow_provider_seldon.local.operator_faults import Lies, OperatorFaults
 from airflow_provider_seldon.local.options import LocalOptions
 
@@ -68,9 +65,7 @@ class LocalSeldon:
         self._folder: Path | None = None
         self._owns_folder = False
         self._cleanup: subprocess.Popen[bytes] | None = None
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop_asked: asyncio.Event | None = None
+        self._thread: LoopThread | None = None
         self.server: ApiServer | ApiProxy
         self.controllers: Controllers
         self.kubelet: Kubelet
@@ -108,20 +103,12 @@ class LocalSeldon:
     @property
     def kubeconfig(self) -> dict[str, Any]:
         """The kubeconfig as data."""
-        cluster: dict[str, Any] = {"server": self.api_url}
-        if self._certificates is not None:
-            authority = base64.b64encode(self._certificates.authority_pem).decode()
-            cluster["certificate-authority-data"] = authority
-        user = {"token": self.options.token} if self.options.token else {}
-        context = {"cluster": "seldon-local", "user": "seldon-local", "namespace": self.options.namespace}
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "seldon-local", "cluster": cluster}],
-            "users": [{"name": "seldon-local", "user": user}],
-            "contexts": [{"name": "seldon-local", "context": context}],
-            "current-context": "seldon-local",
-        }
+        return kubeconfig(
+            server=self.api_url,
+            namespace=self.options.namespace,
+            token=self.options.token,
+            authority=self._certificates.authority_pem if self._certificates else None,
+        )
 
     @property
     def faults(self) -> Faults:
@@ -186,7 +173,6 @@ class LocalSeldon:
 
     async def start(self) -> None:
         """Start everything; stop again if a part does not start."""
-        self._loop = asyncio.get_running_loop()
         self._make_folder()
         options = self.options
         self.server = self._make_server()
@@ -226,7 +212,7 @@ class LocalSeldon:
             await self.gateway.start()
             await self.controllers.start()
             await self._metrics.start()
-            self._write_kubeconfig()
+            write_kubeconfig(self.kubeconfig_path, self.kubeconfig)
         except BaseException:
             await self.stop()
             raise
@@ -259,56 +245,35 @@ class LocalSeldon:
                 await asyncio.sleep(0.02)
 
     def __enter__(self) -> LocalSeldon:
-        started: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=self._run_thread, args=(started,), name="seldon-local", daemon=True
-        )
+        self._thread = LoopThread(name="seldon-local")
         self._thread.start()
-        started.result(timeout=60)
+        try:
+            self._thread.run(self.start())
+        except BaseException:
+            self._thread.stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._loop is not None and self._stop_asked is not None:
-            self._loop.call_soon_threadsafe(self._stop_asked.set)
         if self._thread is not None:
-            self._thread.join(timeout=60)
-
-    def _run_thread(self, started: Future[None]) -> None:
-        asyncio.run(self._run_until_asked(started))
-
-    async def _run_until_asked(self, started: Future[None]) -> None:
-        self._stop_asked = asyncio.Event()
-        try:
-            await self.start()
-        except BaseException as error:
-            started.set_exception(error)
-            return
-        started.set_result(None)
-        await self._stop_asked.wait()
-        await self.stop()
+            try:
+                self._thread.run(self.stop())
+            finally:
+                self._thread.stop()
 
     def _operator(self) -> Any:
         if self.controllers.operator is None:
             raise RuntimeError("not started")
         return self.controllers.operator
 
-    def _call(self, function: Any) -> None:
+    def _call(self, function: Callable[[], None]) -> None:
         """Run in the loop's thread, from whatever thread."""
-        if self._loop is None:
-            raise RuntimeError("not started")
-        if threading.current_thread() is self._thread or self._thread is None:
+        if self._thread is None:
             function()
-            return
-        done: Future[None] = Future()
-
-        def run() -> None:
-            function()
-            done.set_result(None)
-
-        self._loop.call_soon_threadsafe(run)
-        done.result(timeout=10)
+        else:
+            self._thread.call(function)
 
     def _make_server(self) -> ApiServer | ApiProxy:
         options = self.options
@@ -348,10 +313,3 @@ class LocalSeldon:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-
-    def _write_kubeconfig(self) -> None:
-        path = self.kubeconfig_path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            yaml.safe_dump(self.kubeconfig, file, sort_keys=False)

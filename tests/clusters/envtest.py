@@ -7,19 +7,17 @@ the webhook only. Clients come in by a proxy, where faults are ordered and reque
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 import requests
 
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.bootstrap import Bootstrap
 from airflow_provider_seldon.local.client import ApiClient
 from airflow_provider_seldon.local.cluster import LocalSeldon
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
+from airflow_provider_seldon.local.external.bootstrap import Bootstrap
+from airflow_provider_seldon.local.loop_thread import LoopThread
 from tests.clusters.kube_apiserver import KubeApiserver
 from tests.clusters.local import LocalClusters, simulated
 
@@ -47,8 +45,7 @@ class EnvtestClusters(LocalClusters):
         self._servers: list[KubeApiserver] = []
         self._bare: KubeApiserver | None = None
         self._webhook: Bootstrap | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="webhook", daemon=True)
+        self._thread = LoopThread(name="webhook")
         self._thread.start()
 
     def seldon(self) -> LocalSeldon:
@@ -62,7 +59,7 @@ class EnvtestClusters(LocalClusters):
             pytest.skip("a kube-apiserver sends bookmarks once a minute")
         if self._bare is None:
             self._bare = self._start()
-            self._run(self._admit(self._bare))
+            self._thread.run(self._admit(self._bare), timeout=90)
         else:
             _empty(self._bare)
         return ApiProxy(external=ExternalApiServer.of_kubeconfig(self._bare.kubeconfig), **options)
@@ -77,9 +74,6 @@ class EnvtestClusters(LocalClusters):
         self._servers.append(server)
         server.start()
         return server
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=90)
 
     async def _admit(self, server: KubeApiserver) -> None:
         """Register the webhook; it is served until the process ends."""

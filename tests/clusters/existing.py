@@ -24,8 +24,8 @@ import pytest
 import requests
 import yaml
 
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.faults import Faults
 from airflow_provider_seldon.local.kubelet.pods.kubelet import NODE
 from tests.clusters import model_store, namespaces

@@ -7,14 +7,14 @@ OAuth tokens for service accounts) and Azure blobs (by SAS), from one dictionary
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
 from xml.sax.saxutils import escape
 
 from aiohttp import web
+
+from airflow_provider_seldon.local.loop_thread import LoopThread
 
 _DATE = "2026-01-05T00:00:00.000Z"
 
@@ -99,9 +99,6 @@ class ObjectStores:
 def object_stores(objects: Mapping[str, bytes]) -> Iterator[ObjectStores]:
     """Run the server in a thread."""
     stores = ObjectStores(objects)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="object-stores", daemon=True)
-    thread.start()
     runner = web.AppRunner(stores.application())
 
     async def start() -> None:
@@ -111,14 +108,12 @@ def object_stores(objects: Mapping[str, bytes]) -> Iterator[ObjectStores]:
         host, port = runner.addresses[0][:2]
         stores.url = f"http://{host}:{port}"
 
-    asyncio.run_coroutine_threadsafe(start(), loop).result(timeout=30)
-    try:
-        yield stores
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=30)
-        loop.close()
+    with LoopThread(name="object-stores") as thread:
+        thread.run(start())
+        try:
+            yield stores
+        finally:
+            thread.run(runner.cleanup())
 
 
 def _xml(body: str) -> web.Response:

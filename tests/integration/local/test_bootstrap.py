@@ -14,12 +14,12 @@ import aiohttp
 import pytest
 import yaml
 
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.client import SELDON_DEPLOYMENTS, ApiClient
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
+from airflow_provider_seldon.local.external.webhook import Webhook
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 from airflow_provider_seldon.local.kubelet.pods.log_server import LogServer
-from airflow_provider_seldon.local.webhook import Webhook
 from tests.integration.local.apiserver.rest import pod, seldon_deployment
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.bootstrap import Bootstrap
 from airflow_provider_seldon.local.client import ApiClient
+from airflow_provider_seldon.local.external.bootstrap import Bootstrap
 from tests.clusters import ASSETS
 from tests.integration.local.apiserver.rest import CORE, Rest
 from tests.integration.local.cluster_client import Cluster, seldon_deployment

@@ -18,6 +18,7 @@ from yarl import URL
 from airflow_provider_seldon.local.apiserver.access import reviews
 from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, User
 from airflow_provider_seldon.local.apiserver.http import service_proxy
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.objects.store import Stored, encode
 from airflow_provider_seldon.local.apiserver.protocol import request as requests
 from airflow_provider_seldon.local.apiserver.protocol import status
@@ -26,7 +27,6 @@ from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.protocol.resources import BY_PLURAL
 from airflow_provider_seldon.local.apiserver.reads import logs
 from airflow_provider_seldon.local.apiserver.writes.admission import DOWN, unreachable
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 
 
 class Forwarder:

@@ -10,11 +10,11 @@ import ssl
 from collections.abc import Iterable, Mapping
 
 from airflow_provider_seldon.local.apiserver.access.authorization import Authorizer, Deny
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.http.forwarding import Forwarder
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.apiserver.http.service_proxy import ServiceSource
 from airflow_provider_seldon.local.apiserver.reads.logs import LogSource
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 
 
 class ApiProxy(Listener):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from airflow_provider_seldon.local.apiserver import ApiServer, Deny
 from airflow_provider_seldon.local.certificates import make_certificates
+from tests.conftest import in_thread
 from tests.integration.local.apiserver.rest import APPS, CORE, Rest, seldon_deployment
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -18,17 +17,10 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 @pytest.fixture
 def guarded() -> Iterator[ApiServer]:
     """A server that asks for one of two tokens, over TLS."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
     certificates = make_certificates("127.0.0.1")
     server = ApiServer(tokens={"jane-token": "jane", "joe-token": "joe"}, tls=certificates.server)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(timeout=30)
-    yield server
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(timeout=30)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(timeout=30)
-    loop.close()
+    with in_thread(server):
+        yield server
 
 
 def may(rest: Rest, verb: str, resource: str, *, group: str = "", namespace: str = "default") -> bool:

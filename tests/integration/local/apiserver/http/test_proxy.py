@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from airflow_provider_seldon.local.apiserver import ApiServer
+from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.external_api_server import ExternalApiServer
 from tests.conftest import in_thread
 from tests.integration.local.apiserver.reads.test_logs import (  # noqa: F401
     logs,

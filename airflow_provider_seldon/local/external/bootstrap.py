@@ -23,9 +23,9 @@ from airflow_provider_seldon.local.client import (
     Manifest,
 )
 from airflow_provider_seldon.local.controllers.manifests import now
+from airflow_provider_seldon.local.external.webhook import CONFIGURATION, CONFIGURATIONS, Webhook
 from airflow_provider_seldon.local.kubelet.pods.kubelet import NODE, Kubelet
 from airflow_provider_seldon.local.kubelet.pods.log_server import LogServer
-from airflow_provider_seldon.local.webhook import CONFIGURATION, CONFIGURATIONS, Webhook
 
 _SECONDS = 60.0
 _PAUSE = 0.1

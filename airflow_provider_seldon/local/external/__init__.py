@@ -1,0 +1,1 @@
+"""What an API server lacks that was there before, and that nobody of this package has made."""
