@@ -157,9 +157,10 @@ def test_a_good_candidate_goes_through_all_steps_and_replaces_what_served(
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_bad_candidate_is_aborted_and_the_error_says_the_numbers_and_what_serves(
-    hook: SeldonHook, served: str, deferrable: bool
+    hook: SeldonHook, served: str, local_seldon: Any, deferrable: bool
 ) -> None:
     before = hook.client.get(served)
+    local_seldon.requests.clear()
     task = operator(deferrable=deferrable, analysis=limits(many_errors_beyond_a_tenth))
     given = context(logical_date=TUESDAY)
     with pytest.raises(CanaryAbortedError) as aborted:
@@ -171,6 +172,8 @@ def test_a_bad_candidate_is_aborted_and_the_error_says_the_numbers_and_what_serv
     told = given["ti"].pushed["canary"]
     assert told["outcome"] == "aborted"
     assert [one["grade"] for one in told["steps"]] == ["pass", "fail"]
+    # Two for each step, and one for the abort.
+    assert len(writes_of_ours(local_seldon)) == 2 * 2 + 1
     assert_serves(hook, served, "1")
 
 
