@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,16 @@ ROOT = Path(__file__).resolve().parent.parent
 # What the unit tests make deployments of.
 sys.path.insert(0, str(ROOT))
 
+from airflow_provider_seldon.core.fleet.reaper_view import ReaperRun  # noqa: E402
 from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY, MANAGER, PREFIX  # noqa: E402
+from airflow_provider_seldon.core.reaping.origin import Origin  # noqa: E402
 from airflow_provider_seldon.core.rollout.history import ProvenVersion  # noqa: E402
 from airflow_provider_seldon.delivery.inventory.survey import Survey  # noqa: E402
 from airflow_provider_seldon.fleet import app as web  # noqa: E402
 from airflow_provider_seldon.fleet.fleet import Fleet  # noqa: E402
+from airflow_provider_seldon.fleet.runs import RunView  # noqa: E402
 from airflow_provider_seldon.fleet.sources import ClusterSource  # noqa: E402
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag  # noqa: E402
 from tests.unit.core.cluster_objects import complete_children, sdep  # noqa: E402
 
 DEPLOYMENTS = 1000
@@ -76,9 +80,26 @@ class Cluster:
 class Owners:
     """An Airflow in which all DAGs are there."""
 
-    def tasks(self, dag_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+    def dags(self, dag_ids: Collection[str]) -> Mapping[str, KnownDag]:
         """See ``fleet.owners``."""
-        return dict.fromkeys(dag_ids, frozenset({"deploy"}))
+        return dict.fromkeys(dag_ids, KnownDag(Origin.PRESENT, tasks=frozenset({"deploy"})))
+
+    def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
+        """See ``fleet.owners``: one task in ten has failed."""
+        cause = (
+            "SeldonDeployment models/recommendations does not become ready: container classifier: exit code 3"
+        )
+        return {
+            (dag_id, task_id): [
+                RunView(dag_id=dag_id, task_id=task_id, run_id="r", ended="2026-01-05", cause=cause)
+            ]
+            for dag_id, task_id in tasks
+            if dag_id.endswith("7")
+        }
+
+    def reaper_runs(self) -> Sequence[ReaperRun]:
+        """See ``fleet.owners``."""
+        return ()
 
 
 def deployment(number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -127,7 +148,7 @@ def page_times() -> tuple[float, list[float], int, int]:
     survey.look = lambda: looks.append(1) or look()
     source._survey = survey
     owners: Any = Owners()
-    app = web.application(Fleet({("seldon_default", ""): source}, owners), owners)
+    app = web.application(Fleet({("seldon_default", ""): source}, owners))
     everything = {f"train_and_deploy_{number}" for number in range(200)}
     app.dependency_overrides |= {get_user: lambda: None, web.readable_by: lambda: lambda: everything}
     # Whether somebody may see it is Airflow's own cost.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -20,6 +21,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_provider_seldon import settings
 from airflow_provider_seldon.core.fleet.chart import lines_of
+from airflow_provider_seldon.core.fleet.reaper_view import ReaperEvent, ReaperRun
+from airflow_provider_seldon.core.fleet.reaping import latest
 from airflow_provider_seldon.core.fleet.selection import ORDERS, Selection
 from airflow_provider_seldon.core.fleet.snippet import rollback_snippet
 from airflow_provider_seldon.core.fleet.view import Badge, Condition
@@ -31,6 +34,7 @@ from airflow_provider_seldon.fleet.sources import sources_of
 
 #: Of the JSON API: part of its addresses.
 API_VERSION = 1
+_WHO = ("connection", "namespace", "name")
 #: Nothing is loaded from elsewhere, and no script or style but our files runs, whatever a page were to hold.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -41,15 +45,14 @@ HEADERS = {
 }
 
 
-def application(fleet: Fleet | None = None, owners: Owners | None = None) -> FastAPI:
+def application(fleet: Fleet | None = None) -> FastAPI:
     """
     Return the application.
 
     :param fleet: what it shows; what the configuration names when left out.
-    :param owners: what Airflow knows of runs.
     """
-    known = owners or Owners()
-    shown = fleet or Fleet(sources_of(settings.fleet_targets(), source=settings.fleet_source()), owners=known)
+    sources = sources_of(settings.fleet_targets(), source=settings.fleet_source()) if fleet is None else {}
+    shown = fleet or Fleet(sources, owners=Owners())
     app = FastAPI(
         title="Seldon fleet",
         docs_url=None,
@@ -58,7 +61,7 @@ def application(fleet: Fleet | None = None, owners: Owners | None = None) -> Fas
         dependencies=[Depends(requires_access_dag(method="GET"))],
     )
     app.add_exception_handler(StarletteHTTPException, _refusal)
-    _add_pages(app, shown, known)
+    _add_pages(app, shown)
     _add_api(app, shown)
 
     @app.get("/page.css")
@@ -72,7 +75,7 @@ def application(fleet: Fleet | None = None, owners: Owners | None = None) -> Fas
     return app
 
 
-def _add_pages(app: FastAPI, fleet: Fleet, owners: Owners) -> None:
+def _add_pages(app: FastAPI, fleet: Fleet) -> None:
     @app.get("/")
     def index(request: Request, readable: Readable) -> Response:
         listing, selection = fleet.listing(readable), Selection.of(request.query_params)
@@ -95,17 +98,22 @@ def _add_pages(app: FastAPI, fleet: Fleet, owners: Owners) -> None:
         found = fleet.detail(connection, namespace, name, readable)
         if found is None:
             return _html("message.html", status=404, title="Not found", text=_missing(namespace, name))
-        view = found.deployment
-        runs = owners.runs(dag_id=view.dag_id, task_id=view.task_id, name=name) if view.dag_id else []
+        view = found.detail.deployment
         return _html(
             "deployment.html",
-            detail=found,
+            detail=found.detail,
             view=view,
-            runs=runs,
-            lines=lines_of(found.versions),
-            snippet=rollback_snippet(found),
+            runs=found.runs,
+            reaped=found.reaped,
+            lines=lines_of(found.detail.versions),
+            snippet=rollback_snippet(found.detail),
             interval=INTERVAL,
         )
+
+    @app.get("/reaper")
+    def reaper(readable: Readable) -> Response:
+        listing = fleet.listing(readable)
+        return _html("reaper.html", listing=listing, done=latest(listing.reapers), interval=INTERVAL)
 
 
 def _add_api(app: FastAPI, fleet: Fleet) -> None:
@@ -131,7 +139,26 @@ def _add_api(app: FastAPI, fleet: Fleet) -> None:
         found = fleet.detail(connection, namespace, name, readable)
         if found is None:
             raise HTTPException(404, _missing(namespace, name))
-        return JSONResponse({"version": API_VERSION, **found.to_json()}, headers=HEADERS)
+        reaped = [_event(run, event) for run, event in found.reaped]
+        told = {"version": API_VERSION, **found.detail.to_json(), **({"reaped": reaped} if reaped else {})}
+        return JSONResponse(told, headers=HEADERS)
+
+    @app.get(f"/api/v{API_VERSION}/reaper")
+    def reaper(readable: Readable) -> Response:
+        listing = fleet.listing(readable)
+        return JSONResponse(
+            {
+                "version": API_VERSION,
+                "due": [
+                    {**{key: getattr(one, key) for key in _WHO}, **one.reaping.to_json()}
+                    for one in listing.due
+                    if one.reaping
+                ],
+                "done": [_event(run, event) for run, event in latest(listing.reapers)],
+                "runs": [replace(run, events=()).to_json() for run in listing.reapers],
+            },
+            headers=HEADERS,
+        )
 
 
 def readable_by(user: GetUserDep) -> Callable[[], Collection[str]]:
@@ -140,6 +167,12 @@ def readable_by(user: GetUserDep) -> Callable[[], Collection[str]]:
 
 
 Readable = Annotated[Callable[[], Collection[str]], Depends(readable_by)]
+
+
+def _event(run: ReaperRun, event: ReaperEvent) -> dict[str, Any]:
+    """Return what was done, and under ``reaper`` the run that did it."""
+    keys = ("dag_id", "task_id", "run_id", "map_index", "at", "dry_run")
+    return {**event.to_json(), "reaper": {key: getattr(run, key) for key in keys}}
 
 
 def _looks(listing: Listing) -> list[dict[str, Any]]:

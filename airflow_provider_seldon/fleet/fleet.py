@@ -5,19 +5,40 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from textwrap import shorten
+from typing import Any, Protocol
 
+from airflow_provider_seldon.core.fleet.reaper_view import ReaperEvent, ReaperRun
+from airflow_provider_seldon.core.fleet.reaping import latest, of_deployment, reaping_of
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
-from airflow_provider_seldon.core.fleet.view import Badge, DeploymentView, DetailView
+from airflow_provider_seldon.core.fleet.view import Badge, DeploymentView, DetailView, FailureView
+from airflow_provider_seldon.core.reaping.origin import Origin
+from airflow_provider_seldon.fleet.runs import RunView
 from airflow_provider_seldon.fleet.shared_look import PATIENCE
 from airflow_provider_seldon.fleet.sources import Source
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag
+
+#: Characters of the cause of the last failure that a row of the list shows.
+LONGEST_CAUSE = 160
 
 
 class Ownership(Protocol):
     """What is asked about owners."""
 
-    def tasks(self, dag_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
-        """Return, of those DAGs that there are, the ids of their tasks."""
+    def dags(self, dag_ids: Collection[str]) -> Mapping[str, KnownDag]:
+        """Return what is known about DAGs."""
+        ...
+
+    def runs(self, *, dag_id: str, task_id: str, name: str) -> Sequence[RunView]:
+        """Return what the latest runs of a task did to a deployment, the last one first."""
+        ...
+
+    def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
+        """Return the latest runs of tasks that have failed, the last one first; by ids of DAG and task."""
+        ...
+
+    def reaper_runs(self) -> Sequence[ReaperRun]:
+        """Return the latest runs of reapers, the last one first."""
         ...
 
 
@@ -28,10 +49,32 @@ class Listing:
 
     :param looks: of each source, without the deployments.
     :param views: the deployments of all of them.
+    :param reapers: what reapers did lately, the last run first.
     """
 
     looks: Sequence[Snapshot]
     views: Sequence[DeploymentView]
+    reapers: Sequence[ReaperRun] = ()
+
+    @property
+    def due(self) -> Sequence[DeploymentView]:
+        """The deployments that a reaper would do something with, or has left although something is due."""
+        return [view for view in self.views if view.reaping]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """
+    One deployment.
+
+    :param detail: its page.
+    :param runs: what the latest runs of its task did; empty for who may not read the DAG.
+    :param reaped: what reapers did with it lately, the last first.
+    """
+
+    detail: DetailView
+    runs: Sequence[RunView]
+    reaped: Sequence[tuple[ReaperRun, ReaperEvent]]
 
 
 class Fleet:
@@ -62,12 +105,28 @@ class Fleet:
         found = [
             source.listing(patience=max(0.0, until - time.monotonic())) for source in self._sources.values()
         ]
-        views = self._permitted([view for _, views in found for view in views], readable())
-        return Listing(looks=[look for look, _ in found], views=views)
+        theirs = readable()
+        reapers = self._reaper_runs(theirs)
+        views = self._permitted([view for _, views in found for view in views], theirs, reapers)
+        return Listing(looks=[look for look, _ in found], views=views, reapers=reapers)
+
+    def _reaper_runs(self, theirs: Collection[str]) -> Sequence[ReaperRun]:
+        """Return the runs of DAGs that somebody may read; in these, what concerns deployments that they may see."""
+        runs = [run for run in self._owners.reaper_runs() if run.dag_id in theirs]
+        known = self._owners.dags({event.dag_id for run in runs for event in run.events if event.dag_id})
+        return [
+            replace(
+                run,
+                events=tuple(
+                    event for event in run.events if _may_see(event.dag_id, known.get(event.dag_id), theirs)
+                ),
+            )
+            for run in runs
+        ]
 
     def detail(
         self, connection: str, namespace: str, name: str, readable: Callable[[], Collection[str]]
-    ) -> DetailView | None:
+    ) -> Found | None:
         """Return one deployment; None where there is none, or none that they may see."""
         for source in self._sources.values():
             if source.connection != connection:
@@ -75,18 +134,62 @@ class Fleet:
             found = source.detail(name)
             if found is None or found.deployment.namespace != namespace:
                 continue
-            permitted = self._permitted([found.deployment], readable())
-            return replace(found, deployment=permitted[0]) if permitted else None
+            theirs = readable()
+            reapers = self._reaper_runs(theirs)
+            permitted = self._permitted([found.deployment], theirs, reapers)
+            if not permitted:
+                return None
+            view = permitted[0]
+            runs = (
+                self._owners.runs(dag_id=view.dag_id, task_id=view.task_id, name=name)
+                if view.dag_id in theirs
+                else ()
+            )
+            return Found(
+                detail=replace(found, deployment=view),
+                runs=runs,
+                reaped=of_deployment(latest(reapers), view),
+            )
         return None
 
     def _permitted(
-        self, views: Sequence[DeploymentView], readable: Collection[str]
+        self, views: Sequence[DeploymentView], readable: Collection[str], reapers: Sequence[ReaperRun]
     ) -> Sequence[DeploymentView]:
-        there = self._owners.tasks({view.dag_id for view in views if view.dag_id})
+        known, now = self._owners.dags({view.dag_id for view in views if view.dag_id}), time.time()
+        tasks = {(view.dag_id, view.task_id) for view in views if view.dag_id in readable}
+        failed = self._owners.failures(tasks) if tasks else {}
         found = []
         for view in views:
-            if view.dag_id and view.dag_id in there and view.dag_id not in readable:
+            if not _may_see(view.dag_id, known.get(view.dag_id), readable):
                 continue
-            gone = view.dag_id and view.task_id not in there.get(view.dag_id, frozenset())
-            found.append(replace(view, badges=(*view.badges, str(Badge.ORPHANED))) if gone else view)
+            origin = known[view.dag_id].whereabouts(view.task_id) if view.dag_id in known else None
+            changes: dict[str, Any] = {}
+            if origin is not None and origin.is_orphan:
+                changes["badges"] = (*view.badges, str(Badge.ORPHANED))
+            if reaping := reaping_of(view, origin, reapers, now=now):
+                changes["reaping"] = reaping
+            if view.dag_id in readable and (
+                failure := last_failure(view, failed.get((view.dag_id, view.task_id), ()))
+            ):
+                changes["last_failure"] = failure
+            found.append(replace(view, **changes) if changes else view)
         return found
+
+
+def last_failure(view: DeploymentView, failed: Sequence[RunView]) -> FailureView | None:
+    """
+    Return the last run that failed to deploy a deployment; None where none did.
+
+    A run that failed before it knew what it deploys counts for what its task, or that index of it, has deployed.
+    """
+    for run in failed:
+        if run.name == view.name or (not run.name and run.map_index == view.map_index):
+            cause = shorten(run.cause, LONGEST_CAUSE, placeholder=" ...")
+            return FailureView(at=run.ended, cause=cause, run_id=run.run_id, map_index=run.map_index)
+    return None
+
+
+def _may_see(dag_id: str, known: KnownDag | None, readable: Collection[str]) -> bool:
+    """Whether somebody may see what a DAG has made: where it is there, or may be, only who may read it."""
+    gone = known is None or known.origin in (Origin.GONE, Origin.UNHEARD_OF)
+    return not dag_id or gone or dag_id in readable

@@ -6,109 +6,66 @@ Read only, with the API server's own session.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-#: Seconds for which is believed which DAGs and tasks there are.
-INTERVAL = 30.0
-#: Runs that the page of a deployment shows.
-MOST_RUNS = 20
-#: What a task that deploys has pushed, see ``operators``.
-_KEYS = ("name", "action", "revision", "decision", "failure", "canary")
+from airflow_provider_seldon.core.reaping.origin import Origin
+from airflow_provider_seldon.fleet.reapers import Reapers
+from airflow_provider_seldon.fleet.remembered import Remembered
+from airflow_provider_seldon.fleet.runs import RunView, failures, runs
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, broken, gone, unheard_of
 
-
-@dataclass(frozen=True, kw_only=True)
-class RunView:
-    """
-    What one run of the task that deploys did.
-
-    :param state: of the task; "" where it has not run yet.
-    :param started: when, in ISO 8601.
-    :param action: what it did, such as ``updated``; "" where it did not get that far.
-    :param decision: what it decided, and which rule on which numbers.
-    :param cause: why it failed, or its canary was aborted.
-    """
-
-    dag_id: str
-    task_id: str
-    run_id: str
-    map_index: int = -1
-    state: str = ""
-    started: str = ""
-    action: str = ""
-    revision: str = ""
-    decision: str = ""
-    cause: str = ""
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.fleet.reaper_view import ReaperRun
 
 
 class Owners:
     """Asks the database, and remembers which DAGs and tasks there are."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._tasks: dict[str, frozenset[str]] = {}
         self._hashes: dict[str, str] = {}
-        self._asked: frozenset[str] = frozenset()
-        self._until = 0.0
+        self._dags = Remembered(self._read)
+        self._failures = Remembered(failures)
+        self._reapers = Reapers()
 
-    def tasks(self, dag_ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
-        """Return, of those DAGs that there are, the ids of their tasks."""
-        wanted = frozenset(dag_ids)
-        with self._lock:
-            if time.monotonic() >= self._until or not wanted <= self._asked:
-                self._read(wanted | self._asked)
-                self._asked, self._until = wanted | self._asked, time.monotonic() + INTERVAL
-            return dict(self._tasks)
+    def dags(self, dag_ids: Collection[str]) -> Mapping[str, KnownDag]:
+        """Return what is known about DAGs."""
+        return self._dags.get(dag_ids)
+
+    def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
+        """Return the latest runs of tasks that have failed; by ids of DAG and task."""
+        return self._failures.get(tasks)
 
     def runs(self, *, dag_id: str, task_id: str, name: str) -> Sequence[RunView]:
         """Return what the latest runs of a task did to a deployment, the last one first."""
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.models.xcom import XComModel
-        from airflow.utils.session import create_session
-        from sqlalchemy import select
+        return runs(dag_id=dag_id, task_id=task_id, name=name)
 
-        with create_session() as session:
-            instances = session.execute(
-                select(
-                    TaskInstance.run_id, TaskInstance.map_index, TaskInstance.state, TaskInstance.start_date
-                )
-                .where(TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id)
-                # What has not begun yet is the latest.
-                .order_by(TaskInstance.start_date.is_not(None), TaskInstance.start_date.desc())
-                .limit(MOST_RUNS)
-            ).all()
-            pushed: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
-            for run_id, index, key, value in session.execute(
-                select(XComModel.run_id, XComModel.map_index, XComModel.key, XComModel.value).where(
-                    XComModel.dag_id == dag_id,
-                    XComModel.task_id == task_id,
-                    XComModel.run_id.in_([one.run_id for one in instances]),
-                    XComModel.key.in_(_KEYS),
-                )
-            ).all():
-                pushed[run_id, index][key] = value
-        return [
-            _run(dag_id, task_id, one, pushed[one.run_id, one.map_index])
-            for one in instances
-            if pushed[one.run_id, one.map_index].get("name", name) == name
-        ]
+    def reaper_runs(self) -> Sequence[ReaperRun]:
+        """Return the latest runs of reapers, the last one first."""
+        return self._reapers.runs()
 
-    def _read(self, dag_ids: frozenset[str]) -> None:
+    def _read(self, dag_ids: frozenset[str]) -> Mapping[str, KnownDag]:
         from airflow.models.dag import DagModel
+        from airflow.models.errors import ParseImportError
         from airflow.models.serialized_dag import SerializedDagModel
         from airflow.utils.session import create_session
         from sqlalchemy import select
 
         with create_session() as session:
-            there = set(
-                session.scalars(
-                    select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids), DagModel.is_stale.is_(False))
+            rows = {
+                row.dag_id: row
+                for row in session.execute(
+                    select(
+                        DagModel.dag_id, DagModel.is_stale, DagModel.bundle_name, DagModel.relative_fileloc
+                    ).where(DagModel.dag_id.in_(dag_ids))
                 )
-            )
+            }
+            there = {dag_id for dag_id, row in rows.items() if not row.is_stale}
+            failed = {
+                (row.bundle_name, row.filename)
+                for row in session.execute(select(ParseImportError.bundle_name, ParseImportError.filename))
+            }
             # Reading what a DAG is made of takes long, so only that of those that have changed is read.
             hashes = dict(
                 session.execute(
@@ -122,35 +79,17 @@ class Owners:
                 self._tasks[stored.dag_id] = frozenset(_task_ids(stored.data))
         self._hashes = hashes
         self._tasks = {dag_id: tasks for dag_id, tasks in self._tasks.items() if dag_id in there}
+        return {dag_id: self._known(dag_id, rows.get(dag_id), failed) for dag_id in dag_ids}
+
+    def _known(self, dag_id: str, row: Any, failed: Collection[tuple[str | None, str | None]]) -> KnownDag:
+        if row is None:
+            return unheard_of(dag_id)
+        if not row.is_stale:
+            return KnownDag(Origin.PRESENT, tasks=self._tasks.get(dag_id))
+        # The reaper says so too: a file that is broken for a while takes no DAG away for good.
+        return broken(dag_id) if (row.bundle_name, row.relative_fileloc) in failed else gone(dag_id)
 
 
 def _task_ids(data: Any) -> Iterable[str]:
     for task in ((data or {}).get("dag") or {}).get("tasks") or ():
         yield str(task.get("__var", task).get("task_id", ""))
-
-
-def _run(dag_id: str, task_id: str, instance: Any, pushed: Mapping[str, Any]) -> RunView:
-    outcome, why = _canary(pushed.get("canary"))
-    return RunView(
-        dag_id=dag_id,
-        task_id=task_id,
-        run_id=instance.run_id,
-        map_index=instance.map_index,
-        state=str(instance.state or ""),
-        started=instance.start_date.isoformat(timespec="seconds") if instance.start_date else "",
-        action=outcome if outcome == "aborted" else str(pushed.get("action") or ""),
-        revision=str(pushed.get("revision") or ""),
-        decision=str(pushed.get("decision") or ""),
-        cause=str(pushed.get("failure") or why),
-    )
-
-
-def _canary(told: Any) -> tuple[str, str]:
-    """Return how a canary ended, and what its last step said; see ``delivery.canary.lead.told``."""
-    if not isinstance(told, Mapping):
-        return "", ""
-    steps = told.get("steps")
-    last = steps[-1] if isinstance(steps, list) and steps and isinstance(steps[-1], Mapping) else {}
-    why = ": ".join(str(last[key]) for key in ("step", "reason") if last.get(key))
-    outcome = str(told.get("outcome") or "")
-    return outcome, f"canary {outcome}, {why}" if why else f"canary {outcome}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,14 +21,19 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.utils.db import initdb
 from fastapi.testclient import TestClient
 
+from airflow_provider_seldon.core.fleet.reaper_view import ReaperRun
+from airflow_provider_seldon.core.fleet.reaping import run_of
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
 from airflow_provider_seldon.core.fleet.view import DetailView
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_EXPIRY
 from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.reaping.origin import Origin
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.fleet import app as web
 from airflow_provider_seldon.fleet.fleet import Fleet
-from airflow_provider_seldon.fleet.owners import RunView
+from airflow_provider_seldon.fleet.runs import RunView
 from airflow_provider_seldon.fleet.sources import ClusterSource, Source
+from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, gone
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from tests.api_servers import kube_config
@@ -40,8 +45,19 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 class Owners:
     """What Airflow's database would say: one DAG of one task; the end-to-end tests have a real one."""
 
-    def tasks(self, dag_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
-        return {"train": frozenset({"deploy"}), "secret": frozenset({"deploy"})}
+    def __init__(self, *reaped: ReaperRun) -> None:
+        self._reaped = reaped
+
+    def dags(self, dag_ids: Collection[str]) -> Mapping[str, KnownDag]:
+        there = KnownDag(Origin.PRESENT, tasks=frozenset({"deploy"}))
+        return {one: there if one in ("train", "secret") else gone(one) for one in dag_ids}
+
+    def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
+        failed = RunView(dag_id="train", task_id="deploy", run_id="run/1", ended="2026-01-05", cause=HOSTILE)
+        return {key: [failed] for key in tasks}
+
+    def reaper_runs(self) -> Sequence[ReaperRun]:
+        return self._reaped
 
     def runs(self, *, dag_id: str, task_id: str, name: str) -> list[RunView]:
         return [RunView(dag_id=dag_id, task_id=task_id, run_id="run/1", state="failed", cause=HOSTILE)]
@@ -90,10 +106,12 @@ def login(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], dict[str, s
     return headers
 
 
-def client(*sources: Source, readable: Collection[str] = ("train",)) -> TestClient:
+def client(
+    *sources: Source, readable: Collection[str] = ("train",), reaped: Sequence[ReaperRun] = ()
+) -> TestClient:
     known = {(one.connection, str(index)): one for index, one in enumerate(sources)}
-    owners: Any = Owners()
-    app = web.application(Fleet(known, owners), owners)
+    owners: Any = Owners(*reaped)
+    app = web.application(Fleet(known, owners))
     app.dependency_overrides[web.readable_by] = lambda: lambda: readable
     return TestClient(app, raise_server_exceptions=False)
 
@@ -128,7 +146,9 @@ def test_every_route_wants_a_login_and_the_right_to_see_dags_and_none_writes(
     web_client = client()
     routes: list[Any] = list(web_client.app.routes)  # type: ignore[attr-defined]
     query = "?connection=c&namespace=n&name=m"
-    assert {route.path for route in routes} >= {"/", "/deployment", "/page.js", "/api/v1/deployments"}
+    assert {route.path for route in routes} >= {
+        *("/", "/deployment", "/reaper", "/page.js", "/api/v1/deployments", "/api/v1/reaper")
+    }
     for route in routes:
         assert route.methods <= {"GET", "HEAD"}, route.path
         address = route.path + query
@@ -174,6 +194,51 @@ def test_the_page_shows_what_serves_and_its_past(
         .json()["deployments"]
         == []
     ), "their DAG may not be read"
+
+
+def test_what_a_reaper_would_do_and_has_done_is_told_to_those_who_may_read_the_dags(
+    served: tuple[SeldonHook, str], login: Callable[[str | None], dict[str, str]]
+) -> None:
+    hook, name = served
+    until = '{"v": 1, "ttl": 60, "until": "2026-01-05T10:00:00+00:00"}'
+    hook.client.annotate(name, {ANNOTATION_EXPIRY: until})
+    uid = hook.client.get(name).uid
+    who = {"namespace": hook.namespace, "model_name": "iris", "reason": HOSTILE}
+    own = {**who, "name": name, "uid": uid, "dag_id": "train"}
+    report = {
+        "dry_run": False,
+        "deleted": [
+            {**who, "name": "preview", "dag_id": "gone"},
+            {**who, "name": "hers", "dag_id": "secret"},
+        ],
+        "aborted": [own],
+        "terms": {"namespaces": [hook.namespace]},
+    }
+    run = run_of(report, dag_id="reaper", task_id="reap", run_id="run/2", at="2026-01-05", state="success")
+    source = ClusterSource("seldon_default", hook.namespace)
+    web_client = client(source, readable=("train", "reaper"), reaped=[run])
+    told = web_client.get("/api/v1/reaper", headers=login("viewer")).json()
+    assert [(one["what"], one["name"]) for one in told["done"]] == [("aborted", name), ("deleted", "preview")]
+    assert [one["counts"] for one in told["runs"]] == [{"aborted": 1, "deleted": 2}]
+    (due,) = told["due"]
+    assert (due["name"], due["verdict"], due["run_id"]) == (name, "notice", "run/2")
+    assert due["reason"] == "its time is over since 2026-01-05T10:00:00+00:00"
+
+    where = {"connection": "seldon_default", "namespace": hook.namespace, "name": name}
+    detail = web_client.get("/api/v1/deployment", params=where, headers=login("viewer")).json()
+    assert [(one["what"], one["reaper"]["run_id"]) for one in detail["reaped"]] == [("aborted", "run/2")]
+    assert detail["deployment"]["reaping"]["verdict"] == "notice"
+    for address in ("/reaper", "/", "/deployment"):
+        page = web_client.get(address, params=where, headers=login("viewer")).text
+        assert "To be marked" in page, address
+        assert Tags(page).names.count("script") == 1, address
+        assert "hers" not in page, address
+    assert "../dags/reaper/runs/run%2F2/tasks/reap" in Tags(page).addresses
+
+    others = client(source, readable=("train",), reaped=[run])
+    told = others.get("/api/v1/reaper", headers=login("viewer")).json()
+    assert (told["done"], told["runs"]) == ([], []), "the reaper's DAG may not be read"
+    assert "run_id" not in told["due"][0]
 
 
 def test_a_cluster_that_does_not_answer_leaves_the_rest_of_the_page(

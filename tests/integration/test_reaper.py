@@ -116,7 +116,15 @@ def test_previews_are_marked_first_then_deleted_and_what_was_deployed_again_live
     assert ANNOTATION_EXPIRY_NOTICED not in hook.client.get("renewed").annotations
     # Run again, there is nothing to do, and nothing is written.
     local_seldon.requests.clear()
-    assert not any(value for key, value in reap(grace=0).items() if key != "dry_run")
+    idle = reap(grace=0)
+    assert not any(value for key, value in idle.items() if key not in ("dry_run", "terms"))
+    assert idle["terms"] == {
+        "connection": "seldon_default",
+        "namespaces": [hook.namespace],
+        "grace": 0.0,
+        "orphans": "ignore",
+        "only": {},
+    }
     ours = [one for one in local_seldon.requests.entries() if one.user_agent.startswith("airflow-provider")]
     assert [f"{one.verb} {one.resource}" for one in ours] == ["list seldondeployments"]
 

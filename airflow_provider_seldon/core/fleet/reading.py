@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +28,7 @@ from airflow_provider_seldon.core.identity import annotations as keys
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.lifetime.expiry import expiry_in
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict
+from airflow_provider_seldon.core.reaping.decision import noticed_at
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import (
@@ -129,6 +131,9 @@ def view_of(
         expires=str(expiry or ""),
         created=text_at(deployment, "metadata", "creationTimestamp"),
         badges=tuple(str(badge) for badge, holds in marks.items() if holds),
+        uid=text_at(deployment, "metadata", "uid"),
+        noticed=_noticed(deployment, present),
+        unreadable_lease=lease is None and ANNOTATION_CANARY in present,
     )
 
 
@@ -160,6 +165,13 @@ def shown_uri(uri: str) -> str:
         return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
     except ValueError:
         return ""
+
+
+def _noticed(deployment: Object, present: Mapping[str, str]) -> str:
+    if keys.ANNOTATION_EXPIRY_NOTICED not in present:
+        return ""
+    at = noticed_at(SeldonDeployment.from_manifest(deployment))
+    return datetime.fromtimestamp(at, UTC).isoformat() if at is not None else ""
 
 
 def _predictors(deployment: Object, children: Sequence[Object] | None) -> tuple[PredictorView, ...]:

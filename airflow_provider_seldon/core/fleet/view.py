@@ -7,11 +7,12 @@ is left out. No credential is in it, and nothing of a spec but what is named her
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from typing import Any, Self, get_type_hints
+
+from airflow_provider_seldon.core.fleet.plain import Plain
+from airflow_provider_seldon.core.fleet.reaper_view import ReapingView
 
 
 class Condition(StrEnum):
@@ -35,26 +36,8 @@ class Badge(StrEnum):
     UNLED = "canary without a run"  # its lease is over
 
 
-class _Plain:
-    """To JSON data and back; the class is a frozen dataclass of plain values."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data; what is as it is without being said is left out."""
-        return {
-            one.name: _plain(getattr(self, one.name))
-            for one in fields(self)  # type: ignore[arg-type]
-            if getattr(self, one.name) not in (_default(one), None)
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read it back; unknown fields are passed over, so that releases can differ."""
-        hints: dict[str, Any] = _hints(cls)  # type: ignore[arg-type]
-        return cls(**{key: _typed(hints[key], value) for key, value in data.items() if key in hints})
-
-
 @dataclass(frozen=True, kw_only=True)
-class PredictorView(_Plain):
+class PredictorView(Plain):
     """
     A predictor.
 
@@ -73,7 +56,7 @@ class PredictorView(_Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CanaryView(_Plain):
+class CanaryView(Plain):
     """
     A canary under way, as its lease says it.
 
@@ -102,7 +85,23 @@ class CanaryView(_Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeploymentView(_Plain):
+class FailureView(Plain):
+    """
+    A run that failed to deploy.
+
+    :param at: when it ended, in ISO 8601.
+    :param cause: why, in a sentence; "" where it has not told.
+    :param run_id: the run; :param map_index: and its index where it is mapped.
+    """
+
+    at: str = ""
+    cause: str = ""
+    run_id: str = ""
+    map_index: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentView(Plain):
     """
     A SeldonDeployment, as one look shows it.
 
@@ -136,6 +135,11 @@ class DeploymentView(_Plain):
     :param expires: when its time is over; "" where it is meant to stay.
     :param created: when it was created.
     :param badges: see :class:`Badge`.
+    :param uid: Kubernetes' own id of it: another one after it was deleted and made again.
+    :param noticed: when a reaper has noted that it is due; "" where no note counts for it as it is.
+    :param unreadable_lease: whether a canary is under way that only a later release can read.
+    :param reaping: what a reaper would do with it now; None where it stays.
+    :param last_failure: the last run that failed to deploy it; None where none is known.
     """
 
     connection: str = ""
@@ -168,6 +172,11 @@ class DeploymentView(_Plain):
     expires: str = ""
     created: str = ""
     badges: tuple[str, ...] = ()
+    uid: str = ""
+    noticed: str = ""
+    unreadable_lease: bool = False
+    reaping: ReapingView | None = None
+    last_failure: FailureView | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -176,7 +185,7 @@ class DeploymentView(_Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VersionView(_Plain):
+class VersionView(Plain):
     """
     A version that was seen serving.
 
@@ -205,7 +214,7 @@ class VersionView(_Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeView(_Plain):
+class NodeView(Plain):
     """
     A node of an inference graph.
 
@@ -221,7 +230,7 @@ class NodeView(_Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetailView(_Plain):
+class DetailView(Plain):
     """
     A deployment with its past.
 
@@ -237,34 +246,3 @@ class DetailView(_Plain):
     nodes: tuple[NodeView, ...] = ()
     roll_back_to: str = ""
     diagnosis: str = ""
-
-
-@cache
-def _hints(cls: Any) -> dict[str, Any]:
-    return get_type_hints(cls)
-
-
-def _default(one: Field[Any]) -> Any:
-    return one.default_factory() if one.default_factory is not MISSING else one.default
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Plain):
-        return value.to_json()
-    if isinstance(value, StrEnum):
-        return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(one) for one in value]
-    return value
-
-
-def _typed(hint: Any, value: Any) -> Any:
-    parts = getattr(hint, "__args__", ())
-    model: Any = next((one for one in (hint, *parts) if is_dataclass(one)), None)
-    if isinstance(value, list):
-        return tuple(model.from_json(one) if model else one for one in value)
-    if model and isinstance(value, Mapping):
-        return model.from_json(value)
-    return value

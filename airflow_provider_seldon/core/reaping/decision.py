@@ -17,6 +17,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, Lease
 from airflow_provider_seldon.core.identity.annotations import (
@@ -24,7 +25,7 @@ from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_EXPIRY_NOTICED,
 )
 from airflow_provider_seldon.core.identity.identity import is_managed
-from airflow_provider_seldon.core.lifetime.expiry import expiry_of
+from airflow_provider_seldon.core.lifetime.expiry import Expiry, expiry_of
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.core.resource.canonical_json import digest
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
@@ -55,10 +56,69 @@ class ReapingDecision:
 
     :param verdict: what is to be done.
     :param reason: a sentence without a full stop, for a report; empty for what simply stays.
+    :param after: epoch seconds from which on it may be deleted; None where nothing is noted.
     """
 
     verdict: Verdict
     reason: str = ""
+    after: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Led:
+    """
+    A canary under way, as far as it concerns a reaper.
+
+    :param run: DAG run that leads it.
+    :param expires: when its lease is over, in epoch seconds; None where the lease cannot be read.
+    :param where: stage and step.
+    """
+
+    run: str = ""
+    expires: float | None = None
+    where: str = ""
+
+    @classmethod
+    def of(cls, lease: Lease) -> Self:
+        """Read it of a lease."""
+        return cls(run=lease.run, expires=lease.expires, where=f"{lease.stage} at {lease.current}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """
+    What a decision is made on: of a deployment itself, or of what was seen of it earlier.
+
+    :param managed: whether this provider made it.
+    :param deleting: whether it is being deleted already.
+    :param canary: the canary under way; None where there is none.
+    :param expiry: when its time is over; None where it is meant to stay.
+    :param noticed: epoch seconds of the note that counts for it as it is; None without one.
+    :param void_note: whether it has a note, which may not count any more.
+    """
+
+    managed: bool
+    deleting: bool = False
+    canary: Led | None = None
+    expiry: Expiry | None = None
+    noticed: float | None = None
+    void_note: bool = False
+
+    @classmethod
+    def of(cls, deployment: SeldonDeployment) -> Self:
+        """Read them of a deployment."""
+        led = None
+        if ANNOTATION_CANARY in deployment.annotations:
+            lease = Lease.of(deployment)
+            led = Led.of(lease) if lease else Led()
+        return cls(
+            managed=is_managed(deployment),
+            deleting=bool(deployment.metadata and deployment.metadata.deletion_timestamp),
+            canary=led,
+            expiry=expiry_of(deployment),
+            noticed=noticed_at(deployment),
+            void_note=ANNOTATION_EXPIRY_NOTICED in deployment.annotations,
+        )
 
 
 def decision_for(
@@ -78,24 +138,41 @@ def decision_for(
     :param delete_orphans: whether an orphan is deleted as if its time were over. Only one whose DAG Airflow knows: what
         it never heard of may belong to another Airflow.
     """
-    if not is_managed(deployment):
+    return decision_on(
+        Facts.of(deployment), now=now, grace=grace, whereabouts=whereabouts, delete_orphans=delete_orphans
+    )
+
+
+def decision_on(
+    facts: Facts,
+    *,
+    now: float,
+    grace: float = GRACE,
+    whereabouts: Whereabouts | None = None,
+    delete_orphans: bool = False,
+) -> ReapingDecision:
+    """Judge what is known of a deployment; see :func:`decision_for`."""
+    if not facts.managed:
         return ReapingDecision(verdict=Verdict.LEFT, reason="this provider did not make it")
-    if deployment.metadata and deployment.metadata.deletion_timestamp:
+    if facts.deleting:
         return ReapingDecision(verdict=Verdict.LEFT, reason="it is being deleted already")
-    if ANNOTATION_CANARY in deployment.annotations:
-        return _of_canary(Lease.of(deployment), now)
-    why = _due(deployment, now, whereabouts, delete_orphans=delete_orphans)
-    noticed = noticed_at(deployment)
+    if facts.canary is not None:
+        return _of_canary(facts.canary, now)
+    why = _due(facts.expiry, now, whereabouts, delete_orphans=delete_orphans)
+    noticed = facts.noticed
     if not why:
-        void = ANNOTATION_EXPIRY_NOTICED in deployment.annotations
-        return ReapingDecision(verdict=Verdict.CLEAR if void else Verdict.STAYS)
+        return ReapingDecision(verdict=Verdict.CLEAR if facts.void_note else Verdict.STAYS)
     if noticed is None:
         return ReapingDecision(verdict=Verdict.NOTICE, reason=why)
     if now < noticed + grace:
         return ReapingDecision(
-            verdict=Verdict.LEFT, reason=f"{why}; it may be deleted from {_text(noticed + grace)} on"
+            verdict=Verdict.LEFT,
+            reason=f"{why}; it may be deleted from {_text(noticed + grace)} on",
+            after=noticed + grace,
         )
-    return ReapingDecision(verdict=Verdict.DELETE, reason=f"{why}; noticed at {_text(noticed)}")
+    return ReapingDecision(
+        verdict=Verdict.DELETE, reason=f"{why}; noticed at {_text(noticed)}", after=noticed + grace
+    )
 
 
 def notice(deployment: SeldonDeployment, *, now: float) -> dict[str, str]:
@@ -117,28 +194,25 @@ def noticed_at(deployment: SeldonDeployment) -> float | None:
     return moment.timestamp() if moment.tzinfo else None
 
 
-def _of_canary(lease: Lease | None, now: float) -> ReapingDecision:
-    if lease is None:
+def _of_canary(led: Led, now: float) -> ReapingDecision:
+    if led.expires is None:
         return ReapingDecision(
             verdict=Verdict.LEFT, reason="a canary is under way, whose lease cannot be read"
         )
-    until = _text(lease.expires)
-    if not lease.expired(now):
+    until = _text(led.expires)
+    if now <= led.expires:
         return ReapingDecision(
-            verdict=Verdict.LEFT, reason=f"run {lease.run} leads a canary on it until {until}"
+            verdict=Verdict.LEFT, reason=f"run {led.run} leads a canary on it until {until}"
         )
     return ReapingDecision(
         verdict=Verdict.ABORT,
-        reason=f"nobody leads the canary of run {lease.run} any more: its lease has expired at {until}, "
-        f"while {lease.stage} at {lease.current}",
+        reason=f"nobody leads the canary of run {led.run} any more: its lease has expired at {until}, "
+        f"while {led.where}",
     )
 
 
-def _due(
-    deployment: SeldonDeployment, now: float, whereabouts: Whereabouts | None, *, delete_orphans: bool
-) -> str:
+def _due(expiry: Expiry | None, now: float, whereabouts: Whereabouts | None, *, delete_orphans: bool) -> str:
     """Return why a deployment is to be deleted; "" where it is not."""
-    expiry = expiry_of(deployment)
     if expiry is not None and expiry.is_over(now):
         return f"its time is over since {expiry}"
     if delete_orphans and whereabouts is not None and whereabouts.origin is Origin.GONE:

@@ -17,6 +17,8 @@ class Report:
     What was done: each list has an entry for each deployment, with the reason.
 
     :param dry_run: nothing of it was stored.
+    :param terms: what the reaper was asked for: ``connection``, ``namespaces``, ``grace``, ``orphans``, and under
+        ``only`` what narrowed it down. By it the fleet page tells what will be done, and by whom.
     """
 
     dry_run: bool
@@ -27,6 +29,7 @@ class Report:
     orphans: list[dict[str, str]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
+    terms: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -39,6 +42,7 @@ def entry(namespace: str, deployment: SeldonDeployment, reason: str) -> dict[str
     return {
         "namespace": namespace,
         "name": deployment.name,
+        "uid": deployment.uid,
         "model_name": identity.model_name,
         "dag_id": identity.dag_id,
         "task_id": identity.task_id,

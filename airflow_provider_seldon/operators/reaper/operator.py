@@ -49,7 +49,7 @@ class SeldonReaperOperator(SeldonTask, BaseOperator):
 
     Returns, and pushes as the XCom ``report`` even where it fails: ``aborted``, ``deleted``, ``marked``, ``cleared``,
     ``orphans``, ``skipped`` and ``errors``, each a list of ``namespace``, ``name``, ``model_name``, ``dag_id``,
-    ``task_id``, ``run_id`` and ``reason``; and ``dry_run``.
+    ``task_id``, ``run_id``, ``uid`` and ``reason``; ``dry_run``; and the ``terms`` that the reaper was given.
 
     :param dry_run: write nothing. The API server checks every write, and the report lists what would be done.
     :param grace: seconds, or a ``timedelta``, between the mark and the deletion.
@@ -116,7 +116,9 @@ class SeldonReaperOperator(SeldonTask, BaseOperator):
         self.check_arguments()
         report = Report(dry_run=bool(self.is_dry_run))
         origin_of = self._origin_of(context)
-        for hook, found in self._namespaces(report):
+        namespaces = self._namespaces(report)
+        report.terms = self._terms([hook.namespace for hook, _ in namespaces])
+        for hook, found in namespaces:
             self._reap(hook, found, report, origin_of)
         told = report.to_json()
         self._tell(report)
@@ -126,6 +128,16 @@ class SeldonReaperOperator(SeldonTask, BaseOperator):
             lines = [f"{_where(one)}: {one['reason']}" for one in report.errors]
             raise ReapingError("The reaper could not do everything that is due:\n" + "\n".join(lines))
         return told
+
+    def _terms(self, namespaces: Sequence[str]) -> dict[str, Any]:
+        given = {"name": self.name, "model_name": self.model_name, "labels": self.labels}
+        return {
+            "connection": self.seldon_conn_id,
+            "namespaces": list(namespaces),
+            "grace": float(self.grace),  # type: ignore[arg-type]
+            "orphans": self.orphans,
+            "only": {key: str(value) for key, value in given.items() if value},
+        }
 
     def _namespaces(self, report: Report) -> list[tuple[SeldonHook, list[SeldonDeployment]]]:
         """Return a hook for each namespace, and the deployments to examine there."""
