@@ -1,5 +1,5 @@
 """
-What a DAG file writes about a canary: its steps, and what the candidate must keep to.
+What a DAG file imports for a canary: its steps, and the metrics that the candidate must meet.
 
 ::
 
@@ -36,5 +36,5 @@ __all__ = [
 
 
 def minutes(number: float) -> float:
-    """Return so many minutes in seconds, as ``bake`` takes them."""
+    """Return a number of minutes in seconds, as ``bake`` takes them."""
     return 60.0 * number

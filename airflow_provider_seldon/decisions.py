@@ -9,8 +9,9 @@ Decision objects for ``deploy_decision``::
         ...
     )
 
-Cheap to import at DAG parse: pure Python, neither Airflow nor Kubernetes. This module only re-exports: the rules are in
-``core.rollout.decision_rules``, ``Decision`` and ``Evidence`` in ``core.rollout.decision``.
+Cheap to import when a DAG is parsed: pure Python, neither Airflow nor Kubernetes. This module only
+re-exports: the rules are in ``core.rollout.decision_rules``, ``Decision`` and ``Evidence`` in
+``core.rollout.decision``.
 """
 
 from airflow_provider_seldon.core.rollout.decision import Decision, Evidence

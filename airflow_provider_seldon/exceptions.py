@@ -1,15 +1,17 @@
 """
-What can go wrong, by name.
+The exceptions of this provider.
 
 One small tree under :class:`SeldonError`, which is an ``AirflowException``. A class says *what* happened, its
-text says *what to do next*, and ``retryable`` says whether another try of the same task can help, so that a
-retry policy can match on classes instead of on texts; :mod:`airflow_provider_seldon.retries` makes one of it.
+message says *what to do next*, and ``retryable`` says whether a retry of the same task can help, so that a
+retry policy can match classes instead of messages; :mod:`airflow_provider_seldon.retries` builds such a
+policy.
 
-Where only the task's own code or input can change the outcome, the class is an ``AirflowFailException`` as well:
-Airflow fails the task at once, whatever its retries, and asks no policy. Where somebody may repair something outside (a
-right, a connection, an object in the way) while the task waits for its next try, it is not, and the user decides.
+If only the task's own code or input can change the outcome, the class is also an ``AirflowFailException``:
+Airflow fails the task at once, whatever its retries, and consults no policy. If somebody can repair something
+outside (a permission, a connection, an object in the way) while the task waits for its retry, it is not, and
+the user decides.
 
-No exception text ever carries a credential: request bodies are never quoted, only names.
+No exception message contains a credential: request bodies are never quoted, only names.
 """
 
 from __future__ import annotations
@@ -21,19 +23,19 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 
 class SeldonError(AirflowException):
-    """Base of everything this provider raises."""
+    """Base of all exceptions of this provider."""
 
-    #: Whether running the same task again, unchanged, can succeed.
+    #: Whether a retry of the same, unchanged task can succeed.
     retryable: ClassVar[bool] = True
 
 
 class InvalidModelServerError(SeldonError, AirflowFailException, ValueError, TypeError):
     """
-    The request is wrong; nothing was sent to the cluster. The text names each field and its fix.
+    The request is wrong; nothing was sent to the cluster. The message names each field and its fix.
 
-    Raised for every argument of an operator, a sensor, a trigger or the hook: when the DAG is parsed where the value is
-    known by then, else before anything is sent. It is a ``ValueError`` and a ``TypeError`` besides, as what Python
-    itself raises for a wrong argument. Not tried again: the same arguments are as wrong the next time.
+    Raised for every argument of an operator, a sensor, a trigger or the hook: when the DAG is parsed if the
+    value is known by then, else before anything is sent. It is also a ``ValueError`` and a ``TypeError``,
+    which Python itself raises for a wrong argument. Not retried: the same arguments would be wrong again.
     """
 
     retryable = False
@@ -41,22 +43,22 @@ class InvalidModelServerError(SeldonError, AirflowFailException, ValueError, Typ
     @classmethod
     def of(cls, where: str, problems: object) -> Self:
         """
-        Return the error of arguments with which nothing was sent.
+        Return the error of wrong arguments; nothing was sent.
 
-        :param where: whose arguments they are.
-        :param problems: what is wrong, a line for each.
+        :param where: owner of the arguments.
+        :param problems: the problems, one per line.
         """
         return cls(f"{where}: nothing was sent to the cluster:\n{problems}")
 
 
 class ConnectionConfigError(SeldonError):
-    """The Airflow connection cannot be turned into access to a cluster. The text names the field."""
+    """The Airflow connection gives no access to a cluster. The message names the field."""
 
     retryable = False
 
 
 class NotFoundError(SeldonError):
-    """No such object, or the API server does not know its kind (HTTP 404)."""
+    """No such object, or the API server does not serve its kind (HTTP 404)."""
 
 
 class DeploymentNotFoundError(NotFoundError):
@@ -69,7 +71,7 @@ class ExistsError(SeldonError):
 
 class NotManagedError(SeldonError):
     """
-    The object exists, but was not made by this provider; it is left as it is.
+    The object exists, but this provider did not create it; it is left unchanged.
 
     :param owners: field managers and controllers found on the object.
     """
@@ -96,14 +98,14 @@ class ConflictError(SeldonError):
 
 
 class RejectedError(SeldonError):
-    """The API server or an admission webhook refused the object (HTTP 400, 422); holds its own sentence."""
+    """The API server or an admission webhook refused the object (HTTP 400, 422); quotes its message."""
 
     retryable = False
 
 
 class UndeclaredFieldsError(RejectedError):
     """
-    The cluster's CRD does not declare some fields, so that an apply of them is refused as a whole.
+    The cluster's CRD does not declare some fields, so the API server refuses the whole apply.
 
     :param fields: their paths, such as ``spec.predictors[0].graph.endpoint.http_port``.
     """
@@ -114,7 +116,7 @@ class UndeclaredFieldsError(RejectedError):
 
 
 class ForbiddenError(SeldonError):
-    """The credentials lack a right (HTTP 403); the text names verb and resource."""
+    """The credentials lack a permission (HTTP 403); the message names verb and resource."""
 
     retryable = False
 
@@ -124,15 +126,15 @@ class UnauthorizedError(SeldonError):
 
 
 class CredentialPluginError(UnauthorizedError):
-    """The exec plugin of a kubeconfig gave no credentials; the text names it, and tells what it said."""
+    """The exec plugin of a kubeconfig returned no credentials; the message names it and quotes its output."""
 
 
 class ServerUnavailableError(SeldonError):
     """
-    The API server (or a webhook it calls) did not answer usefully, retries included.
+    The API server (or a webhook that it calls) was unavailable, also after retries.
 
-    :param status: HTTP status of the last answer, 0 when there was none.
-    :param retry_after: seconds that the server asked to wait, None when it did not say.
+    :param status: HTTP status of the last response, 0 when there was none. :param retry_after: seconds that
+        the server asked to wait, None when it gave none.
     """
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
@@ -142,12 +144,12 @@ class ServerUnavailableError(SeldonError):
 
 
 class UnexpectedAnswerError(ServerUnavailableError):
-    """What answers with a good status is no Kubernetes API, or its answer is not whole."""
+    """A successful response is not from a Kubernetes API, or is incomplete."""
 
 
 class RolloutError(SeldonError):
     """
-    A wait for a deployment ended without the applied version serving.
+    A wait for a deployment ended before the applied version was ready.
 
     :param reason: one CamelCase word, such as ``ProgressDeadlineExceeded``.
     :param deployment: ``namespace/name``.
@@ -163,7 +165,7 @@ class RolloutError(SeldonError):
         self.rolled_back_to = rolled_back_to
 
     def amended(self, sentence: str, *, rolled_back_to: str = "") -> Self:
-        """Return this error with a further sentence, at the end of its first line."""
+        """Return this error with another sentence at the end of its first line."""
         first, *rest = str(self).split("\n", 1)
         return type(self)(
             "\n".join([f"{first} {sentence}", *rest]),
@@ -179,9 +181,9 @@ class RolloutFailedError(RolloutError):
 
 class CanaryAbortedError(RolloutFailedError, AirflowFailException):
     """
-    A candidate did not keep to its limits, or did not come to serve; the baseline has all of the traffic again.
+    A candidate exceeded its limits, or did not become ready; the baseline gets all traffic again.
 
-    Not tried again by itself: what was turned down stays turned down, until somebody clears the task.
+    Not retried: a rejected candidate stays rejected until somebody clears the task.
     """
 
     retryable = False
@@ -191,14 +193,14 @@ class DeploymentFailedError(RolloutFailedError, AirflowFailException):
     """
     A sensor found that the deployment cannot become ready as it is.
 
-    The sensor is not tried again: it changes nothing, so another try finds the same.
+    The sensor is not retried: it changes nothing, so a retry would find the same.
     """
 
     retryable = False
 
 
 class RolloutTimeoutError(RolloutError):
-    """The applied version did not serve before the deadline; the previous version, if there was one, keeps serving."""
+    """The applied version was not ready before the deadline; a previous version keeps serving."""
 
 
 class ReplacedError(RolloutError):
@@ -211,9 +213,9 @@ class DeletedError(RolloutError):
 
 class ReapingError(SeldonError):
     """
-    A reaper could not do something that is due; everything else is done. The text names each deployment.
+    A reaper could not do everything that is due; the rest is done. The message names each deployment.
 
-    Tried again: what stood in the way may be over.
+    Retried: the obstacle may be gone.
     """
 
 
@@ -221,7 +223,7 @@ class StaleRunError(SeldonError, AirflowFailException):
     """
     A newer DAG run has deployed already; this older run does not roll it back.
 
-    Not tried again: this run does not become newer.
+    Not retried: this run does not become newer.
     """
 
     retryable = False
@@ -229,9 +231,9 @@ class StaleRunError(SeldonError, AirflowFailException):
 
 class DeployDecisionError(SeldonError, AirflowFailException):
     """
-    The deploy decision is not one that the operator understands, or it asks the task to fail.
+    The operator does not understand the deploy decision, or the decision fails the task.
 
-    Not tried again: what decides was made by earlier tasks.
+    Not retried: earlier tasks made the decision.
     """
 
     retryable = False
@@ -239,9 +241,9 @@ class DeployDecisionError(SeldonError, AirflowFailException):
 
 class TurnedDownError(DeployDecisionError):
     """
-    The candidate was turned down, and nothing was done, as the caller asked for.
+    The candidate was rejected, and nothing was done, as the caller requested.
 
-    :param skip: the caller asked to skip the task rather than to fail it.
+    :param skip: the caller requested to skip the task instead of failing it.
     """
 
     def __init__(self, message: str, *, skip: bool = False) -> None:
@@ -251,7 +253,7 @@ class TurnedDownError(DeployDecisionError):
 
 class PredictionError(SeldonError):
     """
-    A prediction request was not answered with a prediction, or not with the expected one.
+    The answer to a prediction request is not a prediction, or not the expected one.
 
     :param status: HTTP status of the answer, 0 when there was none.
     """
@@ -262,10 +264,10 @@ class PredictionError(SeldonError):
 
 
 class ModelFilesError(SeldonError):
-    """A trained model's files are missing, or are not what its server reads; nothing was copied."""
+    """A trained model's files are missing, or its server cannot read them; nothing was copied."""
 
     retryable = False
 
 
 class ModelChangedError(SeldonError):
-    """A file of a trained model changed while it was copied; the copy is not complete and is not served."""
+    """A file of a trained model changed during the copy; the copy is incomplete and is not used."""

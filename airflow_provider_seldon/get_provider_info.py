@@ -1,8 +1,8 @@
 """
-What Airflow reads about this provider.
+The provider's metadata for Airflow.
 
-This module imports nothing: Airflow calls it while its own configuration is still being built, and an
-import of ``airflow.sdk`` here ends every Airflow 3.3 process.
+This module imports nothing: Airflow calls it while it still builds its own configuration, and importing
+``airflow.sdk`` here would end every Airflow 3.3 process.
 """
 
 
@@ -14,12 +14,13 @@ def connection_fields() -> dict[str, dict[str, object]]:
     return {
         "namespace": {
             "label": "Namespace",
-            "description": "Namespace of the SeldonDeployments; the kubeconfig's own when empty.",
+            "description": "Namespace of the SeldonDeployments; the kubeconfig's namespace when empty.",
             "schema": text,
         },
         "ingress_url": {
             "label": "Ingress URL",
-            "description": "Base URL of the gateway in front of Seldon Core, such as https://models.example.com.",
+            "description": "Base URL of the gateway in front of Seldon Core, such as "
+            "https://models.example.com.",
             "schema": text,
         },
         "ingress_token": {
@@ -34,12 +35,12 @@ def connection_fields() -> dict[str, dict[str, object]]:
         },
         "ingress_host_header": {
             "label": "Ingress Host header",
-            "description": "Where the gateway routes by host name.",
+            "description": "Needed if the gateway routes by host name.",
             "schema": text,
         },
         "storage_conn_id": {
             "label": "Storage connection id",
-            "description": "Airflow connection (aws, google_cloud_platform, wasb) that model files are read with.",
+            "description": "Airflow connection (aws, google_cloud_platform, wasb) used to read model files.",
             "schema": text,
         },
         "storage_env_from": {
@@ -64,7 +65,7 @@ def connection_fields() -> dict[str, dict[str, object]]:
         },
         "cluster_context": {
             "label": "Cluster context",
-            "description": "Context of the kubeconfig; its current one when empty.",
+            "description": "Context of the kubeconfig; its current context when empty.",
             "schema": text,
         },
         "disable_verify_ssl": {
@@ -82,7 +83,7 @@ def connection_fields() -> dict[str, dict[str, object]]:
 
 def field_behaviour() -> dict[str, object]:
     """
-    Return which standard fields of a connection are hidden, what the others are called, and an example for each.
+    Return the hidden standard fields of a connection, the labels of the others, and an example for each.
 
     Airflow 3 shows the placeholders of the standard fields only, Airflow 2.11 all of them. Nothing reads the port: it
     is there because the Test button of Airflow 3.3.1 and 3.3.2 refuses a connection without one (apache/airflow
@@ -113,25 +114,27 @@ def configuration() -> dict[str, object]:
     """Return section ``[seldon]`` of Airflow's configuration; ``settings`` reads it."""
     return {
         "seldon": {
-            "description": "What the Seldon Core provider does in the same way for every task.",
+            "description": "Settings of the Seldon Core provider that apply to every task.",
             "options": {
                 "dashboard_url": {
-                    "description": "URL of a page about a deployment, such as one of Grafana: the link *Dashboard* of "
-                    "every task that works on one. The fields ``{namespace}``, ``{name}`` (of the deployment), "
-                    "``{model_name}``, ``{revision}``, ``{dag_id}``, ``{task_id}`` and ``{run_id}`` are filled in, "
-                    "percent-encoded. Empty for no link. In a configuration file, a ``%`` is written ``%%``. Airflow 3 "
-                    "reads it on the workers, Airflow 2 on the webserver.",
+                    "description": "URL of a page about a deployment, such as one of Grafana: the link "
+                    "*Dashboard* of every task that works on one. The fields ``{namespace}``, ``{name}`` "
+                    "(of the deployment), ``{model_name}``, ``{revision}``, ``{dag_id}``, ``{task_id}`` and "
+                    "``{run_id}`` are filled in, percent-encoded. Empty for no link. In a configuration "
+                    "file, a ``%`` is written ``%%``. Airflow 3 reads it on the workers, Airflow 2 on the "
+                    "webserver.",
                     "version_added": "0.1.0",
                     "type": "string",
                     "example": "https://grafana.example.com/d/seldon?var-namespace={namespace}&var-deployment={name}",
                     "default": "",
                 },
                 "prometheus_link": {
-                    "description": "URL of a graph of Prometheus, or of Grafana's Explore page: the link *Canary "
-                    "metric* of a canary's task, to the query that decided. The fields ``{query}``, ``{range}`` (such "
-                    "as 600s), ``{end}`` (a time, in UTC), ``{from_ms}`` and ``{to_ms}`` (milliseconds since 1970) "
-                    "are filled in, percent-encoded, and so are those of ``dashboard_url``. Empty for no link. In a "
-                    "configuration file, a ``%`` is written ``%%``.",
+                    "description": "URL of a graph of Prometheus, or of Grafana's Explore page: the link "
+                    "*Canary metric* of a canary's task, to the query that decided. The fields ``{query}``, "
+                    "``{range}`` (such as 600s), ``{end}`` (a time, in UTC), ``{from_ms}`` and ``{to_ms}`` "
+                    "(milliseconds since 1970) are filled in, percent-encoded, and so are those of "
+                    "``dashboard_url``. Empty for no link. In a configuration file, a ``%`` is written "
+                    "``%%``.",
                     "version_added": "0.1.0",
                     "type": "string",
                     "example": "https://prometheus.example.com/graph?g0.expr={query}&g0.tab=0&g0.range_input={range}"
@@ -139,43 +142,46 @@ def configuration() -> dict[str, object]:
                     "default": "",
                 },
                 "progress_interval": {
-                    "description": "Seconds after which a task that waits logs its progress again although nothing has "
-                    "changed; at least 1. A change is logged at once.",
+                    "description": "Seconds after which a waiting task logs its progress again if nothing "
+                    "has changed; at least 1. A change is logged at once.",
                     "version_added": "0.1.0",
                     "type": "float",
                     "example": "300",
                     "default": "60",
                 },
                 "outage_patience": {
-                    "description": "Seconds for which a read or a write is repeated while the API server, or a webhook "
-                    "that it calls, does not answer or answers with 429 or 5xx. Each request is tried five times in "
-                    "any case.",
+                    "description": "Seconds for which a read or a write is retried while the API server, "
+                    "or a webhook that it calls, does not answer or answers with 429 or 5xx. Each request "
+                    "is tried at least five times.",
                     "version_added": "0.1.0",
                     "type": "float",
                     "example": "300",
                     "default": "90",
                 },
                 "failure_log_lines": {
-                    "description": "How many lines of a failed container's log a failed task shows, in its own log and "
-                    "in its exception. 0 reads no logs, for models whose logs hold what must not leave the cluster.",
+                    "description": "Number of lines of a failed container's log that a failed task shows, "
+                    "in its own log and in its exception. 0 reads no logs, for models whose logs must not "
+                    "leave the cluster.",
                     "version_added": "0.1.0",
                     "type": "integer",
                     "example": "0",
                     "default": "15",
                 },
                 "fleet_connections": {
-                    "description": "Connections whose deployments the page *Seldon* in Airflow's navigation shows, "
-                    "with commas between them; ``conn_id/namespace`` for another namespace than the connection's own. "
-                    "Empty for no page. Airflow 3.1 or later; read by the API server, which has to be started again.",
+                    "description": "Connections whose deployments the page *Seldon* in Airflow's "
+                    "navigation shows, separated by commas; ``conn_id/namespace`` for another namespace "
+                    "than the connection's own. Empty for no page. Airflow 3.1 or later; read by the API "
+                    "server, which must be restarted after a change.",
                     "version_added": "0.1.0",
                     "type": "string",
                     "example": "seldon_default, production/models",
                     "default": "",
                 },
                 "fleet_source": {
-                    "description": "Where that page has its picture from. ``cluster``: the API server reads the "
-                    "clusters with the credentials of the connections. ``snapshot``: it reads what tasks with "
-                    "``SeldonFleetSnapshotOperator`` have written, and needs no credentials of a cluster.",
+                    "description": "Source of that page's data. ``cluster``: the API server reads the "
+                    "clusters with the credentials of the connections. ``snapshot``: it reads what tasks "
+                    "with ``SeldonFleetSnapshotOperator`` have written, and needs no credentials for a "
+                    "cluster.",
                     "version_added": "0.1.0",
                     "type": "string",
                     "example": "snapshot",
@@ -187,7 +193,7 @@ def configuration() -> dict[str, object]:
 
 
 def asset_uris() -> list[dict[str, object]]:
-    """Return which functions know about URIs that begin with ``seldon://``."""
+    """Return the functions for URIs that begin with ``seldon://``."""
     module = "airflow_provider_seldon.assets"
     return [
         {

@@ -1,12 +1,12 @@
 """
-A retry policy made of what the exceptions say of themselves, for Airflow 3.3 and later::
+A retry policy built from the exceptions' ``retryable``, for Airflow 3.3 and later::
 
     from airflow_provider_seldon.retries import seldon_retry_policy
 
     with DAG(..., default_args={"retries": 5, "retry_policy": seldon_retry_policy()}):
         SeldonDeployModelOperator(...)
 
-Without a policy, and before Airflow 3.3, only those errors end the retries that are an ``AirflowFailException``.
+Without a policy, and before Airflow 3.3, only errors that are an ``AirflowFailException`` end the retries.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) -> ExceptionRetryPolicy:
     """
-    Return a policy that fails a task at once where another try cannot help, and is patient where it can.
+    Return a policy that fails a task at once if a retry cannot help, and retries it otherwise.
 
-    An error that is ``retryable`` is retried as the task says, with its ``retries`` and ``retry_delay``, and so is one
-    of somebody else's. To treat a class differently, put a ``RetryRule`` of your own before the policy's ``rules``.
+    A ``retryable`` error is retried with the task's ``retries`` and ``retry_delay``, and so is an error from
+    elsewhere. To treat a class differently, put your own ``RetryRule`` before the policy's ``rules``.
 
     :param unavailable_delay: how long to wait for an API server that did not answer
         (:class:`~airflow_provider_seldon.exceptions.ServerUnavailableError`), instead of the task's ``retry_delay``.
@@ -38,15 +38,15 @@ def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) 
         from airflow import __version__
 
         raise RuntimeError(
-            f"Retry policies exist from Airflow 3.3 on; this is {__version__}. Leave retry_policy out: errors in a "
-            "task's own arguments end its retries all the same."
+            f"Retry policies exist from Airflow 3.3 on; this is {__version__}. Omit retry_policy: errors in "
+            "a task's own arguments end its retries anyway."
         ) from None
     return ExceptionRetryPolicy(
         rules=[
             RetryRule(
                 exception=hopeless_errors(),
                 action=RetryAction.FAIL,
-                reason="another try of the same task cannot help",
+                reason="a retry of the same task cannot help",
             ),
             RetryRule(
                 exception=ServerUnavailableError,
@@ -59,7 +59,7 @@ def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) 
 
 
 def hopeless_errors() -> list[type[BaseException] | str]:
-    """Return the exceptions that no retry of the same task can help, for rules of one's own."""
+    """Return the exceptions for which a retry of the same task cannot help, for your own rules."""
     return [error for error in _tree(SeldonError) if not error.retryable]
 
 

@@ -1,9 +1,9 @@
 """
-What is set once per installation: section ``[seldon]`` of Airflow's configuration.
+Settings of the installation: section ``[seldon]`` of Airflow's configuration.
 
-The options are described in ``get_provider_info``, which Airflow 3 reads defaults from; Airflow 2.11 does not, so the
-defaults are here as well. A setting never fails a task: where its value is none, a warning says so, and the default
-holds.
+``get_provider_info`` describes the options, and Airflow 3 reads the defaults from there; Airflow 2.11 does
+not, so the defaults are here as well. A setting never fails a task: an invalid value logs a warning, and the
+default applies.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from airflow.providers.common.compat.sdk import conf
 log = logging.getLogger(__name__)
 
 SECTION = "seldon"
-#: Fields of ``dashboard_url``: those of the deployment, and those of the task.
+#: Fields of ``dashboard_url``: of the deployment and of the task.
 DASHBOARD_FIELDS = ("namespace", "name", "model_name", "revision", "dag_id", "task_id", "run_id")
-#: Fields of ``prometheus_link``: the query, the time that its graph is of, and those of the task.
+#: Fields of ``prometheus_link``: the query, the time range of its graph, and those of ``dashboard_url``.
 PROMETHEUS_FIELDS = ("query", "range", "end", "from_ms", "to_ms", *DASHBOARD_FIELDS)
 PROGRESS_INTERVAL = 60.0
 FAILURE_LOG_LINES = 15
@@ -43,22 +43,22 @@ def prometheus_link() -> str:
 
 
 def progress_interval() -> float:
-    """Return the seconds after which a wait shows its progress again although nothing has changed; default 60."""
+    """Return the seconds after which a wait logs its progress again without a change; default 60."""
     return _read("progress_interval", _seconds, PROGRESS_INTERVAL)
 
 
 def failure_log_lines() -> int:
-    """Return how many lines of a failed container's log a failed task shows at most; default 15, 0 for none."""
+    """Return how many log lines of a failed container a failed task shows; default 15, 0 for none."""
     return _read("failure_log_lines", _count, FAILURE_LOG_LINES)
 
 
 def outage_patience() -> float:
-    """Return the seconds for which a request is repeated while the API server or a webhook is away; default 90."""
+    """Return the seconds of retries while the API server or a webhook is unavailable; default 90."""
     return _read("outage_patience", _duration, OUTAGE_PATIENCE)
 
 
 def fleet_connections() -> str:
-    """Return the connections of the fleet page as they are configured; "" for no page, which is the default."""
+    """Return the configured connections of the fleet page; "" for no page, which is the default."""
     return _read("fleet_connections", _targets, "")
 
 
@@ -69,7 +69,7 @@ def fleet_targets() -> tuple[tuple[str, str], ...]:
 
 
 def fleet_source() -> str:
-    """Return where the fleet page has its picture from: ``cluster``, the default, or ``snapshot``."""
+    """Return the source of the fleet page's data: ``cluster``, the default, or ``snapshot``."""
     return _read("fleet_source", _source, FLEET_SOURCES[0])
 
 
@@ -77,7 +77,7 @@ def _read(option: str, parse: Callable[[str], Value], default: Value) -> Value:
     try:
         given = str(conf.get(SECTION, option, fallback="") or "").strip()
         return parse(given) if given else default
-    # A lone % in airflow.cfg is an error of the standard library's parser, which Airflow wraps in its own.
+    # A lone % in airflow.cfg is an error of the standard library's parser, which Airflow wraps.
     except Exception as error:
         log.warning("Airflow's configuration, [%s] %s: %s. Using %r.", SECTION, option, error, default)
         return default
@@ -96,7 +96,7 @@ def _url_template(text: str, *, fields: Sequence[str]) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"{text!r} is not an HTTP URL; give it as http(s)://host[:port]/path")
     if "@" in parts.netloc:
-        raise ValueError("it has a login or password, which everybody would see; leave it out")
+        raise ValueError("it has a login or password, which every user would see; remove it")
     return text
 
 

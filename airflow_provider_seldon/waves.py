@@ -1,5 +1,6 @@
 """
-One model to many clusters, in waves: a first few, a gate, then the rest; on a failure it stops, or all goes back.
+Deploy one model to many clusters in waves: a few, a gate, then the rest; a failure stops it or rolls all
+back.
 
 ::
 
@@ -10,8 +11,8 @@ One model to many clusters, in waves: a first few, a gate, then the rest; on a f
         waves.bake(seconds=1800)
         waves.wave(["seldon_us", "seldon_asia", {"seldon_conn_id": "seldon_asia", "namespace": "edge"}])
 
-It only lays tasks out, in a task group: mapped deploys, one after the other; and behind them, what a failure leads to.
-Each task is an ordinary one, that can be looked at, retried and cleared.
+It only creates tasks, in a task group: mapped deploys, one wave after the other, followed by the tasks that
+handle a failure. All are ordinary tasks, which can be inspected, retried and cleared.
 
 Cheap to import: no Kubernetes client, no hook.
 """
@@ -39,22 +40,22 @@ except ImportError:
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-#: Arguments of a deploy that its rollback and the look after a bake share.
+#: Arguments of a deploy that its rollback and the check after a bake share.
 _SHARED = ("seldon_conn_id", "namespace", "failure_policy", "timeout", "deferrable")
-#: Arguments that say which cluster and namespace is meant.
+#: Arguments that select the cluster and the namespace.
 _PLACE = ("seldon_conn_id", "namespace")
 
 
 class SeldonWaveDeployOperator(SeldonDeployModelOperator):
     """
-    A deploy that, mapped, does not begin once another one of its wave has failed.
+    A mapped deploy that does not start after another deploy of its wave has failed.
 
-    Airflow itself begins every mapped task, however many have failed. A task that has begun goes on, and so does one
-    that is retried or cleared: what it has written is not to be left half done.
+    Airflow itself starts every mapped task, however many have failed. A task that has started continues, and
+    so does one that is retried or cleared: its write must not be left half done.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Deploy, unless another cluster of the wave is broken already."""
+        """Deploy, unless another cluster of the wave has already failed."""
         begin(context)
         return super().execute(context)
 
@@ -63,16 +64,16 @@ class SeldonWaveCanaryOperator(SeldonCanaryOperator):
     """The same for a canary: ``wave(..., operator=SeldonWaveCanaryOperator, steps=[5, 25])``."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Lead the canary, unless another cluster of the wave is broken already."""
+        """Run the canary, unless another cluster of the wave has already failed."""
         begin(context)
         return super().execute(context)
 
 
 class BakeOperator(BaseOperator):
     """
-    Let time pass, in the triggerer.
+    Wait for some time, in the triggerer.
 
-    :param seconds: how much.
+    :param seconds: time to wait.
     """
 
     def __init__(self, *, seconds: float, **kwargs: Any) -> None:
@@ -91,17 +92,18 @@ class BakeOperator(BaseOperator):
 
 class Waves:
     """
-    Lays out the tasks of a rollout over many clusters.
+    Creates the tasks of a rollout to many clusters.
 
-    :param group_id: of the task group.
-    :param name: name of the deployment, the same everywhere. It is needed, so that a rollback finds what a deploy
-        has left that died.
-    :param max_parallel: how many clusters of a wave are deployed to at a time; None for all of them.
-    :param on_failure: ``stop`` leaves what serves as it is: the clusters that failed have undone their own deploy, and
-        later waves do not begin. ``roll_back`` undoes what this run has changed, on every cluster, once the tasks that
-        were running have ended.
-    :param arguments: of :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`, for all waves.
-    :raises InvalidModelServerError: the arguments cannot be meant.
+    :param group_id: id of the task group.
+    :param name: name of the deployment, the same on all clusters. It is required, so that a rollback finds
+        what a killed deploy left behind.
+    :param max_parallel: number of clusters of a wave that are deployed to at a time; None for all of them.
+    :param on_failure: ``stop`` leaves the running versions as they are: the clusters that failed have undone
+        their own deploy, and later waves do not start. ``roll_back`` undoes what this run changed, on every
+        cluster, once the running tasks have ended.
+    :param arguments: arguments of
+        :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`, for all waves.
+    :raises InvalidModelServerError: the arguments are invalid.
     """
 
     def __init__(
@@ -146,13 +148,14 @@ class Waves:
         **arguments: Any,
     ) -> Any:
         """
-        Deploy to some clusters, once what was laid out before has succeeded.
+        Deploy to some clusters, after all earlier tasks of the group have succeeded.
 
-        :param targets: connection ids; or mappings of ``seldon_conn_id``, ``namespace`` and whatever else differs
-            from cluster to cluster, such as ``replicas``; or the output of a task that returns a list of mappings.
-        :param max_parallel: for this wave.
-        :param operator: its ``execute`` calls :func:`begin` first, where the wave is to stop at a failure.
-        :param arguments: for this wave, over those for all.
+        :param targets: connection ids; or mappings of ``seldon_conn_id``, ``namespace`` and any arguments
+            that differ between clusters, such as ``replicas``; or the output of a task that returns a list of
+            mappings.
+        :param max_parallel: overrides the group's for this wave.
+        :param operator: its ``execute`` calls :func:`begin` first if the wave is to stop at a failure.
+        :param arguments: override the group's for this wave.
         :returns: the mapped task.
         """
         number = len(self._waves) + 1
@@ -164,14 +167,14 @@ class Waves:
         return task
 
     def gate(self, *tasks: Any) -> None:
-        """Lay out tasks, or groups of them, that have to succeed, one after the other, before the next wave begins."""
+        """Add tasks, or task groups, that must succeed, one after the other, before the next wave starts."""
         for task in tasks:
             if self._tasks:
                 self._tasks[-1] >> task
             self._tasks.append(task)
 
     def bake(self, *, seconds: float) -> None:
-        """Let time pass; then every cluster so far has still to serve."""
+        """Wait for some time; after that, the deployment must still be ready on every cluster so far."""
         self._count += 1
         end = "" if self._count == 1 else f"_{self._count}"
         self.gate(BakeOperator(task_id=f"bake{end}", seconds=seconds))
@@ -183,10 +186,10 @@ class Waves:
             self.gate(look)
 
     def _lay_out_the_end(self) -> None:
-        """What a failure leads to, and one task that fails where any has: a run is what its last tasks are."""
+        """Add the tasks that handle a failure, and a last one that fails if any did, for the run's state."""
         end = EmptyOperator(task_id="ended", trigger_rule="none_failed")
         if self._on_failure == "roll_back":
-            # Two marks, because no rule of Airflow says "all have ended, and one has failed".
+            # Two marks, because Airflow has no trigger rule "all have ended, and one has failed".
             marks = [
                 EmptyOperator(task_id="all_ended", trigger_rule="all_done"),
                 EmptyOperator(task_id="some_failed", trigger_rule="one_failed"),
@@ -210,14 +213,14 @@ class Waves:
             if given.get("deferrable", conf.getboolean("operators", "default_deferrable", fallback=False)):
                 raise InvalidModelServerError.of(
                     "Waves",
-                    "max_parallel: this Airflow does not count deferred tasks. Fix: deferrable=False, or leave "
-                    "max_parallel out and use a pool that includes deferred tasks.",
+                    "max_parallel: this Airflow does not count deferred tasks. Fix: deferrable=False, or "
+                    "leave max_parallel out and use a pool that includes deferred tasks.",
                 )
             given = {**given, "deferrable": False}
         return {**given, "max_active_tis_per_dagrun": max_parallel}
 
     def _of_place(self, places: Any, shared: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what each place says itself: Airflow refuses an argument that is given twice."""
+        """Leave out what the targets give themselves: Airflow refuses an argument that is given twice."""
         own = set(_PLACE) if hasattr(places, "map") else {key for one in places for key in one}
         return {key: value for key, value in shared.items() if key not in own}
 
@@ -238,26 +241,27 @@ def _place(target: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _places(targets: Any) -> Any:
-    """Return targets without what only a deploy takes."""
+    """Return targets without the arguments that only a deploy takes."""
     return targets.map(_place) if hasattr(targets, "map") else [_place(one) for one in targets]
 
 
 def begin(context: Context) -> None:
     """
-    Begin a mapped task of a wave.
+    Start a mapped task of a wave.
 
-    :raises AirflowSkipException: another one has failed, and this is the first try.
+    :raises AirflowSkipException: another mapped task has failed, and this is the first try.
     """
     if (getattr(context["ti"], "try_number", 1) or 1) > 1:
         return
     if broken := _failed(context):
         raise AirflowSkipException(
-            f"Not begun: {', '.join(broken)} of the same wave has failed. To deploy here all the same, clear this task."
+            f"Not started: {', '.join(broken)} of the same wave has failed. To deploy here anyway, clear "
+            "this task."
         )
 
 
 def _failed(context: Context) -> list[str]:
-    """Return the mapped tasks of the same task and run that have failed."""
+    """Return the failed mapped task instances of the same task and run."""
     task_instance = context["ti"]
     if (getattr(task_instance, "map_index", -1) or 0) < 0:
         return []
@@ -273,7 +277,7 @@ def _failed(context: Context) -> list[str]:
 
 
 def _deferred_tasks_count() -> bool:
-    """Whether deferred tasks count for ``max_active_tis_per_dagrun`` (Airflow 3.3; those of 2.11 do not)."""
+    """Return whether deferred tasks count for ``max_active_tis_per_dagrun`` (Airflow 3.3; not 2.11)."""
     from airflow import __version__
 
     return tuple(int(part) for part in __version__.split(".")[:2]) >= (3, 3)

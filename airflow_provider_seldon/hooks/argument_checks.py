@@ -1,4 +1,4 @@
-"""Arguments of the hook's methods, checked before anything is sent."""
+"""Check the arguments of the hook's methods before anything is sent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Result = TypeVar("Result")
 
 def checked(**own: Rule) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """
-    Return a decorator for a method whose arguments are checked before it is called.
+    Return a decorator that checks a method's arguments before the call.
 
-    :param own: rules of arguments that the table of ``core.request.argument_rules`` does not have, or that mean
-        something else here.
+    :param own: rules of arguments that are missing from the table in ``core.request.argument_rules``, or have
+        another meaning here.
     """
 
     def decorate(method: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -46,7 +46,7 @@ def checked(**own: Rule) -> Callable[[Callable[Parameters, Result]], Callable[Pa
 
 
 def instance(*kinds: type, optional: bool = False) -> Rule:
-    """Return the rule of an argument that is an object of one of some classes."""
+    """Return the rule of an argument that is an instance of one of some classes."""
     names = " or ".join(kind.__name__ for kind in kinds)
 
     def read(value: object) -> object:

@@ -1,4 +1,4 @@
-"""From an Airflow connection to a cluster and to the ingress in front of it."""
+"""Resolve an Airflow connection to a cluster and its ingress gateway."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two runs of an exec plugin that fails.
 PLUGIN_PAUSES = (1.0, 4.0)
-#: What the API server's audit log shows.
+#: Shown in the API server's audit log.
 USER_AGENT = f"airflow-provider-seldon/{__version__}"
 
 if TYPE_CHECKING:
@@ -38,19 +38,20 @@ if TYPE_CHECKING:
 
 class SeldonConnectionHook(KubernetesClients, BaseHook):
     """
-    Resolves a connection, once and lazily; knows nothing of model servers.
+    Resolves a connection, once and lazily; knows nothing about model servers.
 
-    It has the constructor's options and the clients of ``KubernetesHook``, but does not inherit from it: importing that
-    imports two Kubernetes clients, 1,700 modules, into every task. :attr:`kubernetes_hook` is one.
+    It has the constructor's options and the clients of ``KubernetesHook``, but does not inherit from it:
+    importing that class imports two Kubernetes clients, 1,700 modules, into every task.
+    :attr:`kubernetes_hook` is one.
 
-    :param seldon_conn_id: the Airflow connection. ``seldon_default`` may be missing: then the pod's service
+    :param seldon_conn_id: the Airflow connection. If ``seldon_default`` does not exist, the pod's service
         account or the default kubeconfig is used.
     :param namespace: overrides the connection's namespace.
-    :param connection: the connection itself, where it has been fetched already (in a triggerer, where fetching
-        it must not block the event loop).
-    :param reconnect: fetches the connection again, when its credentials are not accepted any more; may block. Without
-        it, a connection that was passed in stays as it is.
-    :param dry_run: let the API server check every write, webhooks included, and store none.
+    :param connection: the connection itself, if it has already been fetched (in a triggerer, where fetching
+        must not block the event loop).
+    :param reconnect: fetches the connection again when its credentials are no longer accepted; may block.
+        Without it, a connection that was passed in stays as it is.
+    :param dry_run: the API server checks every write, webhooks included, and stores none.
     :param cluster_context: overrides the connection's ``cluster_context``.
     :param config_file: overrides its ``kube_config_path``.
     :param config_dict: overrides its ``kube_config``.
@@ -92,7 +93,7 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
-        """Return a connection; an empty one where that of the default id is missing."""
+        """Return a connection; an empty one if the default connection does not exist."""
         try:
             return super().get_connection(conn_id)
         except AirflowNotFoundException:
@@ -102,7 +103,7 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     @cached_property
     def connection(self) -> Connection:
-        """The Airflow connection; an empty one where none is named."""
+        """The Airflow connection; an empty one if there is no id."""
         return self._fetch()
 
     def _fetch(self) -> Connection:
@@ -120,13 +121,13 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
         """
         The resolved cluster; read once.
 
-        :raises ConnectionConfigError: the connection cannot be used; the text names the field.
+        :raises ConnectionConfigError: the connection cannot be used; the message names the field.
         """
         return self._resolve(self.conn_extras)
 
     @cached_property
     def access(self) -> ClusterAccess:
-        """The same cluster and credentials for the asynchronous half; watches are shared by it."""
+        """The same cluster and credentials for the asynchronous half; equal accesses share watches."""
         return ClusterAccess.of(
             self._settings(self.conn_extras), resolve=lambda: self._resolve_anew().configuration
         )
@@ -138,20 +139,20 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     def _resolve_anew(self) -> Cluster:
         """
-        Resolve the connection as it is now: its own fields and its files may have been renewed; blocks.
+        Resolve the current connection, whose fields and files may have been renewed; blocks.
 
-        Which namespace and gateway are meant stays as it was.
+        Namespace and gateway stay as they were.
         """
         try:
             connection = self._reconnect()
         except Exception as error:
-            # Nothing may be wrong with what is known; an error of a secrets backend may quote anything.
+            # The known connection may still be valid; an error of a secrets backend may quote anything.
             self.log.warning("The connection cannot be read again (%s)", type(error).__name__)
             connection = self.connection
         return self._resolve(extras_of(connection))
 
     def get_conn(self) -> ApiClient:
-        """Return an authenticated client of the Kubernetes API, with a configuration of its own."""
+        """Return an authenticated client of the Kubernetes API, with its own configuration."""
         return self._api_client_for(self.cluster)
 
     def _api_client_for(self, cluster: Cluster) -> ApiClient:
@@ -166,7 +167,7 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     @cached_property
     def kubernetes_hook(self) -> KubernetesHook:
-        """A ``KubernetesHook`` of the same cluster, credentials and namespace, for its methods."""
+        """A ``KubernetesHook`` with the same cluster, credentials and namespace, for its methods."""
         from airflow_provider_seldon.hooks.connection_kubernetes import ClusterKubernetesHook
 
         return ClusterKubernetesHook(
@@ -183,8 +184,8 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
         """
         Kubernetes API for the SeldonDeployments of the namespace.
 
-        :raises ConnectionConfigError: the connection cannot be used, be it for predictions only: better now than when
-            something has been written.
+        :raises ConnectionConfigError: the connection cannot be used, even if only for predictions: better now
+            than after a write.
         """
         _ = self.ingress
         if self._dry_run:
@@ -195,7 +196,7 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
         """
         Return a client of the namespace.
 
-        :param patience: seconds for which a request is repeated while the API server is away.
+        :param patience: seconds for which a request is retried while the API server is unavailable.
         """
         kind = DryRunClient if self._dry_run else SeldonClient
         return kind(
@@ -211,11 +212,11 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     @property
     def namespace(self) -> str:
-        """The namespace of every call: the argument's, the connection's, the kubeconfig's, ``default``."""
+        """Namespace of every call: from the argument, the connection, the kubeconfig, or ``default``."""
         return self.cluster.namespace
 
     def get_namespace(self) -> str:
-        """Return :attr:`namespace` (the name that ``KubernetesHook`` has for it)."""
+        """Return :attr:`namespace`; ``KubernetesHook`` calls it this."""
         return self.namespace
 
     @cached_property
@@ -238,7 +239,7 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     @property
     def storage_connection_id(self) -> str | None:
-        """Id of the Airflow connection that holds storage credentials, if one is named."""
+        """Id of the Airflow connection that holds storage credentials, if given."""
         return field(self.conn_extras, "storage_conn_id") or None
 
     @property
@@ -248,14 +249,14 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
     @property
     def target(self) -> Target:
-        """What ``delivery`` is given of this hook."""
+        """The part of this hook that ``delivery`` gets."""
         return self.target_in(self.namespace)
 
     def target_in(self, namespace: str) -> Target:
         """
-        Return what ``delivery`` is given of this hook, where the namespace is known already.
+        Return the part of this hook that ``delivery`` gets, if the namespace is already known.
 
-        The cluster is not resolved, and no client is made, before they are used.
+        The cluster is resolved, and the client created, only when used.
         """
         conn_id = self.storage_connection_id
         return Target(
@@ -283,8 +284,8 @@ class SeldonConnectionHook(KubernetesClients, BaseHook):
 
 
 def _keepalive_settings() -> dict[str, int]:
-    """Return what Airflow's configuration says for every Kubernetes connection."""
-    # The defaults of cncf.kubernetes, which Airflow 2.11 may not have read.
+    """Return Airflow's settings for all Kubernetes connections."""
+    # The defaults of cncf.kubernetes, which Airflow 2.11 may not have loaded.
     defaults = {"idle": 120, "interval": 30, "count": 6}
     options = {"idle": "tcp_keep_idle", "interval": "tcp_keep_intvl", "count": "tcp_keep_cnt"}
     return {
@@ -294,7 +295,7 @@ def _keepalive_settings() -> dict[str, int]:
 
 
 def _loaded(settings: ClusterSettings) -> Cluster:
-    """Resolve; a plugin that fails may have met a passing trouble of its identity provider."""
+    """Resolve; retry an exec plugin, whose identity provider may have failed temporarily."""
     problem = ""
     for pause in (*PLUGIN_PAUSES, None):
         try:
@@ -302,6 +303,6 @@ def _loaded(settings: ClusterSettings) -> Cluster:
         except CredentialPluginError as error:
             problem = redact(str(error))
         if pause is not None:
-            log.warning("%s Trying again in %g s.", problem, pause)
+            log.warning("%s Retrying in %g s.", problem, pause)
             time.sleep(pause)
     raise CredentialPluginError(problem)

@@ -1,8 +1,8 @@
 """
-The extra fields of a connection: what is misspelt or is no JSON is refused, not ignored.
+The extra fields of a connection: misspelt fields and invalid JSON are refused, not ignored.
 
-Airflow ignores it; then the worker's default cluster and namespace are used without a word, which may be production.
-No value is quoted: any may be a credential.
+Airflow ignores them, and then silently uses the worker's default cluster and namespace, which may be
+production. No value is quoted: any may be a credential.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How Airflow stores the fields of a form: before 2.3 always, and 2.11 where the form's *Test* sends them.
+#: Prefixes under which Airflow stores the fields of a form: before 2.3 always, in 2.11 when the form's *Test*
+#: sends them.
 PREFIXES = ("extra__seldon__", "extra__kubernetes__")
 #: Further fields of a connection of type ``kubernetes`` (apache-airflow-providers-cncf-kubernetes 10.25), for its pods.
 KUBERNETES = (
@@ -31,7 +32,7 @@ KUBERNETES = (
 )
 FLAGS = ("in_cluster", "disable_verify_ssl", "disable_tcp_keepalive")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "none", "")
-#: Not a text: a kubeconfig is looked at where it is read, and a check of certificates may be one of two kinds.
+#: Not only text: a kubeconfig is checked where it is read, and ``ingress_verify`` may be of two types.
 NOT_TEXT = (*FLAGS, *KUBERNETES, "kube_config", "ingress_verify")
 
 
@@ -39,10 +40,11 @@ def extras_of(connection: Connection) -> dict[str, Any]:
     """
     Return the extra fields of a connection.
 
-    In a connection of type ``kubernetes``, which others use as well, a field that resembles none of ours is passed
-    over with a warning.
+    In a connection of type ``kubernetes``, which others use as well, a field that resembles none of ours is
+    ignored with a warning.
 
-    :raises ConnectionConfigError: they are no JSON object, one is unknown, or has a value of another kind.
+    :raises ConnectionConfigError: they are not a JSON object, or one is unknown or has a value of the wrong
+        type.
     """
     raw = connection.extra
     if not isinstance(raw, str) or not raw.strip():
@@ -55,7 +57,9 @@ def extras_of(connection: Connection) -> dict[str, Any]:
         if plain in known:
             _check_value(plain, value)
         elif connection.conn_type == "kubernetes" and nearest(plain, known) is None:
-            log.warning("The extra field %.60r of the connection is not known here, and is not used", name)
+            log.warning(
+                "The extra field %.60r of the connection is unknown to this provider and is ignored", name
+            )
         else:
             raise ConnectionConfigError(
                 f"The connection cannot be used: {unknown('extra', plain[:60], known, noun='extra field')}"
@@ -64,7 +68,7 @@ def extras_of(connection: Connection) -> dict[str, Any]:
 
 
 def field(extras: Mapping[str, Any], name: str) -> Any:
-    """Return a field, None where it is missing or empty; an older Airflow stored it with a prefix."""
+    """Return a field, None if it is missing or empty; older Airflow versions stored it with a prefix."""
     stored = (name, *(f"{prefix}{name}" for prefix in PREFIXES))
     return next((extras[key] for key in stored if key in extras), None) or None
 
@@ -74,7 +78,7 @@ def _plain(name: str) -> str:
 
 
 def flag(extras: Mapping[str, Any], name: str, argument: bool | None) -> bool:
-    """Return a field that is true or false, where an argument does not say it."""
+    """Return a field that is true or false, unless an argument overrides it."""
     value = argument if argument is not None else field(extras, name)
     return value.strip().lower() in TRUE if isinstance(value, str) else bool(value)
 
@@ -84,7 +88,7 @@ def _check_text(raw: str) -> None:
     try:
         given = json.loads(raw)
     except (ValueError, RecursionError):
-        problem = "no JSON"
+        problem = "not JSON"
     else:
         if not isinstance(given, dict | None):
             problem = f"a JSON {type(given).__name__}"
@@ -102,14 +106,14 @@ def _check_value(name: str, value: Any) -> None:
         word = str(value).strip().lower() if isinstance(value, bool | str | int) else "?"
         if word not in (*TRUE, *FALSE):
             raise ConnectionConfigError(
-                f"The connection cannot be used: {name} is neither true nor false; give one of the two"
+                f"The connection cannot be used: {name} is neither true nor false; give one of them"
             )
     elif name == "ingress_verify" and not isinstance(value, bool | str):
         raise ConnectionConfigError(
-            f"The connection cannot be used: {name} is a {type(value).__name__}; give true, false or the path of a "
-            "CA bundle"
+            f"The connection cannot be used: {name} is a {type(value).__name__}; give true, false or the "
+            "path of a CA bundle"
         )
     elif name not in NOT_TEXT and not isinstance(value, str):
         raise ConnectionConfigError(
-            f"The connection cannot be used: {name} is a {type(value).__name__}; give a text"
+            f"The connection cannot be used: {name} is a {type(value).__name__}; give a string"
         )

@@ -27,5 +27,5 @@ def widgets() -> dict[str, Any]:
 def behaviour() -> dict[str, Any]:
     """Return which standard fields are hidden and how the others are labelled."""
     found: dict[str, Any] = {key.replace("-", "_"): value for key, value in field_behaviour().items()}
-    # Only Airflow 3 has a use for the port.
+    # Only Airflow 3 needs the port.
     return found | {"hidden_fields": [*found["hidden_fields"], "port"]}

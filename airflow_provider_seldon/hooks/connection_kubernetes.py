@@ -1,7 +1,7 @@
 """
-A ``KubernetesHook`` of the cluster of a Seldon connection, for who needs its methods.
+A ``KubernetesHook`` for the cluster of a Seldon connection, for callers that need its methods.
 
-Importing this module imports two Kubernetes clients, so it is imported when it is asked for and not before.
+Importing this module imports two Kubernetes clients, so it is imported only on demand.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class ClusterKubernetesHook(KubernetesHook):
     """
-    The methods of ``KubernetesHook``, for a cluster that has been resolved; it never reads the connection.
+    The methods of ``KubernetesHook`` for a resolved cluster; it never reads the connection.
 
     :param conn_id: the connection's id.
     :param extras: its extra fields.

@@ -1,4 +1,4 @@
-"""What a connection must be allowed to do, and whether it is."""
+"""Test a connection: the permissions that it needs, and whether it has them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 
-#: What the account of a connection must be allowed: text -> (verb, API group, resource).
+#: Permissions that the account of a connection needs: text -> (verb, API group, resource).
 RIGHTS = {
     f"{verb} {resource}{f'.{group}' if group else ''}": (verb, group, resource)
     for group, resource, verbs in (
@@ -35,16 +35,17 @@ RIGHTS = {
     for verb in verbs.split()
 }
 
-#: And where its storage credentials become a Secret.
+#: Needed as well if its storage credentials become a Secret.
 SECRET_RIGHTS = {f"{verb} secrets": (verb, "", "secrets") for verb in ("get", "create", "patch", "delete")}
 
-#: And where Istio divides the requests: what the operator has written there proves a change of weights.
+#: Needed as well with Istio: the operator's VirtualServices prove a change of weights.
 ROUTE_RIGHTS = {"get virtualservices.networking.istio.io": ("get", "networking.istio.io", "virtualservices")}
 
-#: And where Ambassador does.
+#: Needed as well with Ambassador.
 MAPPING_RIGHTS = {"list mappings.getambassador.io": ("list", "getambassador.io", "mappings")}
 
-#: And where a canary compares answers to golden rows: each predictor is asked through the API server.
+#: Needed as well if a canary compares answers to golden rows: each predictor gets them through the API
+#: server.
 GOLDEN_RIGHTS = {"create services/proxy": RIGHT}
 
 _LOOK = (
@@ -54,7 +55,7 @@ _LOOK = (
 
 
 class _ShortTransport(Transport):
-    """Somebody looks at the form and waits."""
+    """A transport with short timeouts: a user waits at the form."""
 
     def __init__(self, api_client: ApiClient, **_: Any) -> None:
         super().__init__(api_client, attempts=2, timeout=10.0)
@@ -64,14 +65,14 @@ class _Client(SeldonClient):
     transport_class = _ShortTransport
 
     def is_kubernetes(self) -> bool:
-        """Tell whether it is a Kubernetes API that says 404, and not a proxy or a web site."""
+        """Return whether the 404 comes from a Kubernetes API, and not from a proxy or a web site."""
         try:
             return bool(self._transport.request("GET", "/apis").get("kind") == "APIGroupList")
         except (NotFoundError, UnexpectedAnswerError):
             return False
 
     def serves(self, group_version: str) -> bool:
-        """Tell whether the cluster knows an API, such as Istio's."""
+        """Return whether the cluster serves an API, such as Istio's."""
         try:
             return bool(self._transport.request("GET", group_version).get("resources"))
         except (NotFoundError, UnexpectedAnswerError, ForbiddenError):
@@ -87,12 +88,15 @@ def check(hook: SeldonConnectionHook) -> tuple[bool, str]:
     except UnauthorizedError:
         return False, f"{_server(hook)} did not accept the credentials. Renew the token or the certificate."
     except ForbiddenError as error:
-        # What an API server says of a request that has no credentials at all.
+        # How an API server reports a request without any credentials.
         if "system:anonymous" not in str(error):
             return False, str(error)
-        return False, f"{_server(hook)} was sent no credentials. Add a user with a token or a certificate."
+        return False, f"{_server(hook)} received no credentials. Add a user with a token or a certificate."
     except UnexpectedAnswerError:
-        return False, f"{_server(hook)} is something else: what answers there is no Kubernetes API. {_LOOK}"
+        return (
+            False,
+            f"{_server(hook)} is not a Kubernetes API: something else answers at this address. {_LOOK}",
+        )
     except ServerUnavailableError as error:
         return False, f"{_server(hook)} cannot be reached: {_cause(error)}. {_LOOK}"
     except Exception as error:  # whatever it is, the form shows it instead of a stack trace
@@ -105,10 +109,10 @@ def _check(hook: SeldonConnectionHook) -> tuple[bool, str]:
         if not client.is_kubernetes():
             return (
                 False,
-                f"{_server(hook)} is something else: what answers there is no Kubernetes API. {_LOOK}",
+                f"{_server(hook)} is not a Kubernetes API: something else answers at this address. {_LOOK}",
             )
         return False, (
-            f"The cluster at {hook.cluster.configuration.host} answers, but does not know SeldonDeployments "
+            f"The cluster at {hook.cluster.configuration.host} answers, but does not serve SeldonDeployments "
             "(machinelearning.seldon.io/v1). Install Seldon Core there, or correct the host or context."
         )
     rights = RIGHTS | SECRET_RIGHTS if hook.storage_connection_id else RIGHTS
@@ -122,20 +126,22 @@ def _check(hook: SeldonConnectionHook) -> tuple[bool, str]:
             f"The connection's account lacks, in namespace {hook.namespace}: {', '.join(missing)}. "
             "Bind a role that grants them."
         )
-    told = f"Seldon Core answers in namespace {hook.namespace}, and all rights needed are there."
+    told = (
+        f"Seldon Core answers in namespace {hook.namespace}, and the account has all necessary permissions."
+    )
     if without := client.missing_rights(GOLDEN_RIGHTS):
         told += f" Only a canary's GoldenSet needs one more: {', '.join(without)}."
     return True, told
 
 
 def _cause(error: ServerUnavailableError) -> str:
-    """Return what went wrong, without the advice for somebody who has the log only."""
+    """Return the cause, without the advice for readers of a task log."""
     text = str(error)
     return text.partition(" could not be reached (")[2].rpartition("). ")[0] or text
 
 
 def _server(hook: SeldonConnectionHook) -> str:
-    """Name the API server, and where its address comes from."""
+    """Return the address of the API server and its source."""
     if hook.cluster.in_cluster:
         source = "the pod's service account"
     elif path := hook.config_file or hook.conn_extras.get("kube_config_path"):

@@ -1,4 +1,4 @@
-"""Access for the fleet page: read-only, and without patience, because people wait for it."""
+"""Access for the fleet page: read-only, and without retries during an outage, because users wait for it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from airflow_provider_seldon.hooks.masking import redact
 
 def survey(conn_id: str, namespace: str = "") -> Survey:
     """
-    Return what looks at a namespace.
+    Return the survey of a namespace.
 
     :param conn_id: Airflow connection of type ``seldon`` or ``kubernetes``.
-    :param namespace: the connection's own when empty.
-    :raises ConnectionConfigError: the connection cannot be used; the text names the field.
+    :param namespace: defaults to the connection's when empty.
+    :raises ConnectionConfigError: the connection cannot be used; the message names the field.
     """
     hook = SeldonConnectionHook(conn_id, namespace=namespace or None)
     client = hook.open_client(patience=0.0)

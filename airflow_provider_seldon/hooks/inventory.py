@@ -1,4 +1,4 @@
-"""What a namespace holds: finding, inspecting and deleting model servers, and reading their logs."""
+"""Find, inspect and delete the model servers of a namespace, and read their logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMED = argument_rules.Rule(
 
 
 class InventoryHook(SeldonConnectionHook):
-    """The part of :class:`~airflow_provider_seldon.hooks.seldon.SeldonHook` that deals with what is deployed."""
+    """The part of :class:`~airflow_provider_seldon.hooks.seldon.SeldonHook` for existing deployments."""
 
     @checked()
     def find_model_servers(
@@ -39,7 +39,7 @@ class InventoryHook(SeldonConnectionHook):
 
         A filter that is None does not filter. Values are compared in full, however long they are.
 
-        :param running: only those whose state is ``Available``.
+        :param running: only deployments whose state is ``Available``.
         :param labels: further labels that must be equal.
         """
         return DeploymentSearch(self.client).find(
@@ -65,7 +65,7 @@ class InventoryHook(SeldonConnectionHook):
 
         :param deployment: the deployment, or its name.
         :param action: recorded in the result.
-        :raises DeploymentNotFoundError: there is none of that name.
+        :raises DeploymentNotFoundError: there is no deployment of that name.
         """
         found = self.client.get(deployment) if isinstance(deployment, str) else deployment
         return self.target.info(found, action=action)
@@ -75,14 +75,14 @@ class InventoryHook(SeldonConnectionHook):
         self, name: str, *, wait: bool = True, timeout: float = 300.0, managed_only: bool = True
     ) -> bool:
         """
-        Delete a deployment with its children; absent is success.
+        Delete a deployment with its children; one that does not exist counts as deleted.
 
         :param wait: block until the last pod is gone.
         :param timeout: seconds to wait.
-        :param managed_only: refuse a deployment that this provider did not make.
+        :param managed_only: refuse a deployment that this provider did not create.
         :returns: False when there was nothing to delete.
-        :raises NotManagedError: the deployment is somebody else's.
-        :raises RolloutTimeoutError: something was left when the time was over.
+        :raises NotManagedError: this provider does not manage the deployment.
+        :raises RolloutTimeoutError: something was still left after ``timeout``.
         """
         return delete_named(self.client, name, wait=wait, timeout=timeout, managed_only=managed_only)
 
@@ -93,8 +93,8 @@ class InventoryHook(SeldonConnectionHook):
         """
         Yield the logs of a deployment's pods, newest pod first; see ``kube.requests.pods.PodReader.all_logs``.
 
-        :param container: one container instead of all that have something to say.
-        :param follow: stay with the newest pod until it ends.
-        :param tail: the last so many lines of each container only.
+        :param container: one container instead of all that have logs.
+        :param follow: follow the newest pod until it ends.
+        :param tail: only this number of last lines of each container.
         """
         return self.client.pods.all_logs(name, container=container, follow=follow, tail=tail)

@@ -1,4 +1,4 @@
-"""Credentials that come to light only when a connection is resolved are masked in every log from then on."""
+"""Mask, in every log, credentials that become known only when a connection is resolved."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def mask_configuration(configuration: Configuration) -> None:
 
 
 def mask_values(values: Iterable[str]) -> None:
-    """Mask each of some secret values; short ones are passed over, because they would mask ordinary words."""
+    """Mask secret values; short ones are skipped, because they would mask ordinary words."""
     for value in values:
         if len(value) > 4:
             mask_secret(value)
 
 
 def redact(text: str) -> str:
-    """Return a text in which every credential that Airflow knows of is masked."""
+    """Return a text in which every credential that Airflow knows is masked."""
     from airflow.providers.common.compat.sdk import redact as airflow_redact
 
     return str(airflow_redact(text))

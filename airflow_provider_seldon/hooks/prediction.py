@@ -12,7 +12,7 @@ from airflow_provider_seldon.hooks.connection import SeldonConnectionHook
 
 
 class PredictionHook(SeldonConnectionHook):
-    """The part of :class:`~airflow_provider_seldon.hooks.seldon.SeldonHook` that asks models."""
+    """The part of :class:`~airflow_provider_seldon.hooks.seldon.SeldonHook` that requests predictions."""
 
     @checked(name=argument_rules.NAME, deployment=instance(SeldonDeployment, optional=True))
     def predict(
@@ -28,12 +28,12 @@ class PredictionHook(SeldonConnectionHook):
         """
         Send one prediction request in the deployment's own protocol and return the decoded answer.
 
-        :param data: rows (a list, a nested list, anything with ``tolist``), or a dict that is sent as it is.
-        :param deployment: spares the read that finds out protocol and graph.
+        :param data: rows (a list, a nested list, anything with ``tolist``), or a dict that is sent unchanged.
+        :param deployment: the deployment, if already read: saves the read of protocol and graph.
         :param path: path below the deployment's URL, instead of the protocol's own.
         :param timeout: seconds for one request.
-        :param retry_for: seconds during which a gateway that is not ready is retried.
-        :raises PredictionError: no prediction came.
+        :param retry_for: seconds during which the request is retried while the gateway is not ready.
+        :raises PredictionError: the answer is not a prediction, or there is none.
         :raises InvalidModelServerError: the data cannot be sent, or the path leads out of the deployment's own URL.
         """
         found = deployment or self.client.get(name)

@@ -1,7 +1,7 @@
 """
-The hook for Prometheus, and for what has its query API: Thanos, Mimir, VictoriaMetrics.
+The hook for Prometheus and for servers with its query API: Thanos, Mimir, VictoriaMetrics.
 
-It reads a connection of type ``http``. Nothing is asked before the first query.
+It reads a connection of type ``http``. It sends nothing before the first query.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.analysis.readings import Series
     from airflow_provider_seldon.delivery.analysis.prometheus import PrometheusAccess, PrometheusClient
 
-#: Extra fields with a meaning here. What else is a text becomes a header, as with Airflow's HttpHook.
+#: Extra fields with a meaning here. Any other string becomes a header, as with Airflow's HttpHook.
 _OPTIONS = (
     "headers",
     "bearer_token",
@@ -39,7 +39,7 @@ _OPTIONS = (
     "retries",
     "namespace_label",
 )
-#: Extra fields that HttpHook has for itself; they are passed over.
+#: Extra fields of HttpHook itself; they are ignored.
 _OF_HTTP_HOOK = (
     "stream",
     "proxies",
@@ -51,20 +51,21 @@ _OF_HTTP_HOOK = (
     "auth_type",
     "auth_kwargs",
 )
-#: A header that has one of these in its name carries a credential.
+#: A header with one of these in its name carries a credential.
 _SECRET = ("auth", "token", "key", "secret", "cookie", "password")
 
 
 class PrometheusHook(BaseHook):
     """
-    Asks Prometheus for instant vectors.
+    Queries Prometheus for instant vectors.
 
-    :param prometheus_conn_id: an Airflow connection: ``host`` with or without scheme and path, ``port``, ``schema``
-        (``http`` or ``https``), ``login`` and ``password`` for basic authentication. Its ``extra`` may hold
-        ``bearer_token``; ``headers``, an object (``X-Scope-OrgID`` of Mimir); ``verify``: true, false or the path of a
-        CA bundle; ``client_cert`` and ``client_key``, paths; ``timeout``, seconds (10); ``retries`` (2); and
-        ``namespace_label``. Any other text is sent as a header, as with ``HttpHook``.
-    :param connection: the connection itself, where it has been fetched already.
+    :param prometheus_conn_id: an Airflow connection: ``host`` with or without scheme and path, ``port``,
+        ``schema`` (``http`` or ``https``), ``login`` and ``password`` for basic authentication. Its ``extra``
+        may hold ``bearer_token``; ``headers``, an object (``X-Scope-OrgID`` of Mimir); ``verify``: true,
+        false or the path of a CA bundle; ``client_cert`` and ``client_key``, paths; ``timeout``, seconds
+        (10); ``retries`` (2); and ``namespace_label``. Any other string is sent as a header, as with
+        ``HttpHook``.
+    :param connection: the connection itself, if it has already been fetched.
     """
 
     conn_name_attr = "prometheus_conn_id"
@@ -82,7 +83,7 @@ class PrometheusHook(BaseHook):
 
     @classmethod
     async def in_triggerer(cls, prometheus_conn_id: str) -> PrometheusHook:
-        """Return the hook with its connection read, which must not happen on the event loop."""
+        """Return the hook with its connection already read, which must not happen on the event loop."""
         from airflow.providers.common.compat.connection import get_async_connection
 
         hook = cls(prometheus_conn_id, connection=await get_async_connection(prometheus_conn_id))
@@ -97,9 +98,10 @@ class PrometheusHook(BaseHook):
     @cached_property
     def access(self) -> PrometheusAccess:
         """
-        How to reach Prometheus; its credentials are masked in every log from then on.
+        How to reach Prometheus; from then on its credentials are masked in every log.
 
-        :raises ConnectionConfigError: the connection cannot be used; the text names the field, and quotes no value.
+        :raises ConnectionConfigError: the connection cannot be used; the message names the field and quotes
+            no value.
         """
         from airflow_provider_seldon.delivery.analysis.prometheus import PrometheusAccess
 
@@ -128,21 +130,21 @@ class PrometheusHook(BaseHook):
 
     @property
     def namespace_label(self) -> str:
-        """Name of the label that scraping gives the namespace; empty where it gives none."""
+        """Name of the label in which scraping stores the namespace; empty if there is none."""
         return str(self._extras.get("namespace_label", "namespace") or "")
 
     @cached_property
     def client(self) -> PrometheusClient:
-        """What asks; its ``query`` is awaited."""
+        """The client; its ``query`` is a coroutine."""
         from airflow_provider_seldon.delivery.analysis.prometheus import PrometheusClient
 
         return PrometheusClient(self.access)
 
     def query(self, expression: str, *, at: float | None = None) -> list[Series]:
         """
-        Return the instant vector that an expression has; for a worker. In an event loop: ``client.query``.
+        Return the instant vector of an expression; for a worker. In an event loop, use ``client.query``.
 
-        :param at: epoch seconds as of which; now when None.
+        :param at: evaluation time in epoch seconds; now when None.
         :raises SeldonError: see ``PrometheusClient.query``.
         """
         return asyncio.run(self.client.query(expression, at=at))
@@ -158,16 +160,18 @@ class PrometheusHook(BaseHook):
         min_requests: int = 300,
     ) -> Assessment:
         """
-        Hold a version that serves against a metric's absolute limit, such as in a function for ``deploy_decision``.
+        Assess a running version against a metric's absolute limit, for example in a function for
+        ``deploy_decision``.
 
-        :param metric: ``ErrorRatio``, ``Latency`` or ``PromQL`` with ``at_most``; there is nothing to compare with.
+        :param metric: ``ErrorRatio``, ``Latency`` or ``PromQL`` with ``at_most``; there is no baseline to
+            compare with.
         :param deployment: name of the SeldonDeployment.
         :param namespace: its namespace.
         :param predictor: name of its predictor.
         :param window: seconds up to now.
         :param min_requests: with fewer requests the result is inconclusive.
-        :returns: ``grade``: ``pass``, ``fail``, ``inconclusive``, or ``error`` where Prometheus gave no answer; with
-            the value and the reason.
+        :returns: ``grade``: ``pass``, ``fail``, ``inconclusive``, or ``error`` if Prometheus did not answer;
+            with the value and the reason.
         :raises ConnectionConfigError: the connection cannot be used.
         """
         from airflow_provider_seldon.core.analysis.assessment import assess_safety
@@ -182,7 +186,7 @@ class PrometheusHook(BaseHook):
             namespace_label=self.namespace_label,
         )
         found = asyncio.run(measure([metric], sides=sides, window=window, query=self.client.query))
-        unasked = Sample(error=f"{metric.name} is not asked of Prometheus")
+        unasked = Sample(error=f"{metric.name} is not a Prometheus metric")
         return assess_safety(metric, found.get(metric.name, unasked), min_requests=min_requests)
 
     def get_conn(self) -> PrometheusClient:
@@ -190,7 +194,7 @@ class PrometheusHook(BaseHook):
         return self.client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for a constant."""
+        """Query a constant."""
         try:
             self.query("vector(1)")
         except Exception as error:
@@ -202,19 +206,19 @@ class PrometheusHook(BaseHook):
         raw = self.connection.extra
         extras = self.connection.extra_dejson if raw else {}
         if raw and raw.strip() and not isinstance(extras, dict):
-            raise ConnectionConfigError("The connection cannot be used: its extra is no JSON object")
+            raise ConnectionConfigError("The connection cannot be used: its extra is not a JSON object")
         for name, value in extras.items():
             if name not in (*_OPTIONS, *_OF_HTTP_HOOK) and not isinstance(value, str):
                 raise ConnectionConfigError(
-                    f"The connection cannot be used: extra field {str(name)[:60]!r} is a {type(value).__name__}; "
-                    "headers are texts"
+                    f"The connection cannot be used: extra field {str(name)[:60]!r} is a "
+                    f"{type(value).__name__}; headers are strings"
                 )
         return dict(extras)
 
     def _headers(self, extras: Mapping[str, Any]) -> dict[str, SecretText]:
         given = extras.get("headers") or {}
         if not isinstance(given, Mapping):
-            raise InvalidRequestError.of("headers", "is no object", 'give {"X-Scope-OrgID": "..."}')
+            raise InvalidRequestError.of("headers", "is not an object", 'give {"X-Scope-OrgID": "..."}')
         others = {name: value for name, value in extras.items() if name not in (*_OPTIONS, *_OF_HTTP_HOOK)}
         headers = {str(name): _header(str(name), value) for name, value in {**others, **given}.items()}
         login, password = self._login()
@@ -241,13 +245,14 @@ class PrometheusHook(BaseHook):
             parts = urlsplit(text)
             name, port = parts.hostname, parts.port or connection.port
         except ValueError:
-            problem = "is no host name or URL"
+            problem = "is not a host name or URL"
         else:
             if not name or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-                problem = "is no host name or http(s) URL"
+                problem = "is not a host name or http(s) URL"
         if problem:
             raise ConnectionConfigError(
-                f"The connection cannot be used: host {problem}; give one such as https://prometheus.example.com"
+                f"The connection cannot be used: host {problem}; give one such as "
+                "https://prometheus.example.com"
             )
         shown = f"[{name}]" if ":" in str(name) else name
         path = parts.path.rstrip("/").removesuffix("/api/v1/query").removesuffix("/api/v1")
@@ -258,11 +263,13 @@ def _header(name: str, value: Any) -> SecretText:
     text = str(value).strip()
     if not isinstance(value, str | int) or not text.isprintable() or not text.isascii():
         raise InvalidRequestError.of(
-            f"header {name[:60]!r}", "holds what no HTTP header carries", "give a text on one line"
+            f"header {name[:60]!r}",
+            "has characters that are not allowed in an HTTP header",
+            "give a string on one line",
         )
     if not name or not all(char.isalnum() or char in "-_." for char in name) or not name.isascii():
         raise InvalidRequestError.of(
-            "headers", "has a name that no HTTP header has", "use letters, digits and '-'"
+            "headers", "has an invalid HTTP header name", "use letters, digits and '-'"
         )
     return SecretText(text)
 
@@ -273,14 +280,14 @@ def _verify(value: Any) -> bool | str:
     if value is None or isinstance(value, bool | str):
         return True if value is None or value == "" else value
     raise ConnectionConfigError(
-        "The connection cannot be used: verify is neither true nor false nor the path of a CA bundle"
+        "The connection cannot be used: verify is neither true, false nor the path of a CA bundle"
     )
 
 
 def _path(extras: Mapping[str, Any], name: str) -> str | None:
     value = extras.get(name)
     if value is not None and not isinstance(value, str):
-        raise ConnectionConfigError(f"The connection cannot be used: {name} is no path")
+        raise ConnectionConfigError(f"The connection cannot be used: {name} is not a path")
     return value or None
 
 
@@ -290,5 +297,5 @@ def _number(extras: Mapping[str, Any], name: str, default: float) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value) or value < 0:
-        raise ConnectionConfigError(f"The connection cannot be used: {name} is no number of 0 or more")
+        raise ConnectionConfigError(f"The connection cannot be used: {name} is not a number of at least 0")
     return value

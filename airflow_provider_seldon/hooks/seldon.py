@@ -1,9 +1,9 @@
 """
-The Seldon hook: an Airflow connection becomes access to the SeldonDeployments of a cluster.
+The Seldon hook: access to the SeldonDeployments of a cluster through an Airflow connection.
 
-Its methods are those of a model deployer: deploy, find, inspect, scale, delete, predict, read logs. What is to
-be done is decided by ``core.rollout.plan``; this module asks the cluster for what the decision needs and
-carries it out, in an order that is safe to interrupt anywhere: nothing that serves is deleted or scaled down
+Its methods are those of a model deployer: deploy, find, inspect, scale, delete, predict, read logs.
+``core.rollout.plan`` decides what to do. This module reads what the decision needs from the cluster and
+carries it out, in an order that can be interrupted anywhere: no running version is deleted or scaled down
 before its successor is ready.
 """
 
@@ -53,17 +53,18 @@ class SeldonHook(InventoryHook, PredictionHook):
 
     - ``ingress_url``: base URL of the ingress gateway; ``ingress_host_header``, ``ingress_verify`` (true, false
       or a CA bundle's path), ``ingress_token`` (bearer), or the connection's login and password (basic);
-    - ``storage_env_from``: name of an existing Secret with rclone settings, used where a model server names none;
+    - ``storage_env_from``: name of an existing Secret with rclone settings, used for model servers that name
+      none;
     - ``storage_conn_id``: id of an Airflow connection whose credentials become such a Secret.
 
-    ``storage_env_from`` has its name because Airflow masks, in every log, the value of a field whose name
+    ``storage_env_from`` has this name because Airflow masks, in every log, the value of a field whose name
     contains "secret".
 
-    :param seldon_conn_id: the Airflow connection. ``seldon_default`` may be missing: then the pod's service
+    :param seldon_conn_id: the Airflow connection. If ``seldon_default`` does not exist, the pod's service
         account or the default kubeconfig is used.
     :param namespace: overrides the connection's namespace.
-    :param connection: the connection itself, where it has been fetched already.
-    :param dry_run: let the API server check every write, and store none; see :meth:`dry_run_changes`.
+    :param connection: the connection itself, if it has already been fetched.
+    :param dry_run: the API server checks every write, and stores none; see :meth:`dry_run_changes`.
 
     For ``cluster_context``, ``config_file``, ``config_dict``, ``in_cluster``, ``disable_verify_ssl`` and
     ``disable_tcp_keepalive``, and for clients of the Kubernetes API, see :class:`SeldonConnectionHook`.
@@ -86,7 +87,7 @@ class SeldonHook(InventoryHook, PredictionHook):
         return connection_form.behaviour()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Tell whether the cluster answers, knows SeldonDeployments, and grants the rights that are needed."""
+        """Check that the cluster responds, serves SeldonDeployments, and grants the necessary permissions."""
         return check(self)
 
     @checked(server=instance(ModelServer), identity=instance(Identity), order=_ORDER)
@@ -109,29 +110,30 @@ class SeldonHook(InventoryHook, PredictionHook):
         ttl: float | None = None,
     ) -> Rollout:
         """
-        Bring a model server onto the cluster, as ``core.rollout.plan`` decides, without waiting for it.
+        Deploy a model server as ``core.rollout.plan`` decides, without waiting for it.
 
-        :param server: what is asked for.
-        :param identity: which DAG task asks; its earlier deployments are the equivalents.
+        :param server: the desired model server.
+        :param identity: the DAG task that deploys; its earlier deployments are the equivalents.
         :param deploy: the decision: a bool, or an object of :mod:`airflow_provider_seldon.decisions`.
         :param replace: update the newest equivalent in place (its URL stays) instead of adding another.
         :param metrics: metrics of the candidate, recorded on the deployment.
         :param force_conflicts: take over fields that other managers own.
-        :param adopt: take over a deployment of the given name that this provider did not make, if it can be given
-            back; ``irreversibly``: even if it cannot.
-        :param order: when, in the order of runs, this deploy belongs; recorded.
-        :param fence: refuse to replace what a deploy of a higher order has deployed.
-        :param on_negative: what a negative decision does where a deployment exists, see ``core.rollout.plan``.
-        :param on_negative_empty: the same where none exists.
-        :param retry: this is not the first try of the run, so what an earlier one did counts as done by this one.
-        :param drop_unknown_fields: leave out, and log, fields of a manifest that the cluster's CRD does not declare.
-        :param ttl: seconds after which the deployment may be deleted; None so that it stays.
+        :param adopt: take over a deployment of the given name that this provider did not create, if it can be
+            restored; ``irreversibly``: even if it cannot.
+        :param order: place of this deploy in the order of runs; recorded.
+        :param fence: refuse to replace what a deploy with a later place has deployed.
+        :param on_negative: what a negative decision does if a deployment exists, see ``core.rollout.plan``.
+        :param on_negative_empty: the same if none exists.
+        :param retry: this is not the run's first try, so what an earlier try did counts as done by this one.
+        :param drop_unknown_fields: drop, and log, fields of a manifest that the cluster's CRD does not
+            declare.
+        :param ttl: seconds after which the deployment may be deleted; None keeps it.
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
         :raises UndeclaredFieldsError: the cluster's CRD lacks fields of the request.
-        :raises NotManagedError: a deployment of that name is somebody else's.
-        :raises StaleRunError: a newer run has deployed already.
-        :raises TurnedDownError: the decision is negative, and nothing was to be done then.
+        :raises NotManagedError: a deployment of that name is not managed by this provider. :raises
+            StaleRunError: a newer run has deployed already.
+        :raises TurnedDownError: the decision is negative, and nothing was done.
         """
         return self.deploy(
             DeployRequest(
@@ -154,24 +156,24 @@ class SeldonHook(InventoryHook, PredictionHook):
 
     @checked(request=instance(DeployRequest))
     def deploy(self, request: DeployRequest) -> Rollout:
-        """Do what :meth:`deploy_model` does, with its arguments as one value whose fields have been checked."""
+        """Do the same as :meth:`deploy_model`, with its arguments as one request whose fields are checked."""
         return with_declared_fields(Deployer(self.target).deploy, request)
 
     @checked(request=instance(DeployRequest))
     def stored_by(self, request: DeployRequest) -> Rollout | None:
         """
-        Return the rollout that a :meth:`deploy` has begun which raised before it could return it; None for none.
+        Return the rollout that a :meth:`deploy` began before it raised; None if it began none.
 
-        For :meth:`undo`, after an error or an alarm between the write and its answer.
+        For :meth:`undo`, after an error or an alarm between the write and its response.
         """
         return stored_by(self.target, request)
 
     @checked(rollout=_ROLLOUT)
     def complete(self, rollout: Rollout) -> list[str]:
         """
-        Record that a rollout serves, and delete the deployments that it supersedes.
+        Record that a rollout is ready, and delete the deployments that it supersedes.
 
-        Call it only after the wait has ended well.
+        Call it only after a successful wait.
 
         :returns: names of the deleted deployments.
         """
@@ -180,10 +182,10 @@ class SeldonHook(InventoryHook, PredictionHook):
     @checked(rollout=_ROLLOUT, ready=instance(Outcome))
     def still_serves(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
         """
-        Look once more at a rollout that has become ready some time ago, by fresh reads.
+        Check once more, by fresh reads, a rollout that became ready some time ago.
 
         :param ready: how the wait for it ended.
-        :returns: the outcome of this moment; None where it has to be waited for again.
+        :returns: the outcome as of now; None if the rollout must be waited for again.
         """
         return SingleLook(self.client).still(rollout, ready)
 
@@ -198,15 +200,16 @@ class SeldonHook(InventoryHook, PredictionHook):
         patience: float = 0.0,
     ) -> Outcome:
         """
-        Block until a deployment serves, is known not to, or the time is over; progress goes to the task log.
+        Block until a deployment is ready, has failed, or the deadline has passed; progress goes to the task
+        log.
 
-        :param expected: what was written, from a :class:`Rollout`; without it, whatever is deployed is judged,
-            and its coming into being is waited for.
-        :param deadline: epoch seconds; a deadline that is over means: look once.
+        :param expected: what was written, from a :class:`Rollout`; without it, the wait is for the deployment
+            as it is, and for its creation.
+        :param deadline: epoch seconds; with a deadline in the past, check once.
         :param failure_policy: fields of ``core.readiness.failure_policy.FailurePolicy`` that differ from the defaults.
-        :param patience: seconds for which it goes on after the deadline, while something is seen that fails the
-            deployment if it lasts.
-        :raises InvalidModelServerError: the failure policy is not one.
+        :param patience: seconds for which it continues after the deadline, while there is a failure that
+            fails the deployment if it lasts.
+        :raises InvalidModelServerError: the failure policy is invalid.
         """
         return Waiter(self.target).wait(
             name, expected=expected, deadline=deadline, failure_policy=failure_policy, patience=patience
@@ -215,9 +218,10 @@ class SeldonHook(InventoryHook, PredictionHook):
     @checked(outcome=instance(Outcome), served_before=instance(bool))
     def raise_for_outcome(self, outcome: Outcome, *, served_before: bool = False) -> None:
         """
-        Raise the exception that an outcome stands for; a good one raises nothing.
+        Raise the exception of an outcome; a successful one raises nothing.
 
-        :param served_before: whether another version served, which then keeps serving; False where that is not known.
+        :param served_before: whether another version served, which then keeps serving; False if that is not
+            known.
         :raises RolloutError: the subclass for the ending, with the diagnosis.
         """
         raise_for(outcome, served_before=served_before)
@@ -227,11 +231,12 @@ class SeldonHook(InventoryHook, PredictionHook):
         self, name: str, *, to: str = "previous", by: str = "", order: OrderToken | None = None
     ) -> Rollout:
         """
-        Put a version back that was seen serving, without waiting for it.
+        Roll back to a version that has served, without waiting for it.
 
         :param to: ``previous``, or a revision among those kept on the deployment.
-        :param by: who asks; the same asking again means the same version, also where it says ``previous``.
-        :param order: when, in the order of runs, this belongs; deploys of older runs do not undo it.
+        :param by: the caller; a repeated call by the same caller means the same version, also with
+            ``previous``.
+        :param order: its place in the order of runs; deploys of older runs do not undo it.
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: there is no such version.
         """
@@ -242,29 +247,30 @@ class SeldonHook(InventoryHook, PredictionHook):
         self, name: str, *, dag_id: str, run_id: str, by: str = "", order: OrderToken | None = None
     ) -> Undone:
         """
-        Put back what a DAG run found on a deployment before it first wrote to it, without waiting for it.
+        Restore what a DAG run found on a deployment before its first write, without waiting for it.
 
-        What the run has created is deleted; what it has not changed, or another run has changed since, is left alone.
+        What the run created is deleted; what it did not change, or another run has changed since, is left
+        unchanged.
 
-        :param by: who asks; the same asking again goes on with what it began.
+        :param by: the caller; a repeated call by the same caller continues what it began.
         :param order: see :meth:`roll_back`.
-        :raises InvalidModelServerError: there is no version from before the run that could be put back.
+        :raises InvalidModelServerError: there is no version from before the run to restore.
         """
         return RunUndo(self.target, dag_id=dag_id, run_id=run_id, by=by, order=order).undo(name)
 
     @checked(failed=_ROLLOUT)
     def undo(self, failed: Rollout, *, delete_created: bool = False) -> Rollout | None:
         """
-        Put back what served before a rollout that failed, if it still is what that rollout wrote.
+        Restore what served before a failed rollout, if the deployment is still as that rollout wrote it.
 
-        :param delete_created: delete the deployment where this run has created it.
-        :returns: the rollout back, to be waited for; None when there is nothing to wait for.
+        :param delete_created: delete the deployment if this run created it.
+        :returns: the rollback, to wait for; None if there is nothing to wait for.
         """
         return Restore(self.target).undo(failed, delete_created=delete_created)
 
     @checked(rollout=_ROLLOUT)
     def overtaken(self, rollout: Rollout) -> StaleRunError | None:
-        """Return what to tell of a rollout that a newer run has deployed over while it was waited for, else None."""
+        """Return the error of a rollout that a newer run replaced during the wait, else None."""
         return overtaken(self.client, rollout)
 
     @checked(name=argument_rules.NAME)
@@ -272,8 +278,8 @@ class SeldonHook(InventoryHook, PredictionHook):
         """
         Set the number of pods of every predictor, without waiting; the next deploy sets the configured one again.
 
-        :param replicas: 0 stops the deployment; None is its configured number.
-        :raises NotManagedError: the deployment is somebody else's.
+        :param replicas: 0 stops the deployment; None is its configured number. :raises NotManagedError: this
+            provider does not manage the deployment.
         """
         return Restore(self.target).scale(name, replicas=replicas)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def storage_connection(conn_id: str, connection: Connection) -> StorageConnection:
-    """Return what of an Airflow connection is needed to reach the storage."""
+    """Return the fields of an Airflow connection that are needed to reach the storage."""
     return StorageConnection(
         conn_id=conn_id,
         conn_type=connection.conn_type or "",

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.target import Target
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
-#: Triggers that are prepared at a time. A thousand may begin at once; each takes the event loop, and in a thread
-#: Python's lock, for a part of a millisecond. Those that wait for their turn take nothing.
+#: Triggers that are prepared at a time. A thousand may begin at once; each occupies the event loop, and in a
+#: thread Python's lock, for a fraction of a millisecond. Those that wait for their turn occupy nothing.
 PREPARING = 10
-#: Seconds for which what was made of a connection serves others, too. Files that it names may be renewed.
+#: Seconds for which triggers share what was made of a connection. Files that it names may be renewed.
 SHARED_FOR = 60.0
-#: By how many waits a triggerer must hold more than ever before until what they hold is kept from the collector, too.
+#: Number of waits beyond the previous maximum after which their objects are hidden from the collector, too.
 SPARED_WAITS = 250
-#: Seconds for which a connection may be fetched again.
+#: Timeout in seconds for fetching a connection again.
 RECONNECT_TIMEOUT = 30.0
 
 
 async def reach(seldon_conn_id: str, namespace: str | None) -> Target:
     """
-    Return what a trigger's connection leads to, when it is the trigger's turn.
+    Return the target of a trigger's connection, when it is the trigger's turn.
 
-    The connection is fetched for every trigger. Those whose connection says the same within ``SHARED_FOR`` seconds
-    share what is made of it, as they share the watch.
+    The connection is fetched for every trigger. Triggers whose connections are equal within ``SHARED_FOR``
+    seconds share the target, as they share the watch.
 
     :param namespace: namespace of the deployment; the connection's when None.
     """
@@ -58,7 +58,7 @@ async def reach(seldon_conn_id: str, namespace: str | None) -> Target:
 
 async def reach_prometheus(prometheus_conn_id: str) -> PrometheusClient:
     """
-    Return what asks the Prometheus of a connection, when it is the trigger's turn; shared as in :func:`reach`.
+    Return the client of a Prometheus connection, when it is the trigger's turn; shared as in :func:`reach`.
 
     :param prometheus_conn_id: see :class:`~airflow_provider_seldon.hooks.prometheus.PrometheusHook`.
     """
@@ -80,7 +80,7 @@ async def reach_prometheus(prometheus_conn_id: str) -> PrometheusClient:
 
 async def _fetched(seldon_conn_id: str, hook_class: type[SeldonHook]) -> Connection | None:
     """
-    Return the connection without blocking the event loop; None where that of the default id is missing.
+    Return the connection without blocking the event loop; None if the default connection does not exist.
 
     Airflow 3.3 ends a triggerer in which a connection is fetched synchronously while another asynchronous call
     is in flight (apache/airflow #68377).
@@ -106,7 +106,7 @@ def _hook(
     loop = asyncio.get_running_loop()
 
     def reconnect() -> Connection:
-        """Fetch it again, from a thread, through the event loop for the same reason."""
+        """Fetch the connection again, from a thread, through the event loop for the same reason."""
         fetching = asyncio.run_coroutine_threadsafe(get_async_connection(seldon_conn_id), loop)
         return fetching.result(timeout=RECONNECT_TIMEOUT)
 
@@ -114,14 +114,14 @@ def _hook(
 
 
 def _fingerprint(seldon_conn_id: str, connection: Connection | None) -> bytes:
-    """Return what tells the contents of two connections apart, and nothing of them."""
+    """Return a digest that distinguishes the contents of connections and reveals nothing of them."""
     fields = ("conn_type", "host", "port", "login", "password", "schema", "extra")
     said = [seldon_conn_id, *(getattr(connection, one, None) for one in fields)]
     return hashlib.sha256(repr(said).encode()).digest()
 
 
 class _Shared:
-    """What the triggers of an event loop share."""
+    """State that the triggers of an event loop share."""
 
     def __init__(self) -> None:
         self.turns = asyncio.Semaphore(PREPARING)
@@ -134,7 +134,7 @@ def _shared() -> _Shared:
 
 
 def spare_collector_of_waits() -> None:
-    """Do what :func:`spare_collector` does, with the waits that there are now."""
+    """Call :func:`spare_collector` with the current number of waits."""
     from airflow_provider_seldon.kube.watch.informer_factory import subscribers
 
     spare_collector(subscribers())
@@ -142,14 +142,15 @@ def spare_collector_of_waits() -> None:
 
 def spare_collector(waits: int) -> None:
     """
-    Keep what thousands of waits hold out of the collector's full passes.
+    Exclude the objects of thousands of waits from the collector's full passes.
 
-    A wait holds about seventy objects for minutes. While thousands begin, each full pass looks at all of them, and
-    stops the event loop for up to 0.25 s. So whenever there are ``SPARED_WAITS`` more than ever before, what is there
-    now is frozen (Python documentation, ``gc.freeze``). It is freed by its reference counts as before. Cycles that
-    become garbage later stay; as only new maxima count, the largest number of waits bounds these.
+    A wait holds about seventy objects for minutes. While thousands begin, each full pass visits all of them,
+    and stops the event loop for up to 0.25 s. So whenever there are ``SPARED_WAITS`` more than ever before,
+    the existing objects are frozen (Python documentation, ``gc.freeze``). Reference counts free them as
+    before. Cycles that become garbage later stay; since only new maxima count, the largest number of waits
+    bounds them.
 
-    :param waits: how many there are now.
+    :param waits: current number of waits.
     """
     if gc.isenabled() and waits >= _spared[0] + SPARED_WAITS:
         _spared[0] = waits
@@ -165,12 +166,13 @@ _loaded: list[type[SeldonHook]] = []
 
 def _hook_class() -> type[SeldonHook]:
     """
-    Import what every wait needs, and spare Python's collector from looking at it again and again.
+    Import what every wait needs, and exclude it from the passes of Python's collector.
 
-    Modules and classes stay until the process ends. A full pass of the collector over them, and over Airflow's own,
-    stops the event loop for 0.1 to 0.2 s, and many waits that begin together cause one. ``gc.freeze`` moves what is
-    there now out of its sight (Python documentation, ``gc``); its thresholds stay as they are. Cycles that are garbage
-    at this moment stay, too: once in a triggerer's life. Airflow's DAG processor and local executor do the same.
+    Modules and classes stay until the process ends. A full pass of the collector over them, and over
+    Airflow's own, stops the event loop for 0.1 to 0.2 s, and many waits that begin together cause one.
+    ``gc.freeze`` excludes the existing objects (Python documentation, ``gc``); the collector's thresholds
+    stay as they are. Cycles that are garbage at this moment stay, too: once in a triggerer's life. Airflow's
+    DAG processor and local executor do the same.
     """
     import kubernetes.config  # the official client, of which the first connection would import as much
 

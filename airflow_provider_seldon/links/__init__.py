@@ -1,1 +1,1 @@
-"""Airflow operator links: from a task to what it deployed. They read XCom only, never the cluster."""
+"""Airflow operator links: from a task to its deployment. They read only XComs, never the cluster."""

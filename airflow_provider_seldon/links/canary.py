@@ -1,8 +1,8 @@
 """
-The link from a canary to a graph of the query that decided: ``[seldon] prometheus_link``.
+The link from a canary to a graph of the deciding query: ``[seldon] prometheus_link``.
 
-It is made of the verdicts that the task has told (XCom ``canary``), and of nothing else: the host of a connection may
-be one that no browser reaches, and may hold a password.
+It is built only from the task's verdicts (XCom ``canary``): a browser may not reach the host of a connection,
+which may also contain a password.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SeldonCanaryGraphLink(Link):
-    """A graph, in Prometheus or Grafana, of the query that decided on the last step that a canary has concluded."""
+    """A graph, in Prometheus or Grafana, of the query that decided on the canary's last completed step."""
 
     name = "Canary metric"
 
@@ -37,7 +37,7 @@ class SeldonCanaryGraphLink(Link):
 
 
 def _drawn(operator: BaseOperator, ti_key: TaskInstanceKey) -> Mapping[str, Any] | None:
-    """Return the graph of the last step that has one."""
+    """Return the graph of the last step with a graph."""
     steps: Sequence[Mapping[str, Any]] | None = getattr(operator, "judged_steps", None)
     if not steps:
         from airflow.providers.common.compat.sdk import XCom
@@ -48,7 +48,7 @@ def _drawn(operator: BaseOperator, ti_key: TaskInstanceKey) -> Mapping[str, Any]
 
 
 def _times(end: float, seconds: float) -> dict[str, str]:
-    """Return the time of a graph in the words of Prometheus' page, and of Grafana's."""
+    """Return the time range of a graph in the formats of Prometheus' page and of Grafana's."""
     return {
         "range": f"{max(1, round(seconds))}s",
         "end": datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%d %H:%M:%S"),

@@ -1,11 +1,11 @@
 """
-Links from a task to what it works on: the prediction endpoint, its API page, and a dashboard.
+Links from a task to its deployment: the prediction endpoint, its API page, and a dashboard.
 
-Airflow 3 asks the worker for them at the end of every attempt, also of one that ends in a deferral, and keeps the
-answers as XComs. Airflow 2.11 asks its webserver whenever somebody looks, with a task that has no arguments rendered.
-So a link is made of what the task has announced before its wait (see ``SeldonTask.announce``): what it remembers of
-that, else its XComs. Nothing here asks a cluster, a connection or a gateway, and nothing raises: a link that is not
-known is "", and Airflow shows none.
+On Airflow 3 the worker computes them at the end of every try, also of one that ends in a deferral, and
+Airflow keeps them as XComs. On Airflow 2.11 the webserver computes them on every view, from a task whose
+arguments are not rendered. So a link is built from what the task announced before its wait (see
+``SeldonTask.announce``): from the operator's memory, else from its XComs. Nothing here reads a cluster, a
+connection or a gateway, and nothing raises: an unknown link is "", and Airflow shows none.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 
 class Announced(dict[str, str]):
     """
-    What is known of a task and its deployment, each value looked up when it is asked for; "" where unknown.
+    What is known about a task and its deployment; each value is looked up on demand, "" if unknown.
 
-    :param operator: the operator that ran; on Airflow 2.11 one that was read from a serialised DAG.
-    :param ti_key: which task instance.
+    :param operator: the operator that ran; on Airflow 2.11 one from a serialised DAG.
+    :param ti_key: key of the task instance.
     """
 
     def __init__(self, operator: BaseOperator, ti_key: TaskInstanceKey) -> None:
@@ -49,32 +49,32 @@ class Announced(dict[str, str]):
         return str(XCom.get_value(ti_key=self.ti_key, key=key) or "")
 
     def _argument(self, key: str) -> str:
-        """Return an argument of the operator that is a plain text, or has been rendered to one."""
+        """Return an argument of the operator that is plain text, or was rendered to it."""
         given = getattr(self.operator, key, None)
         return given if isinstance(given, str) and "{{" not in given and "{%" not in given else ""
 
 
 class Link(BaseOperatorLink):
-    """A link that is made of what a task has announced."""
+    """A link that is built from what a task has announced."""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the URL; "" where it is not known."""
+        """Return the URL; "" if unknown."""
         try:
             return self._url(Announced(operator, ti_key))
-        except Exception:  # whatever it is, it must not take the task's other links with it
-            log.warning("The link %s of %s cannot be made", self.name, ti_key, exc_info=True)
+        except Exception:  # no error may hide the task's other links
+            log.warning("The link %s of %s cannot be built", self.name, ti_key, exc_info=True)
             return ""
 
     @abstractmethod
     def _url(self, announced: Announced) -> str:
-        """Make the URL."""
+        """Build the URL."""
 
 
 class SeldonPredictionLink(Link):
     """
     The URL that takes predictions, for copying: it answers POST, and a browser sends GET.
 
-    There is none where the connection has no ``ingress_url``.
+    There is none if the connection has no ``ingress_url``.
     """
 
     name = "Prediction endpoint"
@@ -95,7 +95,7 @@ class SeldonApiDocsLink(Link):
 
 
 class SeldonDashboardLink(Link):
-    """A page of one's own about the deployment, such as one of Grafana: ``[seldon] dashboard_url``."""
+    """Your own page about the deployment, such as a Grafana dashboard: ``[seldon] dashboard_url``."""
 
     name = "Dashboard"
 
@@ -109,7 +109,7 @@ class SeldonDashboardLink(Link):
 
 
 class Quoted(dict[str, str]):
-    """Values as they may stand anywhere in a URL."""
+    """Values, percent-encoded for any place in a URL."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         super().__init__()

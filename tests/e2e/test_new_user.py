@@ -170,7 +170,10 @@ def connect(browser: Browser, airflow: Airflow, cluster: LocalSeldon) -> None:
         pages.save()
     _, message = pages.test("seldon_default")
     print(message)
-    assert message == f"Seldon Core answers in namespace {NAMESPACE}, and all rights needed are there."
+    assert (
+        message
+        == f"Seldon Core answers in namespace {NAMESPACE}, and the account has all necessary permissions."
+    )
     if not AIRFLOW_3:
         pages.save()
 

@@ -82,7 +82,10 @@ def test_a_connection_that_is_filled_in_and_saved_works(
     if AIRFLOW_3:
         connections.save()
     works, message = connections.test("typed_in")
-    assert message == f"Seldon Core answers in namespace {NAMESPACE}, and all rights needed are there."
+    assert (
+        message
+        == f"Seldon Core answers in namespace {NAMESPACE}, and the account has all necessary permissions."
+    )
     assert works is not False
     if not AIRFLOW_3:
         connections.save()
@@ -100,7 +103,7 @@ def test_the_connection_test_says_what_is_wrong_and_what_to_do(
         "wrong_host": (kube_config("http://127.0.0.1:1"), "cannot be reached", "Check the address"),
         "missing_crd": (
             kube_config(servers.start(seldon=False)),
-            "does not know SeldonDeployments",
+            "does not serve SeldonDeployments",
             "Install Seldon Core",
         ),
         "missing_right": (

@@ -34,7 +34,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[bool, str]]:
 def test_all_is_well(servers: ApiServers, verdict: Any) -> None:
     assert verdict(servers.start()) == (
         True,
-        "Seldon Core answers in namespace models, and all rights needed are there.",
+        "Seldon Core answers in namespace models, and the account has all necessary permissions.",
     )
 
 
@@ -65,14 +65,14 @@ def test_an_error_of_tls_is_an_error_of_the_connection(servers: ApiServers, verd
 def test_something_else_answers_there(servers: ApiServers, verdict: Any) -> None:
     works, message = verdict(f"{servers.start()}/elsewhere")
     assert not works
-    assert "what answers there is no Kubernetes API" in message
+    assert "is not a Kubernetes API" in message
 
 
 def test_a_cluster_without_seldon_core(servers: ApiServers, verdict: Any) -> None:
     url = servers.start(seldon=False)
     works, message = verdict(url)
     assert not works
-    assert f"The cluster at {url} answers, but does not know SeldonDeployments" in message
+    assert f"The cluster at {url} answers, but does not serve SeldonDeployments" in message
     assert "Install Seldon Core there" in message
 
 
@@ -93,4 +93,4 @@ def test_a_wrong_token_and_none(servers: ApiServers, verdict: Any) -> None:
     assert "wrong" not in message
     works, message = verdict(url)
     assert not works
-    assert message.endswith("was sent no credentials. Add a user with a token or a certificate.")
+    assert message.endswith("received no credentials. Add a user with a token or a certificate.")

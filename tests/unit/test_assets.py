@@ -21,11 +21,11 @@ BAD = [
     ("seldon:///iris", "the namespace is missing"),
     ("seldon://models", "the deployment's name is missing"),
     ("seldon://models/", "the deployment's name is missing"),
-    ("seldon://models/iris/predictions", "'iris/predictions' is no name"),
-    ("seldon://models/Iris", "'Iris' is no name"),
-    ("seldon://models:9000/iris", "'models:9000' is no Kubernetes namespace"),
+    ("seldon://models/iris/predictions", "'iris/predictions' is not a name"),
+    ("seldon://models/Iris", "'Iris' is not a name"),
+    ("seldon://models:9000/iris", "'models:9000' is not a Kubernetes namespace"),
     ("seldon://models/iris?revision=1", "something after"),
-    ("seldon://{{ var.value.ns }}/iris", "is no Kubernetes namespace"),
+    ("seldon://{{ var.value.ns }}/iris", "is not a Kubernetes namespace"),
 ]
 
 

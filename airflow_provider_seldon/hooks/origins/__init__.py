@@ -1,1 +1,1 @@
-"""Asking Airflow whether a DAG and its task still exist: its database, its REST API, or its task API."""
+"""Look up whether a DAG and its task still exist: in Airflow's database, REST API, or task API."""

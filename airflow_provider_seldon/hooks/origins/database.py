@@ -1,4 +1,4 @@
-"""Airflow 2.11: the metadata database, which tasks may read there. Airflow 3 keeps tasks away from it."""
+"""Airflow 2.11: the metadata database, which tasks may read there. On Airflow 3 they may not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Database:
     """Reads ``DagModel``, the import errors and the serialised DAG."""
 
     def dag(self, dag_id: str) -> KnownDag:
-        """Return what is known about a DAG."""
+        """Return the state of a DAG."""
         from airflow.models.dag import DagModel
         from airflow.models.errors import ParseImportError
         from airflow.models.serialized_dag import SerializedDagModel

@@ -1,4 +1,4 @@
-"""What Airflow has said about a DAG."""
+"""The state of a DAG, as Airflow reports it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 
 class KnownDag:
     """
-    What is known about a DAG.
+    State of a DAG.
 
     :param origin: of the DAG itself.
     :param reason: a sentence without a full stop.
@@ -20,7 +20,7 @@ class KnownDag:
         self.tasks = tasks
 
     def whereabouts(self, task_id: str) -> Whereabouts:
-        """Return what is known about one of its tasks."""
+        """Return the state of one of its tasks."""
         if self.origin is not Origin.PRESENT:
             return Whereabouts(origin=self.origin, reason=self.reason)
         if self.tasks is None:
@@ -31,17 +31,17 @@ class KnownDag:
 
 
 def gone(dag_id: str) -> KnownDag:
-    """Return what is known about a DAG whose file does not define it any more."""
+    """Return the state of a DAG that its file no longer defines."""
     return KnownDag(Origin.GONE, f"no file defines its DAG {dag_id} any more")
 
 
 def broken(dag_id: str) -> KnownDag:
-    """Return what is known about a DAG whose file cannot be imported: it may well be there."""
+    """Return the state of a DAG whose file cannot be imported: it may still exist."""
     return KnownDag(Origin.UNKNOWN, f"the file of its DAG {dag_id} cannot be imported")
 
 
 def unheard_of(dag_id: str) -> KnownDag:
-    """Return what is known about a DAG that Airflow does not know."""
+    """Return the state of a DAG that Airflow does not know."""
     return KnownDag(
         Origin.UNHEARD_OF,
         f"this Airflow does not know its DAG {dag_id}: it was deleted, or another Airflow deploys here",

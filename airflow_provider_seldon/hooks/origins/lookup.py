@@ -1,9 +1,9 @@
 """
-Where a deployment comes from, looked up in the way that this Airflow offers.
+Look up the origin of a deployment in the way that this Airflow version offers.
 
-With a connection: Airflow's stable REST API (v2, Airflow 3). Without one: on Airflow 2.11 the metadata database, which
-tasks may read there; on Airflow 3 the task API, which only tells whether a DAG was ever there and has not been deleted.
-Every DAG is asked for once. What cannot be looked up is unknown, and never an orphan.
+With a connection: Airflow's stable REST API (v2, Airflow 3). Without one: on Airflow 2.11 the metadata
+database, which tasks may read there; on Airflow 3 the task API, which reports only whether a DAG has existed
+and was not deleted. Every DAG is looked up once. What cannot be looked up is unknown, and never an orphan.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Where Airflow is asked."""
+    """Source of information about DAGs."""
 
     def dag(self, dag_id: str) -> KnownDag:
-        """Return what is known about a DAG."""
+        """Return the state of a DAG."""
 
 
 def lookup(source: Source) -> Callable[[SeldonDeployment], Whereabouts]:
-    """Return what says where a deployment comes from."""
+    """Return a function that looks up the origin of a deployment."""
 
     @functools.cache
     def known(dag_id: str) -> KnownDag:
         try:
             return source.dag(dag_id)
         except Exception as error:
-            # Texts of errors may quote a URL with a login; the type is enough to look for the cause.
+            # An error's text may quote a URL with a login; its type is enough to find the cause.
             log.warning("DAG %s cannot be looked up (%s)", dag_id, type(error).__name__)
             return KnownDag(Origin.UNKNOWN, f"its DAG {dag_id} cannot be looked up ({type(error).__name__})")
 
@@ -53,10 +53,10 @@ def lookup(source: Source) -> Callable[[SeldonDeployment], Whereabouts]:
 
 def source_for(airflow_conn_id: str | None, task_instance: Any) -> Source:
     """
-    Return where this Airflow is asked.
+    Return the source of information about this Airflow's DAGs.
 
     :param airflow_conn_id: connection of its REST API; None without one.
-    :param task_instance: of the task that asks.
+    :param task_instance: the running task instance.
     """
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 

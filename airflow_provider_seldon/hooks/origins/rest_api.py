@@ -1,7 +1,7 @@
 """
-Airflow's stable REST API, version 2: what its documentation says of DAGs, tasks and import errors.
+Airflow's stable REST API, version 2: DAGs, tasks and import errors, as documented.
 
-The account needs to see DAGs and import errors. A DAG that it may not see is unknown, not gone.
+The account needs read access to DAGs and import errors. A DAG that it may not read is unknown, not gone.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 #: Seconds for each request.
 TIMEOUT = 30.0
-#: Import errors per page, which is the most that Airflow gives by default.
+#: Import errors per page: by default Airflow's maximum.
 PAGE = 100
 
 
 class RestApi:
     """
-    Asks the API server.
+    Queries the API server.
 
-    :param conn_id: connection of type ``http``: ``host`` with scheme, and the base path where there is one; ``login``
-        and ``password``, with which a token is asked for, or ``bearer_token`` in its ``extra``; ``verify`` there is
-        true, false or the path of a CA bundle.
+    :param conn_id: connection of type ``http``: ``host`` with scheme, and the base path if there is one;
+        ``login`` and ``password``, used to request a token, or ``bearer_token`` in its ``extra``; ``verify``
+        there is true, false or the path of a CA bundle.
     """
 
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id
 
     def dag(self, dag_id: str) -> KnownDag:
-        """Return what is known about a DAG."""
+        """Return the state of a DAG."""
         path = f"/api/v2/dags/{quote(dag_id, safe='')}"
         found = self._get(path)
         if found is None:
@@ -66,10 +66,10 @@ class RestApi:
                 return frozenset(found)
 
     def _get(self, path: str) -> dict[str, Any] | None:
-        """Return the answer to a GET; None where there is no such thing."""
+        """Return the response to a GET; None if the object does not exist."""
         answer = self._session.get(f"{self._url}{path}", timeout=TIMEOUT)
         if answer.status_code == 404:
-            # A proxy's 404, or that of Airflow 2, must not make an orphan of anything.
+            # A 404 of a proxy, or of Airflow 2, must not make a deployment an orphan.
             if not self._is_airflow_3:
                 raise UnexpectedAnswerError("the address is not that of Airflow's REST API, version 2")
             return None
@@ -77,7 +77,7 @@ class RestApi:
             raise UnexpectedAnswerError(f"Airflow's REST API answers with {answer.status_code}")
         data = answer.json()
         if not isinstance(data, dict):
-            raise UnexpectedAnswerError("Airflow's REST API answers with something else")
+            raise UnexpectedAnswerError("Airflow's REST API answers with something that is not a JSON object")
         return data
 
     @cached_property
@@ -109,7 +109,7 @@ class RestApi:
         answer = session.post(f"{self._url}/auth/token", json=body, timeout=TIMEOUT)
         token = answer.json().get("access_token") if answer.status_code in (200, 201) else None
         if not token:
-            raise UnexpectedAnswerError(f"Airflow gives no token: it answers with {answer.status_code}")
+            raise UnexpectedAnswerError(f"Airflow issued no token: it answers with {answer.status_code}")
         return str(token)
 
     @cached_property

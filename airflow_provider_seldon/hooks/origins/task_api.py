@@ -1,8 +1,8 @@
 """
 Airflow 3 without a connection: the API that every task has.
 
-Since Airflow 3.2 it tells whether Airflow has a DAG of some id, which it has until somebody deletes that DAG: whether a
-file still defines it, or its task, it does not tell.
+Since Airflow 3.2 it reports whether Airflow has a DAG with an id, which is so until somebody deletes the DAG.
+It does not report whether a file still defines the DAG or its task.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from airflow_provider_seldon.core.reaping.origin import Origin
 from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, unheard_of
 
 _NOT_TOLD = (
-    "Airflow's task API does not tell whether its DAG and task are still defined; give airflow_conn_id"
+    "Airflow's task API does not report whether its DAG and task are still defined; give airflow_conn_id"
 )
 
 
 class TaskApi:
     """
-    Asks through the task's supervisor.
+    Queries through the task's supervisor.
 
-    :param task_instance: the running one.
+    :param task_instance: the running task instance.
     """
 
     def __init__(self, task_instance: Any) -> None:
         self._task_instance = task_instance
 
     def dag(self, dag_id: str) -> KnownDag:
-        """Return what is known about a DAG."""
+        """Return the state of a DAG."""
         ask = getattr(self._task_instance, "get_dag", None)
         if ask is None:
             return KnownDag(Origin.UNKNOWN, _NOT_TOLD)
@@ -43,9 +43,10 @@ class TaskApi:
 
 def _says_that_there_is_none(error: Exception) -> bool:
     """
-    Return whether it is Airflow's own "not_found", and not the 404 of an API server that does not know the request.
+    Return whether it is Airflow's own "not_found", and not the 404 of an API server without this endpoint.
 
-    The supervisor sends the answer along in an ``AirflowRuntimeError``; ``dag.test()`` raises the client's own error.
+    The supervisor passes the response on in an ``AirflowRuntimeError``; ``dag.test()`` raises the client's
+    own error.
     """
     sent = getattr(getattr(error, "error", None), "detail", None)
     response = getattr(error, "response", None)

@@ -64,7 +64,7 @@ def test_the_old_prefix_means_the_same():
 @pytest.mark.parametrize(
     ("extra", "told"),
     [
-        ("{kube_config_path: /etc/prod, namespace: models}", "its extra is no JSON"),
+        ("{kube_config_path: /etc/prod, namespace: models}", "its extra is not JSON"),
         ("[1]", "its extra is a JSON list"),
         ('"text"', "its extra is a JSON str"),
         ("5", "its extra is a JSON int"),
