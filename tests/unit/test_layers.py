@@ -36,6 +36,12 @@ def test_a_changed_contract_changes_the_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
-def test_every_module_that_these_pages_name_exists(page: str) -> None:
-    named = re.findall(r"`([a-z]+/[\w/]+\.py)`", (ROOT / page).read_text())
-    assert [name for name in named if not any((top / name).is_file() for top in (ROOT, PACKAGE))] == []
+def test_every_module_and_every_folder_that_these_pages_name_exists(page: str) -> None:
+    text = (ROOT / page).read_text()
+    files = set(re.findall(r"`((?:[a-z_]+/)*\w+\.py)`", text))
+    folders = set(re.findall(r"`([a-z_]+/(?:\w+/)*)`", text))
+    assert len(files) > 20
+    assert folders
+    places = (ROOT, PACKAGE)
+    assert [name for name in files if not any((top / name).is_file() for top in places)] == []
+    assert [name for name in folders if not any((top / name).is_dir() for top in places)] == []

@@ -50,7 +50,8 @@ _TENSORFLOW = "tfserving"
 
 #: Labels that the operator may write over.
 _OPERATOR_LABELS = ("seldon", "app.kubernetes.io/")
-_CONTAINER_FIELDS = (
+#: Fields of a container that the operator copies as they stand.
+CONTAINER_FIELDS = (
     "image",
     "command",
     "args",
@@ -60,7 +61,8 @@ _CONTAINER_FIELDS = (
     "workingDir",
     "securityContext",
 )
-_POD_FIELDS = ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName")
+#: Fields of a pod that it copies as they stand.
+POD_FIELDS = ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName")
 
 
 def protocol_difference(child: Object, expected: ExpectedChild, spec: Object) -> str:
@@ -128,10 +130,10 @@ def _written_difference(child: Object, component: Object) -> str:
     pod = mapping_at(child, "spec", "template", "spec")
     for kind in ("containers", "initContainers"):
         for wanted in items_at(component, "spec", kind):
-            kept = {key: wanted[key] for key in _CONTAINER_FIELDS if key in wanted}
+            kept = {key: wanted[key] for key in CONTAINER_FIELDS if key in wanted}
             if path := missing(kept, _container(child, text_at(wanted, "name"), kind)):
                 return f"its container {text_at(wanted, 'name')} has another {path}"
-    kept = {key: value for key, value in mapping_at(component, "spec").items() if key in _POD_FIELDS}
+    kept = {key: value for key, value in mapping_at(component, "spec").items() if key in POD_FIELDS}
     path = missing(kept, {key: pod.get(key, kept[key]) for key in kept})
     return f"its pods have another {path}" if path else ""
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_seldon.core.children.component import CONTAINER_FIELDS, POD_FIELDS
 from airflow_provider_seldon.core.children.expected import ID_LABEL
 from airflow_provider_seldon.core.readiness.acknowledgement import trimmed
 from airflow_provider_seldon.core.resource.seldon_deployment import KIND
@@ -27,30 +28,8 @@ _METADATA = (
     "ownerReferences",
 )
 #: What tells versions apart.
-_CONTAINER = (
-    "name",
-    "image",
-    "command",
-    "args",
-    "env",
-    "envFrom",
-    "resources",
-    "workingDir",
-    "securityContext",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "lifecycle",
-)
-_POD = (
-    "serviceAccountName",
-    "nodeSelector",
-    "tolerations",
-    "affinity",
-    "imagePullSecrets",
-    "priorityClassName",
-    "volumes",
-)
+_CONTAINER = ("name", *CONTAINER_FIELDS, "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
+_POD = ("serviceAccountName", *POD_FIELDS, "volumes")
 
 
 #: Resource version, and JSON text. A tuple of these two is nothing that the garbage collector has to visit.
