@@ -113,6 +113,20 @@ def test_changes_of_the_whole_deployment_are_waited_for(change: dict[str, Any], 
     assert look(spec(), spec(**change), ours=ours).reason == "ChildOutdated"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(spec(EXPLAINER | {"envSecretRefName": "credentials"}), spec(), id="secret"),
+        pytest.param(spec(), spec(oauth_key="unused"), id="field that nothing is made of"),
+    ],
+)
+def test_a_change_that_is_not_known_to_show_is_ready_in_a_weaker_way(
+    before: dict[str, Any], after: dict[str, Any]
+):
+    verdict = look(before, after, ours=True)
+    assert (verdict.phase, bool(verdict.weaker)) == (Phase.READY, True)
+
+
 def test_annotation_that_was_taken_away_is_waited_for():
     verdict = look(spec(), spec(annotations={}), ours=True)
     assert (verdict.reason, "team" in verdict.message) == ("ChildOutdated", True)

@@ -212,6 +212,17 @@ class TestDoNotDeploy:
         assert decided.action is Action.RESTART
         assert uri(decided.deployment) == "gs://iris/2"
 
+    @pytest.mark.parametrize("proved", [True, False])
+    def test_what_failed_without_a_version_to_go_back_to_leaves_it_to_an_older_one_that_serves(
+        self, proved: bool
+    ):
+        failed = stored(2, name="b", created="2025-02-01T00:00:00Z", state="Failed", proved=proved)
+        older = stored(1, name="a")
+        decided = plan(request(3), [older, failed], deploy=False)
+        assert (decided.action, decided.deployment, decided.superseded) == (Action.REUSE, older, ())
+        asleep = stored(1, name="a", predictor={"replicas": 0})
+        assert plan(request(3), [asleep, failed], deploy=False).deployment.name == "b"
+
     def test_what_is_on_its_way_is_waited_for_and_not_rolled_back(self):
         coming = stored(2, proved=False, state="Creating")
         coming.annotations[ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
