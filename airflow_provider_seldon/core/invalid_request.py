@@ -1,9 +1,8 @@
 """
-What is wrong with a request, as data: which field, what about it, and how to put it right.
+Problems of a request, as data: the field, what is wrong, and the fix.
 
-``core`` may not import Airflow, so these are plain ``ValueError``s; the operators and the hook turn them
-into the provider's exceptions. Nothing here decides what is wrong: see ``validation``, ``model_server`` and
-``manifest``.
+``core`` may not import Airflow, so these are plain ``ValueError``s; the operators and the hook turn them into
+the provider's exceptions. The checks are elsewhere: see ``validation``, ``model_server`` and ``manifest``.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Problem:
     """
-    One thing that is wrong with a request.
+    One problem of a request.
 
     :param field: path of the field as a user would write it, e.g. ``spec.predictors[0].graph.modelUri``.
     :param message: what is wrong. For a rule of Seldon Core's admission webhook this is the webhook's own
-        text, so that it can be searched for.
+        text, so that users can search for it.
     :param fix: what to change.
-    :param admission: whether Seldon Core's webhook itself refuses this. False for the rules of the CRD's
-        schema and for those that only this provider adds.
-    :param value: the offending value, where it is short enough to be shown.
-    :param cause: what the webhook says, with its own path, e.g.
-        ``spec.predictors[0].graph: Invalid value: "classifier": Can't find container for Predictive Unit``.
+    :param admission: whether Seldon Core's webhook itself refuses this. False for rules of the CRD's schema
+        and for rules that only this provider adds.
+    :param value: the offending value, if it is short enough to show.
+    :param cause: the webhook's message, with its own path, e.g. ``spec.predictors[0].graph: Invalid value:
+        "classifier": Can't find container for Predictive Unit``.
     """
 
     field: str
@@ -42,7 +41,7 @@ class Problem:
 
 class InvalidRequestError(ValueError):
     """
-    A request that cannot be served as it is, with every problem that was found.
+    An invalid request, with every problem that was found.
 
     It is deterministic: the same request fails in the same way, so a retry does not help.
 

@@ -165,7 +165,7 @@ def test_a_deferred_failure_is_told_with_its_cause_and_the_progress_before_it(st
     assert "models/crash does not become ready" in log
     assert "exit code 3" in log
     assert "simulated failure: exit code 3" in log, "the end of the container's own log"
-    assert "Hint: the container ends as soon as it has started" in log
+    assert "Hint: the container exits right after its start" in log
 
 
 def test_in_dag_test_too_the_new_version_answers_from_when_it_is_said_to_serve(stage: Stage) -> None:

@@ -172,7 +172,7 @@ async def test_looking_once_at_what_is_scaled_to_zero_reads_its_pods():
             assert (ending.ending, ending.reason) == (Ending.TIMEOUT, "PodsEnding")
         here.server.authorizer.deny = [Deny(resource="pods")]
         unread = await here.wait(stored, deadline=0.0)
-        assert (unread.ending, "were not looked at" in unread.weaker) == (Ending.READY, True)
+        assert (unread.ending, "were not checked" in unread.weaker) == (Ending.READY, True)
 
 
 @in_loop

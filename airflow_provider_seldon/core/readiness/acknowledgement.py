@@ -1,10 +1,11 @@
 """
-Whether the operator has looked at what was written, told by its own write of the status after ours.
+Whether the operator has reconciled a write, as shown by its own write of the status after ours.
 
-Some changes show on no object that everybody may read: other traffic weights are in the ingress alone. The operator
-writes the status when it has carried them out, and ``metadata.managedFields`` has an entry for who wrote the status
-last, and when. Times are whole seconds there, so an entry of the same second proves nothing by itself; then it counts
-that the resource version has moved on while nobody else has written. Source: real operator, an acknowledgement exists.
+Some changes are not visible in any generally readable object: new traffic weights are only in the ingress.
+The operator writes the status after it has applied them, and ``metadata.managedFields`` has an entry for who
+last wrote the status, and when. Its times are whole seconds, so an entry of the same second proves nothing by
+itself; then the evidence is that the resource version has changed although nobody else has written. Source:
+real operator, an acknowledgement exists.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 
-#: Conditions of ingresses that the operator writes routes to.
+#: Conditions of ingresses to which the operator writes routes.
 _INGRESSES = ("istioVirtualServicesReady", "AmbassadorMappingsReady")
 
-#: Of a manager's name; there may be thousands of them in memory.
+#: Maximum length of a manager's name; there may be thousands of them in memory.
 _LONGEST = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
     """
-    What the server answered to a write, as far as a later write of the status can be told by it.
+    The part of the server's response to a write by which a later write of the status can be recognised.
 
     :param version: ``metadata.resourceVersion``; empty when not known.
-    :param statuses: who had written the status -> when.
-    :param others: fingerprint of who had written anything else, and when.
+    :param statuses: manager that had written the status -> when.
+    :param others: fingerprint of the managers that had written anything else, and when.
     """
 
     version: str = ""
@@ -45,7 +46,7 @@ class Mark:
 
     @classmethod
     def of(cls, manifest: Object) -> Mark:
-        """Return the mark of an answer."""
+        """Return the mark of a response."""
         return cls(
             version=text_at(manifest, "metadata", "resourceVersion"),
             statuses=_statuses(manifest),
@@ -66,7 +67,7 @@ class Mark:
         )
 
     def is_followed(self, manifest: Object) -> bool:
-        """Return whether the status was written after the write of this mark, for all that ``manifest`` shows."""
+        """Return whether the status was written after this mark's write, as far as ``manifest`` shows."""
         version = text_at(manifest, "metadata", "resourceVersion")
         if not self.version or version == self.version or not self.others:
             return False
@@ -80,19 +81,19 @@ class Mark:
 
 
 def writes_routes(manifest: Object) -> bool:
-    """Return whether the operator has an ingress of this deployment's to write to, by its own word."""
+    """Return whether the operator reports an ingress of this deployment to write to."""
     found = (condition(manifest, kind) for kind in _INGRESSES)
     return any(one and not text_at(one, "reason").lower().startswith("no ") for one in found)
 
 
 def divides_in_istio(manifest: Object) -> bool:
-    """Return whether several predictors share the requests, by routes that the operator writes for Istio."""
+    """Return whether several predictors share the traffic by routes that the operator writes for Istio."""
     reason = text_at(condition(manifest, _INGRESSES[0]), "reason")
     return bool(routes_of(manifest)) and bool(reason) and not reason.lower().startswith("no ")
 
 
 def routes_of(deployment: Object) -> list[tuple[str, bool, int]]:
-    """Return how requests are divided; empty for a deployment with a single predictor, which gets all of them."""
+    """Return how requests are split; empty for a deployment with a single predictor, which gets all."""
     predictors = items_at(deployment, "spec", "predictors")
     if len(predictors) < 2:
         return []
@@ -102,7 +103,7 @@ def routes_of(deployment: Object) -> list[tuple[str, bool, int]]:
 
 
 def trimmed(manifest: Object) -> list[dict[str, str]]:
-    """Return what of ``metadata.managedFields`` is looked at here: who wrote what last, and when."""
+    """Return the part of ``metadata.managedFields`` that is used here: who last wrote what, and when."""
     kept = ("manager", "operation", "subresource", "time")
     return [
         {key: text_at(entry, key)[:_LONGEST] for key in kept if key in entry}

@@ -1,11 +1,11 @@
 """
-How far each expected child Deployment is: is it there, is it ours, is it this revision, has it rolled out.
+Progress of each expected child Deployment: does it exist, is it ours, is it this revision, has it rolled out.
 
-The order of the questions matters: counts in a Deployment's status mean nothing before its controller has seen these
-pods asked for, and the generation means nothing before the operator has written this revision into it. A generation
-alone proves nothing either way: an operator that leaves the number of pods open updates a Deployment several times a
-second and for ever, with the same template and the same number. So a status counts from the generation on at which this
-template and this number were first seen.
+The order of the questions matters: the counts in a Deployment's status mean nothing before its controller has
+observed the current spec, and the generation means nothing before the operator has written this revision to
+it. A generation alone proves nothing: if the spec leaves the number of pods open, the operator updates a
+Deployment several times a second, for ever, with the same template and the same number. So a status counts
+from the generation at which this template and this number were first seen.
 """
 
 from __future__ import annotations
@@ -34,21 +34,23 @@ from airflow_provider_seldon.core.resource.unstructured import (
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChildReport:
     """
-    What one child looks like.
+    The state of one child.
 
     :param name: its name, or the one it will have.
     :param reason: one CamelCase word.
     :param message: a sentence.
     :param line: its part of the progress line.
     :param child: the Deployment; empty when missing.
-    :param current: it is ours, runs this revision, and its controller has seen that: its status can be
-        believed.
+    :param current: it is ours, runs this revision, and its controller has observed that: its status can be
+        trusted.
     :param ready: current, and completely rolled out.
-    :param asleep: ready with no pods, as asked.
-    :param unavailable: pods are missing or not ready, those of the new revision beside healthy old ones included.
-    :param observed: False when only its controller has not looked yet: what was known of it stays known.
-    :param stuck: why it will not get further: its progress deadline has passed. Empty otherwise.
-    :param progressed: it was seen before its deadline had passed: ``stuck`` is of these pods, not of those before.
+    :param asleep: ready with no pods, as requested.
+    :param unavailable: pods are missing or not ready, including those of the new revision beside healthy old
+        ones.
+    :param observed: False when only its controller has not observed it yet: earlier knowledge of it is kept.
+    :param stuck: why it will not progress: its progress deadline was exceeded. Empty otherwise.
+    :param progressed: it was seen before its deadline was exceeded: ``stuck`` is about these pods, not about
+        earlier ones.
     :param replica_failure: why it cannot create pods. Empty otherwise.
     """
 
@@ -78,7 +80,7 @@ def report_children(
     """
     Return a report for each wanted child, in their order.
 
-    :param withdrawn: annotations of the spec that were taken away.
+    :param withdrawn: annotations that were removed from the spec.
     """
     by_name = {name_of(child): child for child in children}
     ports = PortPlan(deployment, wanted, by_name)
@@ -167,12 +169,12 @@ def _not_this_revision(expected: ExpectedChild, child: Object, text: str) -> tup
         return "ChildOutdated", f"the operator has not updated it: {text}"
     found = _wanted_pods(child)
     if expected.replicas is not None and found != expected.replicas:
-        return "ReplicasNotApplied", f"asks for {found} pods instead of {expected.replicas}"
+        return "ReplicasNotApplied", f"requests {found} pods instead of {expected.replicas}"
     return "", ""
 
 
 def _not_observed(deployment: Object, child: Object, stabilization: Stabilization) -> tuple[str, str]:
-    """Whether its status is older than the pods that it asks for now."""
+    """Return a reason if its status is older than its current spec."""
     generation = count_at(child, "metadata", "generation")
     needed = stabilization.first_generation(name_of(child), _template_of(deployment, child), generation)
     observed = count_at(child, "status", "observedGeneration")
@@ -183,10 +185,10 @@ def _not_observed(deployment: Object, child: Object, stabilization: Stabilizatio
 
 def _template_of(deployment: Object, child: Object) -> str:
     """
-    Return a fingerprint of what a child's pods are made from, and how many there are to be.
+    Return a fingerprint of a child's pod template and its desired number of pods.
 
-    With the generation of the SeldonDeployment in it: between two looks a child may have got another template and this
-    one again, and that takes two writes.
+    It includes the generation of the SeldonDeployment: between two checks a child may have had another
+    template and this one again, which takes two writes.
     """
     parts = [
         count_at(deployment, "metadata", "generation"),
@@ -226,10 +228,10 @@ class _Counts:
     @property
     def lacks_pods(self) -> bool:
         """
-        Whether some pod is missing or not available.
+        Whether a pod is missing or not available.
 
-        During a bad update the old pods alone make ``available`` equal to what is wanted; the new one shows only in
-        the difference between all pods and the available ones.
+        During a bad update the old pods alone make ``available`` equal to the desired number; the new pod
+        shows only in the difference between all pods and the available ones.
         """
         return (
             self.available < max(self.goal, self.replicas)
@@ -238,12 +240,12 @@ class _Counts:
         )
 
     def pending(self, expected: ExpectedChild) -> tuple[str, str]:
-        """Return the reason and the sentence of what is missing; empty when it has rolled out."""
+        """Return reason and message of what is missing; empty when it has rolled out."""
         if self.goal == 0:
             if not (expected.scaled_to_zero or expected.may_sleep):
                 return (
                     "ScaledToZeroByAnother",
-                    "has been scaled to zero pods, which the spec does not ask for",
+                    "has been scaled to zero pods, which the spec does not request",
                 )
             return ("ScalingDown", f"{self.replicas} pods are still there") if self.replicas else ("", "")
         if self.paused and self.updated != self.replicas:

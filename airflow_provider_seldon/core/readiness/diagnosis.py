@@ -1,8 +1,8 @@
 """
-From pods and events to the cause that a person can act on.
+Derive the cause of a failure from pods and events.
 
-Pure: what was read goes in, causes come out, the most telling first. It neither decides whether a rollout has
-failed (``readiness``) nor reads anything.
+Pure: takes what was read and returns causes, the most informative first. It neither decides whether a rollout
+has failed (``readiness`` does) nor reads anything.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ NORMAL_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
 
 #: Text found in a reason, message, event or log -> what to do. The first match is shown.
 _MLFLOW = (
-    "the storage initializer knows no URIs of MLflow (models:/, runs:/, ...): give the place of the files "
-    "(mlflow.artifacts.download_artifacts and SeldonStageModelOperator put them where they can be served from)"
+    "the storage initializer does not support MLflow URIs (models:/, runs:/, ...): give the URI of the files "
+    "(mlflow.artifacts.download_artifacts and SeldonStageModelOperator copy them to storage that can be "
+    "served from)"
 )
 HINTS: tuple[tuple[str, str], ...] = (
     ('"models:/', _MLFLOW), ('"runs:/', _MLFLOW), ('"mlflow-artifacts:/', _MLFLOW),
@@ -27,7 +28,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("didn't find section in config file", "rclone has no settings for the scheme of the model URI: name a storage "
      "Secret or a storage connection"),
     ("NoSuchBucket", "the bucket of the model URI does not exist"),
-    ("NoSuchKey", "there is no such object: check the model URI"),
+    ("NoSuchKey", "the object does not exist: check the model URI"),
     ("AccessDenied", "the storage refused access: check the storage credentials and the bucket's policy"),
     ("403 Forbidden", "the storage refused access: check the storage credentials and the bucket's policy"),
     ("directory not found", "there is nothing at the model URI: check it, and that the model was stored there"),
@@ -49,7 +50,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("failed calling webhook", "an admission webhook did not answer; is Seldon Core's operator running?"),
     ("must be no more than 63 characters", "a name is too long: shorten the deployment, predictor or container name"),
     ("ModuleNotFoundError", "the image lacks a Python package that the model needs"),
-    ("CrashLoopBackOff", "the container ends as soon as it has started: see its log"),
+    ("CrashLoopBackOff", "the container exits right after its start: see its log"),
 )  # fmt: skip
 
 
@@ -61,12 +62,11 @@ class Cause:
     """
     One container or pod that keeps a rollout from completing.
 
-    :param pod: name of the pod.
-    :param container: name of the container; "" when the pod itself is concerned.
-    :param reason: CamelCase word of Kubernetes, such as ``CrashLoopBackOff``.
-    :param message: Kubernetes' own sentence.
+    :param pod: name of the pod. :param container: name of the container; "" when the cause is the pod itself.
+    :param reason: Kubernetes' CamelCase reason, such as ``CrashLoopBackOff``.
+    :param message: Kubernetes' own message.
     :param exit_code: exit code of the last run, None when it has not ended.
-    :param previous_log: whether the telling log is that of the previous run.
+    :param previous_log: whether the relevant log is that of the previous run.
     :param started: whether there can be a log at all.
     """
 
@@ -85,20 +85,22 @@ class Cause:
 
 
 def causes_of(pods: Sequence[Object]) -> list[Cause]:
-    """Return what is wrong with the pods; containers that ended badly before those that merely wait."""
+    """Return the causes found in the pods; failed containers come before waiting ones."""
     found = [cause for pod in pods for cause in _of_pod(pod)]
-    # What is merely not ready yet, such as the engine beside a crashing model, tells nothing beside a real cause.
+    # A container that is only not ready yet, such as the engine beside a crashing model, adds nothing to a
+    # real cause.
     serious = [cause for cause in found if cause.reason != "NotReady"]
     return sorted(serious or found, key=lambda one: one.exit_code is None)
 
 
 def telling_lines(log: Sequence[str], most: int) -> list[str]:
     """
-    Return the lines of a log that tell why it ended: the last traceback or error, else the last lines.
+    Return the lines of a log that show why the container ended: the last traceback or error, else the last
+    lines.
 
-    Many servers (MLServer among them) go on to log an orderly shutdown after the error that ended them.
+    Many servers (MLServer among them) still log an orderly shutdown after the error that ended them.
 
-    :param most: how many lines at the most.
+    :param most: maximum number of lines.
     """
     start = _last(log, lambda line: line.startswith("Traceback (most recent call last)"))
     if start is not None:
@@ -114,22 +116,22 @@ def telling_lines(log: Sequence[str], most: int) -> list[str]:
 
 
 def hint(*texts: str) -> str:
-    """Return what to do about the first known cause named in the texts, "" when none is known."""
+    """Return the advice for the first known cause in the texts, "" when there is none."""
     whole = "\n".join(texts)
     return next((advice for pattern, advice in HINTS if pattern in whole), "")
 
 
 def events_about(name: str, events: Iterable[Object], *, pods: Collection[str], since: str) -> list[Object]:
     """
-    Return the events that are about a deployment, its children, and its pods as they are now.
+    Return the events about a deployment, its children, and its current pods.
 
-    An API server keeps events for an hour, so those of pods that are gone, and of an earlier deployment of the same
-    name, are there too; they tell of other troubles.
+    An API server keeps events for an hour, including those of deleted pods and of an earlier deployment with
+    the same name; these are about other failures.
 
     :param name: name of the deployment.
     :param events: the events of its namespace.
     :param pods: uids of its pods.
-    :param since: when it was created, as Kubernetes writes it.
+    :param since: creation time of the deployment, as Kubernetes writes it.
     """
     found = []
     for event in events:
@@ -145,7 +147,7 @@ def events_about(name: str, events: Iterable[Object], *, pods: Collection[str], 
 
 
 def event_time(event: Object) -> str:
-    """Return when an event has happened last, as Kubernetes writes it."""
+    """Return when an event last happened, as Kubernetes writes it."""
     when = text_at(event, "lastTimestamp") or text_at(event, "eventTime")
     return when or text_at(event, "metadata", "creationTimestamp")
 

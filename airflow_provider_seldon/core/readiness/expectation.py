@@ -1,7 +1,9 @@
 """
-What a wait waits for: a small value that survives being written down as JSON, and whether it is still what is stored.
+What a wait waits for: a small value that can be stored as JSON, and whether the stored deployment still
+matches.
 
-``Expectation`` is taken once from the server's answer to the write. What a wait remembers is in ``stabilization``.
+An ``Expectation`` is built once from the server's response to the write. The state of a wait is in
+``stabilization``.
 """
 
 from __future__ import annotations
@@ -32,24 +34,24 @@ from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods, is_sc
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
     """
-    The write that is waited for. Everything is optional: an empty one waits for whatever is deployed now.
+    The write to wait for. Everything is optional: an empty one waits for the deployment as it is now.
 
-    :param uid: ``metadata.uid`` of the deployment; another one means it was deleted and re-created.
+    :param uid: ``metadata.uid`` of the deployment; a different one means that it was deleted and re-created.
     :param generation: ``metadata.generation`` after the write; an older one is a stale read.
     :param revisions: predictor name -> revision that this provider stamped. Empty for a foreign deployment.
-    :param contents: predictor name -> hash of its content as stored, with which a change is noticed that leaves
-        the stamp as it is, e.g. by ``kubectl edit``.
-    :param status: fingerprint of the status that the write's answer still carried. The operator's own
-        writes are guarded by the resource version it read, so a status that differs from this one was
-        computed from what was written, or from something newer (Seldon Core reference, fact 6). None: not
-        known.
-    :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it asked for
-        pods where none were asked for, or no longer says how many, and those from before may pass for them.
-    :param routes: the write changed how requests are divided between predictors.
-    :param awake: predictors for which the write asked for pods; one that somebody then scales to zero was never seen
-        serving.
-    :param withdrawn: annotations of the spec that the write took away.
-    :param mark: with which the operator's next write of the status is told; None: not known.
+    :param contents: predictor name -> hash of its stored content, to detect a change that leaves the stamp as
+        it is, e.g. by ``kubectl edit``.
+    :param status: fingerprint of the status in the write's response. The operator's own writes are
+        conditional on the resource version that it read, so a different status was computed from this write,
+        or from a newer one (Seldon Core reference, fact 6). None: not known.
+    :param settle: the write changed something that no Deployment shows, e.g. only the traffic weights; or it
+        scaled up from zero, or no longer sets the number of pods, and the previous pods may be mistaken for
+        the new ones.
+    :param routes: the write changed how requests are split between predictors.
+    :param awake: predictors that the write runs with pods; one that somebody then scales to zero was never
+        seen ready.
+    :param withdrawn: annotations of the spec that the write removed.
+    :param mark: identifies the operator's next write of the status; None: not known.
     """
 
     uid: str | None = None
@@ -70,8 +72,8 @@ class Expectation:
         """
         Return what to expect after a write.
 
-        :param deployment: what the server answered to the write.
-        :param before: the deployment as it was before the write; None when it is new, or not known.
+        :param deployment: the server's response to the write.
+        :param before: the deployment before the write; None when it is new, or not known.
         """
         manifest = as_manifest(deployment)
         former = None if before is None else as_manifest(before)
@@ -89,7 +91,7 @@ class Expectation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data; None and defaults are left out."""
+        """Return plain JSON data, without None and defaults."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain |= {"revisions": dict(self.revisions), "contents": dict(self.contents)}
         plain |= {"awake": list(self.awake), "withdrawn": list(self.withdrawn)}
@@ -121,9 +123,9 @@ def predictor_contents(deployment: Object) -> dict[str, str]:
 
 def status_fingerprint(deployment: Object) -> str:
     """
-    Return a short text that changes whenever what the operator reports changes.
+    Return a short text that changes whenever the operator's report changes.
 
-    Leaves out the times of conditions: the operator ignores them when it compares, so they prove nothing.
+    It leaves out the times of conditions: the operator ignores them when it compares, so they prove nothing.
     """
     status = mapping_at(deployment, "status")
     conditions = sorted(
@@ -138,7 +140,7 @@ def status_fingerprint(deployment: Object) -> str:
 
 
 def overtaken(manifest: Object | None, expected: Expectation) -> Observation | None:
-    """Return what has become of the write where it is not what is stored now; None where it is."""
+    """Return an observation if the stored deployment is no longer the one that was written, else None."""
     if manifest is None:
         return Observation(
             phase=Phase.DELETED, reason="NotFound", message="the SeldonDeployment does not exist"
@@ -162,17 +164,16 @@ def overtaken(manifest: Object | None, expected: Expectation) -> Observation | N
 
 def unless_stopped(observation: Observation, manifest: Object, expected: Expectation) -> Observation:
     """
-    Return an observation, or, instead of a good one, that somebody has scaled to zero what was written with pods.
+    Return an observation or, instead of a ready one, that somebody scaled to zero what was written with pods.
 
-    Nobody can say any more whether it would have come to serve. Until its pods are gone it may, and may get pods again.
+    Then it is no longer known whether it would have become ready. Until its pods are gone it may, and it may
+    scale up again.
     """
     asking = asking_for_pods(manifest)
     stopped = [name for name in expected.awake if name not in asking]
     if observation.phase is not Phase.READY or not stopped:
         return observation
-    message = (
-        f"another writer scaled {name_of(manifest)} to zero before it was seen serving: {', '.join(stopped)}"
-    )
+    message = f"another writer scaled {name_of(manifest)} to zero before it was ready: {', '.join(stopped)}"
     return Observation(phase=Phase.REPLACED, reason="ScaledToZeroByAnother", message=message)
 
 
@@ -182,13 +183,13 @@ def _may_look_done_already(before: Object, after: Object) -> bool:
 
 
 def _withdrawn(before: Object, after: Object) -> tuple[str, ...]:
-    """Return the annotations of the spec that are in it no more."""
+    """Return the annotations that are no longer in the spec."""
     former = set(mapping_at(before, "spec", "annotations"))
     return tuple(sorted(former - set(mapping_at(after, "spec", "annotations"))))
 
 
 def _leaves_replicas_open(before: Object, after: Object) -> bool:
-    """Whether a predictor had a number of pods that it is not given any more."""
+    """Return whether a predictor had a number of pods that the spec no longer sets."""
     fixed = {text_at(one, "name") for one in items_at(before, "spec", "predictors") if "replicas" in one}
     predictors = items_at(after, "spec", "predictors")
     is_open = number_at(after, "spec", "replicas") is None
@@ -197,9 +198,9 @@ def _leaves_replicas_open(before: Object, after: Object) -> bool:
 
 def _changes_nothing_visible(before: Object, after: Object) -> bool:
     """
-    Whether the specs differ although every predictor, replicas and explainer included, stayed the same.
+    Return whether the specs differ although every predictor, with replicas and explainer, stayed the same.
 
-    Predictors that went take their Deployments with them, which the status may not list.
+    Removed predictors take their Deployments with them, which the status may not list.
     """
     if before.get("spec") == after.get("spec"):
         return False
@@ -209,7 +210,7 @@ def _changes_nothing_visible(before: Object, after: Object) -> bool:
 
 
 def _explainer_lost_its_secret(before: Object, after: Object) -> bool:
-    """Whether an explainer is back to the Secret of those that name none; only the operator knows which."""
+    """Return whether an explainer is back to the default Secret, which only the operator knows."""
     named = {
         text_at(one, "name")
         for one in items_at(before, "spec", "predictors")
@@ -224,7 +225,7 @@ def _explainer_lost_its_secret(before: Object, after: Object) -> bool:
 
 def _visible(deployment: Object) -> list[Any]:
     hidden = {"traffic"}
-    # A number that is added where one was left open shows on no Deployment either.
+    # A number of pods that is now set, but was not before, is not visible in a Deployment either.
     spec = completed(mapping_at(deployment, "spec"))
     predictors = items_at(spec, "predictors")
     return [
@@ -234,7 +235,7 @@ def _visible(deployment: Object) -> list[Any]:
 
 
 def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) -> str:
-    """Return which predictor is not the one that was written; further ones may have been added."""
+    """Return which predictor differs from the one that was written; others may have been added."""
     stamps = stamped_revisions(manifest)
     for predictor, stamp in expected.revisions.items():
         if stamps.get(predictor) != stamp:

@@ -1,10 +1,9 @@
 """
-When a rollout counts as failed: the policy, as data.
+The failure policy: when a rollout counts as failed, as data.
 
-The operator's ``Failed`` is never final and may flash for milliseconds, and most broken updates never
-become ``Failed`` at all (Seldon Core reference, status life cycle). So what is fatal, what needs to last,
-and for how long is written down here, with defaults that an operator argument can override. ``readiness``
-applies it.
+The operator's ``Failed`` is never final and may appear for milliseconds only, and most broken updates never
+become ``Failed`` at all (Seldon Core reference, status life cycle). So the policy defines what is fatal, what
+must last, and for how long, with defaults that an operator argument can override. ``readiness`` applies it.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from typing import Any
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Problem
 
-#: What is to last for longer than this (ten years) is not meant; what shall never fail is None.
+#: Upper limit of all times (ten years); None means never.
 MOST = 10 * 366 * 86400.0
 
 
 class FailureKind(StrEnum):
-    """What a ``Failed`` state's description says about its future."""
+    """What the description of a ``Failed`` state predicts."""
 
-    TRANSIENT = "transient"  # heals by the operator's own retries
+    TRANSIENT = "transient"  # the operator's own retries recover from it
     PERMANENT = "permanent"  # follows from the spec: no retry changes it
-    UNKNOWN = "unknown"  # only time tells
+    UNKNOWN = "unknown"  # it may recover
 
 
-#: First match wins, in whatever case. Seldon Core reference, known description strings.
+#: The first match wins, case-insensitively. Seldon Core reference, known description strings.
 DEFAULT_DESCRIPTIONS: tuple[tuple[str, FailureKind], ...] = (
     ("failed calling webhook", FailureKind.TRANSIENT),
     ("object has been modified", FailureKind.TRANSIENT),
@@ -58,8 +57,7 @@ DEFAULT_DESCRIPTIONS: tuple[tuple[str, FailureKind], ...] = (
     ("not found", FailureKind.TRANSIENT),
 )
 
-#: Waiting reason of a container -> seconds that it must last; 0 fails at once; a reason that is absent
-#: never fails.
+#: Waiting reason of a container -> seconds that it must last; 0 fails at once; a missing reason never fails.
 DEFAULT_WAITING: Mapping[str, float] = {
     "InvalidImageName": 0.0,
     "ErrImageNeverPull": 0.0,
@@ -72,7 +70,7 @@ DEFAULT_WAITING: Mapping[str, float] = {
     "CreatePodSandboxError": 60.0,
 }
 
-#: A waiting message that contains one of these does not heal by waiting: no grace.
+#: With one of these in its message, a waiting container does not recover: no grace time.
 DEFAULT_WAITING_AT_ONCE: tuple[str, ...] = (
     "manifest unknown",
     "manifest for ",
@@ -95,23 +93,25 @@ class FailurePolicy:
         transient (never fails) or permanent and newer than the write (fails at once).
     :param descriptions: part of a description -> kind; the first match wins.
     :param waiting: waiting reason of a container in a pod of the newest version -> how long it must last.
-    :param waiting_at_once: parts of a waiting message for which no time is given.
+    :param waiting_at_once: parts of a waiting message without any grace time.
     :param crash_loop_count: restarts after which a crashing container fails the rollout.
-    :param initializer_exit_count: failed runs of a model initializer after which it does; the initializer
-        itself has tried several times in each of them.
-    :param unschedulable_grace: how long no node may fit; an autoscaler needs minutes to add one.
-    :param replica_failure_grace: how long the Deployment may be unable to create pods, e.g. for want of
+    :param initializer_exit_count: failed runs of a model initializer that fail the rollout; within each run
+        the initializer has already tried several times.
+    :param unschedulable_grace: how long a pod may be unschedulable; a cluster autoscaler needs minutes to add
+        a node.
+    :param replica_failure_grace: how long the Deployment may be unable to create pods, e.g. because of a
         quota.
-    :param deadline_grace: how long a passed progress deadline must stay, where these pods were not seen before it
-        passed: a template that comes back keeps the condition of the one that failed until the first of that
-        one's pods is gone (Kubernetes' Deployment controller).
+    :param deadline_grace: how long an exceeded progress deadline must last if these pods were not seen
+        before: a template that is restored keeps the condition of the failed one until the first of the
+        failed pods is gone (Kubernetes' Deployment controller).
     :param suspect_after: how long a child must lack available pods before its pods are read at all.
-    :param leftover_grace: how long a child that the spec does not have any more may go on with available pods while
-        it is being deleted; after that the verdict says so, and waits no longer.
-    :param settle: how long to wait after a change that no Deployment shows, such as traffic weights.
-    :param weak_steady: without the right to read Deployments: how long the status must be good without a
-        break, once a status newer than the write was seen.
-    :param weak_silent: the same as long as no newer status was seen.
+    :param leftover_grace: how long a child that was removed from the spec may keep available pods while it is
+        being deleted; after that the verdict reports it and waits no longer.
+    :param settle: how long to wait after a change that is not visible in any Deployment, such as traffic
+        weights.
+    :param weak_steady: without permission to read Deployments: how long the status must be good without
+        interruption, once a status newer than the write was seen.
+    :param weak_silent: the same while no newer status was seen.
     """
 
     failed_grace: float = 30.0
@@ -130,12 +130,12 @@ class FailurePolicy:
     weak_silent: float = 60.0
 
     def kind_of(self, description: str) -> FailureKind:
-        """Return what the description of a ``Failed`` state says about its future."""
+        """Return what the description of a ``Failed`` state predicts."""
         text = description.lower()
         return next((kind for part, kind in self.descriptions if part in text), FailureKind.UNKNOWN)
 
     def waiting_grace(self, reason: str, message: str) -> float | None:
-        """Return how long a container may wait for that reason, in seconds; None means for ever."""
+        """Return how long a container may wait with that reason, in seconds; None means for ever."""
         grace = self.waiting.get(reason)
         if grace and any(part in message.lower() for part in self.waiting_at_once):
             return 0.0
@@ -152,12 +152,12 @@ class FailurePolicy:
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> FailurePolicy:
         """
-        Return the policy that ``to_json`` wrote, or that a user gave as a mapping; an absent field keeps
-        its default.
+        Return the policy that ``to_json`` wrote, or that a user gave as a mapping; a missing field keeps its
+        default.
 
         ``waiting`` is merged into the default; a reason set to None never fails.
 
-        :raises InvalidRequestError: names every unknown field with the nearest valid one, and every bad
+        :raises InvalidRequestError: names every unknown field with the nearest valid one, and every invalid
             value.
         """
         data = data or {}
@@ -196,7 +196,7 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"must be a number, not {type(value).__name__}")
     if not 0 <= value < MOST:
-        raise ValueError(f"must not be negative, and less than {MOST:g}")
+        raise ValueError(f"must not be negative, and must be less than {MOST:g}")
     return float(value)
 
 

@@ -1,12 +1,13 @@
 """
-Is a deployment that was available still available? Health that lasts, and its transitions.
+Is an available deployment still available? Its health over time, and the transitions.
 
-``readiness`` judges a rollout: whether what was just written has become ready. This judges afterwards, and without
-end. The status flickers (Seldon Core reference, transitions), so a change counts only after it has held for a grace
-time without a break; and what is on its way, such as a rollout whose old pods keep serving, is no change at all.
+``readiness`` evaluates a rollout: whether a write has become ready. This module evaluates the time after
+that, without end. The status flickers (Seldon Core reference, transitions), so a change counts only after it
+has held for a grace time without interruption. A transition, such as a rollout whose old pods keep serving,
+is not a change.
 
-A ``HealthMonitor`` follows one deployment, for everybody who asks about it; ``HealthTransitions`` knows what one of
-them was told.
+A ``HealthMonitor`` follows one deployment for all of its listeners; a ``HealthTransitions`` knows what was
+reported to one of them.
 
 Pure: no clock, no I/O, no state but these two.
 """
@@ -28,12 +29,12 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 
-#: The grace time is the monitor's; these would come on top of it.
+#: The monitor has its own grace time; these would be added to it.
 _POLICY = replace(DEFAULT_POLICY, failed_grace=0.0, deadline_grace=0.0)
 
 
 class Health(StrEnum):
-    """How a deployment that served is."""
+    """Health of a deployment that has been ready."""
 
     AVAILABLE = "available"
     DEGRADED = "degraded"
@@ -67,26 +68,26 @@ class HealthMonitor:
 
     - ``failed``: the operator reports Failed, an update does not become ready, or pods cannot start and a part of the
       graph has none that are available.
-    - ``degraded``: a Deployment that had rolled out has fewer available pods than wanted, or is gone.
-    - ``available``: all of it serves.
+    - ``degraded``: a Deployment that had rolled out has fewer available pods than desired, or is gone.
+    - ``available``: all of it is ready.
 
-    A deployment that is deleted, scaled to zero, or has never served has no health.
+    A deployment that is deleted, scaled to zero, or has never been ready has no health.
 
     :param grace: seconds for which a health must hold.
     """
 
     def __init__(self, *, grace: float) -> None:
-        #: Epoch seconds at which the next look is due although nothing is new; None for not before news.
+        #: Epoch seconds at which the next check is due without news; None for not before news.
         self.due: float | None = None
-        #: Whether pods would tell more.
+        #: Whether reading pods would add information.
         self.wants_pods = False
-        #: Whether there was no deployment at the last look, or one that is being deleted.
+        #: Whether the last check found no deployment, or one that is being deleted.
         self.gone = False
         self._settled: Health | None = None
         self._grace = grace
         self._judged = History()
         self._history = History()
-        #: What the pods told when they were last read: looks without them in between must not forget it.
+        #: The verdict from the last read of pods: checks without pods in between must not lose it.
         self._told_by_pods: Verdict | None = None
 
     def observe(
@@ -98,12 +99,12 @@ class HealthMonitor:
         now: float,
     ) -> Change | None:
         """
-        Look at a deployment and its children as they are at one moment.
+        Evaluate a deployment and its children as they are at one moment.
 
         :param children: see :func:`~airflow_provider_seldon.core.readiness.judge.judge`.
         :param pods: the same.
         :param now: epoch seconds.
-        :return: the health that has lasted long enough just now, if it is another than before.
+        :return: the health that has now lasted long enough, if it differs from before.
         """
         verdict = judge(
             deployment, children, pods, expected=Expectation(), now=now, history=self._judged, policy=_POLICY
@@ -133,7 +134,7 @@ class HealthMonitor:
         return self._told_by_pods or verdict
 
     def _lasts(self, health: Health, stabilization: Stabilization) -> bool:
-        """Whether it has held long enough; from good to bad, one kind of bad may follow another meanwhile."""
+        """Return whether it has held long enough; from good to bad, one kind of bad may follow another."""
         same = stabilization.lasted(health, self._grace)
         if health is Health.AVAILABLE:
             return same
@@ -143,18 +144,18 @@ class HealthMonitor:
 
 class HealthTransitions:
     """
-    What somebody was told of a deployment's health, and so what is new to them.
+    What was reported to a listener about a deployment's health, and so what is new to it.
 
-    Nothing is told twice in a row. What is good when they begin to ask is no news; what is bad then is.
+    Nothing is reported twice in a row. At the start, good health is not news; bad health is.
 
-    :param known: the health that they were told last.
+    :param known: the health that was reported last.
     """
 
     def __init__(self, known: Health | None = None) -> None:
         self._known = known
 
     def is_new(self, health: Health | None) -> bool:
-        """Whether a health is news; from then on it is known. None for a deployment that is gone, and with it all."""
+        """Return whether a health is news, and remember it. None, for a deleted deployment, resets it."""
         before, self._known = self._known, health
         if before is None:
             return health in (Health.DEGRADED, Health.FAILED)
@@ -164,7 +165,7 @@ class HealthTransitions:
 def _health(
     verdict: Verdict, deployment: Object, children: Sequence[Object] | None, *, served: bool
 ) -> Health | None:
-    """Return the health of one moment; None while it cannot be told."""
+    """Return the health of one moment; None while it is undetermined."""
     if verdict.phase is Phase.READY:
         return None if verdict.reason == "ScaledToZero" else Health.AVAILABLE
     parts = list(parts_of(deployment, children))

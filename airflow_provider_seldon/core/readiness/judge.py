@@ -1,14 +1,14 @@
 """
-Is it really serving? One pure verdict for every wait.
+Is the deployment really ready? One pure verdict for all waits.
 
-The operator's status names no generation: it keeps the previous ``Available`` after an update, shows it
-again in the middle of a rollout, flashes ``Failed``, and stays ``Creating`` for ever when a bad update sits
-behind healthy old pods. So the status is believed only after every expected child Deployment is there,
-belongs to this deployment, runs this revision and has finished rolling out (Seldon Core reference, what a
-client can compare).
+The operator's status has no generation: it keeps the previous ``Available`` after an update, returns to it in
+the middle of a rollout, briefly shows ``Failed``, and stays ``Creating`` for ever when a bad update sits
+behind healthy old pods. So the status is trusted only after every expected child Deployment exists, belongs
+to this deployment, runs this revision and has finished rolling out (Seldon Core reference, what a client can
+compare).
 
-``judge`` has no clock and no state of its own: what must last comes in and goes out as a ``History``. It
-reads nothing: who calls it decides when to look again, for which ``Verdict`` has hints.
+``judge`` has no clock and no state of its own: conditions that must last are passed in and returned as a
+``History``. It reads nothing: the caller decides when to check again, for which ``Verdict`` has hints.
 """
 
 from __future__ import annotations
@@ -46,25 +46,25 @@ from airflow_provider_seldon.core.resource.unstructured import (
 
 __all__ = ["Observation", "Phase", "Verdict", "judge"]
 
-#: Seconds after which to look again at pods that are ending.
+#: Seconds after which terminating pods are checked again.
 ENDING_INTERVAL = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """
-    The judgement of one moment.
+    The evaluation of one moment.
 
     :param phase: what to do.
     :param reason: one CamelCase word.
-    :param message: a sentence for people.
-    :param progress: one line for the task log: state, and updated/available/wanted per child.
-    :param child: the child Deployment concerned, where there is one.
+    :param message: a sentence for users.
+    :param progress: one line for the task log: state, and updated/available/desired pods per child.
+    :param child: name of the child Deployment, if it is about one.
     :param history: the state to pass to the next call.
-    :param recheck_at: epoch seconds at which the verdict may change without anything new being seen; None
-        when it will not.
-    :param wants_pods: a child looks wrong: reading its pods may tell why. Of READY: reading them makes it certain.
-    :param weaker: of READY: what it is not known from; empty when it is known from all there is.
+    :param recheck_at: epoch seconds at which the verdict may change without news; None when it will not.
+    :param wants_pods: a child looks unhealthy: reading its pods may show why. Of READY: reading them confirms
+        it.
+    :param weaker: of READY: the missing evidence; empty when nothing is missing.
     """
 
     phase: Phase
@@ -94,17 +94,17 @@ def judge(
     policy: FailurePolicy = DEFAULT_POLICY,
 ) -> Verdict:
     """
-    Judge a deployment as it looks at one moment.
+    Evaluate a deployment as it is at one moment.
 
     :param deployment: the SeldonDeployment, as a model or as the API server sent it; None when it does not
         exist.
-    :param children: Kubernetes Deployments of the namespace; others than this deployment's do no harm. None
-        when there is no right to read them: then the status has to be good for some time, which is weaker.
-    :param pods: pods of the namespace, freshly read; None when they were not read. They can only make a
-        verdict FAILED, or READY without pods certain.
-    :param expected: the write that is waited for.
+    :param children: Kubernetes Deployments of the namespace; those of other deployments are ignored. None
+        without permission to read them: then the status must be good for some time, which is weaker evidence.
+    :param pods: pods of the namespace, freshly read; None when they were not read. They can only turn a
+        verdict into FAILED, or confirm READY without pods.
+    :param expected: the write to wait for.
     :param now: epoch seconds.
-    :param history: what the previous call returned as ``Verdict.history``; None for the first one.
+    :param history: ``Verdict.history`` of the previous call; None for the first one.
     :param policy: what fails a rollout.
     """
     stabilization = Stabilization(history or History(), now)
@@ -123,7 +123,7 @@ def judge(
     if children is None:
         observation = judge_status_only(manifest, wanted, expected, stabilization, policy)
         progress = f"{state_line(manifest)}; {counts_line(manifest)}"
-        if not observation.weaker:  # a verdict that is weaker says so itself
+        if not observation.weaker:  # a weaker verdict reports that itself
             progress += f" (weaker: {NO_RIGHT})"
         suspects = observation.phase is Phase.PENDING
         observation = unless_stopped(observation, manifest, expected)
@@ -165,7 +165,7 @@ def _judge_children(
     if failed is not None:
         return failed
     if not reports:
-        message = "the spec describes no Deployment; the operator is expected to call it Failed"
+        message = "the spec describes no Deployment; the operator is expected to report Failed"
         return Observation(phase=Phase.PENDING, reason="NoChildren", message=message)
     unready = next((report for report in reports if not report.ready), None)
     if unready is not None:
@@ -181,7 +181,7 @@ def _judge_children(
     if unproved is not None:
         return unproved
     if expected.settle and not stabilization.lasted("settle", policy.settle):
-        message = "everything is ready; waiting for a change that no Deployment shows to reach the ingress"
+        message = "everything is ready; waiting until a change that no Deployment shows reaches the ingress"
         return Observation(phase=Phase.PENDING, reason="Settling", message=message)
     weaker = weakness(expected, stabilization)
     if all(report.asleep for report in reports):
@@ -193,10 +193,10 @@ def _judge_children(
 def _asleep(
     reports: Sequence[ChildReport], pods: Sequence[Object] | None, stabilization: Stabilization, weaker: str
 ) -> Observation:
-    """A Deployment counts no pod that is ending, which still serves what it has begun, and may get requests."""
+    """A Deployment does not count terminating pods, which still finish requests and may get new ones."""
     if pods is None:
-        message = "scaled to zero, as asked: no Deployment counts a pod any more"
-        unseen = "pods that are still ending were not looked at"
+        message = "scaled to zero, as requested: no Deployment counts a pod any more"
+        unseen = "terminating pods were not checked"
         return Observation(
             phase=Phase.READY,
             reason="ScaledToZero",
@@ -209,7 +209,7 @@ def _asleep(
             stabilization.due_in(ENDING_INTERVAL)
             message = f"pod {name_of(ending[0])} has not ended yet"
             return Observation(phase=Phase.PENDING, reason="PodsEnding", message=message, child=report.name)
-    message = "scaled to zero, as asked: no pod is left"
+    message = "scaled to zero, as requested: no pod is left"
     return Observation(phase=Phase.READY, reason="ScaledToZero", message=message, weaker=weaker)
 
 

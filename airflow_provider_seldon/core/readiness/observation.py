@@ -1,4 +1,4 @@
-"""What one judgement observes, before it is compared with the history."""
+"""What one evaluation observes, before it is compared with the history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """What a wait can find. Only PENDING goes on."""
+    """What a wait can find. Only PENDING continues it."""
 
     PENDING = "Pending"
     READY = "Ready"
@@ -19,14 +19,14 @@ class Phase(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Observation:
     """
-    One result of judging.
+    One result of an evaluation.
 
     :param phase: what to do.
     :param reason: one CamelCase word.
     :param message: a sentence.
-    :param child: the child Deployment concerned, where there is one.
-    :param weaker: READY only: what could not be looked at; empty when everything was.
-    :param wants_pods: READY only: reading the pods would make it certain.
+    :param child: name of the child Deployment, if it is about one.
+    :param weaker: READY only: what could not be checked; empty when everything was.
+    :param wants_pods: READY only: reading the pods would confirm it.
     """
 
     phase: Phase

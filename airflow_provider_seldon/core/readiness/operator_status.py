@@ -1,7 +1,7 @@
 """
-What the operator itself says: ``state``, ``description`` and conditions, and how far they can be believed.
+The operator's own report: ``state``, ``description`` and conditions, and how far they can be trusted.
 
-Nothing here makes a deployment ready: ``readiness`` asks for the operator's word last, when the children are proved.
+Nothing here makes a deployment ready: ``readiness`` checks the operator's report last, after the children.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from airflow_provider_seldon.core.readiness.stabilization import Stabilization
 from airflow_provider_seldon.core.resource.status import DeploymentState
 from airflow_provider_seldon.core.resource.unstructured import Object, condition, items_at, text_at
 
-#: What a wait says of a change that nothing shows.
-UNACKNOWLEDGED = "nothing shows this change, and the operator has not written the status since"
+#: How a wait reports a change that is not visible anywhere.
+UNACKNOWLEDGED = "this change is not visible in any object, and the operator has not written the status since"
 
 
 def state_of(manifest: Object) -> DeploymentState:
@@ -37,7 +37,7 @@ def state_line(manifest: Object) -> str:
 def state_failure(
     manifest: Object, expected: Expectation, stabilization: Stabilization, policy: FailurePolicy
 ) -> Observation | None:
-    """``Failed`` ends a wait when nothing will heal it, or when it lasts; transient kinds only time out."""
+    """``Failed`` ends a wait when it is permanent, or when it lasts; transient kinds only time out."""
     if state_of(manifest) is not DeploymentState.FAILED:
         return None
     description = text_at(manifest, "status", "description")
@@ -55,10 +55,10 @@ def state_failure(
 
 def state_pending(manifest: Object, *, asleep: bool) -> Observation | None:
     """
-    Whether the operator's own word is still missing, once the children are proved.
+    Return an observation while the operator's own report is still missing, once the children are ready.
 
     A deployment with a child at zero pods never leaves ``Creating`` (SeldonIO/seldon-core #4889), and its
-    ``Ready`` condition never gets True.
+    ``Ready`` condition never becomes True.
     """
     state = state_of(manifest)
     if asleep and state is DeploymentState.CREATING:
@@ -83,11 +83,11 @@ def routes_pending(
     manifest: Object, expected: Expectation, stabilization: Stabilization, *, asleep: bool
 ) -> Observation | None:
     """
-    Whether other traffic weights are still to be written to the ingress.
+    Return an observation while new traffic weights may not have been written to the ingress.
 
-    They show nowhere but there, so the operator's own write of the status has to come first. It comes only where there
-    is an ingress that the operator writes to, and not before every child has pods. Where nothing is known of the status
-    at the time of the write, it may have come already.
+    They are visible only there, so the operator must first write the status. It does so only if there is an
+    ingress to write to, and not before every child has pods. If the status at the time of the write is
+    unknown, the operator may have written it already.
     """
     known = expected.status is not None or expected.mark is not None
     if (
@@ -103,7 +103,7 @@ def routes_pending(
 
 
 def weakness(expected: Expectation, stabilization: Stabilization) -> str:
-    """Return what is not known of a change that no child shows; empty when the operator has acknowledged it."""
+    """Return the missing evidence of a change that no child shows; empty once the operator acknowledged it."""
     if not (expected.settle or expected.routes) or stabilization.acknowledged:
         return ""
     return UNACKNOWLEDGED
@@ -120,26 +120,27 @@ def without_leftovers(
     policy: FailurePolicy,
 ) -> Observation:
     """
-    Return an observation, or, instead of a good one, that a child is there that is to go, see ``children.removed``.
+    Return an observation or, instead of a ready one, that a removed child still exists, see
+    ``children.removed``.
 
-    What the operator will remove is waited for, and so is what is being deleted, as long as it has pods that may get
-    requests. What nobody removes is told of: no wait may depend on it.
+    The wait includes a child that the operator will remove, and one that is being deleted while it has pods
+    that may get requests. A child that nobody removes is only reported: no wait may depend on it.
 
-    :param asleep: a predictor is scaled to zero, and the operator removes nothing as long as it is.
+    :param asleep: a predictor is scaled to zero; until it scales up, the operator removes nothing.
     """
     if observation.phase is not Phase.READY:
         return observation
     for one in leftovers(deployment, wanted, children):
         if one.going and not one.available:
             continue
-        told = f"Deployment {one.name} is still there, which the spec does not ask for any more"
+        told = f"Deployment {one.name} is still there although the spec no longer has it"
         if _is_waited_for(one, asleep=asleep, stabilization=stabilization, policy=policy):
             return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=told, child=one.name)
         observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
     for service in () if asleep else services_left(deployment):
-        # Its Deployment's pods may take their time to end.
+        # Its Deployment's pods may be slow to terminate.
         if not stabilization.lasted(f"service:{service}", policy.leftover_grace):
-            told = f"the operator has not removed Service {service} yet, which the spec does not ask for any more"
+            told = f"the operator has not yet removed Service {service}, which the spec no longer has"
             return Observation(phase=Phase.PENDING, reason="ServiceNotRemoved", message=told)
     return observation
 
@@ -153,5 +154,5 @@ def _is_waited_for(
 
 
 def _without_numbers(text: str) -> str:
-    """An error that repeats with another time, port or resource version in it is still the same error."""
+    """Return a text without its numbers: an error with another time, port or resource version is the same."""
     return "".join("0" if char.isdigit() else char for char in text)

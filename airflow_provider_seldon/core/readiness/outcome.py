@@ -1,4 +1,4 @@
-"""How a wait ended, as a value that can travel: from the triggerer to the worker, from a poke to the sensor."""
+"""How a wait ended, as a value that the triggerer passes to the worker, and a poke to the sensor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Ending(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether what was waited for serves."""
+        """Whether the deployment is ready."""
         return self is Ending.READY
 
 
@@ -35,8 +35,8 @@ class Outcome:
     :param reason: one CamelCase word, such as ``ProgressDeadlineExceeded``.
     :param message: a sentence.
     :param state: the last ``status.state`` seen.
-    :param diagnosis: what pods, events and logs tell about a failure; several lines, credentials masked.
-    :param weaker: of a good end: what it is not known from; empty when it is known from all there is.
+    :param diagnosis: the failure's cause in pods, events and logs; several lines, credentials masked.
+    :param weaker: of a successful ending: the missing evidence; empty when nothing is missing.
     """
 
     ending: Ending

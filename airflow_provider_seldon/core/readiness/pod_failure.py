@@ -1,9 +1,9 @@
 """
-What keeps the pods of a child Deployment from getting ready, as far as it cannot heal by waiting.
+Why the pods of a child Deployment do not become ready, if waiting does not help.
 
-Only pods of the newest ReplicaSet count: those of an older one may be broken without saying anything about
-this rollout, or serve well while the new ones fail. The problems carry how long each of them must last;
-``readiness`` measures that. It explains nothing beyond one sentence: see the diagnosis for logs and events.
+Only pods of the newest ReplicaSet count: pods of an older one may fail independently of this rollout, or be
+available while the new ones fail. Each problem carries how long it must last; ``readiness`` measures that.
+The explanation is one sentence: see the diagnosis for logs and events.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ INITIALIZER_SUFFIX = "-model-initializer"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodProblem:
     """
-    Something that fails the rollout once it has lasted.
+    A problem that fails the rollout once it has lasted.
 
-    :param reason: Kubernetes' own word for it, e.g. ``ImagePullBackOff``.
+    :param reason: Kubernetes' own reason, e.g. ``ImagePullBackOff``.
     :param message: a sentence with the pod and the container.
-    :param key: what it is remembered by; the same trouble keeps its key while its wording changes.
+    :param key: key under which it is remembered; the same problem keeps its key while its wording changes.
     :param grace: seconds that it must last.
     """
 
@@ -51,7 +51,7 @@ def pod_problems(child: Object, pods: Sequence[Object], policy: FailurePolicy) -
     Return the problems of a child's newest pods.
 
     :param child: the Deployment.
-    :param pods: any pods of the namespace; only this child's are looked at.
+    :param pods: any pods of the namespace; only this child's are checked.
     :param policy: which reasons count, and for how long they must last.
     """
     name = name_of(child)
@@ -61,7 +61,7 @@ def pod_problems(child: Object, pods: Sequence[Object], policy: FailurePolicy) -
 
 
 def running_pods(child: Object, pods: Sequence[Object]) -> list[Object]:
-    """Return all pods of a Deployment that have not ended yet, those that are ending included."""
+    """Return all pods of a Deployment that have not ended yet, including terminating ones."""
     name = name_of(child)
     return [
         pod
@@ -73,10 +73,10 @@ def running_pods(child: Object, pods: Sequence[Object]) -> list[Object]:
 
 def newest_pods(child: Object, pods: Sequence[Object]) -> list[Object]:
     """
-    Return the living pods of a Deployment's newest ReplicaSet; none when it has none yet.
+    Return the live pods of a Deployment's newest ReplicaSet; none when it has none yet.
 
-    A stamp in the Deployment's template is found again in the pods made from it. Without one, the Deployment's own
-    condition names the ReplicaSet, and failing that the latest pod tells which it is.
+    A stamp in the Deployment's template also appears in its pods. Without one, the Deployment's own condition
+    names the ReplicaSet; failing that, the latest pod identifies it.
     """
     stamp = template_stamp(child)
     by_set: dict[str, list[Object]] = {}
@@ -141,9 +141,9 @@ def _container_problems(
 
 def _last_end(container: Object, *, initial: bool) -> Object:
     """
-    Return the latest bad end of a container; empty when there was none.
+    Return the latest failed run of a container; empty when there was none.
 
-    A server is not to end at all: MLServer ends with 0 when its model cannot be loaded.
+    A server must not end at all: MLServer exits with 0 when it cannot load its model.
     """
     for state in ("state", "lastState"):
         ended = mapping_at(container, state, "terminated")

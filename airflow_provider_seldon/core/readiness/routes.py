@@ -1,15 +1,16 @@
 """
-Do the routes have the weights that were written? What the ingress reads is held against a SeldonDeployment. Pure.
+Do the routes have the written weights? Compares the ingress' objects with a SeldonDeployment. Pure.
 
-Istio (Seldon's operator 1.18.2 with Istio, measured): one VirtualService is called like the deployment; each rule has a
-route entry for every predictor, told by ``subset``, and the shadow as ``mirror``. It is rewritten only while every
-Deployment is ready. A weight of 0 is left out, and so is the weight of a single predictor: absent means nothing beside
-others, and everything when alone.
+Istio (Seldon's operator 1.18.2 with Istio, measured): one VirtualService has the name of the deployment; each
+rule has a route entry for every predictor, identified by ``subset``, and the shadow as ``mirror``. The
+operator rewrites it only while every Deployment is ready. It omits a weight of 0, and the weight of a single
+predictor: a missing weight means 0 beside others, and everything when alone.
 
-Ambassador (Seldon's operator 1.18.2, ``operator/controllers/ambassador``, version v2 of its API; read, not measured): a
-Mapping for HTTP and one for gRPC for each predictor, told by its Service. The first predictor's has no weight and gets
-what is left; the others have theirs, 0 included; a shadow's says so. They too are rewritten only while every Deployment
-is ready. With version v1 of the API the same stands in annotations of Services, which are not read.
+Ambassador (Seldon's operator 1.18.2, ``operator/controllers/ambassador``, version v2 of its API; read, not
+measured): a Mapping for HTTP and one for gRPC for each predictor, identified by its Service. The first
+predictor's has no weight and gets the remaining traffic; the others have their weights, including 0; a
+shadow's is marked as one. The operator rewrites them, too, only while every Deployment is ready. With version
+v1 of the API the same is in annotations of Services, which are not read.
 """
 
 from __future__ import annotations
@@ -27,18 +28,17 @@ from airflow_provider_seldon.core.resource.unstructured import Object, items_at,
 
 #: Kind of a list of Ambassador's Mappings.
 MAPPINGS = "MappingList"
-#: Seconds after which routes that differ are read again.
+#: Seconds after which differing routes are read again.
 RECHECK = 0.5
-UNREADABLE = (
-    "the routes could not be read, so only the operator's own word says that requests are divided anew"
-)
+UNREADABLE = "the routes could not be read, so only the operator's status confirms the new traffic split"
 
 
 def asks_for_routes(manifest: Object | None, expected: Expectation, verdict: Verdict) -> bool:
     """
-    Whether the routes have to be read before a verdict counts: where they were changed, or may have been by another.
+    Return whether the routes must be read before a verdict counts: they were changed, or another writer may
+    have.
 
-    Not while a predictor is scaled to zero: the operator rewrites no routes then.
+    Not while a predictor is scaled to zero, because the operator then rewrites no routes.
     """
     if manifest is None or verdict.phase is not Phase.READY:
         return False
@@ -51,12 +51,13 @@ def held_against_routes(
     verdict: Verdict, manifest: Object, routes: Object | None, *, expected: Expectation, now: float
 ) -> Verdict:
     """
-    Return the verdict with what the routes say.
+    Return the verdict after the comparison with the routes.
 
     :param verdict: READY without them.
-    :param routes: a VirtualService or a list of Mappings, as stored; None where there is none, or no right to read it.
-    :param expected: the write that is waited for: only of routes that it changed something is missing without them.
-    :param now: seconds of the clock that the judge is given.
+    :param routes: a VirtualService or a list of Mappings, as stored; None if there is none, or no permission
+        to read it.
+    :param expected: the write to wait for: missing routes weaken the verdict only if it changed them.
+    :param now: seconds of the clock that ``judge`` gets.
     """
     if routes is None and not expected.routes:
         return verdict
@@ -74,14 +75,14 @@ def held_against_routes(
         verdict,
         phase=Phase.PENDING,
         reason="RoutesDiffer",
-        message=f"everything is ready, but the ingress divides requests otherwise: {difference}",
+        message=f"everything is ready, but the ingress splits requests differently: {difference}",
         weaker="",
         recheck_at=now + RECHECK,
     )
 
 
 def routes_difference(manifest: Object, virtual_service: Object) -> str:
-    """Return how a VirtualService differs from what a deployment asks for; empty when it does not."""
+    """Return how a VirtualService differs from a deployment's weights; empty when it does not."""
     live, mirrored = _wanted(manifest)
     rules = [rule for rule in items_at(virtual_service, "spec", "http") if items_at(rule, "route")]
     if not rules:
@@ -95,7 +96,7 @@ def routes_difference(manifest: Object, virtual_service: Object) -> str:
 
 
 def mappings_difference(manifest: Object, mappings: Object) -> str:
-    """Return how a deployment's Mappings differ from what it asks for; empty when they do not."""
+    """Return how a deployment's Mappings differ from its weights; empty when they do not."""
     services = predictor_services(manifest)
     explained = {
         name for child in expected_children(manifest) if child.role is Role.EXPLAINER for name in child.names
@@ -105,7 +106,7 @@ def mappings_difference(manifest: Object, mappings: Object) -> str:
         service = text_at(one, "spec", "service").partition(":")[0].partition(".")[0]
         found.setdefault(service, []).append(one)
     if strange := sorted(found.keys() - services.values() - explained):
-        return f"a Mapping still leads to {strange[0]}"
+        return f"a Mapping still routes to {strange[0]}"
     for index, one in enumerate(items_at(manifest, "spec", "predictors")):
         name, shadow = text_at(one, "name"), one.get("shadow") is True
         own = found.get(services[name], [])
@@ -123,7 +124,7 @@ def mappings_difference(manifest: Object, mappings: Object) -> str:
 
 
 def _percent(weight: int | None) -> str:
-    return "what is left" if weight is None else f"{weight} %"
+    return "the remainder" if weight is None else f"{weight} %"
 
 
 def _wanted(manifest: Object) -> tuple[dict[str, int], dict[str, int]]:
@@ -131,7 +132,7 @@ def _wanted(manifest: Object) -> tuple[dict[str, int], dict[str, int]]:
     for one in items_at(manifest, "spec", "predictors"):
         traffic = int(one.get("traffic") or 0)
         if one.get("shadow"):
-            mirrored = {text_at(one, "name"): traffic or 100}  # a rule has room for one, the last
+            mirrored = {text_at(one, "name"): traffic or 100}  # a rule can have only one mirror, the last
         else:
             live[text_at(one, "name")] = traffic
     return ({next(iter(live)): 100} if len(live) == 1 else live), mirrored

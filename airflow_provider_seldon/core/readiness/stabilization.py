@@ -1,8 +1,8 @@
 """
-What holds, for how long, and when the next thing falls due.
+Which conditions hold, for how long, and when the next check is due.
 
-``History`` is all the state that a judgement over time needs, and survives being written down as JSON; ``judge``
-returns a new one each time. ``Memory`` is one judgement's use of it. Neither reads a clock.
+``History`` is all the state that an evaluation over time needs, and can be stored as JSON; ``judge`` returns
+a new one each time. ``Stabilization`` is its use in one evaluation. Neither reads a clock.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True)
 class History:
     """
-    What was seen so far by one wait.
+    What one wait has seen so far.
 
-    :param since: what holds now -> epoch seconds since which it has held without a break. Keys are chosen by
-        ``judge``; a thing that stops holding is dropped.
-    :param moved: a status was seen that differs from the one in the write's answer: the operator has looked.
-    :param acknowledged: the operator was seen to have written the status after the write.
-    :param templates: child -> fingerprint of what its pods are made from, and the generation at which that was first
-        seen: a status of that generation, or a later one, is about these pods, however far the generation has got.
+    :param since: condition that holds now -> epoch seconds since which it has held without interruption.
+        ``judge`` chooses the keys; a condition that no longer holds is dropped.
+    :param moved: a status was seen that differs from the one in the write's response: the operator has
+        reconciled.
+    :param acknowledged: the operator has written the status after the write.
+    :param templates: child -> fingerprint of its pod template, and the generation at which that was first
+        seen: a status of that generation, or a later one, is about these pods, even if the generation has
+        risen since.
     """
 
     since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -57,9 +59,9 @@ class History:
 
 class Stabilization:
     """
-    Reads the previous ``History`` and collects the next one: it keeps only what is asked about again.
+    Reads the previous ``History`` and collects the next one: it keeps only the keys that are queried again.
 
-    :param history: what the previous judgement left.
+    :param history: history of the previous evaluation.
     :param now: epoch seconds.
     """
 
@@ -73,8 +75,8 @@ class Stabilization:
         self._templates: dict[str, tuple[str, int]] = {}
 
     def lasted(self, key: str, seconds: float) -> bool:
-        """Note that ``key`` holds now, and return whether it has held for that long without a break."""
-        # A clock that was set back must not lengthen the wait.
+        """Record that ``key`` holds now, and return whether it has held that long without interruption."""
+        # A clock that was set back must not prolong the wait.
         start = min(self._before.since.get(key, self._now), self._now)
         self._since[key] = start
         due = start + seconds
@@ -84,27 +86,27 @@ class Stabilization:
         return False
 
     def once(self, key: str, *, holds: bool) -> bool:
-        """Return whether ``key`` holds now or has held before; it stays known as long as it is asked about."""
+        """Return whether ``key`` holds now or has held before; it stays known while it is queried."""
         if holds or key in self._before.since:
             self._since[key] = self._before.since.get(key, self._now)
             return True
         return False
 
     def due_in(self, seconds: float) -> None:
-        """Note that the next judgement is due by then."""
+        """Record that the next evaluation is due in that time."""
         due = self._now + seconds
         self.next_due = due if self.next_due is None else min(self.next_due, due)
 
     def keep(self, prefix: str) -> None:
-        """Keep what the history holds under that prefix: it could not be observed this time."""
+        """Keep the history's keys with that prefix: they could not be observed this time."""
         self._since |= {key: start for key, start in self._before.since.items() if key.startswith(prefix)}
 
     def first_generation(self, child: str, template: str, generation: int) -> int:
         """
-        Note what a child's pods are made from now, and return the generation at which that was first seen.
+        Record a child's current pod template, and return the generation at which that was first seen.
 
         :param child: its name.
-        :param template: fingerprint of what its pods are made from.
+        :param template: fingerprint of its pod template.
         :param generation: its ``metadata.generation`` now.
         """
         before, first = self._before.templates.get(child, ("", generation))
@@ -114,7 +116,7 @@ class Stabilization:
         return first
 
     def history(self) -> History:
-        """Return the history for the next judgement."""
+        """Return the history for the next evaluation."""
         return History(
             since=self._since,
             moved=self.moved,

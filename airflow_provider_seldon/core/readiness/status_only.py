@@ -1,9 +1,9 @@
 """
-Judging without the right to read Deployments: weaker, and said so.
+Evaluate without permission to read Deployments: weaker, and reported as weaker.
 
-All there is then is the operator's word, which may be about the version before. So it has to stay good for some
-time without a break, longer as long as no word newer than the write has been seen. Source: Seldon Core reference,
-what a client can compare (5).
+The only evidence then is the operator's status, which may be about the previous version. So it must stay good
+for some time without interruption, and longer while no status newer than the write was seen. Source: Seldon
+Core reference, what a client can compare (5).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def judge_status_only(
     stabilization: Stabilization,
     policy: FailurePolicy,
 ) -> Observation:
-    """Without the right to read Deployments: a status that stays good long enough to be no flicker."""
+    """Evaluate without permission to read Deployments: the status must stay good for some time."""
     failed = state_failure(manifest, expected, stabilization, policy)
     if failed is not None:
         return failed
@@ -51,7 +51,7 @@ def judge_status_only(
         Observation(
             phase=Phase.READY,
             reason="StatusSteady",
-            message=f"the status was good for {needed:g} s without a break (Deployments could not be read)",
+            message=f"the status was good for {needed:g} s without interruption (Deployments could not be read)",
             weaker=NO_RIGHT,
         ),
         manifest,
@@ -62,9 +62,7 @@ def judge_status_only(
         policy=policy,
     )
     if good.phase is Phase.READY and not stabilization.lasted("steady", needed):
-        message = (
-            f"the status is good; without the right to read Deployments it must stay so for {needed:g} s"
-        )
+        message = f"the status is good; it must stay so for {needed:g} s, as Deployments cannot be read"
         return Observation(phase=Phase.PENDING, reason="WatchingStatus", message=message)
     return good
 

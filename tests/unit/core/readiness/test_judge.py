@@ -274,7 +274,8 @@ def test_progress_tells_state_and_counts_of_each_child():
     children = complete_children(deployment)
     children[0]["status"] |= {"replicas": 2, "updatedReplicas": 1, "availableReplicas": 1}
     assert look(deployment, children[:1]).progress == (
-        "state Creating; iris-default-0-classifier 1 updated, 1 available of 1; iris-default-explainer missing"
+        "state Creating; iris-default-0-classifier 1 updated, 1 available of 1; iris-default-explainer "
+        "missing"
     )
 
 
@@ -338,7 +339,7 @@ def test_scaled_to_zero_while_a_pod_is_still_ending_is_not_ready():
 def test_scaled_to_zero_without_a_look_at_the_pods_is_weaker_and_asks_for_one():
     verdict = look(*asleep())
     assert (verdict.phase, verdict.reason, verdict.wants_pods) == (Phase.READY, "ScaledToZero", True)
-    assert "not looked at" in verdict.weaker
+    assert "not checked" in verdict.weaker
 
 
 @pytest.mark.parametrize("may_read", [True, False])
