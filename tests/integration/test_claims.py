@@ -176,6 +176,10 @@ def test_a_late_older_run_does_not_replace_what_a_newer_one_found_unchanged(
     )
     with pytest.raises(AirflowSkipException, match="newer run"):
         deploy(days[2])
+    # One that has nothing to write is not stale, and the place of the newest run stays.
+    assert deploy(days[0], model_uri="s3://models/iris/2")["action"] == "unchanged"
+    with pytest.raises(AirflowSkipException, match="newer run"):
+        deploy(days[3], model_uri="s3://models/iris/1")
 
 
 @pytest.mark.own_operator("it pauses")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
-from airflow_provider_seldon.exceptions import RolloutFailedError
+from airflow_provider_seldon.exceptions import InvalidModelServerError, RolloutFailedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from tests.clusters import patience
@@ -60,6 +60,14 @@ def test_what_a_run_created_is_deleted_and_what_it_left_unchanged_stays(hook: Se
     hook.client.wait_until_deleted(name, timeout=patience(10))
     with pytest.raises(AirflowSkipException):
         undo_run(name, RUN_1)
+
+
+def test_what_a_run_created_in_place_of_others_that_are_deleted_by_now_stays(hook: SeldonHook) -> None:
+    deploy(RUN_1, model_uri=V1)
+    name = deploy(RUN_2, model_uri=V2, name="iris-in-place-of-it")["name"]
+    with pytest.raises(InvalidModelServerError, match="is deleted by now"):
+        undo_run(name, RUN_2)
+    assert uri(hook, name) == V2
 
 
 def test_a_deploy_that_was_killed_is_undone_and_one_that_undid_itself_is_left(hook: SeldonHook) -> None:
