@@ -133,8 +133,8 @@ class ServerUnavailableError(SeldonError):
     """
     The API server (or a webhook that it calls) was unavailable, also after retries.
 
-    :param status: HTTP status of the last response, 0 when there was none. :param retry_after: seconds that
-        the server asked to wait, None when it gave none.
+    :param status: HTTP status of the last response, 0 when there was none.
+    :param retry_after: seconds that the server asked to wait, None when it gave none.
     """
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:

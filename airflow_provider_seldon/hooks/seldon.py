@@ -131,8 +131,8 @@ class SeldonHook(InventoryHook, PredictionHook):
         :returns: what was done; pass it to :meth:`complete` when it serves.
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
         :raises UndeclaredFieldsError: the cluster's CRD lacks fields of the request.
-        :raises NotManagedError: a deployment of that name is not managed by this provider. :raises
-            StaleRunError: a newer run has deployed already.
+        :raises NotManagedError: a deployment of that name is not managed by this provider.
+        :raises StaleRunError: a newer run has deployed already.
         :raises TurnedDownError: the decision is negative, and nothing was done.
         """
         return self.deploy(
@@ -278,8 +278,8 @@ class SeldonHook(InventoryHook, PredictionHook):
         """
         Set the number of pods of every predictor, without waiting; the next deploy sets the configured one again.
 
-        :param replicas: 0 stops the deployment; None is its configured number. :raises NotManagedError: this
-            provider does not manage the deployment.
+        :param replicas: 0 stops the deployment; None is its configured number.
+        :raises NotManagedError: this provider does not manage the deployment.
         """
         return Restore(self.target).scale(name, replicas=replicas)
 

@@ -33,8 +33,8 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
     It runs in parallel to the task that waits for the approval. It succeeds once the canary is promoted,
     aborted, or replaced by another run's. It aborts the canary, and fails with
     :class:`~airflow_provider_seldon.exceptions.CanaryAbortedError`, when the candidate exceeds a hard limit
-        (``at_most``) or is no longer ready. It also aborts the canary when its own ``timeout`` expires
-        without a decision. It monitors only a canary of its own DAG run.
+    (``at_most``) or is no longer ready. It also aborts the canary when its own ``timeout`` expires without a
+    decision. It monitors only a canary of its own DAG run.
 
     Comparisons with the baseline (``at_most_ratio``, ``at_most_delta``, ``GoldenSet``) belong to the end of a
     step and are not made here. ``failure_limit`` counts the failing measurements of one try; with

@@ -62,7 +62,8 @@ class Cause:
     """
     One container or pod that keeps a rollout from completing.
 
-    :param pod: name of the pod. :param container: name of the container; "" when the cause is the pod itself.
+    :param pod: name of the pod.
+    :param container: name of the container; "" when the cause is the pod itself.
     :param reason: Kubernetes' CamelCase reason, such as ``CrashLoopBackOff``.
     :param message: Kubernetes' own message.
     :param exit_code: exit code of the last run, None when it has not ended.
