@@ -174,13 +174,15 @@ def _hook_class() -> type[SeldonHook]:
     stay as they are. Cycles that are garbage at this moment stay, too: once in a triggerer's life. Airflow's
     DAG processor and local executor do the same.
     """
-    import kubernetes.config  # the official client, of which the first connection would import as much
+    # The clients, which the first connection and the first request would import.
+    import aiohttp
+    import kubernetes.config
 
     from airflow_provider_seldon.hooks.seldon import SeldonHook
     from airflow_provider_seldon.kube.access import kube_config
     from airflow_provider_seldon.kube.watch import wait
 
-    del kubernetes, kube_config, wait
+    del aiohttp, kubernetes, kube_config, wait
     if not _loaded and gc.isenabled():
         gc.freeze()
     _loaded[:] = [SeldonHook]

@@ -5,6 +5,8 @@ Plain aiohttp instead of the asynchronous Kubernetes client, whose every client 
 context on the event loop (20 ms each), and which ends long streams after 60 seconds. What blocks (resolving a
 connection, reading certificates, running a credentials plugin) runs in threads. It retries nothing but a request whose
 credentials had expired; when to try again is decided in ``kube.watch.reflector``.
+
+aiohttp is imported with the first request: a task that defers, or only writes, sends none this way.
 """
 
 from __future__ import annotations
@@ -15,8 +17,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
-
-import aiohttp
 
 from airflow_provider_seldon.core.credentials.text import scrubbed
 from airflow_provider_seldon.exceptions import (
@@ -29,6 +29,7 @@ from airflow_provider_seldon.kube.access.access import ClusterAccess, RestConfig
 from airflow_provider_seldon.kube.requests.answers import parse_answer, raise_for_status
 
 if TYPE_CHECKING:
+    import aiohttp
     from kubernetes.client import Configuration
 
 USER_AGENT = "airflow-provider-seldon"
@@ -87,6 +88,8 @@ class ApiSession:
         :raises SeldonError: the subclass that the status code stands for.
         :raises ServerUnavailableError: the connection could not be made, or broke.
         """
+        import aiohttp
+
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT, sock_read=idle)
         try:
             response = await self._answer(path, query or {}, limits, posted)
@@ -126,6 +129,8 @@ class ApiSession:
         limits: aiohttp.ClientTimeout,
         posted: Any = None,
     ) -> aiohttp.ClientResponse:
+        import aiohttp
+
         if self._client is None:
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), headers={"User-Agent": USER_AGENT}

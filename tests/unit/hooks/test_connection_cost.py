@@ -22,7 +22,7 @@ sys.path.insert(0, {root!r})
 from tests.python_process import answer
 import airflow.providers.common.compat.sdk
 {statements}
-clients = ("kubernetes", "kubernetes_asyncio", "airflow.providers.cncf.kubernetes.hooks")
+clients = ("aiohttp", "kubernetes", "kubernetes_asyncio", "airflow.providers.cncf.kubernetes.hooks")
 answer([name for name in clients if name in sys.modules])
 """
 
