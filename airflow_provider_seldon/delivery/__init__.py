@@ -1,6 +1,6 @@
 """
-Use cases: what is carried out on a cluster, in an order of requests that may be interrupted anywhere.
+Use cases on a cluster, each as a sequence of requests that can be interrupted anywhere.
 
-A hook hands a :class:`~airflow_provider_seldon.delivery.target.Target` down. Nothing here imports a hook or a trigger.
-What is decided is in ``core``, single requests are in ``kube``.
+A hook passes in a :class:`~airflow_provider_seldon.delivery.target.Target`. Nothing here imports a hook or a
+trigger. Decisions are in ``core``, single requests in ``kube``.
 """

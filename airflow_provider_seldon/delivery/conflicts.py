@@ -1,4 +1,4 @@
-"""How conflicts of two writers are dealt with."""
+"""Retries after a conflict between two writers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ log = logging.getLogger(__name__)
 
 Written = TypeVar("Written")
 
-#: How often it is looked again when somebody else changed a deployment between a read and a write.
+#: Attempts when somebody else changes a deployment between a read and a write.
 CONFLICT_ATTEMPTS = 5
 
 
 def until_unchanged(name: str, attempt: Callable[[], Written]) -> Written:
     """
-    Read, decide and write; do so again where somebody else has written between the read and the write.
+    Read, decide and write; repeat that if somebody else wrote between the read and the write.
 
     :param name: name of the deployment, for the log.
-    :param attempt: reads and decides anew each time it is called.
-    :raises ConflictError: other field managers own what is written, or it changes all the time.
+    :param attempt: reads and decides anew on each call.
+    :raises ConflictError: other field managers own the written fields, or the deployment changes all the
+        time.
     """
     for _ in range(CONFLICT_ATTEMPTS):
         try:
@@ -30,6 +31,6 @@ def until_unchanged(name: str, attempt: Callable[[], Written]) -> Written:
         except ConflictError as error:
             if error.managers:
                 raise
-            log.info("%s changed meanwhile; looking again (%s)", name, error)
+            log.info("%s changed meanwhile; reading it again (%s)", name, error)
             conflict = error
     raise conflict

@@ -1,4 +1,4 @@
-"""Where a delivery goes: one namespace of a cluster, as a value that a hook makes of its connection."""
+"""The target of a delivery: one namespace of a cluster, which a hook derives from its connection."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """
-    A namespace of a cluster, and the gateway in front of it.
+    A namespace of a cluster, and its ingress gateway.
 
-    The client and the gateway are opened when they are first used. A wait in the triggerer uses ``access`` only, until
-    there is a failure to be diagnosed.
+    The client and the gateway are opened on first use. A wait in the triggerer uses only ``access``, until it
+    has to diagnose a failure.
 
     :param namespace: namespace of every request.
     :param access: the cluster and its credentials for asynchronous requests.
     :param open_client: returns the client for synchronous requests; may block.
-    :param open_ingress: returns how the ingress gateway is reached.
-    :param storage_secret: name of an existing Secret for model servers that name none; None where there is none.
-    :param read_storage_connection: returns the storage connection whose credentials become a Secret; None where the
-        connection names none. May block.
+    :param open_ingress: returns the access to the ingress gateway.
+    :param storage_secret: name of an existing Secret for model servers that name none; None if there is none.
+    :param read_storage_connection: returns the storage connection whose credentials become a Secret; None if
+        the connection names none. May block.
     :param redact: returns a text in which known credentials are masked.
     :param mask: masks values in every log from now on.
     """
@@ -54,7 +54,7 @@ class Target:
 
     @cached_property
     def ingress(self) -> Ingress:
-        """How the ingress gateway is reached."""
+        """The access to the ingress gateway."""
         return self.open_ingress()
 
     def info(self, deployment: SeldonDeployment, *, action: str = "") -> ModelServerInfo:

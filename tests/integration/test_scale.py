@@ -77,7 +77,7 @@ def test_a_deploy_that_somebody_scales_to_zero_while_it_is_waited_for_has_proven
         second.execute(context(run_id="run-2"))
     scale_by_kubectl(hook, "iris", 0)
     told = asyncio.run(event_of(deferred.value.trigger))
-    with pytest.raises(ReplacedError, match="scaled iris to zero before it was seen serving"):
+    with pytest.raises(ReplacedError, match="scaled iris to zero before it was ready"):
         second.execute_complete(context(run_id="run-2"), told)
     proven = ProvenVersion.last_of(hook.client.get("iris"))
     assert proven is not None

@@ -1,9 +1,8 @@
 """
-The rules of Seldon Core's validating webhook, so that a request is refused before it is sent, and in its
-words.
+The rules of Seldon Core's validating webhook, to refuse a request before it is sent, in the webhook's words.
 
-Each rule says what the webhook says about a spec, and how to put it right. They are checked on whatever can
-be read: a value of a wrong type counts as absent here, ``schema`` reports it. Source: Seldon Core reference,
+Each rule reports the webhook's message about a spec, and the fix. The rules check whatever is readable: a
+value of a wrong type counts as absent here, and ``schema`` reports it. Source: Seldon Core reference,
 admission.
 """
 
@@ -19,7 +18,7 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 
 NO_ENGINE = "seldon.io/no-engine"
 SERVICE_NAME = "seldon.io/svc-name"
-#: Implementations that the engine itself brings; every other name is that of a prepackaged server.
+#: Implementations that are built into the engine; every other name is that of a prepackaged server.
 BUILT_IN = frozenset({"", "SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"})
 NO_IMPLEMENTATION = (None, "UNKNOWN_IMPLEMENTATION")
 
@@ -37,7 +36,7 @@ _KAFKA_TEXT = "For kafka please supply svcOrchSpec envs KAFKA_BROKER, KAFKA_INPU
 
 def problems(spec: SeldonDeploymentSpec, known_servers: Collection[str] | None) -> Iterator[Problem]:
     """
-    Yield what the webhook refuses, in its order.
+    Yield what the webhook refuses, in the webhook's order.
 
     :param known_servers: names in the operator's ``predictor_servers``; None when they are not known.
     """
@@ -74,13 +73,13 @@ def walk(node: PredictiveUnit, path: str) -> Iterator[tuple[PredictiveUnit, str]
 
 
 def has_own_container(node: PredictiveUnit) -> bool:
-    """Return whether a node needs a container of its name: all but those that the engine itself serves."""
+    """Return whether a node needs a container of its name: all except those built into the engine."""
     return not isinstance(node.implementation, str) or node.implementation not in BUILT_IN
 
 
 def _denied(path: str, text: str, value: object, field: str, fix: str) -> Problem:
     shown = value if isinstance(value, str) else ""
-    # The webhook's paths leave out the word "children".
+    # The webhook's paths omit the word "children".
     cause = f"{path.replace('.children[', '[')}: Invalid value: {json.dumps(shown)}: {text}"
     return Problem(field, text, fix, admission=True, value=shown or None, cause=cause)
 
@@ -175,7 +174,7 @@ def _server_problems(
     server = node.implementation or ""
     if not node.model_uri and server not in MODEL_URI_OPTIONAL:
         text = "Predictive unit modelUri required when using standalone servers"
-        yield _denied(path, text, node.name, f"{path}.modelUri", "add the place of the model's files")
+        yield _denied(path, text, node.name, f"{path}.modelUri", "add the URI of the model's files")
     if spec.protocol == "tensorflow" and server in _NOT_FOR_TENSORFLOW:
         text = f"Prepackaged server does not handle tensorflow protocol {server}"
         yield _denied(path, text, node.name, "spec.protocol", "use seldon or v2")
@@ -224,7 +223,7 @@ def _traffic_problems(predictors: list[tuple[int, Predictor]]) -> Iterator[Probl
     first = predictors[0][1].name
     if total != 100 and len(predictors) - shadows > 1:
         text = "Traffic must sum to 100 for multiple predictors"
-        fix = f"set traffic of each predictor; it is {total} in all now"
+        fix = f"set traffic of each predictor; the sum is now {total}"
         yield _denied("spec", text, first, "spec.predictors[*].traffic", fix)
     if 0 < total < 100 and len(predictors) == 1:
         text = "Traffic must sum be 100 for a single predictor when set"

@@ -1,9 +1,8 @@
 """
-Checks of a user's arguments: every problem by the name of the argument, with the nearest valid one suggested.
+Checks of a user's arguments: every problem by the argument's name, with the nearest valid name suggested.
 
-Turns pydantic's errors into ``Problem``s, finds credentials in plain text, and checks each argument by
-itself. What arguments say together is checked where they are put together, in ``spec`` and
-``user_manifest``.
+Converts pydantic's errors to ``Problem``s, finds credentials in plain text, and checks each argument by
+itself. Combinations of arguments are checked where they are combined, in ``spec`` and ``user_manifest``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def problems_of(error: ValidationError, valid: Collection[str], expected: Mappin
     Return pydantic's errors as problems.
 
     :param valid: names of all arguments.
-    :param expected: what each argument wants to be, e.g. ``a list of text``.
+    :param expected: expected value of each argument, e.g. ``a list of text``.
     """
     problems: list[Problem] = []
     for one in error.errors(include_url=False):
@@ -53,7 +52,7 @@ def problems_of(error: ValidationError, valid: Collection[str], expected: Mappin
 
 
 def argument_problems(server: ModelServerFields) -> Iterator[Problem]:
-    """Yield what is wrong with single arguments of a request, whatever it is built from."""
+    """Yield the problems of single arguments of a request, with or without a manifest."""
     for field in ("model_uri", "implementation", "image"):
         value = getattr(server, field)
         if value is not None and _is_unusable(value):
@@ -76,8 +75,8 @@ def _is_unusable(value: str) -> bool:
 
 
 def literal_problems(server: ModelServerFields) -> Iterator[Problem]:
-    """Yield the credentials that stand in a request in plain text."""
-    if server.model_uri and not _is_unusable(server.model_uri):  # told by argument_problems already
+    """Yield the credentials that a request contains in plain text."""
+    if server.model_uri and not _is_unusable(server.model_uri):  # argument_problems reports it already
         yield from model_uri.problems(server.model_uri, "model_uri")
     yield from literals.in_env(environment(server.env), "env")
     yield from literals.in_parameters(server.parameters, "parameters")

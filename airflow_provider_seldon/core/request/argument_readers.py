@@ -1,7 +1,7 @@
 """
-Readers of values that another room of ``core`` knows how to read; it is imported when it is used.
+Readers of values that another package of ``core`` parses; it is imported only on use.
 
-Plain values are read in ``values.readers``; which argument is read by which stands in ``argument_rules``.
+Plain values are read in ``values.readers``; ``argument_rules`` assigns readers to arguments.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def metrics(value: Any) -> Any:
 
 
 def smoke_test(value: Any) -> Any:
-    """Look at a smoke test; it is read again when it is sent."""
+    """Check a smoke test; it is parsed again when it is sent."""
     from airflow_provider_seldon.core.prediction.sample_request import sample_requests
 
     sample_requests(value)
@@ -28,7 +28,7 @@ def smoke_test(value: Any) -> Any:
 
 
 def failure_policy(value: Any) -> Any:
-    """Look at a failure policy; it travels as it was given."""
+    """Check a failure policy; it is passed on as it was given."""
     from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 
     if not isinstance(value, Mapping):
@@ -45,13 +45,13 @@ def data(value: Any) -> Any:
     if value is None or (isinstance(value, str) and not value):
         raise WrongValueError("is empty" if value == "" else "is None", f"give rows, or {RENDERED}")
     given = input_from_text(value)
-    # Of all protocols, this one takes the most.
+    # Of all protocols, this one accepts the most.
     request_body("seldon", given)
     return given
 
 
 def expected(value: Any) -> Any:
-    """Read what is expected of an answer."""
+    """Read the expected answer."""
     from airflow_provider_seldon.core.prediction.answer_test import AnswerTest
     from airflow_provider_seldon.core.prediction.sample_request import expected_rows
 

@@ -1,13 +1,13 @@
 """
-What each argument of an operator, the sensor, a trigger or the hook may be: one table, by the argument's name.
+Valid values of each argument of operators, sensors, triggers and the hook: one table, by the argument's name.
 
-A name means the same wherever it is an argument, so its rule stands here once. A rule reads a value: it returns what
-the code goes on with (a ``timedelta`` as seconds, text that a template rendered as the number it tells), or says what
-is wrong and how to put it right. What arguments say together, and what is inside of a manifest or a model server, is
-checked where they are put together (``argument_problems``, ``spec``, ``user_manifest``).
+An argument's name has the same meaning everywhere, so its rule is here once. A rule reads a value: it returns
+the value that the code uses (a ``timedelta`` as seconds, rendered text as its number), or reports the problem
+and the fix. Combinations of arguments, and the content of a manifest or a model server, are checked where
+they are combined (``argument_problems``, ``spec``, ``user_manifest``).
 
-A DAG file imports this module, so what it needs of heavier ones is imported when it is used, and rules that need it
-are ``late``: they are applied when the task runs.
+A DAG file imports this module, so heavier modules are imported only on use, and rules that need them are
+``late``: they are applied when the task runs.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 @dataclass(frozen=True)
 class Rule:
     """
-    What a value may be.
+    Rule for the value of an argument.
 
-    :param read: returns the value to go on with; raises ``WrongValueError`` or ``InvalidRequestError``.
-    :param optional: None, and empty text that a template has rendered to, mean "not given".
+    :param read: returns the value to use; raises ``WrongValueError`` or ``InvalidRequestError``.
+    :param optional: None, and empty text as a template may render to, mean "not given".
     :param late: applied when the task runs, not when its DAG is parsed.
     """
 
@@ -42,14 +42,14 @@ class Rule:
     late: bool = False
 
     def __call__(self, value: Any) -> Any:
-        """Return the value to go on with."""
+        """Return the value to use."""
         if self.optional and (value is None or (isinstance(value, str) and not value)):
             return value
         return self.read(value)
 
 
 def is_template(value: Any, depth: int = 20) -> bool:
-    """Return whether a value is known only when the task runs: a template, an XCom, or a container that has one."""
+    """Return whether a value is known only when the task runs: a template, an XCom, or one in a container."""
     if isinstance(value, str):
         return bool(_TEMPLATE.search(value))
     if isinstance(value, Mapping | list | tuple | set):
@@ -60,12 +60,12 @@ def is_template(value: Any, depth: int = 20) -> bool:
 
 def check(given: Mapping[str, Any], rules: Mapping[str, Rule], *, parsing: bool = False) -> dict[str, Any]:
     """
-    Return arguments as the code goes on with them.
+    Return the arguments as the code uses them.
 
     :param given: name -> value; one without a rule stays as it is.
     :param rules: name -> rule.
-    :param parsing: leave out what is known only when the task runs.
-    :raises InvalidRequestError: names each argument that is wrong, and the fix.
+    :param parsing: skip values that are known only when the task runs.
+    :raises InvalidRequestError: names each wrong argument and the fix.
     """
     problems: list[Problem] = []
     read: dict[str, Any] = {}
@@ -86,12 +86,12 @@ def check(given: Mapping[str, Any], rules: Mapping[str, Rule], *, parsing: bool 
 
 
 def of(*names: str, **own: Rule) -> dict[str, Rule]:
-    """Return the rules of arguments: those of the table by ``names``, and ``own`` ones."""
+    """Return the rules of arguments: ``names`` from the table, and ``own`` ones."""
     return {**{name: RULES[name] for name in names}, **own}
 
 
 def optional(rule: Rule) -> Rule:
-    """Return a rule for an argument that may be left out."""
+    """Return a rule for an argument that may be omitted."""
     return replace(rule, optional=True)
 
 
@@ -112,20 +112,20 @@ ANYTHING = Rule(readers.anything)
 
 
 def word(*valid: str) -> Rule:
-    """Return the rule of an argument that is one of some words."""
+    """Return the rule of an argument with a fixed set of words."""
     return Rule(readers.one_word_of(*valid))
 
 
 def whole(least: int, *, optional: bool = True) -> Rule:
-    """Return the rule of a whole number that is not less than ``least``."""
+    """Return the rule of a whole number of at least ``least``."""
     return Rule(lambda value: readers.whole(value, least, readers.MOST_REPLICAS), optional=optional)
 
 
-#: Name of an argument -> what it may be. Where one is needed that is optional here, or means something else, the class
-#: says so beside its name.
+#: Name of an argument -> its rule. If it is required where it is optional here, or has another meaning, the
+#: class has its own rule.
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        # which deployment, and where
+        # the deployment and its place
         "name": replace(NAME, optional=True),
         "namespace": Rule(readers.namespace, optional=True),
         "seldon_conn_id": TEXT,
@@ -136,7 +136,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "dag_id": OPTIONAL_TEXT,
         "task_id": OPTIONAL_TEXT,
         "run_id": OPTIONAL_TEXT,
-        # what serves
+        # the model server
         "model_uri": OPTIONAL_TEXT,
         "implementation": OPTIONAL_TEXT,
         "protocol": replace(word("seldon", "v2", "kfserving", "tensorflow"), optional=True),
@@ -153,7 +153,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "probes": Rule(readers.probes, optional=True),
         "startup_timeout": Rule(lambda value: readers.seconds(value, 1.0)),
         "python": TEXT,
-        # what is decided; a decision is read by ``core.rollout.decision`` when it is asked, before anything is written
+        # decisions; ``core.rollout.decision`` reads a decision when it evaluates it, before anything is
+        # written
         "deploy_decision": ANYTHING,
         "deploy": ANYTHING,
         "on_negative": word("ensure_running", "keep", "skip", "fail"),

@@ -1,8 +1,8 @@
 """
 A custom model's container: the arguments of a ``ModelServer`` that runs ``airflow_provider_seldon.serving``. Pure.
 
-Seldon's operator adds the rest: ports with their variables, and, where there is a ``modelUri``, the initializer that
-puts the files under ``/mnt/models`` (Seldon Core 1.17.1 or later; PR #5059).
+Seldon's operator adds the rest: ports with their variables and, if there is a ``modelUri``, the initializer
+that puts the files into ``/mnt/models`` (Seldon Core 1.17.1 or later; PR #5059).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def custom_container(
 
     :param predict_function: ``package.module:function``, called with the model and the rows.
     :param load_function: ``package.module:function``, called once with the folder of the files.
-    :param model_uri: where the files come from; without one the model needs none.
+    :param model_uri: URI of the files; without one the model needs none.
     :param protocol: ``seldon`` or ``v2`` (``kfserving``).
-    :param startup_timeout: seconds that loading may take before the container is started again.
+    :param startup_timeout: seconds that loading may take before the container is restarted.
     :param python: interpreter in the image.
-    :param container: fields of the container that win over those made here.
-    :raises InvalidRequestError: a function's path is none.
+    :param container: fields of the container that override those generated here.
+    :raises InvalidRequestError: a function's path is invalid.
     """
     dialect = "v2" if protocol in {"v2", "kfserving"} else "seldon"
     command = [python, "-m", "airflow_provider_seldon.serving", "--protocol", dialect]
@@ -50,7 +50,8 @@ def custom_container(
         command += ["--model-dir", MODELS_FOLDER]
     ready, live = _PATHS[dialect]
     made = {
-        # Until this has succeeded once, the others are not asked, so that slow loading is not taken for death.
+        # The others start only after this has succeeded once, so that slow loading is not taken for a
+        # failure.
         "startupProbe": _probe(ready, failures=math.ceil(startup_timeout / _PERIOD)),
         "readinessProbe": _probe(ready, failures=3),
         "livenessProbe": _probe(live, failures=6),

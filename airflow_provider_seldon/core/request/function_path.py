@@ -1,4 +1,4 @@
-"""Where a function is: ``package.module:function``. Pure; nothing is imported here."""
+"""Path of a function: ``package.module:function``. Pure; imports nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 @dataclass(frozen=True)
 class FunctionPath:
     """
-    The place of a function.
+    Path of a function.
 
     :param module: dotted name of the module.
     :param function: name in the module; may be dotted, such as ``Model.predict``.
@@ -24,13 +24,13 @@ class FunctionPath:
         """
         Read ``package.module:function``.
 
-        :raises InvalidRequestError: it is not of that form; ``field`` says where it stands.
+        :raises InvalidRequestError: it does not have that form; names ``field``.
         """
         module, colon, function = text.partition(":") if isinstance(text, str) else ("", "", "")
         if not colon or not _is_dotted_name(module) or not _is_dotted_name(function):
             raise InvalidRequestError.of(
                 field,
-                "does not say where a function is",
+                "is not the path of a function",
                 "write package.module:function, such as my_models.iris:predict",
                 value=str(text)[:100],
             )

@@ -1,8 +1,8 @@
 """
-Metrics of a model: read from what a user passes, and recorded on the deployment with the time of recording.
+Metrics of a model: parsed from a user's argument, and recorded on the deployment with a time.
 
-Plain numbers by name. What is no finite number is not recorded: JSON has no NaN, and a diverged training is no
-opponent for the next candidate.
+Plain numbers by name. A number that is not finite is not recorded: JSON has no NaN, and a diverged training
+must not be the reference for the next candidate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 @dataclass(frozen=True, kw_only=True)
 class RecordedMetrics:
     """
-    Metrics as they stand on a deployment.
+    Metrics as recorded on a deployment.
 
     :param values: name -> number.
     :param at: when they were recorded; None when that is not known.
@@ -39,7 +39,7 @@ class RecordedMetrics:
 
     @classmethod
     def from_json(cls, text: str | None) -> RecordedMetrics:
-        """Read an annotation's value; what cannot be read counts as not recorded."""
+        """Parse an annotation's value; an unreadable one counts as not recorded."""
         try:
             data = json.loads(text or "null")
             values = {str(name): float(value) for name, value in data["values"].items()}
@@ -50,10 +50,10 @@ class RecordedMetrics:
 
 def parse_metrics(given: Any) -> dict[str, float]:
     """
-    Read metrics that went through a template or an XCom.
+    Parse metrics from a template or an XCom.
 
-    :param given: name -> number, or that as JSON text; None or "" for none.
-    :raises InvalidRequestError: it is something else; the text names the metric.
+    :param given: name -> number, or its JSON text; None or "" for none.
+    :raises InvalidRequestError: it is something else; the message names the metric.
     """
     if given is None or given == "":
         return {}
@@ -67,7 +67,8 @@ def parse_metrics(given: Any) -> dict[str, float]:
         raise InvalidRequestError.of(
             "metrics",
             "is neither a dict nor JSON text of one",
-            "pass name -> number; with render_template_as_native_obj=False a template needs the filter tojson",
+            "pass name -> number; with render_template_as_native_obj=False a template needs the filter "
+            "tojson",
             value=repr(given)[:80],
         )
     return {str(name): _number(name, value) for name, value in data.items()}

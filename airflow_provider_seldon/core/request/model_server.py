@@ -1,11 +1,10 @@
 """
-``ModelServer``: what a DAG author asks for, and the way from there to a SeldonDeployment and back.
+``ModelServer``: what a DAG author requests, and the conversion to a SeldonDeployment and back.
 
-It holds the arguments and checks them: unknown names, types, contradictions, credentials in plain text. What
-they become is built in ``spec`` (from single arguments) and ``user_manifest`` (from a whole graph or
-manifest). The request travels with the resource, in the ``config`` annotation, so that a deployment found on
-a cluster gives back the ``ModelServer`` that made it. Admission rules are checked in ``validation``; nothing
-is sent from here.
+It holds the arguments and checks them: unknown names, types, contradictions, credentials in plain text.
+``spec`` builds the resource from single arguments, ``user_manifest`` from a whole graph or manifest. The
+request is stored with the resource, in the ``config`` annotation, so that a deployment found on a cluster
+yields the ``ModelServer`` that created it. ``validation`` checks admission rules; nothing is sent from here.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ from airflow_provider_seldon.core.resource.pruning import without_empty_maps
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
 from airflow_provider_seldon.core.scaling import replicas
 
-#: Kubernetes allows 256 KiB for all annotations of an object, and the config is in two of them.
+#: Kubernetes allows 256 KiB for all annotations of an object, and two of them contain the config.
 MAX_CONFIG_BYTES = 100_000
 
 _TEXT = "text that is not empty"
 _EXPECTED = {
     "model_name": "the name of the model (text)",
-    "model_uri": "where the model's files are (text, e.g. s3://bucket/path)",
+    "model_uri": "the URI of the model's files (text, e.g. s3://bucket/path)",
     "implementation": "the name of a prepackaged server (text, e.g. SKLEARN_SERVER)",
     "protocol": "one of seldon, v2, kfserving, tensorflow",
     "replicas": "a whole number of 0 or more",
@@ -66,24 +65,25 @@ _EXPECTED = {
 
 class ModelServer(ModelServerFields):
     """
-    A model server as the user describes it.
+    A model server as the user specifies it.
 
-    Make one with ``create`` or ``parse``, which report problems by name and fix; the constructor itself
-    raises pydantic's error. Say *what* serves with ``implementation`` (a prepackaged server), ``image`` (a
-    container of your own), both (a prepackaged server with another image), or ``manifest``.
+    Create one with ``create`` or ``parse``, which report problems by name and fix; the constructor itself
+    raises pydantic's error. Specify the server with ``implementation`` (a prepackaged server), ``image``
+    (your own container), both (a prepackaged server with another image), or ``manifest``.
 
-    :param model_name: name of the model; with the DAG and the task it says which deployments are versions of
-        it.
-    :param model_uri: where the storage initializer finds the model's files. With an ``image`` of your own
-        this needs Seldon Core 1.17.1 or later; the files are under ``/mnt/models``.
-    :param implementation: prepackaged server, e.g. ``SKLEARN_SERVER``, or a name your cluster's admin added.
+    :param model_name: name of the model; together with DAG and task it determines which deployments are
+        versions of it.
+    :param model_uri: URI from which the storage initializer copies the model's files. With your own ``image``
+        this needs Seldon Core 1.17.1 or later; the files are in ``/mnt/models``.
+    :param implementation: prepackaged server, e.g. ``SKLEARN_SERVER``, or a name that your cluster's admin
+        added.
     :param protocol: ``seldon`` (the operator's default), ``v2``, ``kfserving`` (the same) or ``tensorflow``.
-    :param replicas: number of pods, whatever ``kubectl scale`` says. Without it there is one, until ``kubectl scale``
-        or an autoscaler says another number.
+    :param replicas: number of pods, which overrides ``kubectl scale``. Without it there is one pod, until
+        ``kubectl scale`` or an autoscaler sets another number.
     :param secret_name: Secret whose keys the storage initializer gets as its environment.
     :param service_account: service account of the pods.
-    :param parameters: parameters of the server; the CRD's type follows from the Python type.
-    :param model_metadata: reaches the model's container as JSON in the variable ``MODEL_METADATA``.
+    :param parameters: parameters of the server; the Python type determines the CRD's type.
+    :param model_metadata: passed to the model's container as JSON in the variable ``MODEL_METADATA``.
     :param extra_args: further predictor fields by the CRD's names: ``annotations``, ``explainer``,
         ``labels``, ``progressDeadlineSeconds``, ``shadow``, ``ssl``, ``svcOrchSpec``, ``traffic``, of its
         pods ``hpaSpec``, ``kedaSpec``, ``pdbSpec``, and in ``container`` further fields of the model's
@@ -96,7 +96,7 @@ class ModelServer(ModelServerFields):
     :param image_pull_secrets: names of Secrets for the image registry.
     :param labels: labels of the SeldonDeployment.
     :param annotations: annotations of the SeldonDeployment.
-    :param name: name of the SeldonDeployment; by default it follows from the identity.
+    :param name: name of the SeldonDeployment; by default derived from the identity.
     :param manifest: instead of the single arguments, a whole SeldonDeployment, its ``spec``, one predictor or
         one graph node, as a dict or YAML text; see ``user_manifest`` for what may be combined with it.
     :param predictor_name: name of the predictor.
@@ -106,7 +106,7 @@ class ModelServer(ModelServerFields):
     @classmethod
     def create(cls, **arguments: Any) -> Self:
         """
-        Make a ModelServer from its arguments.
+        Create a ModelServer from its arguments.
 
         :raises InvalidRequestError: lists every problem; an unknown argument with the nearest valid one.
         """
@@ -115,9 +115,9 @@ class ModelServer(ModelServerFields):
     @classmethod
     def parse(cls, arguments: Mapping[str, Any], *, stored: bool = False) -> Self:
         """
-        Make a ModelServer from a mapping of arguments; like ``create``.
+        Create a ModelServer from a mapping of arguments; like ``create``.
 
-        :param stored: they were deployed already, maybe by an earlier release that let more pass.
+        :param stored: they are already deployed, maybe by an earlier release that accepted more.
         """
         if not isinstance(arguments, Mapping):
             raise InvalidRequestError.of(
@@ -131,15 +131,15 @@ class ModelServer(ModelServerFields):
     @classmethod
     def from_deployment(cls, deployment: SeldonDeployment) -> Self:
         """
-        Give back the ModelServer that made ``deployment``.
+        Return the ModelServer that created ``deployment``.
 
-        :raises InvalidRequestError: when it carries no config, or one that this version cannot read.
+        :raises InvalidRequestError: it has no config, or one that this version cannot read.
         """
         field = f"metadata.annotations[{ANNOTATION_CONFIG}]"
         text = deployment.annotations.get(ANNOTATION_CONFIG)
         if not text:
             raise InvalidRequestError.of(
-                field, f"{deployment.name!r} carries no config", "deploy it with this provider"
+                field, f"{deployment.name!r} has no config", "deploy it with this provider"
             )
         try:
             return cls.parse(json.loads(text), stored=True)
@@ -147,7 +147,7 @@ class ModelServer(ModelServerFields):
             raise InvalidRequestError.of(field, "is not JSON", "deploy the model server again") from None
 
     def to_config(self) -> dict[str, Any]:
-        """Return the arguments that are not defaults, as JSON data that ``parse`` takes."""
+        """Return the arguments that are not defaults, as JSON data for ``parse``."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     @property
@@ -172,19 +172,19 @@ class ModelServer(ModelServerFields):
         annotations: Mapping[str, str] | None = None,
     ) -> SeldonDeployment:
         """
-        Return the resource that serves this model.
+        Return the SeldonDeployment for this model server.
 
-        Each predictor is stamped with the revision of its content, and the whole with its own; both are the
-        same for the same request in every process. Where the request leaves a number of pods open, one is added that
-        the revisions do not count.
+        Each predictor is stamped with the revision of its content, and the deployment with its own; both are
+        the same for the same request in every process. If the request leaves a number of pods open, one is
+        added that does not count for the revisions.
 
-        :param identity: who deploys it.
-        :param namespace: namespace to put it into; must not contradict the manifest's.
+        :param identity: the DAG task that deploys it.
+        :param namespace: its namespace; must not contradict the manifest's.
         :param replace: whether versions of the model share one name, see ``Identity.deployment_name``.
-        :param secret_name: Secret with storage credentials, used where the request names none itself.
+        :param secret_name: Secret with storage credentials, used if the request names none.
         :param annotations: further annotations of this provider, e.g. the order token.
-        :raises InvalidRequestError: when identity, namespace and request contradict each other, or the
-            request is too large for an annotation.
+        :raises InvalidRequestError: identity, namespace and request contradict each other, or the request is
+            too large for an annotation.
         """
         identity = self._own(identity)
         if self.manifest is None:
@@ -204,7 +204,7 @@ class ModelServer(ModelServerFields):
             manifest["spec"]["predictors"] = [
                 stamped(predictor) if isinstance(predictor, dict) else predictor for predictor in predictors
             ]
-        # Not where the manifest is read: the stamps of versions that serve count what it said.
+        # Not when the manifest is read: the stamps of deployed versions include what it said.
         manifest["spec"] = without_empty_maps(manifest["spec"])
         manifest["metadata"]["annotations"] |= {
             ANNOTATION_CONFIG: self._config_text(),
@@ -229,7 +229,8 @@ class ModelServer(ModelServerFields):
         if len(text) > MAX_CONFIG_BYTES:
             raise InvalidRequestError.of(
                 "manifest" if self.manifest else "model_server",
-                f"is {len(text)} bytes of JSON; at most {MAX_CONFIG_BYTES} fit into the resource's annotations",
+                f"is {len(text)} bytes of JSON; at most {MAX_CONFIG_BYTES} fit into the resource's "
+                "annotations",
                 "move large values into a ConfigMap or into the image",
             )
         return text
@@ -266,7 +267,7 @@ class ModelServer(ModelServerFields):
         rules = spec.problems if self.manifest is None else user_manifest.problems
         problems = [*argument_problems(self), *rules(self)]
         if not (info.context or {}).get("stored"):
-            # One problem per field: what a template made of nothing is told of by both.
+            # One problem per field: both checks report a template that rendered to nothing.
             told = {problem.field for problem in problems}
             problems += [one for one in literal_problems(self) if one.field not in told]
         if problems:

@@ -1,7 +1,7 @@
 """
-The arguments of a ``ModelServer`` with their types, and nothing that is done with them.
+The arguments of a ``ModelServer`` with their types, without behaviour.
 
-What checks them and builds a spec of them takes this class, so that ``ModelServer`` may use it in turn.
+The modules that check them and build a spec use this class, so that ``ModelServer`` can use those modules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow_provider_seldon.core.resource.parameters import Scalar
 
 
 class ModelServerFields(BaseModel):
-    """What a user may say of a model server; ``ModelServer`` describes each field."""
+    """What a user may specify for a model server; ``ModelServer`` describes each field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
 

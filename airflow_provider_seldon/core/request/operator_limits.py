@@ -1,10 +1,10 @@
 """
-Names, labels and numbers that the API server accepts and the operator fails on later, far from their cause.
+Names, labels and numbers that the API server accepts, but on which the operator fails later.
 
 Seldon builds the names of Deployments, Services and labels from those of the SeldonDeployment, its predictors
-and its containers. What does not fit shows as ``state: Failed`` minutes later, or as pods that never come.
-Sources: Seldon Core reference, admission (what is not checked) and names; Kubernetes API concepts, names and
-labels.
+and its containers. A name that does not fit results in ``state: Failed`` minutes later, or in pods that never
+start. Sources: Seldon Core reference, admission (what is not checked) and names; Kubernetes API concepts,
+names and labels.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from airflow_provider_seldon.core.resource.predictor import (
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.values.suggestion import unknown
 
-#: A container's name is part of the label ``seldon-app-svc-<name>``, whose 63 characters leave so many.
+#: A container's name is part of the label ``seldon-app-svc-<name>``, which has at most 63 characters.
 MAX_CONTAINER_NAME = 48
 MAX_LABEL = 63
-#: The CRD expands ``children`` so far; what is deeper is dropped without a word.
+#: Depth to which the CRD expands ``children``; deeper nodes are silently dropped.
 MAX_GRAPH_DEPTH = 10
 
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
@@ -46,7 +46,7 @@ _NAME_FIX = "use lower-case letters, digits and '-', with a letter or digit at b
 
 
 def problems(deployment: SeldonDeployment) -> Iterator[Problem]:
-    """Yield every name, label and number of ``deployment`` that something built from it cannot carry."""
+    """Yield every name, label and number of ``deployment`` that does not fit an object built from it."""
     if not deployment.name:
         yield Problem("metadata.name", "is missing", "give the deployment a name")
     else:
@@ -68,14 +68,14 @@ def problems(deployment: SeldonDeployment) -> Iterator[Problem]:
 
 
 def _own_name_problems(name: str) -> Iterator[Problem]:
-    """Of a name that is too long for a label the operator makes a hash, whatever else is in it."""
+    """Yield problems of the deployment's name; one that is too long for a label is hashed by the operator."""
     if len(name) > MAX_LABEL and not _SUBDOMAIN.match(name):
         yield Problem("metadata.name", "is not the name of a Kubernetes object", _NAME_FIX, value=name)
     elif len(name) <= MAX_LABEL and not _DNS_1035.match(name):
         yield Problem(
             "metadata.name",
-            "is not a DNS-1035 label, but Service names are made of it",
-            f"begin with a letter; {_NAME_FIX}",
+            "is not a DNS-1035 label, but Service names are built from it",
+            f"start with a letter; {_NAME_FIX}",
             value=name,
         )
 
@@ -83,7 +83,7 @@ def _own_name_problems(name: str) -> Iterator[Problem]:
 def _predictor_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
     name = predictor.name if isinstance(predictor.name, str) else ""
     if name and not _DNS_1123.match(name):
-        text = "is not a DNS label, but a Service name is made of it"
+        text = "is not a DNS label, but a Service name is built from it"
         yield Problem(f"{path}.name", text, _NAME_FIX, value=name)
     yield from _service_problems(predictor, path)
     yield from _map_problems(predictor.labels, f"{path}.labels", values=True)
@@ -100,7 +100,7 @@ def _predictor_problems(predictor: Predictor, path: str) -> Iterator[Problem]:
 
 
 def _explainer_type_problems(predictor: Predictor, path: str, spec: object) -> Iterator[Problem]:
-    """MLServer is told the type in its own words; for the other protocols the image alone knows its types."""
+    """Check the explainer's type for protocol v2; for the other protocols only the image knows its types."""
     kind = getattr(predictor.explainer, "type", None)
     is_v2 = getattr(spec, "protocol", None) in ("v2", "kfserving")
     if is_v2 and isinstance(kind, str) and kind and kind not in EXPLAINER_TYPES:
@@ -199,6 +199,7 @@ def _clashes(deployment: SeldonDeployment) -> Iterator[Problem]:
             if f"{deployment.name}-{predictor.name}-{node.name}" in services:
                 yield Problem(
                     f"spec.predictors[{index}].graph",
-                    f"node {node.name!r} and predictor '{predictor.name}-{node.name}' get the same Service name",
+                    f"node {node.name!r} and predictor '{predictor.name}-{node.name}' get the same Service "
+                    "name",
                     "rename one of the two",
                 )

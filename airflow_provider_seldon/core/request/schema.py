@@ -1,10 +1,9 @@
 """
-The CRD's schema, as far as this provider's models know it: types, required fields, and the words that are
-valid.
+The CRD's schema, as far as this provider's models have it: types, required fields, and valid words.
 
-Walks the models and compares each value with the model's own annotation, so there is one place that says what
-a field is. The words (enums) are not in the CRD's schema: a wrong one is accepted and makes the operator or a
-server fail later. Pod specs are left to the API server. Source: Seldon Core reference, types.
+Walks the models and compares each value with the model's own annotation, so that a field is defined in one
+place. The words (enums) are not in the CRD's schema: the API server accepts a wrong one, and the operator or
+a server fails later. Pod specs are left to the API server. Source: Seldon Core reference, types.
 """
 
 from __future__ import annotations
@@ -57,9 +56,9 @@ _TYPE_NAMES = {str: "text", int: "a whole number", bool: "true or false", dict: 
 
 def problems(model: ManifestModel, path: str) -> Iterator[Problem]:
     """
-    Yield where ``model`` or anything below it is not what the CRD wants.
+    Yield where ``model`` or anything below it violates the CRD.
 
-    :param path: where the model is, e.g. ``spec``.
+    :param path: path of the model, e.g. ``spec``.
     """
     fields = type(model).model_fields
     for name in _REQUIRED.get(type(model), ()):

@@ -1,8 +1,9 @@
 """
-From the single arguments of a ``ModelServer`` to the ``spec`` of a SeldonDeployment: one predictor, one node.
+Build the ``spec`` of a SeldonDeployment from the single arguments of a ``ModelServer``: one predictor, one
+node.
 
-Only what was asked for is sent: no nulls, no empty lists, no image where the operator fills it in. A number of pods
-that was not asked for is added afterwards, where it can still be changed from outside (``replicas``).
+It contains only what was requested: no nulls, no empty lists, no image that the operator fills in. A number
+of pods that was not requested is added later, where it can still be changed from outside (``replicas``).
 
 Source: Seldon Core reference, prepackaged servers and storage.
 """
@@ -35,7 +36,7 @@ _PREDICTOR_FIELDS = frozenset(
     }
 )
 _COMPONENT_FIELDS = frozenset({"hpaSpec", "kedaSpec", "pdbSpec"})
-#: Fields of the model's container (Kubernetes, Container v1 core) that have no argument of their own.
+#: Fields of the model's container (Kubernetes, Container v1 core) without their own argument.
 _CONTAINER_FIELDS = frozenset(
     {
         "envFrom",
@@ -50,7 +51,7 @@ _CONTAINER_FIELDS = frozenset(
         "workingDir",
     }
 )
-#: Names that exist in the CRD, but have a place of their own here.
+#: Names in the CRD that have their own argument here.
 _ELSEWHERE = {
     "name": "use the argument predictor_name",
     "graph": "use the single arguments, or manifest",
@@ -62,7 +63,7 @@ _ELSEWHERE = {
 
 def spec(server: ModelServerFields, secret_name: str | None) -> dict[str, Any]:
     """
-    Return the ``spec`` that serves the request.
+    Return the ``spec`` of a request.
 
     :param secret_name: Secret with storage credentials for a request that names none.
     """
@@ -75,7 +76,7 @@ def problems(server: ModelServerFields) -> list[Problem]:
 
 
 def model_annotations(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Return where the model comes from and what serves it, of the first node that says so."""
+    """Return model URI and implementation of the first node that has them."""
     keys = {"modelUri": ANNOTATION_MODEL_URI, "implementation": ANNOTATION_IMPLEMENTATION}
     found: dict[str, str] = {}
     predictors = spec.get("predictors")
@@ -88,7 +89,7 @@ def model_annotations(spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def nodes(graph: Any) -> Iterator[dict[str, Any]]:
-    """Yield the nodes of a graph in a manifest, parents before children; unreadable ones are passed over."""
+    """Yield the nodes of a graph in a manifest, parents before children; unreadable ones are skipped."""
     if isinstance(graph, dict):
         yield graph
         children = graph.get("children")
@@ -133,7 +134,7 @@ def _component(server: ModelServerFields) -> dict[str, Any]:
     pull_secrets = [{"name": name} for name in server.image_pull_secrets]
     if not (container or extra or pull_secrets):
         return {}
-    # Of a prepackaged server's node the operator takes the account for the pod; of a custom one it does not.
+    # The operator copies the account to the pod from a prepackaged server's node, but not from a custom one.
     account = None if server.implementation else server.service_account
     pod = _given(
         containers=[{"name": server.node_name, **container}],
@@ -165,18 +166,18 @@ def _server_problems(server: ModelServerFields) -> Iterator[Problem]:
         yield Problem(
             "model_uri",
             "Predictive unit modelUri required when using standalone servers",
-            "give model_uri, the place of the model's files",
+            "give model_uri, the URI of the model's files",
         )
     if server.secret_name and not server.model_uri:
         yield Problem(
             "secret_name",
-            "has no use without model_uri: only the storage initializer reads it",
+            "has no effect without model_uri: only the storage initializer reads it",
             "give model_uri, or refer to the Secret in env with valueFrom",
         )
     if server.model_metadata and any(v.get("name") == METADATA_VARIABLE for v in environment(server.env)):
         yield Problem(
             f"env.{METADATA_VARIABLE}",
-            "is what model_metadata becomes",
+            "is the variable that model_metadata sets",
             "give model_metadata or this, not both",
         )
 

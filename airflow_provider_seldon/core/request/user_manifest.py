@@ -1,15 +1,14 @@
 """
-``ModelServer(manifest=...)``: a graph or a whole SeldonDeployment that the user wrote, on the same path as
-the rest.
+``ModelServer(manifest=...)``: a graph or a whole SeldonDeployment that the user wrote, handled like the rest.
 
-Taken are a whole SeldonDeployment, its ``spec``, one predictor, or one graph node (with its children), as a
-dict or YAML text. What the server owns (status, uid, managed fields, ...), this provider's own labels and
-annotations and the unused ``oauth_key`` and ``oauth_secret`` are dropped when it is read.
+It accepts a whole SeldonDeployment, its ``spec``, one predictor, or one graph node (with its children), as a
+dict or YAML text. Reading drops what the server owns (status, uid, managed fields, ...), this provider's own
+labels and annotations, and the unused ``oauth_key`` and ``oauth_secret``.
 
-What may be combined with it: ``name``, ``labels``, ``annotations`` and ``protocol`` are added where the
-manifest does not say the opposite; ``replicas`` goes to the only predictor; ``secret_name`` and
+Arguments that can be combined with it: ``name``, ``labels``, ``annotations`` and ``protocol`` are added
+unless the manifest contradicts them; ``replicas`` goes to the only predictor; ``secret_name`` and
 ``service_account`` go to the nodes that have a model URI and do not name their own. Everything else belongs
-into the manifest, and giving it twice is an error.
+in the manifest, and giving it twice is an error.
 """
 
 from __future__ import annotations
@@ -59,11 +58,11 @@ _NODE_KEYS = frozenset(
 
 def read(given: Any) -> dict[str, Any]:
     """
-    Return a user's manifest as a SeldonDeployment with ``metadata`` and ``spec``, and only what a user may
-    say.
+    Return a user's manifest as a SeldonDeployment with ``metadata`` and ``spec``, reduced to what a user may
+    set.
 
     :param given: JSON data or YAML text.
-    :raises InvalidRequestError: when it is none of the four shapes.
+    :raises InvalidRequestError: it is none of the four forms.
     """
     data = parse_yaml(given) if isinstance(given, str) else given
     if not isinstance(data, Mapping):
@@ -75,7 +74,7 @@ def read(given: Any) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise InvalidRequestError.of("manifest", "metadata or spec is not a mapping", "give both as mappings")
     if text_at(whole, "metadata", "annotations", ANNOTATION_CONFIG):
-        # Read back from a cluster: what was added to it is not what the user says.
+        # Read back from a cluster: remove what this provider added to the user's spec.
         spec = as_asked(spec, asked_numbers(whole))
     return {"metadata": _own_metadata(metadata), "spec": _served(_own_spec(spec))}
 
@@ -93,7 +92,7 @@ def problems(server: ModelServerFields) -> list[Problem]:
 
 def complete(server: ModelServerFields, secret_name: str | None) -> dict[str, Any]:
     """
-    Return the manifest with the request's other arguments in it.
+    Return the manifest with the request's other arguments added.
 
     :param secret_name: Secret with storage credentials for nodes that name none, unless the request does.
     """
@@ -127,7 +126,7 @@ def _wrap(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Return ``value`` without the keys that are null: the CRD refuses them, and they mean "absent"."""
+    """Return ``value`` without null keys: the CRD refuses them, and they mean "absent"."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
@@ -136,7 +135,9 @@ def _without_nulls(value: Any) -> Any:
 def _own_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     if "generateName" in metadata and not metadata.get("name"):
         raise InvalidRequestError.of(
-            "manifest.metadata.generateName", "makes another deployment on every try", "give name, or neither"
+            "manifest.metadata.generateName",
+            "creates another deployment on every try",
+            "give name, or neither",
         )
     kept = {key: value for key, value in metadata.items() if key in _KEPT_METADATA}
     for key in ("name", "namespace"):
@@ -152,7 +153,7 @@ def _own_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
         if manager != MANAGER:
             raise InvalidRequestError.of(
                 f"manifest.metadata.labels.{LABEL_MANAGED_BY}",
-                "says that something else manages the deployment",
+                "names another manager of the deployment",
                 "remove the label",
                 value=str(manager),
             )
@@ -175,7 +176,7 @@ def _own_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _served(value: Any) -> Any:
-    """Return ``value`` with every model URI as the storage initializer reads it."""
+    """Return ``value`` with every model URI in the form that the storage initializer reads."""
     if isinstance(value, dict):
         return {
             key: served_uri(item) if key == "modelUri" and isinstance(item, str) else _served(item)
@@ -221,7 +222,7 @@ def _contradictions(server: ModelServerFields, manifest: Mapping[str, Any]) -> I
         ]
     for field, asked, present in pairs:
         if asked is not None and present not in (None, "", asked):
-            yield Problem(field, f"is {asked!r}, but the manifest says {present!r}", "say it in one place")
+            yield Problem(field, f"is {asked!r}, but the manifest says {present!r}", "set it in one place")
 
 
 def _replica_problems(server: ModelServerFields, manifest: Mapping[str, Any]) -> Iterator[Problem]:
@@ -240,7 +241,7 @@ def _replica_problems(server: ModelServerFields, manifest: Mapping[str, Any]) ->
     present = [one.get("replicas") for one in (manifest["spec"], predictors[0], *components)]
     if any(number not in (None, server.replicas) for number in present):
         yield Problem(
-            "replicas", f"is {server.replicas}, but the manifest says otherwise", "say it in one place"
+            "replicas", f"is {server.replicas}, but the manifest says otherwise", "set it in one place"
         )
 
 

@@ -1,9 +1,9 @@
 """
-Is this SeldonDeployment one that Seldon Core will take and can run? Asked before anything is sent.
+Will Seldon Core accept this SeldonDeployment, and can it run it? Checked before anything is sent.
 
-Puts three kinds of rules together: the CRD's schema (``schema``), the admission webhook (``admission``, in
-the webhook's own words), and what the operator only trips over later (``naming``). Pure; a cluster may know
-more prepackaged servers and may have stricter policies of its own.
+Combines three kinds of rules: the CRD's schema (``schema``), the admission webhook (``admission``, in the
+webhook's own words), and what the operator fails on later (``operator_limits``). Pure; a cluster may have
+more prepackaged servers and stricter policies of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError, Pr
 from airflow_provider_seldon.core.request import admission, operator_limits, schema
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment, SeldonDeploymentSpec
 
-#: What Seldon Core's own configuration knows; a cluster's admin can add more.
+#: Servers in Seldon Core's default configuration; a cluster's admin can add more.
 PREPACKAGED_SERVERS = frozenset(
     {
         "HUGGINGFACE_SERVER",
@@ -35,7 +35,7 @@ def validate(
     deployment: SeldonDeployment, *, known_servers: Collection[str] | None = PREPACKAGED_SERVERS
 ) -> list[Problem]:
     """
-    Return everything that is wrong with ``deployment``; empty when nothing is.
+    Return all problems of ``deployment``; empty when there are none.
 
     :param known_servers: names of the prepackaged servers in the operator's configuration. None leaves that
         rule to the cluster.
@@ -64,10 +64,10 @@ def ensure_valid(
 
 def admission_message(problems: Iterable[Problem], deployment: SeldonDeployment) -> str:
     """
-    Return the sentence with which the API server passes on the webhook's refusal.
+    Return the message with which the API server reports the webhook's refusal.
 
-    :param problems: what ``validate`` returned; those that the webhook does not know are passed over.
-    :return: an empty text when the webhook has nothing to object to.
+    :param problems: what ``validate`` returned; problems that the webhook does not check are ignored.
+    :return: an empty text when the webhook would accept the deployment.
     """
     causes = list(dict.fromkeys(problem.cause for problem in problems if problem.admission and problem.cause))
     if not causes:

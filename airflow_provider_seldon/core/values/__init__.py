@@ -1,4 +1,4 @@
-"""Single values that a user gives: how each is read, and the valid name that a misspelled one is nearest to.
+"""Readers of single user values, and suggestions for misspelled names.
 
-Knows no argument.
+Knows nothing about arguments.
 """

@@ -1,7 +1,7 @@
 """
-Readers of single values that a user gives: each returns what the code goes on with, or says what is wrong.
+Readers of single user values: each returns the value that the code uses, or reports what is wrong.
 
-Which argument is read by which stands in ``request.argument_rules``.
+``request.argument_rules`` assigns readers to arguments.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-#: Seconds that a time may be at most: ten years. What is longer is a mistake, and overflows what Airflow stores.
+#: Maximum of a time in seconds: ten years. A longer time is a mistake, and overflows what Airflow stores.
 MOST_SECONDS = 10 * 366 * 86400.0
-#: Kubernetes keeps numbers of pods in 32 bits.
+#: Kubernetes stores numbers of pods in 32 bits.
 MOST_REPLICAS = 2**31 - 1
 
 #: Kubernetes API concepts, names: a DNS subdomain, and a DNS label.
@@ -30,7 +30,7 @@ _NAME_FIX = "use lower-case letters, digits and '-', with a letter or digit at b
 
 
 class WrongValueError(ValueError):
-    """What is wrong with a value, and the fix."""
+    """A value is wrong; carries the problem and the fix."""
 
     def __init__(self, message: str, fix: str, *, shown: Any = None) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ def kind(value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """Read text that says something."""
+    """Read text that is not empty."""
     if not isinstance(value, str):
         raise WrongValueError(f"is {kind(value)}", "give text")
     if not value.strip():
@@ -52,15 +52,17 @@ def text(value: Any) -> str:
         raise WrongValueError("is the text 'None'", RENDERED)
     if value != value.strip() or _CONTROL.search(value):
         # Not shown: a URI may hold a credential.
-        raise WrongValueError("has white space around it, or control characters in it", "remove them")
+        raise WrongValueError(
+            "has leading or trailing white space, or contains control characters", "remove them"
+        )
     return value
 
 
 def object_name(value: Any) -> str:
-    """Read the name of a deployment, whoever made it."""
+    """Read the name of a deployment, whoever created it."""
     name = text(value)
     if not _SUBDOMAIN.match(name):
-        raise WrongValueError("is no name that a deployment can have", _NAME_FIX, shown=name)
+        raise WrongValueError("is not a valid name of a deployment", _NAME_FIX, shown=name)
     return name
 
 
@@ -68,7 +70,7 @@ def namespace(value: Any) -> str:
     """Read the name of a namespace."""
     name = text(value)
     if not _LABEL.match(name):
-        raise WrongValueError("is no name that a namespace can have", _NAME_FIX, shown=name)
+        raise WrongValueError("is not a valid name of a namespace", _NAME_FIX, shown=name)
     return name
 
 
@@ -88,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def flag(value: Any) -> bool:
-    """Read a truth value. Text is none: "False" would be true."""
+    """Read a boolean. Text is not accepted: "False" would be true."""
     plain = _plain(value)
     if not isinstance(plain, bool):
         raise WrongValueError(f"is {kind(value)}", "give True or False", shown=_shortly(value))
@@ -96,7 +98,7 @@ def flag(value: Any) -> bool:
 
 
 def adoption(value: Any) -> bool | str:
-    """Read whether to take a deployment over, and whether where that cannot be given back."""
+    """Read whether to adopt a deployment, and whether also one that cannot be restored."""
     if isinstance(value, str) and value == "irreversibly":
         return "irreversibly"
     try:
@@ -106,7 +108,7 @@ def adoption(value: Any) -> bool | str:
 
 
 def finite(value: Any) -> float:
-    """Read a number; text is one where it is written as one, which is what a template renders to."""
+    """Read a number, or the text of one, which is what a template renders to."""
     plain = _plain(value)
     if isinstance(plain, str) and _NUMBER.match(plain.strip()):
         plain = float(plain)
@@ -117,13 +119,13 @@ def finite(value: Any) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise WrongValueError("is no finite number", "give a finite number", shown=_shortly(value))
-    # As it was given: what travels with a trigger is compared with what comes back.
+        raise WrongValueError("is not a finite number", "give a finite number", shown=_shortly(value))
+    # Unchanged: a trigger's arguments are compared before and after they are stored.
     return value if type(value) in (int, float) else number
 
 
 def whole(value: Any, least: int, most: int) -> int:
-    """Read a whole number; 2.0 is one, and so is text that is written as one."""
+    """Read a whole number; 2.0 is one, and so is the text of one."""
     number = _whole(value)
     if number is None or not least <= number <= most:
         raise WrongValueError(
@@ -137,7 +139,7 @@ def whole(value: Any, least: int, most: int) -> int:
 def _whole(value: Any) -> int | None:
     if isinstance(value, str):
         written = value.strip()
-        # Python reads no longer numbers, nor does anybody mean them.
+        # Python cannot parse longer numbers, and nobody means them.
         return int(written) if written.isascii() and written.isdecimal() and len(written) < 40 else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
@@ -148,7 +150,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _shortly(value: Any) -> Any:
-    """Return what may be shown of a value."""
+    """Return the part of a value that may be shown."""
     return value if value is None or isinstance(value, str | float | bool) else type(value).__name__
 
 
@@ -182,7 +184,7 @@ def scale(value: Any) -> int | str:
 
 
 def tolerance(value: Any) -> float:
-    """Read a difference that still counts as none."""
+    """Read the largest difference that still counts as equal."""
     number = finite(value)
     if number < 0:
         raise WrongValueError("is negative", "give 0 or more", shown=value)
@@ -190,7 +192,7 @@ def tolerance(value: Any) -> float:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Read name -> value, or JSON text of it: what a template renders to is text."""
+    """Read name -> value, or JSON text of it, because a template renders to text."""
     decoded = _from_json(value)
     if decoded is None:
         return {}
@@ -203,7 +205,7 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _from_json(value: Any) -> Any:
-    """Decode text; JSON's null stands for "not given", None itself does not."""
+    """Decode JSON text; JSON's null means "not given", None itself does not."""
     if not isinstance(value, str):
         if value is None:
             raise WrongValueError("is None", "give a dict")
@@ -212,12 +214,12 @@ def _from_json(value: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         raise WrongValueError(
-            "is text, but no JSON", "give a dict; a template needs the filter tojson"
+            "is text, but not JSON", "give a dict; a template needs the filter tojson"
         ) from None
 
 
 def texts(value: Any) -> list[str]:
-    """Read a list of text; text itself is a list of letters, and never meant."""
+    """Read a list of text; a single text, which is a list of letters, is refused."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise WrongValueError(f"is {kind(value)}", "give a list of text")
     for item in value:
@@ -255,7 +257,7 @@ def probes(value: Any) -> Mapping[str, Any]:
 
 
 def manifest(value: Any) -> Any:
-    """Read a manifest as far as it can be told from something else."""
+    """Read a manifest; checks only its type."""
     if isinstance(value, str):
         if not value.strip() or value == "None":
             raise WrongValueError("is empty", f"give a manifest, or {RENDERED}")
@@ -266,13 +268,13 @@ def manifest(value: Any) -> Any:
 
 
 def one_word_of(*valid: str) -> Callable[[Any], str]:
-    """Return the reader of an argument that is one of some words."""
+    """Return a reader for an argument with a fixed set of words."""
 
     def read(value: Any) -> str:
         if isinstance(value, str) and value in valid:
             return str(value)
         shown = value if isinstance(value, str) else None
-        what = "is no such word" if isinstance(value, str) else f"is {kind(value)}"
+        what = "is not a valid value" if isinstance(value, str) else f"is {kind(value)}"
         raise WrongValueError(what, f"use one of {', '.join(valid)}{_near(value, valid)}", shown=shown)
 
     return read
@@ -284,7 +286,7 @@ def _near(value: Any, valid: Iterable[str]) -> str:
 
 
 def words_of(noun: str, *valid: str) -> Callable[[Any], list[str]]:
-    """Return the reader of a list of words."""
+    """Return a reader for a list of words from a fixed set."""
 
     def read(value: Any) -> list[str]:
         if isinstance(value, str) or not isinstance(value, Sequence):
@@ -302,5 +304,5 @@ def words_of(noun: str, *valid: str) -> Callable[[Any], list[str]]:
 
 
 def anything(value: Any) -> Any:
-    """Read what is checked elsewhere."""
+    """Read a value that is checked elsewhere."""
     return value

@@ -1,4 +1,4 @@
-"""Deploy, complete, roll back and scale: orders of requests that may be interrupted anywhere.
+"""Deploy, complete, roll back and scale: sequences of requests that can be interrupted anywhere.
 
-What is to be done is decided in core/rollout; waiting is in delivery/waiting, canaries are in delivery/canary.
+core/rollout decides what to do; waiting is in delivery/waiting, canaries are in delivery/canary.
 """

@@ -1,4 +1,4 @@
-"""Making room for a version among the annotations of the deployment that it is written to."""
+"""Make room for a version in the annotations of its deployment."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ def make_room(
     resource_version: str | None,
 ) -> str | None:
     """
-    Drop the oldest versions from a deployment's history where a new version would not fit otherwise.
+    Drop the oldest versions from a deployment's history if a new version would not fit otherwise.
 
-    :param resource_version: of ``before``; refuse if the deployment has changed since.
-    :returns: the deployment's resource version after that.
+    :param resource_version: resource version of ``before``; the write fails if the deployment has changed
+        since.
+    :returns: the deployment's resource version afterwards.
     :raises InvalidModelServerError: there is no room for the version, or there would be none for its proof.
     """
     try:

@@ -1,4 +1,4 @@
-"""What others claim of a deployment: newer runs, other DAGs, and whoever applies its fields."""
+"""Claims of others on a deployment: newer runs, other DAGs, and managers that apply its fields."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def refuse_stale(namespace: str, order: OrderToken | None, existing: list[Seldon
     Refuse to replace what a newer run has deployed.
 
     :param namespace: for the message.
-    :param order: when, in the order of runs, this deploy belongs.
+    :param order: place of this deploy in the order of runs.
     :param existing: the equivalents.
-    :raises StaleRunError: one of them is of a newer run.
+    :raises StaleRunError: a newer run has deployed one of them.
     """
     now = datetime.now(UTC)
     newer = overtaken_by(order, existing, now=now)
@@ -38,15 +38,15 @@ def refuse_stale(namespace: str, order: OrderToken | None, existing: list[Seldon
         theirs = order_of(newer, now=now)
         raise StaleRunError(
             f"{namespace}/{newer.name} was deployed by a newer run ({theirs}) than this one "
-            f"({order}); it is left as it is. To deploy the older version all the same, use on_stale='deploy'."
+            f"({order}); it is left as it is. To deploy the older version anyway, use on_stale='deploy'."
         )
 
 
 def overtaken(client: SeldonClient, rollout: Rollout) -> StaleRunError | None:
     """
-    Return what to tell of a rollout that a newer run has written over; None where none has.
+    Return the error of a rollout that a newer run has overwritten; None if none has.
 
-    Requests: one GET. Only ask where a wait has ended badly.
+    Requests: one GET. Call it only after a failed wait.
     """
     own = OrderToken.parse(rollout.written.order) if rollout.written else None
     if own is None:
@@ -59,8 +59,8 @@ def overtaken(client: SeldonClient, rollout: Rollout) -> StaleRunError | None:
     if theirs is None or theirs <= own or rollout.is_still(current):
         return None
     return StaleRunError(
-        f"{client.namespace}/{rollout.name} was deployed by a newer run ({theirs}) while this one ({own}) waited "
-        f"for revision {rollout.info.revision}; it is left as it is."
+        f"{client.namespace}/{rollout.name} was deployed by a newer run ({theirs}) while this one ({own}) "
+        f"waited for revision {rollout.info.revision}; it is left as it is."
     )
 
 
@@ -68,9 +68,9 @@ def heed_claims(
     before: SeldonDeployment, wanted: SeldonDeployment, identity: Identity, *, replace: bool
 ) -> None:
     """
-    Refuse to replace what is meant to stay, and tell where two DAGs deploy under one name.
+    Refuse to replace a deployment that is meant to stay, and warn if two DAGs deploy under one name.
 
-    :raises InvalidModelServerError: it is meant to stay.
+    :raises InvalidModelServerError: the deployment is meant to stay.
     """
     if not is_managed(before):
         return
@@ -80,8 +80,8 @@ def heed_claims(
         raise InvalidModelServerError.of(f"{identity.dag_id}.{identity.task_id}", error) from None
     if other := other_dag(before, identity):
         log.warning(
-            "%s was deployed by DAG %s, and DAG %s replaces that now. If both go on, they take turns: give each a name "
-            "of its own, or remove one.",
+            "%s was deployed by DAG %s, and DAG %s now replaces it. If both continue, they take turns: "
+            "give each its own name, or remove one.",
             before.name,
             other,
             identity.dag_id,
@@ -90,8 +90,8 @@ def heed_claims(
 
 def takes_back(decided: Plan, before: SeldonDeployment | None) -> bool:
     """
-    Whether to take over fields that others have written: what is stored anyway, and what was changed by hand.
+    Return whether to take over fields that others wrote: stored content is kept, manual changes are reverted.
 
-    Not from somebody who applies them: two that apply the same fields would take turns for ever.
+    Not from a manager that applies them: two that apply the same fields would take turns for ever.
     """
     return decided.as_stored or (decided.puts_back and before is not None and not appliers_of(before))

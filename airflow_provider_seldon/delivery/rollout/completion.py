@@ -1,8 +1,9 @@
 """
-Completing a rollout that serves: its proof is recorded, and what it supersedes is given up; in this order.
+Complete a rollout that is ready: record its proof, then delete what it supersedes; in this order.
 
-Requests: one GET and one PATCH record the proof, and a GET and a DELETE go to each superseded deployment; a Secret that
-the deployment has ceased to use takes two GETs and a DELETE. All of it may be done again after it was interrupted.
+Requests: one GET and one PATCH record the proof, and a GET and a DELETE go to each superseded deployment; a
+Secret that the deployment no longer uses takes two GETs and a DELETE. All of it can be repeated after an
+interruption.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Completion:
     """
     Completes rollouts.
 
-    :param target: the namespace that applies.
+    :param target: the namespace.
     """
 
     def __init__(self, target: Target) -> None:
@@ -54,7 +55,7 @@ class Completion:
         if rollout.last_available and (rollout.in_flight or rollout.unrecorded):
             self._record_proof(rollout)
         for secret in release_unused(self._client, rollout.name, rollout.former_secrets):
-            log.info("Deleted Secret %s/%s, which nothing uses any more", self._client.namespace, secret)
+            log.info("Deleted Secret %s/%s, which is no longer used", self._client.namespace, secret)
         deleted = []
         for name, uid in rollout.superseded.items():
             if self._delete_superseded(name, uid, rollout.superseded_as.get(name)):
@@ -67,7 +68,7 @@ class Completion:
         Record the proof.
 
         :raises DeletedError: the deployment is gone.
-        :raises ReplacedError: it is another one by now, or another deploy has written to it.
+        :raises ReplacedError: it was re-created, or another deploy has written to it.
         """
         proven = ProvenVersion.from_json(rollout.last_available)
         for _ in range(CONFLICT_ATTEMPTS):
@@ -79,19 +80,19 @@ class Completion:
                 record = annotations_after(current, seen, withdrawn=rollout.withdrawn)
                 if all(current.annotations.get(key) == value for key, value in record.items()):
                     return
-                # The operator writes the status just now, so this may take several looks.
+                # The operator is writing the status, so this may take several attempts.
                 self._client.annotate(
                     rollout.name, record, uid=current.uid, resource_version=current.resource_version
                 )
                 return
             except ConflictError as error:
-                log.info("%s changed meanwhile; looking again (%s)", rollout.name, error)
+                log.info("%s changed meanwhile; reading it again (%s)", rollout.name, error)
             except DeploymentNotFoundError:
                 raise self._deleted(rollout) from None
         log.warning("The proof of %s is not recorded: it changes too often", rollout.name)
 
     def _refuse_another(self, rollout: Rollout, current: SeldonDeployment) -> None:
-        """Refuse to call something proven that is not what was waited for."""
+        """Refuse to record a proof for another version than the one that was waited for."""
         if is_being_deleted(current):
             raise self._deleted(rollout)
         found = current.annotations.get(ANNOTATION_REVISION)
@@ -102,9 +103,9 @@ class Completion:
         where = f"{self._client.namespace}/{rollout.name}"
         by = current.annotations.get(ANNOTATION_RUN_ID)
         raise ReplacedError(
-            f"{where} became ready with revision {rollout.info.revision}, but was changed meanwhile: it is at revision "
-            f"{found or 'unknown'}{f' of run {by}' if by else ''}{'' if unedited else ', with other content'}. Nothing "
-            "was recorded or deleted.",
+            f"{where} became ready with revision {rollout.info.revision}, but was changed meanwhile: it is at "
+            f"revision {found or 'unknown'}{f' of run {by}' if by else ''}"
+            f"{'' if unedited else ', with other content'}. Nothing was recorded or deleted.",
             reason="DeployedAgain",
             deployment=where,
         )
@@ -119,9 +120,9 @@ class Completion:
 
     def _delete_superseded(self, name: str, uid: str, seen: str | None) -> bool:
         """
-        Delete a deployment, unless it is another one by now, or was deployed to since.
+        Delete a deployment, unless it was re-created or deployed to since.
 
-        :param seen: its fingerprint when it was decided to delete it; None where that is not known.
+        :param seen: its fingerprint at the time of the decision; None if not known.
         """
         try:
             return (
@@ -134,11 +135,11 @@ class Completion:
 
 
 def _dated(seen: ProvenVersion, last: ProvenVersion | None) -> ProvenVersion:
-    """Return a version with when it was proven: now, or when it was that already."""
+    """Return a version with the time of its proof: an earlier one, or now."""
     before = last.proven_at if last and last.revision == seen.revision else ""
     return dataclasses.replace(seen, proven_at=before or datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _is_own_write(rollout: Rollout, current: SeldonDeployment) -> bool:
-    """Whether nobody has deployed the same revision again, with an order and metrics of their own."""
+    """Return whether nobody has deployed the same revision again, with another order and other metrics."""
     return rollout.written is None or current.annotations.get(ANNOTATION_WRITE) == rollout.written.mark

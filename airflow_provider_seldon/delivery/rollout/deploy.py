@@ -1,15 +1,17 @@
 """
-Carrying a deploy out: the order of requests that is safe to interrupt anywhere.
+Carry out a deploy: a sequence of requests that can be interrupted anywhere.
 
     find equivalents -> decide -> plan -> look, or apply, with the storage Secret -> (the caller waits) -> complete
 
-Killed between any two of these and started again, the same task finds what it left behind (the name is a
-function of DAG, task and model; the Secret's name one of its content) and comes to the same single deployment.
+Killed between any two of these and restarted, the same task finds what it left behind (the name is a function
+of DAG, task and model; the Secret's name is a function of its content) and reaches the same single
+deployment.
 
-Requests, besides the wait: one LIST per 500 equivalents, and where the user gave a name that none of them bears,
-one GET; then one PATCH, or where nothing is to be written one LIST of the deployment's children (``single_look``). A
-storage Secret that was used before takes one GET; one that has to be made takes one POST, and for a deployment that is
-there already one PATCH before that (``storage_secret_use``). What follows when it is ready is in ``completion``.
+Requests, besides the wait: one LIST per 500 equivalents, and one GET if the user gave a name that none of
+them has; then one PATCH or, if there is nothing to write, one LIST of the deployment's children
+(``single_look``). A storage Secret that was used before takes one GET; a new one takes one POST and, for an
+existing deployment, one PATCH before that (``storage_secret_use``). ``completion`` does what follows when it
+is ready.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Actions that leave the spec as it is and want it to serve, so that the Secret that it names has to be there.
+#: Actions that leave the spec as it is and need it to become ready, so that its Secret must exist.
 _USE_AS_IT_IS = frozenset({Action.UNCHANGED, Action.REUSE, Action.RESTART})
 
 
@@ -86,7 +88,7 @@ class Deployer:
     """
     Deploys.
 
-    :param target: the namespace that applies.
+    :param target: the namespace.
     """
 
     def __init__(self, target: Target) -> None:
@@ -126,7 +128,7 @@ class Deployer:
                 if not decided.action.writes:
                     found = note_run(self._client, decided, request.order, expiry)
                     left = self._rollout(decided, found, existing, action, decision)
-                    # Nothing was written, so nothing is to be undone; by its place a newer run is told apart.
+                    # Nothing was written, so there is nothing to undo; its place distinguishes newer runs.
                     placed = Written(order=str(request.order or ""))
                     return dataclasses.replace(left, in_flight=in_flight, written=placed)
                 marks = {ANNOTATION_ACTION: str(action), ANNOTATION_WRITE: request.mark}
@@ -145,8 +147,9 @@ class Deployer:
             except ConflictError as error:
                 if error.managers and before is not None:
                     raise
-                log.info("%s/%s changed meanwhile; looking again", self._client.namespace, asked.name)
-                # What bears the name now may be nobody's equivalent: without our label, a LIST does not show it.
+                log.info("%s/%s changed meanwhile; reading it again", self._client.namespace, asked.name)
+                # The deployment with that name now may not be an equivalent: without our label, a LIST does
+                # not show it.
                 named = named or before is None
                 conflict = error
                 continue
@@ -156,7 +159,7 @@ class Deployer:
 
     def built(self, request: DeployRequest, now: float) -> tuple[SeldonDeployment, StorageSecret | None]:
         """
-        Build the resource that is asked for, and say which storage Secret goes with it.
+        Build the requested resource, and return its storage Secret.
 
         :raises InvalidModelServerError: the request is wrong; nothing was sent.
         """
@@ -172,7 +175,7 @@ class Deployer:
             secret = storage_secret_for(self._target, server, built)
             if secret:
                 built = server.to_deployment(**build, secret_name=secret.name)
-            # A cluster's admin may have added servers of their own; the webhook knows them, we do not.
+            # A cluster's admin may have added servers; only the webhook knows them.
             ensure_valid(built, known_servers=None)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was sent to the cluster:\n{error}") from None
@@ -192,7 +195,7 @@ class Deployer:
         others = [owner for owner in owners_of(before) if owner != MANAGER] if before else []
         if decided.as_stored and others:
             log.warning(
-                "%s was changed by %s too. It is started with those changes; the next deploy replaces them.",
+                "%s was also changed by %s. It is started with those changes; the next deploy replaces them.",
                 where,
                 ", ".join(others),
             )
@@ -208,7 +211,7 @@ class Deployer:
         known = {one.name: one for one in existing}
         info = self._target.info(stored, action=str(action))
         before = known.get(stored.name)
-        # What is reused may be another version than its annotations say, by somebody's hand.
+        # A reused deployment may have been changed by hand to another version than its annotations say.
         version = first_proof(stored) if decided.action is Action.REUSE else ProvenVersion.of(stored)
         return Rollout(
             name=stored.name,
@@ -232,20 +235,21 @@ class Deployer:
 
 def decision_on(deploy: Any, evidence: Evidence) -> Decision:
     """
-    Ask the user's decision.
+    Evaluate the user's decision.
 
-    :raises DeployDecisionError: it cannot be asked, or says neither yes nor no.
+    :raises DeployDecisionError: it cannot be evaluated, or is neither yes nor no.
     """
     try:
         return decide(deploy, evidence)
     except InvalidRequestError as error:
         raise DeployDecisionError(str(error)) from None
     except AirflowException:
-        # A user's own function may well skip the task.
+        # A user's own function may skip the task.
         raise
     except Exception as error:
         raise DeployDecisionError(
-            f"deploy_decision could not be asked: {type(error).__name__}: {error}. Nothing was sent to the cluster."
+            f"deploy_decision could not be evaluated: {type(error).__name__}: {error}. Nothing was sent to "
+            "the cluster."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a deploy is asked for, as one value from the operator to the cluster."""
+"""The request for a deploy, as one value from the operator to the cluster."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class DeployRequest:
     """
-    What is to be deployed, by whom, and how.
+    What to deploy, for which task, and how.
 
     The fields are the arguments of :meth:`SeldonHook.deploy_model
     <airflow_provider_seldon.hooks.seldon.SeldonHook.deploy_model>`, which describes them and has their defaults.
 
-    :param mark: what its write is told apart by from every other.
+    :param mark: distinguishes its write from every other.
     """
 
     server: ModelServer

@@ -1,4 +1,4 @@
-"""What is there already when something is to be deployed."""
+"""Deployments that exist before a deploy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds to wait for the end of a deployment that is being deleted and has the name that is asked for.
+#: Seconds to wait for the deletion of a deployment that has the requested name.
 DELETION_TIMEOUT = 300.0
 
 
@@ -24,15 +24,16 @@ def existing_for(
     client: SeldonClient, identity: Identity, asked: SeldonDeployment, *, look_up: bool, adopt: bool
 ) -> list[SeldonDeployment]:
     """
-    List the equivalents and, where the name is to be looked up, what bears it now, whoever made that.
+    List the equivalents and, if the name is to be looked up, the deployment with that name, whoever created
+    it.
 
-    One that is being deleted is none any more. Where it bears the name that is asked for, its end is waited for:
-    what is re-created before its children are gone takes them for its own, and loses them.
+    A deployment that is being deleted does not count. If it has the requested name, this waits until it is
+    gone: a deployment that is re-created earlier adopts the old children, and loses them.
 
-    :param asked: what is going to be deployed.
-    :param look_up: whether its name is to be looked up.
-    :param adopt: whether somebody else's deployment of that name may be returned.
-    :raises NotManagedError: it is somebody else's, and may not be.
+    :param asked: the deployment to write.
+    :param look_up: whether to look up its name.
+    :param adopt: whether a deployment that this provider does not manage may be returned.
+    :raises NotManagedError: this provider does not manage it, and ``adopt`` is false.
     """
     found = DeploymentSearch(client).equivalents(identity)
     for one in found:
@@ -53,9 +54,9 @@ def existing_for(
 
 
 def _wait_for_the_end(client: SeldonClient, deployment: SeldonDeployment) -> bool:
-    """Wait until a deployment that is being deleted is gone; return False where it is not."""
+    """Wait until a deployment that is being deleted is gone; return False if it is not being deleted."""
     if not is_being_deleted(deployment):
         return False
-    log.info("%s/%s is being deleted; waiting for its end", client.namespace, deployment.name)
+    log.info("%s/%s is being deleted; waiting until it is gone", client.namespace, deployment.name)
     client.wait_until_deleted(deployment.name, uid=deployment.uid, timeout=DELETION_TIMEOUT)
     return True

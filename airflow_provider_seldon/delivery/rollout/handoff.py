@@ -1,4 +1,4 @@
-"""What a write to a deployment leaves to be done, as a value that can travel with a trigger."""
+"""What remains to be done after a write to a deployment, as a value that a trigger can carry."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from airflow_provider_seldon.core.rollout.write_mark import Written
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
     """
-    What was done to a deployment, and what is left to do when it serves.
+    What was done to a deployment, and what remains to be done when it is ready.
 
     :param name: name of the deployment.
-    :param action: a :class:`core.rollout.Action` value: what the task's run did, its earlier tries included.
-    :param reason: sentence for the log that says why that action.
+    :param action: a :class:`core.rollout.Action` value: what the task's run did, including its earlier tries.
+    :param reason: the reason for that action, as a sentence for the log.
     :param info: what is known about the deployment right after the write.
-    :param expected: how the applied version is recognised.
-    :param superseded: name -> uid of deployments to delete once it serves.
-    :param last_available: annotation value to record once it serves; "" for nothing to record.
+    :param expected: identifies the applied version.
+    :param superseded: name -> uid of deployments to delete once it is ready.
+    :param last_available: annotation value to record once it is ready; "" for nothing to record.
     :param in_flight: whether there is a rollout to wait for.
-    :param unrecorded: whether the version that is there was not proven yet, so that it is recorded as proven although
-        nothing was written and nothing is waited for.
-    :param refuted: whether its own smoke test has found the version wrong. That counts for more than that another task
-        has seen it ready meanwhile, and recorded it as proven.
-    :param withdrawn: revision that a rollback goes back from; "" for none.
-    :param former_secrets: storage Secrets that were used before and are not any more, to give up once it serves.
-    :param written: what the write left, by which it is recognised later; None for what an earlier release wrote.
-    :param served_before: whether another version was serving when it was written, as far as is known.
-    :param expires: when the deployment's time is over, for people to read; "" for never.
-    :param expiry_before: what the annotation ``expiry`` would have to be to give back the time that it had before; ""
-        where it had none, None in what an earlier release wrote.
-    :param superseded_as: name -> fingerprint of deployments to delete, as they were when that was decided.
+    :param unrecorded: whether the existing version is not proven yet, so that it is recorded as proven
+        although nothing was written and there is no wait.
+    :param refuted: whether the version failed its own smoke test. That overrides that another task has
+        meanwhile found it ready and recorded it as proven.
+    :param withdrawn: revision that a rollback replaces; "" for none.
+    :param former_secrets: storage Secrets that are no longer used, to delete once it is ready.
+    :param written: traces of the write, by which it is recognised later; None for a write of an earlier
+        release.
+    :param served_before: whether another version was serving at the time of the write, as far as is known.
+    :param expires: when the deployment expires, for users; "" for never.
+    :param expiry_before: value of the annotation ``expiry`` that restores the previous expiry; "" if there
+        was none, None in a rollout of an earlier release.
+    :param superseded_as: name -> fingerprint of deployments to delete, at the time of that decision.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Rollout:
     refuted: bool = False
 
     def is_still(self, current: SeldonDeployment) -> bool:
-        """Return whether ``current`` is, in all that this rollout wrote, what it wrote, and not proven since."""
+        """Return whether ``current`` still is what this rollout wrote, and was not proven since."""
         return (
             current.uid == self.expected.uid
             and current.annotations.get(ANNOTATION_REVISION) == self.info.revision
@@ -70,7 +71,7 @@ class Rollout:
 
     @property
     def refuted_revision(self) -> str:
-        """The revision that is refuted: "" for none, or where it was proven before this rollout wrote it."""
+        """The refuted revision: "" for none, or if it was proven before this rollout wrote it."""
         new = self.written is not None and self.written.proven != self.info.revision
         return self.info.revision if self.refuted and new else ""
 
@@ -97,5 +98,5 @@ class Rollout:
 
 
 def new_mark() -> str:
-    """Return what tells one write apart from every other; see ``core.rollout.write_mark``."""
+    """Return a mark that distinguishes a write from every other; see ``core.rollout.write_mark``."""
     return uuid.uuid4().hex[:12]

@@ -1,4 +1,4 @@
-"""A deploy that was broken off while the API server answered: what it has stored all the same."""
+"""What an interrupted deploy stored although the API server's response was lost."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def stored_by(target: Target, request: DeployRequest) -> Rollout | None:
     """
-    Return the rollout that a deploy has begun although its answer was lost; one LIST.
+    Return the rollout that a deploy began although its response was lost; one LIST.
 
-    A write that is stored later than this looks is not seen.
+    A write that is stored after this LIST is not found.
 
-    :returns: what :meth:`~airflow_provider_seldon.delivery.rollout.restore.Restore.undo` takes back; None where nothing
-        bears the request's mark.
+    :returns: a rollout for :meth:`~airflow_provider_seldon.delivery.rollout.restore.Restore.undo`; None if
+        nothing has the request's mark.
     :raises SeldonError: the API server does not answer.
     """
     for one in DeploymentSearch(target.client).equivalents(request.identity):
@@ -31,11 +31,12 @@ def stored_by(target: Target, request: DeployRequest) -> Rollout | None:
             return Rollout(
                 name=one.name,
                 action=action,
-                reason="the answer to its write was lost",
+                reason="the response to its write was lost",
                 info=target.info(one, action=action),
                 expected=Expectation.of(one),
                 written=Written.of(one, one),
-                # What was there before is not known; a deployment must not expire because a deploy of it failed.
+                # The previous expiry is not known; a deployment must not expire because a deploy of it
+                # failed.
                 expiry_before="",
             )
     return None

@@ -1,9 +1,9 @@
 """
-What a run that found what it wants notes on the deployment, although nothing else is written.
+Notes on the deployment by a run that found its version ready and writes nothing else.
 
-Its place: without it, an older run that comes late would take the deployment for one of a run that is older still, and
-put its own version in the place of what the newer run has just called right. And the time for which the deployment is
-meant to be there: what is deployed again lives on.
+The run's place in the order of runs: without it, a late older run would take the deployment for that of an
+even older run, and replace the version that the newer run has just confirmed. And the deployment's expiry:
+deploying again renews it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def note_run(
     client: SeldonClient, decided: Plan, order: OrderToken | None, expiry: Expiry | None
 ) -> SeldonDeployment:
     """
-    Note that a run stands by what is deployed, if it is not older than the run that has deployed it.
+    Record that a run confirms the deployed version, if it is not older than the run that deployed it.
 
-    Requests: one PATCH of annotations, which starts no rollout; none for an older run, and none for a retry without a
-    time to renew. They are not the annotations that a deploy applies: to the API server, those would be somebody else's
-    by then.
+    Requests: one PATCH of annotations, which starts no rollout; none for an older run, and none for a retry
+    without an expiry to renew. A deploy does not apply these annotations: otherwise the API server would
+    regard them as owned by another manager.
 
     :param decided: a plan that leaves the deployment as it was read.
-    :param expiry: when its time is over; None so that it stays.
-    :returns: the deployment, with what was noted.
+    :param expiry: when it expires; None for never.
+    :returns: the deployment with the notes.
     :raises ConflictError: it has changed since.
     """
     deployment = decided.deployment

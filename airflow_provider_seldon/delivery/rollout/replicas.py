@@ -1,8 +1,9 @@
 """
-An apply that is not stopped by whoever has scaled the deployment.
+An apply that succeeds although somebody has scaled the deployment.
 
-``kubectl scale`` and autoscalers own ``spec.replicas`` from then on. Numbers of theirs are carried on, so an apply only
-meets them where it has reason to say another one; then it takes that field, and no other.
+``kubectl scale`` and autoscalers own ``spec.replicas`` from then on. A deploy carries their numbers over, so
+an apply conflicts with them only if it has a reason to set another number; then it takes over that field, and
+no other.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ def apply_over_scaling(
     from_anybody: bool = False,
 ) -> SeldonDeployment:
     """
-    Apply; where nothing but the number of pods belongs to somebody else, take that over.
+    Apply; if another manager owns only the number of pods, take that over.
 
-    The second request names the same resource version as the first, so nothing else can have got an owner between.
+    The second request has the same resource version as the first, so no other field can have changed its
+    owner in between.
 
-    :param before: the deployment as it was read; None for one that must not be there yet.
-    :param resource_version: of ``before``; without it nothing is taken over.
+    :param before: the deployment as it was read; None for one that must not exist yet.
+    :param resource_version: resource version of ``before``; without it nothing is taken over.
     :param force: take over whatever others own.
-    :param from_anybody: take the number also from one who applies it, such as a GitOps tool.
-    :raises ConflictError: other fields belong to others, too, or the object has changed since.
+    :param from_anybody: take the number over also from a manager that applies it, such as a GitOps tool.
+    :raises ConflictError: other managers also own other fields, or the object has changed since.
     """
     uid = before.uid if before else None
     try:
@@ -51,5 +53,5 @@ def apply_over_scaling(
         theirs = before is not None and (from_anybody or set_by_hand(before.to_manifest()))
         if set(error.fields) != {_NUMBER} or not resource_version or not theirs:
             raise
-        log.info("%s has set the number of pods; it is set again", ", ".join(error.managers))
+        log.info("%s has set the number of pods; taking it over", ", ".join(error.managers))
     return client.apply(wanted, uid=uid, resource_version=resource_version, force=True)

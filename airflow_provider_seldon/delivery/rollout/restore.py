@@ -1,9 +1,9 @@
 """
-Writing to a deployment that is there already: putting an earlier version back, and scaling.
+Writes to an existing deployment: restore an earlier version, and scale.
 
-Every write here is made on what was just read (its resource version is the precondition), so nothing that another
-writer did in between is lost. What was written is waited for by the caller, and recorded as seen serving by
-``Completion``, like a deploy.
+Every write here is conditional on what was just read (the resource version is the precondition), so no write
+of another manager in between is lost. The caller waits for the result, and ``Completion`` records its proof,
+as for a deploy.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Restore:
     """
     Rolls back and scales.
 
-    :param target: the namespace that applies.
+    :param target: the namespace.
     """
 
     def __init__(self, target: Target) -> None:
@@ -76,11 +76,11 @@ class Restore:
 
     def undo(self, failed: Rollout, *, delete_created: bool) -> Rollout | None:
         """
-        Put back what served before a rollout that failed; touch nothing that somebody else wrote since.
+        Restore what served before a failed rollout; touch nothing that somebody else wrote since.
 
-        :param delete_created: delete the deployment where this run created it.
-        :returns: the rollout back, to be waited for; None when there is nothing to go back to, or nothing of this
-            rollout's left.
+        :param delete_created: delete the deployment if this run created it.
+        :returns: the rollback, to wait for; None if there is nothing to go back to, or nothing left of this
+            rollout.
         """
         for _ in range(CONFLICT_ATTEMPTS):
             try:
@@ -88,20 +88,20 @@ class Restore:
             except DeploymentNotFoundError:
                 return None
             if is_being_deleted(current) or not failed.is_still(current):
-                log.info("%s is not what this run has written any more; left as it is", failed.name)
+                log.info("%s is no longer what this run wrote; left as it is", failed.name)
                 return None
             try:
                 if delete_created and failed.action == Action.CREATE and not ProvenVersion.last_of(current):
                     self._client.delete(
                         failed.name, uid=current.uid, resource_version=current.resource_version
                     )
-                    log.info("Deleted %s, which this run has created", failed.name)
+                    log.info("Deleted %s, which this run created", failed.name)
                     return None
                 return self._put_back(current, failed.expiry_before, refuted=failed.refuted_revision)
             except ConflictError as error:
                 if error.managers:
                     raise
-                log.info("%s changed meanwhile; looking again", failed.name)
+                log.info("%s changed meanwhile; reading it again", failed.name)
         return None
 
     def roll_back(self, name: str, *, to: str, by: str, order: OrderToken | None) -> Rollout:
@@ -119,16 +119,16 @@ class Restore:
         if last is None or last.revision == current.annotations.get(ANNOTATION_REVISION):
             return None
         try:
-            # The time that the failed deploy has set goes with it.
+            # The expiry that the failed deploy set is undone with it.
             time = {} if expiry is None else {ANNOTATION_EXPIRY: expiry}
             wanted = rebuilt(last, current, annotations={**kept_for(last, current), **time})
         except InvalidRequestError as error:
             raise InvalidModelServerError(
                 f"Revision {last.revision} cannot be built again:\n{error}"
             ) from None
-        log.info("Rolling %s back to revision %s, which was last seen serving", current.name, last.revision)
+        log.info("Rolling %s back to revision %s, which served last", current.name, last.revision)
         if last.adopted:
-            # Its pods are the owner's: nothing of ours says which revision they are.
+            # Its pods are the previous owner's: they carry no stamp of ours.
             wanted = given_back(last, wanted)
         wanted = continued(wanted, current, insist=False)
         reason = f"back to revision {last.revision}"
@@ -137,7 +137,7 @@ class Restore:
     def _roll_back(self, current: SeldonDeployment, *, to: str, by: str, order: OrderToken | None) -> Rollout:
         refuse_foreign(current, self._target.namespace)
         done = json_object(current.annotations.get(ANNOTATION_ROLLED_BACK))
-        # A retry must not take "previous" for the version that its first try has gone back from.
+        # For a retry, "previous" must not be the version that its first try replaced.
         again = bool(by) and done.get("by") == by and done.get("asked") == to
         try:
             version = version_to_restore(current, str(done["to"]) if again else to)
@@ -156,10 +156,10 @@ class Restore:
         done: Mapping[str, Any] | None = None,
     ) -> Rollout:
         """
-        Put a version back, on the very deployment that was read.
+        Restore a version, on exactly the deployment that was read.
 
-        :param asked: what was asked for, for the record.
-        :param done: the record of an earlier try of the same task that has gone back to that version.
+        :param asked: the requested version, for the record.
+        :param done: the record of an earlier try of the same task that restored that version.
         :raises ConflictError: the deployment has changed since.
         :raises InvalidModelServerError: the version cannot be built again.
         """
@@ -172,7 +172,7 @@ class Restore:
         record = json.dumps({"asked": asked, "by": by, "from": left, "to": version.revision})
         annotations = {ANNOTATION_ROLLED_BACK: record}
         if order:
-            # A late retry of the run that is rolled back must not undo this.
+            # A late retry of the run that was rolled back must not undo this.
             annotations[ANNOTATION_ORDER] = str(order)
         try:
             wanted = rebuilt(version, current, annotations=annotations)
@@ -211,7 +211,7 @@ class Restore:
         if same and says_the_same_numbers(wanted, current):
             return self._waiting(current, current, Action.SCALE, f"it has {count} already")
         log.info("Scaling %s to %s", current.name, count)
-        # Whoever has scaled it owns the number of pods, which is what this is asked to change.
+        # Whoever scaled it owns the number of pods, which is what this must change.
         return self._write(current, wanted, Action.SCALE, f"scaled to {count}", from_anybody=True)
 
     def _write(
@@ -257,7 +257,7 @@ class Restore:
 
 def undo_handed_off(target: Target, handoff: Mapping[str, Any], *, kill_action: str) -> None:
     """
-    Undo a rollout that a trigger has waited for, if it still is what its task wrote.
+    Undo a rollout that a trigger waited for, if the deployment still is what its task wrote.
 
     :param handoff: the rollout, as ``Rollout.to_json`` gives it.
     :param kill_action: ``rollback`` or ``delete``.
@@ -271,11 +271,11 @@ def _of_name(built: SeldonDeployment, name: str) -> SeldonDeployment:
 
 
 def _refuse_canary(current: SeldonDeployment, replicas: int | None) -> None:
-    """Scaling writes what is configured, without a candidate; whoever stops a deployment ends its canary knowingly."""
+    """Refuse to scale during a canary, which would drop the candidate; to stop ends it on purpose."""
     if ANNOTATION_CANARY in current.annotations and replicas != 0:
         raise InvalidModelServerError(
-            f"Nothing was scaled: a canary is under way on {current.name}, which that would end. Promote or abort it "
-            "first; kubectl scale leaves it as it is."
+            f"Nothing was scaled: a canary is in progress on {current.name}, which scaling would end. "
+            "Promote or abort it first; kubectl scale leaves it as it is."
         )
 
 
@@ -283,6 +283,6 @@ def _refuse_autoscaled(deployment: SeldonDeployment) -> None:
     for predictor in items_at(deployment.to_manifest(), "spec", "predictors"):
         if any(is_autoscaled(one) for one in items_at(predictor, "componentSpecs")):
             raise InvalidModelServerError(
-                f"Nothing was scaled: an autoscaler (hpaSpec, kedaSpec) decides on the replicas of predictor "
+                f"Nothing was scaled: an autoscaler (hpaSpec, kedaSpec) controls the replicas of predictor "
                 f"{predictor.get('name')!r}. Change its limits with a deploy."
             )

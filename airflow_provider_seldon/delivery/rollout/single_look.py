@@ -1,9 +1,9 @@
 """
-One look before anybody is told that something is ready which this task does not write, or has not just watched.
+One check before reporting a deployment as ready that this task did not write, or has not just watched.
 
-What an annotation and ``status.state`` say was true when it was written. The operator may be down since then, and the
-children scaled to zero or deleted. Requests: one LIST of the deployment's children; a GET of the deployment as well
-where it was not read just now, and of its VirtualService where it divides requests in Istio.
+Annotations and ``status.state`` were true when they were written. Since then the operator may have gone down,
+and the children may have been scaled to zero or deleted. Requests: one LIST of the deployment's children;
+also a GET of the deployment if it was not just read, and of its VirtualService if Istio splits its traffic.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: After a wait: it has waited already for what is to go by itself.
+#: After a wait, which has already waited for removed children.
 _WAITED = dataclasses.replace(DEFAULT_POLICY, leftover_grace=0.0)
 
 
 class SingleLook:
     """
-    Looks at deployments of a namespace.
+    Checks deployments of a namespace.
 
     :param client: client of that namespace.
     """
@@ -46,9 +46,9 @@ class SingleLook:
 
     def confirmed(self, decided: Plan) -> tuple[Plan, bool]:
         """
-        Return a plan, with what was seen in its reason, and whether what it leaves as it is has to be waited for.
+        Return a plan with the check's result in its reason, and whether to wait for the unchanged deployment.
 
-        A plan that writes, or that leaves a deployment alone whatever its state, is returned as it is.
+        A plan that writes, or that leaves a deployment unchanged whatever its state, is returned as it is.
         """
         if decided.action not in {Action.UNCHANGED, Action.REUSE}:
             return decided, decided.action.writes
@@ -56,15 +56,18 @@ class SingleLook:
         verdict = self._with_routes(self._judge(decided.deployment, expected), decided.deployment, expected)
         if verdict.final and ENDINGS[verdict.phase].is_good:
             return decided, False
-        reason = f"{decided.reason}; but just now: {verdict.message} ({verdict.reason}), which is waited for"
+        reason = (
+            f"{decided.reason}; but it is not ready: {verdict.message} ({verdict.reason}); waiting for it"
+        )
         return dataclasses.replace(decided, reason=reason), True
 
     def still(self, rollout: Rollout, ready: Outcome) -> Outcome | None:
         """
-        Check whether what has become ready still is; time may have passed since, as after a deferral.
+        Check whether a ready deployment still is ready; time may have passed, as after a deferral.
 
         :param ready: how the wait for it ended.
-        :returns: the outcome of this moment; None where it takes time to tell, and has to be waited for again.
+        :returns: the outcome as of now; None if that takes time to find out, so that it must be waited for
+            again.
         """
         try:
             deployment: SeldonDeployment | None = self._client.get(rollout.name)
@@ -81,7 +84,7 @@ class SingleLook:
         )
 
     def _with_routes(self, verdict: Verdict, deployment: SeldonDeployment, expected: Expectation) -> Verdict:
-        """A split of traffic that is written is no split yet."""
+        """Return the verdict compared with the routes: a written traffic split may not be in effect yet."""
         manifest = deployment.to_manifest()
         if not asks_for_routes(manifest, expected, verdict):
             return verdict

@@ -1,4 +1,4 @@
-"""Deploy a manifest without the fields that the cluster's CRD does not declare, where the user says so."""
+"""Deploy a manifest without the fields that the cluster's CRD does not declare, if the user allows it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Done = TypeVar("Done")
 
 def with_declared_fields(deploy: Callable[[DeployRequest], Done], request: DeployRequest) -> Done:
     """
-    Deploy, and where the API server names fields that it does not know, once more without them.
+    Deploy; if the API server reports undeclared fields, deploy again without them.
 
-    They leave the request itself, so a rollback or the next run does not meet them again, and the revision is that of
-    what is applied.
+    They are removed from the request itself, so a rollback or the next run does not see them again, and the
+    revision is that of the applied content.
 
-    :raises UndeclaredFieldsError: they are not to be left out, or are not in the request's manifest.
+    :raises UndeclaredFieldsError: they must not be dropped, or are not in the request's manifest.
     """
     while True:
         server = request.server
@@ -37,5 +37,5 @@ def with_declared_fields(deploy: Callable[[DeployRequest], Done], request: Deplo
             manifest, dropped = without_fields(server.manifest, error.fields)
             if not dropped:
                 raise
-        log.warning("Left out, because the cluster's CRD does not declare it: %s", ", ".join(dropped))
+        log.warning("Dropped, because the cluster's CRD does not declare it: %s", ", ".join(dropped))
         request = dataclasses.replace(request, server=server.model_copy(update={"manifest": manifest}))

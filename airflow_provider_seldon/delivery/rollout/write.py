@@ -1,4 +1,4 @@
-"""Applying a deployment, with all that has to be there before or right after it."""
+"""Apply a deployment, with everything that must exist before or right after it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def write(
     adopt: Adopt,
 ) -> SeldonDeployment:
     """
-    Apply, with the storage Secret that always has an owner: the old object before the new spec, else the new one.
+    Apply, with a storage Secret that always has an owner: the old object before the new spec, else the new
+    one.
 
-    One that the deployment has used before is looked at all the same: it may have been deleted by hand.
+    A Secret that the deployment used before is checked as well: it may have been deleted by hand.
     """
     client = target.client
     foreign = take_over(target, before, wanted, irreversibly=adopt == IRREVERSIBLY)

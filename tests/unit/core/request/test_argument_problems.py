@@ -54,7 +54,7 @@ def test_an_argument_like_no_other_gets_the_list_of_valid_ones() -> None:
         ({"env": {"A": None}}, "env", "a dict of name to text"),
         ({"parameters": {"a": [1]}}, "parameters", "a dict of name to text"),
         ({"labels": {"a": 1}}, "labels", "a dict of text to text"),
-        ({"model_uri": ""}, "model_uri", "where the model's files are"),
+        ({"model_uri": ""}, "model_uri", "the URI of the model's files"),
         ({"resources": "1Gi"}, "resources", "a dict"),
         ({"image_pull_secrets": [{}]}, "image_pull_secrets", "a list of names"),
     ],
@@ -77,7 +77,7 @@ def test_text_from_a_template_is_taken_for_the_number_it_is() -> None:
         ({**SKLEARN, "model_uri": "None"}, "model_uri", "is not usable"),
         ({**SKLEARN, "model_uri": "s3://a "}, "model_uri", "is not usable"),
         ({**SKLEARN, "model_uri": "https://user:pass@host/x"}, "model_uri", "contains a password"),
-        ({**CUSTOM, "secret_name": "s"}, "secret_name", "has no use without model_uri"),
+        ({**CUSTOM, "secret_name": "s"}, "secret_name", "has no effect without model_uri"),
         ({**SKLEARN, "extra_args": {"graph": {}}}, "extra_args.graph", "is not an extra argument"),
         ({**SKLEARN, "extra_args": {"engineResources": {}}}, "extra_args.engineResources", "is not an extra"),
         (
@@ -92,7 +92,7 @@ def test_text_from_a_template_is_taken_for_the_number_it_is() -> None:
         (
             {**SKLEARN, "env": {"MODEL_METADATA": "{}"}, "model_metadata": {"a": 1}},
             "env.MODEL_METADATA",
-            "is what model_metadata becomes",
+            "is the variable that model_metadata sets",
         ),
         (
             {**SKLEARN, "labels": {LABEL_DAG_ID: "x"}},

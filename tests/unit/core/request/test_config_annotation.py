@@ -90,7 +90,7 @@ def test_any_request_round_trips(
 @pytest.mark.parametrize(
     ("annotations", "message"),
     [
-        ({}, "carries no config"),
+        ({}, "has no config"),
         ({ANNOTATION_CONFIG: "{"}, "is not JSON"),
         ({ANNOTATION_CONFIG: "[]"}, "is a list"),
         (
