@@ -24,7 +24,7 @@ def test_what_a_wait_needs_is_imported_together_in_a_thread_and_not_on_the_event
         "import sys\n"
         "from airflow_provider_seldon.hooks import triggerer\n"
         "triggerer._hook_class()\n"
-        "sys.exit(', '.join({'aiohttp', 'kubernetes.config', 'yaml'} - set(sys.modules)))"
+        "sys.exit(', '.join({'aiohttp', 'kubernetes.config', 'yaml'} - set(sys.modules)) or 0)"
     )
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
