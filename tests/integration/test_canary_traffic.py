@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.readiness.routes import routes_difference
+from airflow_provider_seldon.delivery.canary import abort as aborting
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.faults import Fault
@@ -72,6 +74,23 @@ def writes(local_seldon: Any) -> Writes:
 PATCH = "PATCH seldondeployments"
 #: How long a change of traffic must last to count beside what the routes say.
 HURRY = {"settle": 0.1}
+#: Seconds for which an operator is down: longer than that.
+DOWN = 0.8
+
+
+@pytest.fixture
+def down(local_seldon: Any) -> Iterator[Any]:
+    """Lets the operator be down for a while."""
+    timers = []
+
+    def for_a_while() -> None:
+        local_seldon.pause_operator()
+        timers.append(threading.Timer(DOWN, local_seldon.resume_operator))
+        timers[-1].start()
+
+    yield for_a_while
+    for timer in timers:
+        timer.join()
 
 
 def assert_routes(hook: SeldonHook, name: str) -> None:
@@ -89,9 +108,9 @@ def assert_baseline(hook: SeldonHook, name: str) -> None:
     assert_serves(hook, name, "1")
 
 
-def aborts(name: str) -> Any:
+def aborts(name: str, **of_task: Any) -> Any:
     task = operator(SeldonAbortCanaryOperator, name=name, failure_policy=HURRY)
-    return run(task, logical_date=TUESDAY)
+    return run(task, logical_date=TUESDAY, **of_task)
 
 
 def promotes(name: str) -> Any:
@@ -129,6 +148,26 @@ def test_promoting_twice_is_success_and_writes_nothing_the_second_time(
     assert writes.of(lambda: promotes(served)) == []
     assert writes.of(lambda: aborts(served)) == []
     assert_serves(hook, served, "2")
+
+
+@pytest.mark.own_operator("it is down for a while")
+def test_an_abort_that_was_killed_after_its_write_is_waited_for_by_the_next_try(
+    hook: SeldonHook,
+    served: str,  # noqa: F811
+    down: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dies(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    held(hook, served)
+    down()
+    with monkeypatch.context() as killing:
+        killing.setattr(aborting, "wait_out", dies)
+        with pytest.raises(KeyboardInterrupt):
+            aborts(served)
+    aborts(served, try_number=2)
+    assert_baseline(hook, served)
 
 
 @pytest.mark.own_operator("its pods cannot be made for a while")

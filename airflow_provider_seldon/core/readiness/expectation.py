@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
@@ -89,6 +89,37 @@ class Expectation:
             withdrawn=_withdrawn(former or {}, manifest),
             mark=Mark.of(manifest),
         )
+
+    @classmethod
+    def of_retry(
+        cls, deployment: HasManifest | Object, *, before: HasManifest | Object | None = None
+    ) -> Expectation:
+        """
+        Return what to expect after a write that an earlier try may have made already.
+
+        Where it changed nothing, the other's change of traffic may be on its way, see :meth:`of_found`.
+
+        :param deployment: what the server answered to the write.
+        :param before: the deployment as it was before the write; None when it is new.
+        """
+        manifest = as_manifest(deployment)
+        if (
+            before is None
+            or as_manifest(before).get("spec") != manifest.get("spec")
+            or not routes_of(manifest)
+        ):
+            return cls.of(deployment, before=before)
+        return cls.of_found(deployment)
+
+    @classmethod
+    def of_found(cls, deployment: HasManifest | Object) -> Expectation:
+        """
+        Return what to wait for after somebody else's write, or one's own of an earlier try.
+
+        What was there before it is not known any more, so pods and routes are waited for as if both had changed.
+        Neither is known whether the operator has written its status since: one that has does not do so again.
+        """
+        return replace(cls.of(deployment), settle=True, routes=True, status=None, mark=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data, without None and defaults."""

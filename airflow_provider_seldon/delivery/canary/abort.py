@@ -99,6 +99,29 @@ def abort(
     raise conflict
 
 
+def left_behind(target: Target, name: str) -> Rollout | None:
+    """
+    Return what is to be waited for where an earlier try has dropped the candidate, and was killed before that had gone.
+
+    :returns: None where nothing of a candidate is there, or none can be seen; or where a canary is under way.
+    """
+    try:
+        current = target.client.get(name)
+    except DeploymentNotFoundError:
+        return None
+    if has_canary(current) or is_being_deleted(current) or not _left_over(target, current):
+        return None
+    log.info("%s/%s: the candidate is dropped already; waiting until it has gone", target.namespace, name)
+    return Rollout(
+        name=name,
+        action=ABORTED,
+        reason="the canary is aborted",
+        info=target.info(current, action=ABORTED),
+        expected=Expectation.of_found(current),
+        served_before=True,
+    )
+
+
 def wait_out(
     target: Target, back: Rollout, *, deadline: float, failure_policy: Mapping[str, Any] | None = None
 ) -> Outcome:
@@ -111,7 +134,7 @@ def wait_out(
     outcome = Waiter(target).wait(
         back.name, expected=back.expected, deadline=deadline, failure_policy=failure_policy
     )
-    while outcome.ending is Ending.READY and (left := _left_over(target, back.name)):
+    while outcome.ending is Ending.READY and (left := _left_over(target, target.client.get(back.name))):
         if time.time() > deadline:
             return dataclasses.replace(
                 outcome, ending=Ending.TIMEOUT, reason="CandidateLeft", message=f"{left} is still there"
@@ -122,13 +145,13 @@ def wait_out(
     return outcome
 
 
-def _left_over(target: Target, name: str) -> str:
+def _left_over(target: Target, deployment: SeldonDeployment) -> str:
     """
     Return the candidate's Deployments that are still there; without the right to read them, none are known.
 
     Not those that the operator never listed: it will not delete them, and the outcome of the wait tells of them.
     """
-    current = target.client.get(name).to_manifest()
+    current = deployment.to_manifest()
     try:
         children = target.client.children(*child_ids(current))
     except ForbiddenError:

@@ -50,7 +50,6 @@ from airflow_provider_seldon.delivery.canary.under_way import (
     baseline_of,
     canary_lost,
     candidate_of,
-    expected_of_found,
     has_baseline,
     of_this_run,
 )
@@ -193,7 +192,7 @@ class Conductor:
 
     def _finished(self, canary: UnderWay, current: SeldonDeployment) -> tuple[SeldonDeployment, Expectation]:
         if current.annotations.get(ANNOTATION_REVISION) == canary.lease.candidate:
-            return current, expected_of_found(current)
+            return current, Expectation.of_found(current)
         _ = self._still_ours(canary, current)
         marks = {ANNOTATION_WRITE: new_mark(), ANNOTATION_ACTION: str(Action.UPDATE)}
         ttl = canary.lease.ttl

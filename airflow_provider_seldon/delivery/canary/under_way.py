@@ -6,7 +6,6 @@ Both versions are built again from what was recorded of them; nothing is read or
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,17 +43,7 @@ class UnderWay:
     @classmethod
     def of(cls, current: SeldonDeployment, lease: Lease) -> UnderWay:
         """Return the canary that a deployment is found with, whoever has written it."""
-        return cls(stored=current, lease=lease, expected=expected_of_found(current))
-
-
-def expected_of_found(current: SeldonDeployment) -> Expectation:
-    """
-    Return what to wait for after somebody else's write, or one's own of an earlier try.
-
-    What was there before it is not known any more, so pods and routes are waited for as if both had changed. Neither is
-    known whether the operator has written its status since: one that has does not do so again.
-    """
-    return dataclasses.replace(Expectation.of(current), settle=True, routes=True, status=None, mark=None)
+        return cls(stored=current, lease=lease, expected=Expectation.of_found(current))
 
 
 def of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment) -> UnderWay | None:

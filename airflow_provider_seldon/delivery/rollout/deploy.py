@@ -211,6 +211,7 @@ class Deployer:
         known = {one.name: one for one in existing}
         info = self._target.info(stored, action=str(action))
         before = known.get(stored.name)
+        expected = Expectation.of_retry if decided.action.writes else Expectation.of
         # A reused deployment may have been changed by hand to another version than its annotations say.
         version = first_proof(stored) if decided.action is Action.REUSE else ProvenVersion.of(stored)
         return Rollout(
@@ -218,7 +219,7 @@ class Deployer:
             action=str(action),
             reason=decided.reason,
             info=dataclasses.replace(info, decision=str(decision)),
-            expected=Expectation.of(stored, before=before),
+            expected=expected(stored, before=before),
             superseded={name: known[name].uid for name in decided.superseded if name in known},
             superseded_as={name: fingerprint(known[name]) for name in decided.superseded if name in known},
             last_available=version.to_json() if version else "",

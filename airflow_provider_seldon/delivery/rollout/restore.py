@@ -179,9 +179,9 @@ class Restore:
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
         if again and present == wanted.annotations[ANNOTATION_REVISION]:
-            return self._waiting(
-                current, current, Action.ROLL_BACK, "an earlier try wrote it", withdrawn=left
-            )
+            reason = "an earlier try wrote it"
+            rollout = self._waiting(current, current, Action.ROLL_BACK, reason, withdrawn=left)
+            return dataclasses.replace(rollout, expected=Expectation.of_retry(current, before=current))
         log.info("Rolling %s back from revision %s to %s", current.name, present, version.revision)
         reason = f"back from revision {present} to {version.revision}"
         wanted = continued(wanted, current, insist=False)

@@ -121,7 +121,7 @@ class SeldonAbortCanaryOperator(SeldonRolloutOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Abort and wait; see the class."""
-        from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+        from airflow_provider_seldon.delivery.canary.abort import abort, left_behind, wait_out
 
         self.check_arguments()
         self.note_start(context)
@@ -129,11 +129,12 @@ class SeldonAbortCanaryOperator(SeldonRolloutOperator):
         aborted = []
         for name in self._names(context):
             back = abort(self.hook.target, name, run=run)
-            if back is None:
+            if back is not None:
+                aborted.append(name)
+            else:
                 self.log.info("No canary of this run is under way on %s/%s", self.hook.namespace, name)
-                continue
-            aborted.append(name)
-            if not self.is_dry_run:
+                back = left_behind(self.hook.target, name)
+            if back is not None and not self.is_dry_run:
                 outcome = wait_out(
                     self.hook.target,
                     back,

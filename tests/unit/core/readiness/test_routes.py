@@ -198,3 +198,12 @@ def test_the_mapping_of_an_explainer_is_none_of_a_predictor_that_has_gone() -> N
     service = {"service": "iris-main-explainer.models:9000"}
     stored["items"].append({"metadata": {"name": "seldon-models-iris-main-explainer-rest"}, "spec": service})
     assert mappings_difference(explained, stored) == ""
+
+
+def test_a_write_that_changed_nothing_leaves_open_whether_an_earlier_one_has_reached_the_routes() -> None:
+    divided = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
+    again = Expectation.of_retry(divided, before=divided)
+    assert (again.routes, again.settle, again.mark) == (True, True, None)
+    assert Expectation.of_retry(deployment(MAIN), before=deployment(MAIN)).settle is False
+    before = deployment(MAIN | {"traffic": 90}, CANARY | {"traffic": 10})
+    assert Expectation.of_retry(divided, before=before) == Expectation.of(divided, before=before)
