@@ -153,7 +153,7 @@ def _own_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
         if manager != MANAGER:
             raise InvalidRequestError.of(
                 f"manifest.metadata.labels.{LABEL_MANAGED_BY}",
-                "names another manager of the deployment",
+                "says that another manager manages the deployment",
                 "remove the label",
                 value=str(manager),
             )
