@@ -175,6 +175,8 @@ def test_an_alarm_while_the_rollback_is_waited_for_leaves_the_reason_of_the_roll
         return outcome
 
     monkeypatch.setattr(seldon.Waiter, "wait", alarmed)
-    with pytest.raises(RolloutFailedError, match=r"SmokeTestFailed(.|\n)*broke off: AirflowTaskTimeout"):
+    with pytest.raises(
+        RolloutFailedError, match=r"SmokeTestFailed(.|\n)*was interrupted: AirflowTaskTimeout"
+    ):
         task.execute(context(run_id="run-2"))
     assert served(first) == FIRST

@@ -182,7 +182,7 @@ def test_a_candidate_that_crashes_is_aborted_and_gets_no_traffic(
     hook: SeldonHook, served: str, deferrable: bool
 ) -> None:
     task = operator(deferrable=deferrable, model_server=behaving("crash"))
-    with pytest.raises(CanaryAbortedError, match=r"at 5 %: it did not come to serve") as aborted:
+    with pytest.raises(CanaryAbortedError, match=r"at 5 %: it did not become ready") as aborted:
         run(task, logical_date=TUESDAY)
     assert "has all of the traffic again" in str(aborted.value)
     assert_serves(hook, served, "1")

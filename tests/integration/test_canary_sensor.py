@@ -64,7 +64,7 @@ def test_a_limit_that_is_broken_while_an_approval_is_waited_for_aborts_and_says_
     with pytest.raises(CanaryAbortedError) as aborted:
         run(sensor(held, errors, **mode))
     assert "aborted while it was held: errors: fail (0.5 is more than 0.01)" in str(aborted.value)
-    assert "What served before has all of the traffic again." in str(aborted.value)
+    assert "The previous version has all of the traffic again." in str(aborted.value)
     assert errors.looks == 3
     assert_serves(hook, held, "1")
 

@@ -65,7 +65,7 @@ def test_what_a_run_created_is_deleted_and_what_it_left_unchanged_stays(hook: Se
 def test_what_a_run_created_in_place_of_others_that_are_deleted_by_now_stays(hook: SeldonHook) -> None:
     deploy(RUN_1, model_uri=V1)
     name = deploy(RUN_2, model_uri=V2, name="iris-in-place-of-it")["name"]
-    with pytest.raises(InvalidModelServerError, match="is deleted by now"):
+    with pytest.raises(InvalidModelServerError, match="has been deleted"):
         undo_run(name, RUN_2)
     assert uri(hook, name) == V2
 

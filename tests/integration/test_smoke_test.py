@@ -63,7 +63,7 @@ def test_a_wrong_answer_is_rolled_back_and_told_with_request_and_both_answers(ho
     with pytest.raises(RolloutFailedError) as caught:
         deploy(model_uri=SECOND, smoke_test=[RIGHT, WRONG])
     text = str(caught.value)
-    assert "is ready, but answers its smoke test wrongly: " in text
+    assert "is ready, but fails its smoke test: " in text
     assert "SmokeTestFailed: request 2 of 2, [[5.1, 3.5, 1.4, 0.2]]" in text
     assert "answered with [[0.25, 0.75]], expected was [[1.0, 0.0]]" in text
     assert f"Rolled back to revision {first['revision']}, which serves." in text

@@ -1,1 +1,1 @@
-"""Measuring both sides of a canary: Prometheus, a function, or the models are asked. Judging is in core."""
+"""Measure both sides of a canary: with Prometheus, a function, or the models. The evaluation is in core."""

@@ -1,8 +1,8 @@
 """
 Send golden rows to both predictors and compare their answers; for a worker.
 
-How a predictor is reached is in ``predictor_ways``. It works for shadows as well, because nobody has to go through the
-split of the traffic.
+``predictor_ways`` has the access to predictors. It works for shadows as well, because it bypasses the traffic
+split.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from airflow_provider_seldon.exceptions import PredictionError, ServerUnavailabl
 log = logging.getLogger(__name__)
 
 Ask = Callable[[Mapping[str, Any]], Awaitable[tuple[Any, Any]]]
-"""``await ask(row)``: what candidate and baseline answer; None for one that gives no answer."""
+"""``await ask(row)``: the answers of candidate and baseline; None for one that does not answer."""
 
-#: Bytes of a golden set.
+#: Maximum bytes of a golden set.
 MOST_BYTES = 16 * 1024 * 1024
-#: Rows under way at the same time, and seconds for all of them.
+#: Rows in flight at the same time, and seconds for all of them.
 AT_ONCE, WITHIN = 4, 300.0
 
 
@@ -33,23 +33,24 @@ def read_rows(metric: GoldenSet) -> list[Mapping[str, Any]]:
     """
     Read the rows of a golden set through Airflow's ``ObjectStoragePath``.
 
-    :raises InvalidRequestError: it cannot be read, or is no set of rows; names the field and the fix, and no content.
+    :raises InvalidRequestError: it cannot be read, or is not a set of rows; names the field and the fix, but
+        no content.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     problem = ""
     try:
         path = ObjectStoragePath(metric.uri, conn_id=metric.conn_id)
-        # Not path.open(), which Airflow 2.11 cannot give the lines of a local file.
+        # Not path.open(), with which Airflow 2.11 cannot read lines of a local file.
         with path.fs.open(str(path.path), "rb") as file:
             content = file.read(MOST_BYTES + 1)
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        problem = "is no text in UTF-8"
-    except Exception as error:  # each storage has errors of its own, whose text may hold a credential
+        problem = "is not text in UTF-8"
+    except Exception as error:  # each storage has its own errors, whose text may contain a credential
         problem = f"cannot be read ({type(error).__name__})"
     if problem:
-        fix = "name a file of JSON lines, and its conn_id where the storage needs one"
+        fix = "name a file of JSON lines, and its conn_id if the storage needs one"
         raise InvalidRequestError.of("GoldenSet.uri", problem, fix)
     if len(content) > MOST_BYTES:
         raise InvalidRequestError.of("GoldenSet.uri", "is larger than 16 MiB", "give fewer rows")
@@ -60,9 +61,10 @@ async def compare(
     metric: GoldenSet, rows: Sequence[Mapping[str, Any]], *, ask: Ask, within: float = WITHIN
 ) -> Sample:
     """
-    Return the share of rows that the candidate answers otherwise than the baseline, as the candidate's value.
+    Return the share of rows that the candidate answers differently from the baseline, as the candidate's
+    value.
 
-    :param within: seconds for all rows together; with none left, nothing is measured.
+    :param within: seconds for all rows together; after a timeout nothing is measured.
     """
     limit = asyncio.Semaphore(AT_ONCE)
 
@@ -79,7 +81,7 @@ async def compare(
     except (PredictionError, ServerUnavailableError) as error:
         return Sample(error=str(error))
     log.info(
-        "%s: %d of %d rows are answered otherwise, %d have no answer of the baseline",
+        "%s: %d of %d rows are answered differently, %d have no answer of the baseline",
         *(metric.name, found.count(False), len(rows), found.count(None)),
     )
     return sample_of_rows(found)

@@ -1,10 +1,10 @@
 """
-Measure metrics on both sides of a canary, over one window: at most one query per metric and look.
+Measure metrics on both sides of a canary, over one window: at most one query per metric and measurement.
 
-Purpose: from a metric to a :class:`~airflow_provider_seldon.core.analysis.samples.Sample`, whatever answers. What went
-wrong on the way is told in the sample, not raised: a canary outlives a Prometheus that is away.
+Purpose: return a :class:`~airflow_provider_seldon.core.analysis.samples.Sample` for a metric, whatever its
+source. An error is reported in the sample, not raised: a canary survives an outage of Prometheus.
 
-It judges nothing, and knows no hook and no trigger: who calls gives the functions that ask.
+It evaluates nothing, and knows no hook and no trigger: the caller passes the query functions.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Query(Protocol):
-    """Asks Prometheus, as ``PrometheusClient.query`` does."""
+    """Queries Prometheus, like ``PrometheusClient.query``."""
 
     def __call__(self, expression: str, *, at: float | None = None) -> Awaitable[Sequence[Series]]:
-        """Return an instant vector, as of now or of a time in epoch seconds."""
+        """Return an instant vector, evaluated now or at a time in epoch seconds."""
 
 
 Compare = Callable[[GoldenSet, Sides], Sample]
@@ -36,7 +36,7 @@ Compare = Callable[[GoldenSet, Sides], Sample]
 
 
 def on_worker(metric: TrafficMetric) -> bool:
-    """Whether a metric cannot be measured in the triggerer: it runs a user's code, or sends requests to models."""
+    """Return whether a metric needs a worker: it runs a user's code, or sends requests to models."""
     return isinstance(metric, FunctionMetric | GoldenSet)
 
 
@@ -49,12 +49,13 @@ async def measure(
     at: float | None = None,
 ) -> dict[str, Sample]:
     """
-    Measure, at the same time, all metrics that Prometheus answers; the others are left out.
+    Measure all Prometheus metrics concurrently; the others are left out.
 
-    :param at: epoch seconds up to which is measured; now when None.
-    :param window: seconds up to then: at most as long as the step has baked, at least four scrape intervals.
-    :param query: asks Prometheus; None where no connection is given, which is an error of each metric.
-    :returns: a sample for each, by the metric's name.
+    :param at: end of the window in epoch seconds; now when None.
+    :param window: seconds up to that time: at most as long as the step has baked, at least four scrape
+        intervals.
+    :param query: queries Prometheus; None without a connection, which is an error of each metric.
+    :returns: a sample for each metric, by its name.
     """
     asked = [metric for metric in metrics if not on_worker(metric)]
     samples = await asyncio.gather(*(_measured(metric, sides, window, query, at) for metric in asked))
@@ -68,7 +69,7 @@ def measure_on_worker(
     Measure the metrics that need a worker; blocks. The others are left out.
 
     :param window: seconds up to now.
-    :param compare: sends golden rows to both predictors; None where there is no way to them.
+    :param compare: sends golden rows to both predictors; None if they cannot be reached.
     """
     found = {}
     for metric in metrics:
@@ -106,7 +107,8 @@ def _called(metric: FunctionMetric, sides: Sides, window: float) -> Sample:
         baseline = value(sides.baseline) if metric.compares and sides.baseline else None
         return Sample(candidate=candidate, baseline=baseline)
     except Exception as error:
-        # A user's code may raise anything, with anything in its text; the log masks what Airflow knows of.
+        # A user's code may raise anything, with anything in its text; the log masks the credentials that
+        # Airflow knows.
         log.exception("%s cannot be measured", metric.name)
         return Sample(error=f"the function raised {type(error).__name__}")
 

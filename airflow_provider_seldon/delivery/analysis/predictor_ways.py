@@ -1,9 +1,9 @@
 """
-How both predictors of a canary are asked the same rows: through the API server, or the ingress.
+Send the same rows to both predictors of a canary: through the API server, or the ingress.
 
-The API server reaches each predictor's own Service, a shadow's too. The ingress divides requests as it likes, so a row
-is sent until each side has answered it; which one has, only answers say that go through differently named nodes, or
-different images (``core.prediction.traffic_split``).
+The API server reaches each predictor's own Service, also a shadow's. The ingress splits requests by its
+weights, so a row is sent until each side has answered it; only answers that go through differently named
+nodes, or different images, show which one has (``core.prediction.traffic_split``).
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ log = logging.getLogger(__name__)
 
 #: Seconds for one request, and between two tries of one.
 TIMEOUT, PAUSE = 30.0, 0.5
-#: How often requests are repeated that had no answer at the moment: each, and all of a comparison together.
+#: Retries of requests without an answer: of each request, and of a whole comparison.
 TRIES, RETRIES = 3, 20
-#: How certain it is that a row has met both predictors at the ingress, and how often it is sent for that at most.
+#: Certainty that a row has reached both predictors at the ingress, and the maximum of requests for it.
 CERTAINTY, MOST = 0.99, 100
 _RIGHT = "create services/proxy"
 
 
 def may_ask_each(target: Target) -> bool:
-    """Whether the connection's account may send requests through the API server to Services."""
+    """Return whether the connection's account may send requests to Services through the API server."""
     return not target.client.missing_rights({_RIGHT: RIGHT})
 
 
 def comparison(target: Target, deployment: SeldonDeployment) -> Compare:
     """
-    Return what sends a golden set to both predictors of a deployment, and compares; it blocks.
+    Return a function that sends a golden set to both predictors of a deployment, and compares; it blocks.
 
-    :param deployment: as it is stored, with the candidate.
+    :param deployment: the deployment as stored, with the candidate.
     """
 
     def compared(metric: GoldenSet, sides: Sides) -> Sample:
@@ -81,7 +81,7 @@ async def _through_api_server(
 
 
 class _ServiceWay:
-    """Asks the Service of each predictor."""
+    """Sends rows to the Service of each predictor."""
 
     def __init__(self, proxy: ServiceProxy, deployment: SeldonDeployment, sides: Sides) -> None:
         self._proxy = proxy
@@ -119,7 +119,7 @@ class _ServiceWay:
 
 
 class _IngressWay:
-    """Sends a row through the ingress until both have answered it."""
+    """Sends a row through the ingress until both predictors have answered it."""
 
     def __init__(self, target: Target, deployment: SeldonDeployment, sides: Sides) -> None:
         self._target = target
@@ -128,13 +128,14 @@ class _IngressWay:
         self._predictors = answering_predictors(deployment)
         self._wanted = min(MOST, requests_to_meet_all(self._predictors, certainty=CERTAINTY))
         if sides.candidate not in {one.name for one in self._predictors}:
-            self._wanted = 0  # a shadow, whose answers nobody gets
+            self._wanted = 0  # a shadow, whose answers are discarded
 
     async def ask(self, row: Mapping[str, Any]) -> tuple[Any, Any]:
         """
-        See ``Ask``; a row that does not meet both has no answers.
+        See ``Ask``; a row that does not reach both has no answers.
 
-        :raises PredictionError: an answer does not say whose it is, or nobody gets the candidate's.
+        :raises PredictionError: an answer does not name its predictor, or the candidate's answers are
+            discarded.
         """
         met: dict[str, Any] = {}
         for _ in range(self._wanted):
@@ -143,7 +144,7 @@ class _IngressWay:
                     self._target.ingress.post, self._url, row, timeout=TIMEOUT, retry_for=0.0
                 )
             except PredictionError:
-                continue  # whose it is, nobody can say
+                continue  # its predictor is unknown
             who = answered_by(answer, self._predictors)
             if not who:
                 raise self._unknown("answers do not say which predictor has given them")
@@ -151,12 +152,13 @@ class _IngressWay:
             if len(met) == len(self._predictors):
                 return met[self._sides.candidate], met[self._sides.baseline]
         if not self._wanted:
-            raise self._unknown("nobody gets the answers of a shadow there")
+            raise self._unknown("it discards the answers of a shadow")
         return None, None
 
     def _unknown(self, why: str) -> PredictionError:
         return PredictionError(
-            f"golden rows cannot be compared through the ingress: {why}. Grant the connection's account {_RIGHT}."
+            f"golden rows cannot be compared through the ingress: {why}. Grant the connection's account "
+            f"{_RIGHT}."
         )
 
 

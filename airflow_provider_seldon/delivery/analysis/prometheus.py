@@ -1,8 +1,8 @@
 """
-Instant queries to Prometheus, or to what answers like it (Thanos, Mimir, VictoriaMetrics).
+Instant queries to Prometheus, or to compatible servers (Thanos, Mimir, VictoriaMetrics).
 
-One implementation for both halves: it is awaited in the triggerer, and run to its end on a worker. No redirect is
-followed, so that no header reaches another host, and no error text holds what was sent to be let in.
+One implementation for both halves: the triggerer awaits it, and a worker runs it to its end. It follows no
+redirect, so that no header reaches another host, and no error message contains the credentials.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from airflow_provider_seldon.exceptions import (
     UnexpectedAnswerError,
 )
 
-#: Longer queries are sent in a body. GET comes first, because proxies that check rights allow it to readers.
+#: Longer queries are sent in a body. GET is preferred, because authorizing proxies allow it to readers.
 _LONGEST_URL = 4000
-#: Bytes of an answer that are read.
+#: Maximum bytes of an answer.
 _MAX_ANSWER = 8 * 1024 * 1024
-#: Looks that are under way at a time, of a few queries each. Prometheus evaluates 20 queries at a time
+#: Measurements in progress at a time, of a few queries each. Prometheus evaluates 20 queries at a time
 #: (``--query.max-concurrency``).
 _LOOKS = 10
 #: Seconds before a request is repeated, doubled each time.
@@ -52,7 +52,7 @@ class PrometheusAccess:
     :param client_cert: path of a client certificate, with or without its key.
     :param client_key: path of its key.
     :param timeout: seconds for one request, from connecting to the last byte.
-    :param retries: how often a request is repeated that was not answered, or with 429 or 5xx.
+    :param retries: how often a request is retried that was not answered, or answered with 429 or 5xx.
     """
 
     url: str
@@ -66,14 +66,15 @@ class PrometheusAccess:
 
 class PrometheusClient:
     """
-    Asks one Prometheus; may be used by many tasks of one event loop.
+    Queries one Prometheus; may be used by many tasks of one event loop.
 
     :param access: how to reach it.
     """
 
     def __init__(self, access: PrometheusAccess) -> None:
         self._access = access
-        #: For many who look at the same moment: one burst would block the event loop, and be queued by Prometheus.
+        #: For many simultaneous measurements: one burst would block the event loop, and Prometheus would
+        #: queue it.
         self.turns = asyncio.Semaphore(_LOOKS)
         self._tls: ssl.SSLContext | bool | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -82,15 +83,16 @@ class PrometheusClient:
 
     async def query(self, expression: str, *, at: float | None = None) -> list[Series]:
         """
-        Return the instant vector that an expression has; empty where nothing matches.
+        Return the instant vector of an expression; empty if nothing matches.
 
-        :param at: epoch seconds as of which; now when None.
-        :raises RejectedError: the expression cannot be evaluated; Prometheus' own sentence is in the text.
+        :param at: evaluation time in epoch seconds; now when None.
+        :raises RejectedError: the expression cannot be evaluated; quotes Prometheus' message.
         :raises UnauthorizedError: the credentials are not accepted.
         :raises ForbiddenError: they do not allow this.
-        :raises ServerUnavailableError: no useful answer, retries included.
-        :raises UnexpectedAnswerError: what answers is no Prometheus, or the expression has no instant vector.
-        :raises ConnectionConfigError: a file of certificates cannot be read.
+        :raises ServerUnavailableError: no usable answer, also after retries.
+        :raises UnexpectedAnswerError: the server is not a Prometheus, or the expression has no instant
+            vector.
+        :raises ConnectionConfigError: a certificate file cannot be read.
         """
         pause = _PAUSE
         for left in reversed(range(self._access.retries + 1)):
@@ -106,7 +108,8 @@ class PrometheusClient:
                 )
             except ValueError as error:  # a URL that aiohttp refuses may hold anything
                 raise ConnectionConfigError(
-                    f"{_ACTION} cannot be asked: {type(error).__name__}; check the connection's host and headers"
+                    f"{_ACTION} cannot be queried: {type(error).__name__}; check the connection's host and "
+                    "headers"
                 ) from None
             if not left or not _passes(problem):
                 raise problem
@@ -146,13 +149,13 @@ class PrometheusClient:
     @asynccontextmanager
     async def _shared_session(self) -> AsyncIterator[aiohttp.ClientSession]:
         """
-        Yield the session of all queries that are under way; the last one closes it.
+        Yield the session of all queries in progress; the last one closes it.
 
-        Nobody has to close a client for that, and many canaries that look at the same moment share connections.
+        So nobody has to close a client, and many simultaneous canaries share connections.
         """
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:
-            self._loop, self._users = loop, 0  # each look of a worker has a loop of its own
+            self._loop, self._users = loop, 0  # on a worker, each measurement has its own event loop
             timeout = aiohttp.ClientTimeout(total=self._access.timeout)
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
         session = self._session
@@ -183,11 +186,12 @@ class PrometheusClient:
                 context.verify_mode = ssl.CERT_NONE
             return context
         raise ConnectionConfigError(
-            f"The connection cannot be used: verify, client_cert or client_key names no usable file ({problem})"
+            "The connection cannot be used: verify, client_cert or client_key names no usable file "
+            f"({problem})"
         )
 
     def _problem(self, status: int, body: bytes) -> SeldonError | None:
-        """Return what is wrong with an answer; None when it is a good one."""
+        """Return the error of an answer; None for a successful one."""
         if 200 <= status < 300:
             return None
         said = self._scrubbed(_sentence(body))
@@ -202,8 +206,8 @@ class PrometheusClient:
             return RejectedError(f"{where}: the query cannot be evaluated: {said}")
         if 300 <= status < 400:
             return UnexpectedAnswerError(
-                f"{where}: it redirects, and nothing is sent elsewhere. Set the connection's host and schema to where "
-                "Prometheus is.",
+                f"{where}: it redirects, which is not followed. Set the connection's host and schema to "
+                "those of Prometheus.",
                 status=status,
             )
         if status == 429 or status >= 500:
@@ -216,7 +220,7 @@ class PrometheusClient:
         try:
             answer = json.loads(body)
             if not isinstance(answer, dict) or answer.get("status") != "success":
-                raise ValueError("it is no answer of a Prometheus")
+                raise ValueError("it is not an answer of Prometheus")
             return series_of(answer.get("data"))
         except (ValueError, RecursionError) as error:
             problem = self._scrubbed(str(error))[:200]
@@ -230,12 +234,12 @@ class PrometheusClient:
 
 
 def _passes(problem: SeldonError) -> bool:
-    """Whether it may be over in a moment."""
+    """Return whether the problem may be temporary."""
     return isinstance(problem, ServerUnavailableError) and not isinstance(problem, UnexpectedAnswerError)
 
 
 def _sentence(body: bytes) -> str:
-    """Return what a server says is wrong."""
+    """Return the server's error message."""
     text = body[:4000].decode("utf-8", "replace")
     try:
         answer: Any = json.loads(text)

@@ -1,1 +1,1 @@
-"""Canaries carried out: their writes, the abort, and baking in between."""
+"""Carry out canaries: their writes, the abort, and the bakes in between."""

@@ -1,8 +1,9 @@
 """
-Aborting a canary: the candidate's predictor is dropped, in one write.
+Abort a canary: remove the candidate's predictor, in one write.
 
-A weight of 0 is not enough: routes are not rewritten while a Deployment is not ready, which a candidate that crashes
-never is (measured, Seldon's operator 1.18.2). Dropping it makes the rest ready, so the routes follow at once.
+A weight of 0 is not enough: the operator rewrites no routes while a Deployment is not ready, and a crashing
+candidate never is (measured, Seldon's operator 1.18.2). Removing it makes the rest ready, so the routes
+follow at once.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the Deployments of a candidate that has been dropped.
+#: Seconds between two reads of the Deployments of a removed candidate.
 CHILDREN_INTERVAL = 0.5
-#: Seconds for which an abort waits for the operator to have seen the candidate, and between two looks.
+#: Seconds for which an abort waits until the operator has seen the candidate, and between two reads.
 LISTED_WITHIN, LISTED_INTERVAL = 3.0, 0.1
-#: What a task reports that has aborted a canary.
+#: Action that a task reports after it has aborted a canary.
 ABORTED = "canary_aborted"
 
 
@@ -52,11 +53,11 @@ def abort(
     target: Target, name: str, *, run: str | None = None, expired_at: float | None = None
 ) -> Rollout | None:
     """
-    Drop the candidate of the canary that is under way on a deployment.
+    Remove the candidate of the canary that is in progress on a deployment.
 
-    :param run: only where this DAG run leads it; None for whoever does.
-    :param expired_at: only where its lease has expired by then, in epoch seconds; None for any.
-    :returns: what is to be waited for; None where there is no such canary, which is success.
+    :param run: abort only a canary of this DAG run; None for any.
+    :param expired_at: abort only if its lease has expired at this time, in epoch seconds; None for any.
+    :returns: the rollout to wait for; None if there is no such canary, which is success.
     """
     until = time.monotonic() + LISTED_WITHIN
     owned = False
@@ -78,14 +79,15 @@ def abort(
             return None
         except ConflictError as error:
             if error.managers:
-                # Who has moved traffic by hand owns the predictors from then on, and must not keep a candidate there.
+                # Whoever moved traffic by hand owns the predictors from then on, and must not keep a
+                # candidate there.
                 if owned or not _only_shared(current, wanted):
                     raise
                 owned = True
-            log.info("%s changed meanwhile; looking again", name)
+            log.info("%s changed meanwhile; reading it again", name)
             conflict = error
             continue
-        log.info("Aborted the canary on %s/%s: its predictor is dropped", target.namespace, name)
+        log.info("Aborted the canary on %s/%s: its predictor is removed", target.namespace, name)
         return Rollout(
             name=stored.name,
             action=ABORTED,
@@ -126,7 +128,7 @@ def wait_out(
     target: Target, back: Rollout, *, deadline: float, failure_policy: Mapping[str, Any] | None = None
 ) -> Outcome:
     """
-    Wait until routes and children are those of the baseline, and give up what only the candidate used.
+    Wait until routes and children are those of the baseline, and delete what only the candidate used.
 
     :param back: what :func:`abort` returned.
     :param deadline: epoch seconds.
@@ -147,9 +149,10 @@ def wait_out(
 
 def _left_over(target: Target, deployment: SeldonDeployment) -> str:
     """
-    Return the candidate's Deployments that are still there; without the right to read them, none are known.
+    Return the candidate's Deployments that still exist; without permission to read them, none are known.
 
-    Not those that the operator never listed: it will not delete them, and the outcome of the wait tells of them.
+    Not those that the operator never listed: it will not delete them, and the outcome of the wait reports
+    them.
     """
     current = deployment.to_manifest()
     try:
@@ -161,7 +164,7 @@ def _left_over(target: Target, deployment: SeldonDeployment) -> str:
 
 
 def _only_shared(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
-    """Whether the version that serves is as it was deployed, apart from its part of the traffic."""
+    """Return whether the running version is as it was deployed, apart from its share of the traffic."""
     manifest = current.to_manifest()
     stored = {**manifest, "spec": without_candidate(manifest["spec"])}
     return not drift(wanted, SeldonDeployment.from_manifest(stored))
@@ -169,9 +172,9 @@ def _only_shared(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
 
 def _listed(target: Target, name: str, until: float) -> SeldonDeployment:
     """
-    Read the deployment, when its status lists the candidate's Deployments, or at the latest at a moment.
+    Read the deployment once its status lists the candidate's Deployments, at the latest at ``until``.
 
-    Seldon's operator deletes what its status lists and the spec does not name any more. A candidate that is dropped
+    Seldon's operator deletes what its status lists and the spec no longer has. A candidate that is removed
     before it is listed, right after it was written, leaves its Deployment behind for ever.
     """
     while True:

@@ -1,8 +1,9 @@
 """
-The looks at a step, made as they fall due: on a worker, and in the triggerer.
+Make the measurements of a step when they are due: on a worker, and in the triggerer.
 
-Nothing is asked of the API server meanwhile: the watch that all waits of a namespace share tells when the deployment
-fails. Looks whose time has passed, because nobody was there to make them, are made at once, as of their times.
+Meanwhile the API server gets no requests: the watch that all waits of a namespace share reports when the
+deployment fails. Measurements that are overdue, because no process could make them, are made at once, as of
+their times.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from airflow_provider_seldon.delivery.canary.bake import bake
 if TYPE_CHECKING:
     from airflow_provider_seldon.kube.access.access import ClusterAccess
 
-#: Seconds after which the time is read again, which may have been set meanwhile.
+#: Seconds after which the clock is read again, which may have been adjusted meanwhile.
 LONGEST_SLEEP = 30.0
 
 Measure = Callable[[Look], Awaitable[Mapping[str, Sample]]]
@@ -40,10 +41,10 @@ Measure = Callable[[Look], Awaitable[Mapping[str, Sample]]]
 @dataclass(frozen=True, kw_only=True)
 class Baked:
     """
-    How a pause has ended in which a step baked.
+    How a pause ended in which a step baked.
 
     :param failed: why it ended early; empty when it did not.
-    :param progress: the looks that the step has had; None where nobody has said.
+    :param progress: the step's measurements so far; None if not reported.
     """
 
     failed: str = ""
@@ -53,12 +54,12 @@ class Baked:
 @dataclass(kw_only=True)
 class AnalysisRun:
     """
-    Makes the looks at one step.
+    Makes the measurements of one step.
 
-    :param plan: when they are due, and what they come to.
-    :param progress: those that were made.
-    :param measure: measures both sides of all metrics; never raises for what Prometheus answers.
-    :param logger: of the task.
+    :param plan: when they are due, and how they are evaluated.
+    :param progress: the measurements so far.
+    :param measure: measures both sides of all metrics; never raises for an answer of Prometheus.
+    :param logger: the task's logger.
     """
 
     plan: Plan
@@ -70,14 +71,14 @@ class AnalysisRun:
 
     @property
     def over(self) -> bool:
-        """Whether the step needs no further look."""
+        """Whether the step needs no further measurement."""
         return self.plan.over(self.progress)
 
     async def bake(self, access: ClusterAccess, namespace: str, name: str, *, until: float) -> Baked:
         """
-        Let a step bake: until it is over, the deployment has failed, or a moment has come.
+        Let a step bake until it has a verdict, the deployment has failed, or ``until``.
 
-        :param until: that moment, in epoch seconds.
+        :param until: epoch seconds.
         """
         watching = asyncio.ensure_future(bake(access, namespace, name, until=until + LONGEST_SLEEP))
         measuring = asyncio.ensure_future(self.look_until(until))
@@ -93,7 +94,7 @@ class AnalysisRun:
         return Baked(failed=failed, progress=self.progress)
 
     async def look_until(self, moment: float) -> None:
-        """Make the looks that fall due before a moment, in epoch seconds, or until the step is over."""
+        """Make the measurements due before ``moment``, in epoch seconds, or until the step is over."""
         while not self.over:
             due = self.plan.due(self.progress)
             await _sleep_until(min(due.at, moment))
@@ -104,13 +105,13 @@ class AnalysisRun:
             self._tell(due)
 
     def _tell(self, made: Look) -> None:
-        """Log a look: at most one line for each interval, and the one that ends the step."""
+        """Log a measurement: at most one line for each interval, and the one that ends the step."""
         interval = self.plan.interval
         if not self.over and time.time() - made.at > interval:
             self._made_again += 1
             return
         if self._made_again:
-            self.logger.info("%d looks of the past were made again, as of their times", self._made_again)
+            self.logger.info("%d overdue measurements were made, as of their times", self._made_again)
             self._made_again = 0
         verdict = self.progress.verdict
         if verdict is None or (not self.over and made.at - self._told_of < interval * 0.99):
@@ -120,7 +121,7 @@ class AnalysisRun:
 
 
 def from_prometheus(plan: Plan, sides: Sides, query: Query | None) -> Measure:
-    """Return what measures the metrics that Prometheus answers; the others are left out."""
+    """Return a function that measures the Prometheus metrics; the others are left out."""
 
     async def measured(look: Look) -> Mapping[str, Sample]:
         return await measure(plan.metrics, sides=sides, window=look.window, query=query, at=look.at)
@@ -132,9 +133,11 @@ def from_anything(
     plan: Plan, sides: Sides, query: Query | None, *, compare: Compare | None = None
 ) -> Measure:
     """
-    Return what measures all metrics; for a worker. Golden rows come last, so that they are in no other's numbers.
+    Return a function that measures all metrics; for a worker. Golden rows come last, so that other metrics do
+    not count them.
 
-    What only the present can tell is left out of looks of the past, but for those that end a step.
+    Metrics that can only be measured now are left out of overdue measurements, except of those that end a
+    step.
 
     :param compare: sends golden rows to both predictors.
     """
@@ -154,12 +157,12 @@ def from_anything(
 
 def for_triggerer(run: AnalysisRun, *, until: float) -> tuple[Plan, float] | None:
     """
-    Return which looks the triggerer can make, and until when; None where a worker has to make the next one.
+    Return which measurements the triggerer can make, and until when; None if a worker must make the next one.
 
-    A metric that runs a user's code, or sends requests to models, needs a worker: for every look, or only for those at
-    the end of a step.
+    A metric that runs a user's code, or sends requests to models, needs a worker: for every measurement, or
+    only for those at the end of a step.
 
-    :param until: epoch seconds at which a worker wants to be woken in any case.
+    :param until: epoch seconds at which a worker must resume in any case.
     """
     plan = run.plan
     elsewhere = [one for one in plan.metrics if on_worker(one)]
@@ -170,13 +173,13 @@ def for_triggerer(run: AnalysisRun, *, until: float) -> tuple[Plan, float] | Non
         return plan, until
     if plan.due(run.progress).concludes:
         return None
-    # What is not looked at here must not be missing from what ends a step.
+    # The evaluation that ends a step must include the metrics that are not measured here.
     analysis = dataclasses.replace(plan.analysis, metrics=asked, consecutive_success_limit=None)
     return dataclasses.replace(plan, analysis=analysis), min(until, plan.since + plan.step.bake)
 
 
 async def _sleep_until(moment: float) -> None:
-    # Not one long sleep: the time of day may be set meanwhile.
+    # Not one long sleep: the clock may be adjusted meanwhile.
     while True:
         left = moment - time.time()
         if left <= 0:

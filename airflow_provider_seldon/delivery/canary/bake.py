@@ -1,4 +1,4 @@
-"""Baking: nothing is written, and nothing is asked for. The shared watch tells when a deployment fails meanwhile."""
+"""Bake: no writes and no requests; the shared watch reports when the deployment fails meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_seldon.kube.watch.informer_factory import subscribe
 if TYPE_CHECKING:
     from airflow_provider_seldon.kube.access.access import ClusterAccess
 
-#: Seconds for which a deployment must be found failed before a bake is broken off.
+#: Seconds for which a deployment must be found failed before its bake is interrupted.
 FAILED_FOR = 5.0
 
 
@@ -20,11 +20,11 @@ async def bake(
     access: ClusterAccess, namespace: str, name: str, *, until: float, grace: float = FAILED_FOR
 ) -> str:
     """
-    Wait until a moment, or until the deployment has failed.
+    Wait until ``until``, or until the deployment has failed.
 
     :param until: epoch seconds.
     :param grace: seconds for which it must be found failed.
-    :returns: why it ended early; empty when the time is over.
+    :returns: why it ended early; empty when it did not.
     """
     ends_at = time.monotonic() + until - time.time()
     monitor = HealthMonitor(grace=grace)

@@ -1,10 +1,10 @@
 """
 The writes of a canary: each is one server-side apply of the whole deployment, its lease included.
 
-Spec and lease change in the same write, so whoever reads the lease knows the spec. Every write names the resource
-version that it was decided on; where it was stored and only its answer was lost, the second look finds the lease
-further on and writes nothing. As all of it is applied, whatever another deploy or a rollback applies ends the canary
-with it: lease and candidate are not in what they apply.
+Spec and lease change in the same write, so the lease determines the spec. Every write is conditional on the
+resource version that it was decided on; if it was stored and only its response was lost, the second attempt
+finds the advanced lease and writes nothing. Since the whole deployment is applied, any other deploy or
+rollback ends the canary: what they apply has no lease and no candidate.
 
 The deployment's own annotations stay those of the baseline until the candidate is promoted.
 """
@@ -72,16 +72,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which a canary that nobody leads any more is left to whoever may come back to it.
+#: Seconds for which an abandoned canary is left to a task that may resume it.
 GRACE = 120.0
 
 
 class Conductor:
     """
-    Carries canaries out.
+    Carries out canaries.
 
-    :param target: the namespace that applies.
-    :param patience: for how many seconds a step may go on, at most: to come to serve, and to bake.
+    :param target: the namespace.
+    :param patience: maximum seconds of a step: to become ready, and to bake.
     :param force: take over fields that other field managers own.
     """
 
@@ -99,12 +99,12 @@ class Conductor:
         steps: Sequence[Step],
     ) -> UnderWay | Decision | None:
         """
-        Start a canary, or find the one that this very run has started.
+        Start a canary, or find the one that this run has started.
 
-        :returns: the canary; None where there is nothing to try out: nothing serves yet, or this version does, or what
-            serves was never proven to; the decision, where it is negative.
+        :returns: the canary; None if there is nothing to try: nothing serves yet, this version already
+            serves, or the running version was never proven; the decision, if it is negative.
         :raises InvalidModelServerError: the candidate cannot serve beside the baseline; nothing was sent.
-        :raises StaleRunError: a newer run has deployed, or leads a canary.
+        :raises StaleRunError: a newer run has deployed, or has a canary in progress.
         """
         now, identity, order = time.time(), asked.identity, asked.order
         request, secret = self._deployer.built(asked, now)
@@ -141,7 +141,7 @@ class Conductor:
         return until_unchanged(request.name, begun)
 
     def bake(self, canary: UnderWay) -> UnderWay:
-        """Note that the step has begun to bake: the routes have its weights."""
+        """Record that the step has begun to bake: the routes have its weights."""
         now = time.time()
         expires = now + self._patience(canary.lease.current) + GRACE
         return self._move(canary, lambda lease: lease.baking(since=now, expires=expires))
@@ -157,14 +157,14 @@ class Conductor:
         return self._move(canary, further)
 
     def hold(self, canary: UnderWay, *, seconds: float, **changes: Any) -> UnderWay:
-        """Note that an approval is waited for, for so many seconds."""
+        """Record that the canary waits for an approval, for ``seconds``."""
         expires = time.time() + seconds
         return self._move(
             canary, lambda lease: dataclasses.replace(lease, stage=Stage.HOLDING, expires=expires, **changes)
         )
 
     def promote(self, canary: UnderWay, *, seconds: float, **changes: Any) -> UnderWay:
-        """Write the candidate's content into the main predictor, which rolls over; the candidate stays meanwhile."""
+        """Write the candidate's content to the main predictor; the candidate stays while that rolls out."""
         expires = time.time() + seconds + GRACE
         return self._move(
             canary,
@@ -174,7 +174,7 @@ class Conductor:
         )
 
     def finish(self, canary: UnderWay) -> Rollout:
-        """Drop the candidate, whose content the main predictor serves; what is left is to wait, and to record it."""
+        """Remove the candidate, once the main predictor has its content; the caller waits and completes."""
         name = canary.stored.name
         stored, expected = until_unchanged(name, lambda: self._finished(canary, self._client.get(name)))
         return Rollout(
@@ -202,7 +202,7 @@ class Conductor:
         return stored, dataclasses.replace(Expectation.of(stored), settle=True, routes=True)
 
     def under_way(self, name: str) -> UnderWay | None:
-        """Return the canary that is under way on a deployment, whoever leads it; None when there is none."""
+        """Return the canary that is in progress on a deployment, of any run; None when there is none."""
         try:
             current = self._client.get(name)
         except DeploymentNotFoundError:

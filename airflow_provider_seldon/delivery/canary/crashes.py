@@ -1,4 +1,4 @@
-"""Reading whether a candidate has crashed while it baked."""
+"""Check whether a candidate has crashed while it baked."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def crashed(target: Target, canary: UnderWay) -> str:
     """
-    Return which container of the candidate has ended since the step began to bake; empty when none has.
+    Return which container of the candidate has terminated since the step began to bake; empty when none has.
 
-    Without the right to read pods nothing is known, and nothing is said.
+    Without permission to read pods, it returns nothing.
     """
     lease = canary.lease
     if lease.since is None or lease.stage is Stage.PROMOTING:

@@ -1,8 +1,8 @@
 """
-A canary that is held for an approval: looked at while nobody moves it, and aborted when it breaks a limit.
+A canary that is held for an approval: monitored in the meantime, and aborted when it exceeds a limit.
 
-Only hard limits are checked. A comparison with the baseline is made once, at the end of a step; made again and again
-for the hours that an approval may take, it would find a difference between equal versions sooner or later.
+Only hard limits are checked. The comparison with the baseline is made once, at the end of a step; repeated
+for the hours that an approval may take, it would eventually find a difference between equal versions.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class HeldCanary:
     """
     The canary of one DAG run on one deployment.
 
-    :param target: the namespace that applies.
-    :param name: of the deployment.
-    :param run: id of the DAG run that leads it.
-    :param analysis: what the candidate must keep to; None looks only whether it serves.
-    :param query: asks Prometheus; None where no connection is given.
-    :param namespace_label: name of the label that scraping gives the namespace.
-    :param window: seconds that a look looks back, at most since the step began to bake.
+    :param target: the namespace.
+    :param name: name of the deployment.
+    :param run: id of its DAG run.
+    :param analysis: metrics that the candidate must meet; None checks only that it is ready.
+    :param query: queries Prometheus; None without a connection.
+    :param namespace_label: name of the label in which scraping stores the namespace.
+    :param window: seconds of metrics that a measurement covers, at most since the step began to bake.
     :param failure_policy: see ``Waiter.wait``.
-    :param counters: of the looks before.
+    :param counters: counters of the previous measurements.
     """
 
     target: Target
@@ -60,15 +60,15 @@ class HeldCanary:
     window: float = 600.0
     failure_policy: Mapping[str, Any] | None = None
     counters: Mapping[str, Counters] = field(default_factory=dict)
-    #: Whether the last look failed, which a few of them may.
+    #: Whether the last measurement failed, which a few of them may.
     doubtful: bool = False
 
     def look(self) -> bool:
         """
-        Look once.
+        Measure once.
 
-        :returns: whether there is still something to look at: False once it is promoted, aborted, or another run's.
-        :raises CanaryAbortedError: it has broken a limit, or does not serve any more, and is aborted.
+        :returns: whether it must be monitored further: False once it is promoted, aborted, or another run's.
+        :raises CanaryAbortedError: it exceeded a limit, or is no longer ready, and was aborted.
         """
         try:
             current = self.target.client.get(self.name)
@@ -85,34 +85,36 @@ class HeldCanary:
 
     def aborted(self, reason: str, *, within: float = 300.0) -> CanaryAbortedError:
         """
-        Abort the canary, wait until what served before has all of the traffic, and return the error that says why.
+        Abort the canary, wait until the previous version has all traffic, and return the error with the
+        reason.
 
-        :param within: seconds for that.
+        :param within: seconds for the wait.
         """
         where = f"{self.target.namespace}/{self.name}"
         error = CanaryAbortedError(
-            f"{where}: the canary is aborted while it was held: {reason}.",
+            f"{where}: the canary was aborted while it was held: {reason}.",
             reason="CanaryAborted",
             deployment=where,
         )
         back = abort(self.target, self.name, run=self.run)
         if back is None:
-            return error.amended("No candidate was left on it.")
+            return error.amended("It had no candidate any more.")
         outcome = wait_out(self.target, back, deadline=time.time() + within)
         if outcome.ending is Ending.READY:
-            return error.amended("What served before has all of the traffic again.")
+            return error.amended("The previous version has all of the traffic again.")
         return error.amended(
-            f"Its predictor is dropped, but what served before does not serve: {outcome.reason}: {outcome.message}."
+            f"Its predictor is removed, but the previous version is not ready: {outcome.reason}: "
+            f"{outcome.message}."
         )
 
     def _unready(self, current: SeldonDeployment) -> str:
-        """Return why it has failed, by the same verdict that every wait has; looked at once."""
+        """Return why it has failed, by the same verdict as every wait; checked once."""
         expected = dataclasses.replace(Expectation.of(current), settle=False, routes=False, status=None)
         outcome = Waiter(self.target).wait(
             self.name, expected=expected, deadline=0.0, failure_policy=self.failure_policy
         )
         failed = outcome.ending is Ending.FAILED
-        return f"it does not serve any more: {outcome.reason}: {outcome.message}" if failed else ""
+        return f"it is no longer ready: {outcome.reason}: {outcome.message}" if failed else ""
 
     def _broken(self, current: SeldonDeployment, lease: Lease) -> str:
         metrics = [one for one in self.analysis.metrics if not one.at_end] if self.analysis else []

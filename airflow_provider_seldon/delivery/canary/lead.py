@@ -1,9 +1,9 @@
 """
-Leading a canary: what happens between two pauses, whoever pauses, on a worker or in the triggerer.
+Run a canary: what happens between two pauses, whether on a worker or in the triggerer.
 
-Everything that is needed to go on is in the lease and in the task's arguments. The looks at a step have fixed times,
-so those that nobody has told of are made again (``core.canary.looks``). Whoever calls pauses as told, comes back with
-what happened, and is told the next.
+The lease and the task's arguments contain everything that is needed to resume. The measurements of a step
+have fixed times, so those that were not reported are repeated (``core.canary.looks``). The caller pauses as
+returned, comes back with the result, and gets the next action.
 """
 
 from __future__ import annotations
@@ -42,24 +42,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds over which a graph's rates are taken, at least: four scrapes at Prometheus' default interval.
+#: Minimum seconds over which a graph's rates are taken: four scrapes at Prometheus' default interval.
 FINEST_RATE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """
-    What a task asks of its canary.
+    A task's settings for its canary.
 
     :param analysis: None for a canary that only bakes.
-    :param timeout: seconds for a write to come to serve; a step that has no result goes on for as long.
-    :param hold_at: weight at which an approval is waited for.
-    :param hold_for: seconds for which that is waited for.
+    :param timeout: seconds for a written version to become ready; a step without a result continues for the
+        same time.
+    :param hold_at: weight at which the canary waits for an approval.
+    :param hold_for: seconds for which it waits.
     :param promote: promote after the last step.
-    :param look_interval: seconds between two looks while a step bakes.
-    :param query: asks Prometheus; None where no connection is given.
-    :param namespace_label: name of the label that scraping gives the namespace.
-    :param ends: epoch seconds at which the task's own time is over; None where it has no end.
+    :param look_interval: seconds between two measurements while a step bakes.
+    :param query: queries Prometheus; None without a connection.
+    :param namespace_label: name of the label in which scraping stores the namespace.
+    :param ends: epoch seconds at which the task itself times out; None if it does not.
     """
 
     analysis: Analysis | None
@@ -76,11 +77,11 @@ class Terms:
 @dataclass(frozen=True, kw_only=True)
 class Pause:
     """
-    What is waited for.
+    What to wait for.
 
-    :param expected: a write that is to come to serve; None to bake.
-    :param until: epoch seconds at which that ends.
-    :param wake: epoch seconds of the next look, for whoever cannot look meanwhile.
+    :param expected: a write that must become ready; None to bake.
+    :param until: epoch seconds at which the pause ends.
+    :param wake: epoch seconds of the next measurement, for a caller that cannot measure during the pause.
     """
 
     expected: Expectation | None
@@ -91,13 +92,13 @@ class Pause:
 @dataclass(kw_only=True)
 class Leader:
     """
-    Leads one canary.
+    Runs one canary.
 
-    :param target: the namespace that applies.
-    :param conductor: what writes.
-    :param terms: what the task asks for.
-    :param canary: the canary as it is stored.
-    :param progress: the looks that this step has had, as far as they are known; what is not known is looked at again.
+    :param target: the namespace.
+    :param conductor: makes the writes.
+    :param terms: the task's settings.
+    :param canary: the canary as stored.
+    :param progress: this step's measurements as far as they are known; unknown ones are repeated.
     """
 
     target: Target
@@ -105,16 +106,16 @@ class Leader:
     terms: Terms
     canary: UnderWay
     progress: Progress | None = None
-    #: The verdicts of a canary that is aborted, the one that decided included.
+    #: The verdicts of an aborted canary, including the deciding one.
     ending: list[dict[str, Any]] = field(default_factory=list)
 
     def next(self, told: Outcome | Baked | None = None) -> Pause | Next:
         """
-        Go on.
+        Continue.
 
-        :param told: how the pause before has ended; None at the beginning.
-        :returns: a pause; or that it is held, or is to be finished.
-        :raises CanaryAbortedError: it is to be aborted.
+        :param told: how the previous pause ended; None at the beginning.
+        :returns: a pause; or that the canary is held, or must be finished.
+        :raises CanaryAbortedError: it must be aborted.
         """
         lease = self.canary.lease
         if lease.stage is Stage.HOLDING:
@@ -133,7 +134,7 @@ class Leader:
             self._refuse_bad(told)
         if isinstance(told, Baked):
             self.progress = told.progress or self.progress
-            # The watch says that something is wrong, or a decision is due: only then is the server itself asked.
+            # Only if the watch reports a failure, or a decision is due, is the API server itself read.
             if told.failed and not self._settled():
                 return self._until_settled()
             self._look_at_what_is_due()
@@ -141,7 +142,7 @@ class Leader:
 
     @property
     def analysis_run(self) -> AnalysisRun:
-        """What looks at the present step, on this worker."""
+        """The measurements of the current step, on this worker."""
         plan, lease = self.plan, self.canary.lease
         mine = self.progress is not None and self.progress.since == lease.since
         return AnalysisRun(
@@ -158,7 +159,7 @@ class Leader:
 
     @property
     def plan(self) -> Plan:
-        """The looks at the present step."""
+        """The plan of the current step's measurements."""
         return Plan.of_lease(
             self.canary.lease,
             self.terms.analysis,
@@ -169,7 +170,7 @@ class Leader:
 
     @property
     def sides(self) -> Sides:
-        """Whose metrics are asked for."""
+        """The predictors whose metrics are queried."""
         return Sides(
             deployment=self.canary.stored.name,
             candidate=CANDIDATE,
@@ -192,11 +193,11 @@ class Leader:
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
-        """The verdicts on the steps that are concluded, as JSON data."""
+        """The verdicts of the completed steps, as JSON data."""
         return list(self.canary.lease.verdict.get("steps") or [])
 
     def _look_at_what_is_due(self) -> None:
-        """Make the looks that were due in a pause in which nobody could, or did."""
+        """Make the measurements that were due in a pause and were not made."""
         run = self.analysis_run
         if not run.over and run.plan.due(run.progress).at <= time.time():
             asyncio.run(run.look_until(time.time()))
@@ -248,7 +249,7 @@ class Leader:
     def _bake_on(self) -> Pause:
         run, ends = self.analysis_run, self.terms.ends
         if ends is not None and time.time() >= ends:
-            raise self._aborted("the task's time is over (execution_timeout)", run.progress)
+            raise self._aborted("the task has timed out (execution_timeout)", run.progress)
         limit = run.plan.limit if ends is None else min(run.plan.limit, ends)
         self.progress = run.progress
         return Pause(expected=None, until=limit, wake=run.plan.due(run.progress).at)
@@ -257,7 +258,7 @@ class Leader:
         return Pause(expected=self._still_expected(), until=time.time() + self.terms.timeout)
 
     def _settled(self) -> bool:
-        """Whether every predictor is ready, and nobody else has written; looked at the server itself, once."""
+        """Return whether every predictor is ready, and nobody else wrote; reads the API server once."""
         outcome = Waiter(self.target).wait(
             self.canary.stored.name, expected=self._still_expected(), deadline=0.0, failure_policy=None
         )
@@ -275,13 +276,13 @@ class Leader:
             return
         if outcome.ending in {Ending.REPLACED, Ending.DELETED}:
             raise_for(outcome)
-        what = "did not come to serve" if self.canary.lease.since is None else "does not serve any more"
+        what = "did not become ready" if self.canary.lease.since is None else "is no longer ready"
         raise self._aborted(
             f"it {what}: {outcome.reason}: {outcome.message}", None, diagnosis=str(outcome.diagnosis or "")
         )
 
     def _entry(self, progress: Progress | None) -> dict[str, Any]:
-        """Return what is told of the present step."""
+        """Return the report on the current step."""
         step = {"step": str(self.canary.lease.current)}
         if progress is None:
             return {**step, "metrics": []}
@@ -292,7 +293,7 @@ class Leader:
         return {**told, "graph": drawn} if drawn else told
 
     def _drawn(self, progress: Progress, verdict: StepVerdict) -> dict[str, Any] | None:
-        """Return the graph of the metric that decided; where all have passed, of the first that has one."""
+        """Return the graph of the deciding metric; if all have passed, of the first one with a graph."""
         plan = self.plan
         made = plan.last(progress)
         resolution = min(made.window, max(FINEST_RATE, plan.interval))
@@ -306,13 +307,13 @@ class Leader:
         entry = self._entry(progress)
         self.ending = [*self.verdicts, {**entry, "grade": str(Grade.FAIL), "reason": reason}]
         where = f"{self.target.namespace}/{self.canary.stored.name}"
-        text = f"{where}: the canary is aborted at {self.canary.lease.current}: {reason}."
+        text = f"{where}: the canary was aborted at {self.canary.lease.current}: {reason}."
         return CanaryAbortedError(
             f"{text}\n{diagnosis}" if diagnosis else text, reason="CanaryAborted", deployment=where
         )
 
 
 def told(outcome: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """Log the table, and return what the XCom ``canary`` says."""
+    """Log the table, and return the XCom ``canary``."""
     log.info("The canary is %s:\n%s", outcome, table(steps))
     return {"outcome": outcome, "steps": steps}

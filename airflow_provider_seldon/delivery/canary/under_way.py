@@ -1,7 +1,7 @@
 """
-A canary under way, as it is read from the deployment: its lease, its baseline and its candidate.
+A canary in progress, as read from the deployment: its lease, its baseline and its candidate.
 
-Both versions are built again from what was recorded of them; nothing is read or written here.
+Both versions are rebuilt from their records; nothing is read or written here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from airflow_provider_seldon.exceptions import InvalidModelServerError, Replaced
 @dataclass(frozen=True, kw_only=True)
 class UnderWay:
     """
-    A canary under way.
+    A canary in progress.
 
-    :param stored: the deployment as it was stored last.
+    :param stored: the deployment as last stored.
     :param lease: its lease.
     :param expected: what to wait for, until every predictor is ready and the routes are those of the step.
     """
@@ -37,17 +37,17 @@ class UnderWay:
 
     @property
     def main(self) -> str:
-        """Name of the predictor that serves."""
+        """Name of the main predictor."""
         return str(main_of(self.stored.to_manifest()["spec"]).get("name"))
 
     @classmethod
     def of(cls, current: SeldonDeployment, lease: Lease) -> UnderWay:
-        """Return the canary that a deployment is found with, whoever has written it."""
+        """Return the canary that was found on a deployment, whoever wrote it."""
         return cls(stored=current, lease=lease, expected=Expectation.of_found(current))
 
 
 def of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment) -> UnderWay | None:
-    """Return the canary that this very run has started with what is wanted; None where there is none."""
+    """Return the canary that this run has started with the wanted version; None if there is none."""
     lease = Lease.of(current)
     revision = wanted.annotations.get(ANNOTATION_REVISION)
     if lease is None or not run_id or (lease.run, lease.candidate) != (run_id, revision):
@@ -56,7 +56,7 @@ def of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment
 
 
 def has_baseline(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
-    """Whether what is deployed has been proven to serve, and is another version than what is wanted."""
+    """Return whether the deployed version is proven, and differs from the wanted one."""
     last = ProvenVersion.last_of(current)
     revision = current.annotations.get(ANNOTATION_REVISION)
     return (
@@ -71,49 +71,47 @@ def has_baseline(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
 
 def baseline_of(current: SeldonDeployment, *, annotations: Mapping[str, str]) -> SeldonDeployment:
     """
-    Return the deployment as it is without its canary, to be applied.
+    Return the deployment without its canary, to be applied.
 
-    :raises InvalidModelServerError: what served before was not recorded.
+    :raises InvalidModelServerError: the previous version was not recorded.
     """
     last = ProvenVersion.last_of(current)
     try:
         if last is None:
             raise InvalidRequestError.of(
-                "last-available", "is not recorded on the deployment", "deploy what is to serve"
+                "last-available", "is not recorded on the deployment", "deploy the version that is to serve"
             )
         return rebuilt(last, current, annotations=annotations)
     except InvalidRequestError as error:
-        raise InvalidModelServerError(
-            f"The baseline of {current.name} cannot be built again:\n{error}"
-        ) from None
+        raise InvalidModelServerError(f"The baseline of {current.name} cannot be rebuilt:\n{error}") from None
 
 
 def candidate_of(current: SeldonDeployment) -> SeldonDeployment:
     """
-    Return the deployment with the candidate's content, as it was recorded.
+    Return the deployment with the candidate's recorded content.
 
-    :raises InvalidModelServerError: it cannot be built again.
+    :raises InvalidModelServerError: it cannot be rebuilt.
     """
     try:
         version = ProvenVersion.from_json(current.annotations.get(ANNOTATION_CANDIDATE))
         return rebuilt(version, current)
     except InvalidRequestError as error:
         raise InvalidModelServerError(
-            f"The candidate of {current.name} cannot be built again:\n{error}"
+            f"The candidate of {current.name} cannot be rebuilt:\n{error}"
         ) from None
 
 
 def canary_lost(namespace: str, name: str) -> ReplacedError:
-    """Return what to tell the run whose canary somebody else has ended."""
+    """Return the error for a run whose canary somebody else has ended."""
     where = f"{namespace}/{name}"
     return ReplacedError(
-        f"The canary on {where} is not this run's any more: somebody else has deployed, rolled back or ended it. "
-        "It is left as it is.",
+        f"The canary on {where} no longer belongs to this run: somebody else has deployed, rolled back or "
+        "ended it. It is left as it is.",
         reason="CanaryReplaced",
         deployment=where,
     )
 
 
 def has_canary(deployment: SeldonDeployment) -> bool:
-    """Whether a canary is under way, also one whose lease a later release has written."""
+    """Return whether a canary is in progress, also one whose lease a later release has written."""
     return ANNOTATION_CANARY in deployment.annotations and is_managed(deployment)

@@ -1,1 +1,1 @@
-"""How the ingress gateway is reached. What is sent to it, and what an answer means: see delivery/prediction."""
+"""Access to the ingress gateway. For requests and the meaning of answers see delivery/prediction."""

@@ -1,8 +1,8 @@
 """
-One request to a gateway that is not trusted: limits of time and size, no redirects elsewhere, no credentials shown.
+One request to an untrusted gateway: limits of time and size, no redirects elsewhere, no credentials shown.
 
-``requests`` alone gives each read a time limit but not the whole, follows redirects to other hosts, unpacks
-whatever is sent to it, and prefers the ``.netrc`` of the worker's user to what the connection says.
+``requests`` alone limits the time of each read but not of the whole request, follows redirects to other
+hosts, unpacks any response, and prefers the ``.netrc`` of the worker's user to the connection.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from airflow_provider_seldon.core.prediction.endpoint import without_credentials
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-#: Bytes of an answer, unpacked; more is refused.
+#: Maximum bytes of an answer, unpacked.
 MAX_ANSWER = 32 * 1024 * 1024
-#: Redirects that keep method and body, and how many of them are followed on the same host.
+#: Redirects that keep method and body, and the maximum that is followed on the same host.
 _KEEPING = frozenset({307, 308})
 _MAX_HOPS = 3
 _CHUNK = 16384
@@ -31,9 +31,9 @@ _CHUNK = 16384
 
 class GatewayRequestError(Exception):
     """
-    There is no usable answer; the text says why, without credentials.
+    There is no usable answer; the message says why, without credentials.
 
-    :param final: asking again gives the same.
+    :param final: a retry would give the same.
     """
 
     def __init__(self, message: str, *, final: bool = False) -> None:
@@ -44,11 +44,11 @@ class GatewayRequestError(Exception):
 @dataclass(frozen=True, kw_only=True)
 class GatewayAnswer:
     """
-    What a gateway answered.
+    A gateway's answer.
 
     :param status: HTTP status.
     :param body: the body, unpacked.
-    :param elsewhere: where a redirect leads that was not followed; "" for none.
+    :param elsewhere: target of a redirect that was not followed; "" for none.
     """
 
     status: int
@@ -59,9 +59,9 @@ class GatewayAnswer:
 @dataclass(frozen=True, kw_only=True)
 class GatewayRequest:
     """
-    A JSON body that is sent to a URL.
+    A POST of a JSON body to a URL.
 
-    :param authorization: value of that header; None sends none, and does not look for any elsewhere.
+    :param authorization: value of that header; None sends none, also not from elsewhere.
     :param verify: check the certificate: True, False, or the path of a CA bundle.
     :param headers: further headers.
     """
@@ -74,15 +74,15 @@ class GatewayRequest:
 
     def send(self, timeout: float) -> GatewayAnswer:
         """
-        Send it, and read the whole answer.
+        Send it and read the whole answer.
 
         :param timeout: seconds for everything together: connecting, waiting and reading.
-        :raises GatewayRequestError: no answer in time, one that breaks off, or one that is too large.
+        :raises GatewayRequestError: no answer in time, an interrupted one, or one that is too large.
         """
         found: list[GatewayAnswer | BaseException] = []
         deadline = time.monotonic() + timeout
-        # A limit for each read is none for the whole: heads can be sent byte by byte, too. So the request is given up
-        # from here; its thread ends with the next read that takes too long.
+        # A limit for each read does not limit the whole: headers can arrive byte by byte, too. So the request
+        # is abandoned here; its thread ends with the next read that times out.
         thread = threading.Thread(
             target=self._collect, args=(found, deadline, timeout), name="seldon-gateway", daemon=True
         )
@@ -133,14 +133,14 @@ class GatewayRequest:
         raise GatewayRequestError(f"it redirects in a circle, at last to {_shown(url)}", final=True)
 
     def _authorize(self, request: PreparedRequest) -> PreparedRequest:
-        """Set the header, or none: that something is set here keeps ``requests`` from asking ``.netrc``."""
+        """Set the header, or none; an ``auth`` callable keeps ``requests`` from reading ``.netrc``."""
         if self.authorization:
             request.headers["Authorization"] = str(self.authorization)
         return request
 
 
 def _target(answer: Response, url: str) -> str:
-    """Return where a redirect leads; "" where it is none."""
+    """Return the target of a redirect; "" if it is none."""
     location = answer.headers.get("Location")
     if not 300 <= answer.status_code < 400 or not location:
         return ""
@@ -148,12 +148,12 @@ def _target(answer: Response, url: str) -> str:
         target = urljoin(url, str(location))
         urlsplit(target)
     except ValueError:
-        return "an address that is no URL"
+        return "an invalid URL"
     return target
 
 
 def _same_host(url: str, target: str) -> bool:
-    """Tell whether both lead to one server, or the second to the same host by HTTPS."""
+    """Return whether both URLs lead to one server, or the second to the same host by HTTPS."""
     try:
         before, after = urlsplit(url), urlsplit(target)
         ports = before.port, after.port
@@ -167,7 +167,7 @@ def _same_host(url: str, target: str) -> bool:
 
 
 def _shown(url: str) -> str:
-    """Return a URL without what may be a credential in it: login, password, query."""
+    """Return a URL without parts that may be credentials: login, password, query."""
     return without_credentials(url).partition("?")[0].partition("#")[0][:300]
 
 
@@ -175,7 +175,7 @@ def _read(answer: Response, deadline: float, timeout: float) -> bytes:
     encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise GatewayRequestError(
-            f"the answer is packed as {encoding[:40]!r}, which was not asked for", final=True
+            f"the answer is encoded as {encoding[:40]!r}, which was not requested", final=True
         )
     unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
     parts: list[bytes] = []

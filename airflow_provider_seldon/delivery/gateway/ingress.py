@@ -1,9 +1,9 @@
 """
-Requests to a served model through the ingress gateway.
+Requests to a model server through the ingress gateway.
 
-A gateway lags behind the rollout: the first requests after ``Available`` may still meet 404 or 503 until its
-routes are in place (SeldonIO/seldon-core #1461, #3474). So those answers are retried for a while; an
-answer of the model itself, good or bad, is final.
+A gateway lags behind the rollout: the first requests after ``Available`` may still get 404 or 503 until its
+routes are in place (SeldonIO/seldon-core #1461, #3474). So requests with these answers are retried for a
+while; an answer of the model itself, good or bad, is final.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ class Ingress:
     """
     How to reach the ingress gateway.
 
-    :param url: base URL, such as ``https://models.example.com``; a login and password in it are used, but not shown.
+    :param url: base URL, such as ``https://models.example.com``; login and password in it are used, but not
+        shown.
     :param login: user of basic authentication.
     :param password: its password.
     :param token: bearer token; excludes ``login``. White space around it is removed.
     :param verify: check the certificate: True, False, or the path of a CA bundle.
-    :param host_header: value of the ``Host`` header, where the gateway routes by it.
-    :raises ConnectionConfigError: the URL is none, or a header cannot carry a credential.
+    :param host_header: value of the ``Host`` header, if the gateway routes by it.
+    :raises ConnectionConfigError: the URL is invalid, or a credential cannot be sent in a header.
     """
 
     url: str | None = field(default=None, repr=False)
@@ -84,7 +85,7 @@ class Ingress:
         """
         Return the base URL without credentials and without a trailing slash.
 
-        :raises ConnectionConfigError: the connection names no ingress.
+        :raises ConnectionConfigError: the connection has no ``ingress_url``.
         """
         if not self.url:
             raise ConnectionConfigError(
@@ -100,7 +101,7 @@ class Ingress:
         POST a JSON body and return the decoded answer.
 
         :param timeout: seconds for one request, from connecting to the last byte of the answer.
-        :param retry_for: seconds during which answers of a gateway that is not ready are retried.
+        :param retry_for: seconds during which the request is retried while the gateway is not ready.
         :raises PredictionError: no answer, one larger than 32 MiB, an error status, a redirect to another host, or an
             answer that is not JSON.
         """
@@ -112,13 +113,13 @@ class Ingress:
             status = answer.status if answer is not None else 0
             if final or time.monotonic() >= deadline or (answer and status not in GATEWAY_NOT_READY):
                 raise PredictionError(f"POST {url}: {problem}", status=status)
-            log.debug("%s: %s; asking again", url, problem)
+            log.debug("%s: %s; retrying", url, problem)
             time.sleep(PAUSE)
 
     def _send(
         self, url: str, body: Mapping[str, Any], timeout: float
     ) -> tuple[GatewayAnswer | None, str, bool]:
-        """Return the answer if there is one, what is wrong with it, and whether asking again gives the same."""
+        """Return the answer if there is one, its problem, and whether a retry would give the same."""
         request = GatewayRequest(
             url=url,
             body=body,
@@ -132,14 +133,14 @@ class Ingress:
             return None, self._scrubbed(str(error)), error.final
         if answer.elsewhere:
             told = self._scrubbed(
-                f"HTTP {answer.status}: the gateway redirects to {answer.elsewhere}, and nothing is sent to another "
-                "host or port. If that is the gateway, set ingress_url in the connection to it."
+                f"HTTP {answer.status}: the gateway redirects to {answer.elsewhere}, and nothing is sent to "
+                "another host or port. If that is the gateway, set ingress_url in the connection to it."
             )
             return answer, told, True
         return answer, f"HTTP {answer.status}: {self._quoted(answer, 500)}", False
 
     def _authorization(self) -> SecretText | None:
-        """Return the header that lets us in."""
+        """Return the Authorization header."""
         if self.token:
             return SecretText(f"Bearer {self.token}")
         login = self._login()
@@ -161,7 +162,7 @@ class Ingress:
         raise PredictionError(f"POST {url}: {problem}", status=answer.status)
 
     def _quoted(self, answer: GatewayAnswer, characters: int) -> str:
-        """Return the beginning of an answer; what we sent may be in it."""
+        """Return the beginning of an answer; it may quote our request."""
         text = answer.body[: 8 * characters].decode("utf-8", "replace").strip()
         return self._scrubbed(text)[:characters]
 

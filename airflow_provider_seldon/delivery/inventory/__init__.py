@@ -1,1 +1,1 @@
-"""Which deployments are ours: listing, owning, adopting and deleting. Writes no version."""
+"""Deployments of this provider: list, check ownership, adopt and delete. Writes no version."""

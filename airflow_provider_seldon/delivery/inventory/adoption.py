@@ -1,4 +1,4 @@
-"""Taking over somebody else's deployment: before it is done, what that changes is told, and what was there recorded."""
+"""Adopt a deployment that this provider did not create: log the changes and record its content first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The value of ``adopt`` with which an adoption goes on although it could not be undone.
+#: The value of ``adopt`` that allows an adoption that cannot be undone.
 IRREVERSIBLY = "irreversibly"
 
 
@@ -28,15 +28,17 @@ def take_over(
     target: Target, before: SeldonDeployment | None, wanted: SeldonDeployment, *, irreversibly: bool
 ) -> SeldonDeployment | None:
     """
-    Prepare an apply on a deployment that this provider did not make; do nothing for one of ours, and for none.
+    Prepare an apply on a deployment that this provider did not create; do nothing for one of ours, or without
+    one.
 
-    The server says in dry runs what the apply would change, and that what is there now could be put back. Then that is
-    recorded, before anything of it is lost. Killed anywhere, a retry does the same again.
+    Dry runs on the server show what the apply would change, and that the current content could be restored.
+    Then that content is recorded, before anything of it is lost. After a kill at any point, a retry does the
+    same again.
 
-    :param before: the deployment as it is.
-    :param wanted: what is going to be applied.
+    :param before: the existing deployment.
+    :param wanted: the deployment to apply.
     :param irreversibly: record nothing, so that a failure leaves the new version.
-    :returns: the deployment as it is after that.
+    :returns: the deployment afterwards.
     :raises NotManagedError: the adoption could not be undone.
     :raises ConflictError: the deployment has changed since it was read.
     """
@@ -48,13 +50,15 @@ def take_over(
     after = client.apply(wanted, uid=uid, resource_version=version, force=True, dry_run=True)
     owners = owners_of(before)
     log.warning(
-        "Taking over %s, which was made by %s:\n%s",
+        "Taking over %s, which was created by %s:\n%s",
         where,
         ", ".join(owners) or "somebody else",
         target.redact(difference(before, after)) or "No difference.",
     )
     if irreversibly:
-        log.warning("What %s is now is not recorded: this cannot be undone, as the task asks for.", where)
+        log.warning(
+            "The current content of %s is not recorded: this cannot be undone, as the task requests.", where
+        )
         return before
     try:
         theirs = taken_over(before, wanted)
@@ -62,8 +66,9 @@ def take_over(
         client.apply(back, uid=uid, resource_version=version, force=True, dry_run=True)
     except (InvalidRequestError, RejectedError) as error:
         raise NotManagedError(
-            f"SeldonDeployment {where} was not made by this provider, and is left as it is: a rollback could not give "
-            f"it back as it is now. adopt={IRREVERSIBLY!r} takes it over all the same.\n{target.redact(str(error))}",
+            f"SeldonDeployment {where} was not created by this provider, and is left as it is: a rollback "
+            f"could not restore its current content. adopt={IRREVERSIBLY!r} takes it over "
+            f"anyway.\n{target.redact(str(error))}",
             owners=owners,
         ) from None
     return client.annotate(before.name, annotations_after(before, theirs), uid=uid, resource_version=version)

@@ -1,4 +1,4 @@
-"""Who owns an object, for the sentence that refuses to touch it."""
+"""Owners of an object, for the error that refuses to change it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 def refuse_foreign(deployment: SeldonDeployment, namespace: str) -> None:
     """
-    Refuse a deployment that this provider did not make.
+    Refuse a deployment that this provider did not create.
 
-    :raises NotManagedError: naming who owns it.
+    :raises NotManagedError: names its owners.
     """
     if is_managed(deployment):
         return
     owners = owners_of(deployment)
     by = f" but by {', '.join(owners)}" if owners else ""
     raise NotManagedError(
-        f"SeldonDeployment {namespace}/{deployment.name} was not made by this provider{by}; it is left as "
-        "it is. Use another name, or say so explicitly where the operator offers it.",
+        f"SeldonDeployment {namespace}/{deployment.name} was not created by this provider{by}; it is left "
+        "as it is. Use another name, or allow it explicitly where the operator offers that.",
         owners=owners,
     )
 
 
 def owners_of(deployment: SeldonDeployment) -> list[str]:
-    """Name the controllers and field managers found on an object, without the operator's status writes."""
+    """Return the controllers and field managers of an object, without the operator's status writes."""
     metadata = deployment.metadata
     references: Collection[Any] = (metadata.owner_references or ()) if metadata else ()
     entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
@@ -41,7 +41,7 @@ def owners_of(deployment: SeldonDeployment) -> list[str]:
 
 
 def appliers_of(deployment: SeldonDeployment) -> list[str]:
-    """Name the others who apply parts of an object, as GitOps tools do again and again, unlike people who edit it."""
+    """Return the other managers that apply parts of an object, as GitOps tools repeatedly do."""
     metadata = deployment.metadata
     entries: Collection[Any] = (metadata.managed_fields or ()) if metadata else ()
     appliers = {

@@ -1,4 +1,4 @@
-"""Deleting a deployment: always as it was just read, so that nothing is deleted that another writer made of it."""
+"""Delete a deployment: always as it was just read, so that no other writer's change is lost."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def delete_if(
     client: SeldonClient, name: str, condition: Callable[[SeldonDeployment], bool]
 ) -> SeldonDeployment | None:
     """
-    Delete a deployment on a condition, which is asked again whenever it changes meanwhile.
+    Delete a deployment on a condition, which is evaluated again if the deployment changes meanwhile.
 
-    :returns: what was deleted; None where there is none, or the condition does not hold.
+    :returns: the deleted deployment; None if there is none, or the condition does not hold.
     :raises ConflictError: it changes all the time.
     """
     for _ in range(CONFLICT_ATTEMPTS):
@@ -36,7 +36,7 @@ def delete_if(
         try:
             deleted = client.delete(name, uid=current.uid, resource_version=current.resource_version)
         except ConflictError as error:
-            log.info("%s/%s changed meanwhile; looking again", client.namespace, name)
+            log.info("%s/%s changed meanwhile; reading it again", client.namespace, name)
             conflict = error
             continue
         return current if deleted else None

@@ -1,4 +1,4 @@
-"""Finding this provider's deployments: labels narrow the LIST down, annotations decide."""
+"""Find this provider's deployments: labels narrow the LIST down, annotations decide."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DeploymentSearch:
         Return matching deployments, newest first.
 
         :param facts: values of :data:`ANNOTATIONS` that must be equal; None does not filter.
-        :param running: only those whose state is ``Available``.
+        :param running: only deployments whose state is ``Available``.
         :param labels: further labels that must be equal.
         :param everywhere: in every namespace of the cluster.
         """
@@ -83,7 +83,7 @@ class DeploymentSearch:
 
     def equivalents(self, wanted: Identity) -> list[SeldonDeployment]:
         """
-        Return the deployments that serve versions of the same model from the same DAG task, newest first.
+        Return the deployments of the same model by the same DAG task, newest first.
 
         One that is being deleted is listed until its children are gone; see :func:`is_being_deleted`.
         """
@@ -92,5 +92,5 @@ class DeploymentSearch:
 
 
 def is_being_deleted(deployment: SeldonDeployment) -> bool:
-    """Tell whether somebody has asked for the deployment's deletion."""
+    """Return whether the deployment is being deleted."""
     return bool(deployment.metadata and deployment.metadata.deletion_timestamp)

@@ -1,9 +1,9 @@
 """
-Looking at all deployments of a namespace, again and again: what the fleet page shows.
+Survey all deployments of a namespace, repeatedly: the data of the fleet page.
 
-Requests of one look: a LIST of SeldonDeployments, one of their Deployments, and, only while something does not serve,
-one of pods; each in pages of 500. Nothing is written. Without the right to read Deployments or pods it shows what the
-rest tells.
+Requests of one survey: a LIST of SeldonDeployments, one of their Deployments and, only while something is not
+ready, one of pods; each in pages of 500. Nothing is written. Without permission to read Deployments or pods,
+it shows what is known from the rest.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from airflow_provider_seldon.exceptions import ForbiddenError
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.kube.requests.diagnose import diagnose
 
-#: Seconds after which what an earlier look has seen counts as not having lasted until now.
+#: Seconds after which a condition seen by an earlier survey no longer counts as lasting.
 MEMORY = 60.0
-#: Deployments whose diagnosis a snapshot holds; the rest say only what a row of the list does.
+#: Deployments whose diagnosis a snapshot holds; the others have only the content of a list row.
 MOST_DIAGNOSED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """What the last look saw of a deployment."""
+    """What the last survey saw of a deployment."""
 
     manifest: Object
     version: tuple[str, ...]
@@ -45,7 +45,8 @@ class _Seen:
 
 class Survey:
     """
-    Looks at one namespace; remembers the last look, because what has to last is judged over several.
+    Surveys one namespace; keeps the last survey, because conditions that must last are evaluated over
+    several.
 
     :param client: client of the namespace.
     :param connection: id of the Airflow connection.
@@ -70,9 +71,9 @@ class Survey:
 
     def look(self) -> Sequence[DeploymentView]:
         """
-        Look once.
+        Survey once.
 
-        :raises SeldonError: the API server cannot be reached, or refuses.
+        :raises SeldonError: the API server is unreachable, or refuses.
         """
         deployments = self._client.objects()
         children = _by_id(self._or_none(lambda: self._client.children()))
@@ -85,7 +86,7 @@ class Survey:
             uid = text_at(manifest, "metadata", "uid")
             version = _version(manifest, own)
             known = before.get(uid)
-            # Of one that is as it was, only what the clock decides can be another now.
+            # In an unchanged deployment, only what depends on the time can have changed.
             same = known is not None and known.verdict is verdict
             view = known.view if known and same and not (known.view.expires or known.view.canary) else None
             seen[uid] = _Seen(
@@ -98,16 +99,16 @@ class Survey:
         return [one.view for one in seen.values()]
 
     def detail(self, name: str) -> DetailView | None:
-        """Return the page of a deployment as the last look saw it; None where it saw none of that name."""
+        """Return the page of a deployment as of the last survey; None if it saw none of that name."""
         found = next((one for one in self._seen.values() if name_of(one.manifest) == name), None)
         return None if found is None else detail_of(found.manifest, found.view)
 
     def diagnosis(self, name: str) -> str:
-        """Read pods, events and logs, and return why a deployment does not serve; "" when nothing is wrong."""
+        """Read pods, events and logs, and return why a deployment is not ready; "" when nothing is wrong."""
         return diagnose(self._client, name, redact=self._redact, log_lines=self._log_lines)
 
     def snapshot(self) -> Snapshot:
-        """Look once, and return all of it with the diagnoses of what does not serve."""
+        """Survey once, and return everything, with diagnoses of the deployments that are not ready."""
         views = self.look()
         broken = [
             one.name

@@ -1,1 +1,1 @@
-"""Requests to served models through the ingress, and smoke tests made of them. Payloads are in core/prediction."""
+"""Prediction requests through the ingress, and smoke tests. Payloads are in core/prediction."""

@@ -1,4 +1,4 @@
-"""Whether a function that an image is to serve is what it should be, seen from the worker."""
+"""Check, on the worker, a function that an image will serve."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from airflow_provider_seldon.core.request.function_path import FunctionPath
 
 def function_problem(path: str, *, arguments: int) -> tuple[str, str]:
     """
-    Import a function and look whether it can be called.
+    Import a function and check whether it can be called.
 
     :param path: ``package.module:function``.
-    :param arguments: how many positional arguments it will get.
-    :returns: why it cannot be looked at here, and what is wrong with it; "" for nothing. A module that is not here,
-        or that needs something that is not here, is not wrong: it may be in the image only.
+    :param arguments: number of positional arguments that it will get.
+    :returns: why it cannot be checked here, and what is wrong with it; "" for nothing. A module that is not
+        installed here, or that needs something that is not, is not wrong: it may be only in the image.
     """
     place = FunctionPath.parse(path)
     try:

@@ -46,7 +46,7 @@ def rows_of(deployment: SeldonDeployment, answer: Any) -> list[Any]:
     """
     Return the rows of a prediction.
 
-    :raises PredictionError: the answer holds none.
+    :raises PredictionError: the answer has none.
     """
     try:
         return parse_response(protocol_of(deployment), answer)
@@ -57,5 +57,5 @@ def rows_of(deployment: SeldonDeployment, answer: Any) -> list[Any]:
 
 
 def protocol_of(deployment: SeldonDeployment) -> str:
-    """Return the protocol that a deployment speaks."""
+    """Return the protocol of a deployment."""
     return (deployment.spec.protocol if deployment.spec else None) or "seldon"

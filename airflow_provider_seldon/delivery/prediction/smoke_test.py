@@ -1,14 +1,14 @@
 """
-Sample requests to a version that has just become ready, before anything older is given up.
+Sample requests to a version that has just become ready, before older versions are deleted.
 
-The requests go through the gateway, as everybody's do, so they cannot be addressed to a version. That the new one
-answers follows from when they are sent: only when every child has finished rolling out, and the last pod that is
-ending is gone, for a gateway that lags may still send requests there. That every predictor is asked, where traffic is
-split among several, follows from the answers where they say who gave them (``core.prediction.traffic_split``), else
-from the number of requests. A shadow's answers are seen by nobody, so it is not tested.
+The requests go through the gateway like all others, so they cannot be addressed to a version. Their time
+ensures that the new one answers: they are sent only after every child has finished rolling out and the last
+terminating pod is gone, because a lagging gateway may still send requests there. If the traffic is split, the
+answers show that every predictor was tested if they name their predictor (``core.prediction.traffic_split``),
+else the number of requests does. A shadow's answers are discarded, so it is not tested.
 
-A gateway that is not ready is retried for a while (see ``ingress``), and so is one whose answer is wrong: only one
-that is given again counts.
+A request is retried for a while if the gateway is not ready (see ``ingress``), and if the answer is wrong:
+only a repeated wrong answer counts.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ log = logging.getLogger(__name__)
 
 #: Seconds during which a wrong answer is retried.
 SETTLE = 3.0
-#: Seconds during which a gateway that is not ready is retried.
+#: Seconds during which requests are retried while the gateway is not ready.
 RETRY_FOR = 30.0
 #: Seconds between two tries.
 PAUSE = 0.5
-#: Seconds to wait for the end of pods that are ending; Seldon gives them 20.
+#: Seconds to wait until terminating pods are gone; Seldon gives them 20.
 DRAIN = 60.0
-#: How certain it is that each of several predictors has answered, and how often a sample is sent for that at most.
+#: Certainty that each of several predictors has answered, and the maximum of requests for it.
 CERTAINTY = 0.999
 MOST = 500
 
 
 class SmokeTest:
     """
-    Asks a deployment sample requests.
+    Sends sample requests to a deployment.
 
     :param target: its namespace; the ingress gateway has a URL.
     :param samples: the requests.
@@ -63,9 +63,9 @@ class SmokeTest:
 
     def judge(self, ready: Outcome) -> Outcome:
         """
-        Return the outcome of a rollout that is ready: the same, or that it answers wrongly.
+        Return the outcome of a ready rollout: the same, or that its answers are wrong.
 
-        No answer at all counts as a wrong one: what cannot be asked cannot be accepted.
+        No answer at all counts as a wrong one: a version that cannot answer cannot be accepted.
 
         :raises DeploymentNotFoundError: it is gone.
         """
@@ -83,14 +83,14 @@ class SmokeTest:
         return ready
 
     def _let_pods_end(self, name: str) -> None:
-        """Wait until no pod is left that is ending: it may be of another version, and still get requests."""
+        """Wait until no terminating pod is left: it may be of another version, and still get requests."""
         until = time.monotonic() + DRAIN
         try:
             while ending := self._ending(name):
                 if time.monotonic() >= until:
                     log.warning(
-                        "After %.0f s, pod %s is still ending. It is not waited for any longer; should it answer, "
-                        "that may be an answer to the smoke test.",
+                        "After %.0f s, pod %s is still terminating. The task does not wait any longer; an "
+                        "answer to the smoke test may come from that pod.",
                         DRAIN,
                         ", ".join(ending),
                     )
@@ -98,7 +98,8 @@ class SmokeTest:
                 time.sleep(PAUSE)
         except ForbiddenError as error:
             log.warning(
-                "Without the right to list pods, the first answers to the smoke test may be the previous version's: %s",
+                "Without permission to list pods, the first answers to the smoke test may be the previous "
+                "version's: %s",
                 error,
             )
 
@@ -107,12 +108,13 @@ class SmokeTest:
         return [pod["metadata"]["name"] for pod in found if pod["metadata"].get("deletionTimestamp")]
 
     def _ask(self, deployment: SeldonDeployment, sample: SampleRequest, until: float) -> str:
-        """Send a sample until every predictor has answered it; return what is wrong, if anything is."""
+        """Send a sample until every predictor has answered it; return the problem, if any."""
         predictors = answering_predictors(deployment)
         missing = {str(one.name) for one in predictors}
         wanted = requests_to_meet_all(predictors, certainty=CERTAINTY)
         nameless = sent = 0
-        # An answer that names its predictor makes certain; so it is asked longer before one counts as missing.
+        # Answers that name their predictor give certainty, so more requests are sent before one counts as
+        # missing.
         while missing and sent < min(MOST, wanted if nameless else 3 * wanted):
             answer, problem = self._answer(deployment, sample)
             while problem and time.monotonic() < until:
@@ -130,8 +132,8 @@ class SmokeTest:
             log.info("Predictors %s have answered", ", ".join(str(one.name) for one in predictors))
         elif nameless or sent < 3 * wanted:
             log.warning(
-                "The answers do not say whether predictors %s gave any. The sample was sent %d times; %d make it %g %% "
-                "certain that each has answered.",
+                "The answers do not show whether predictors %s gave any. The sample was sent %d times; %d "
+                "make it %g %% certain that each has answered.",
                 ", ".join(sorted(missing)),
                 sent,
                 wanted,
@@ -142,7 +144,7 @@ class SmokeTest:
         return ""
 
     def _answer(self, deployment: SeldonDeployment, sample: SampleRequest) -> tuple[Any, str]:
-        """Send a sample; return its answer, and what is wrong with that."""
+        """Send a sample; return its answer and the answer's problem."""
         protocol = (deployment.spec.protocol if deployment.spec else None) or "seldon"
         try:
             answer = predict(self._target, deployment, sample.data, retry_for=RETRY_FOR)

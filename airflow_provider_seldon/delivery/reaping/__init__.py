@@ -1,1 +1,1 @@
-"""Giving up what nobody needs any more: canaries without a leader, and deployments whose time is over."""
+"""Clean up what nobody needs any more: abandoned canaries and expired deployments."""

@@ -1,12 +1,13 @@
 """
-Reaping one namespace: each deployment is judged by ``core.reaping.decision``, and gets one write at most.
+Reap one namespace: ``core.reaping.decision`` decides about each deployment, which gets one write at most.
 
-Every write is made on what was just read, with its uid and resource version as preconditions. Where a deployment has
-changed meanwhile it is read and judged again, so a canary that somebody resumes, or a preview that somebody deploys
-again, is left alone however close the race. An error with one deployment is noted, and the others go on.
+Every write is conditional on what was just read: uid and resource version are preconditions. If a deployment
+has changed meanwhile, it is read and decided again, so a canary that somebody resumes, or a preview that
+somebody deploys again, is left unchanged however close the race. An error with one deployment is recorded,
+and the others continue.
 
-Requests: one write for each deployment that something is done to, a GET before an abort or a deletion, and what the
-waits at the end need.
+Requests: one write for each deployment that needs one, a GET before an abort or a deletion, and those of the
+waits at the end.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ class Terms:
     """
     What a reaper may do.
 
-    :param grace: seconds between the note that a deployment is due and its deletion.
+    :param grace: seconds between the mark on a deployment that is due and its deletion.
     :param delete_orphans: whether a deployment whose DAG or task is gone is due.
-    :param timeout: seconds to wait, at the end, until what was aborted serves and what was deleted is gone.
+    :param timeout: seconds to wait, at the end, until aborted deployments are ready and deleted ones are
+        gone.
     """
 
     grace: float
@@ -59,9 +61,9 @@ class Reaper:
 
     :param target: the namespace.
     :param terms: what may be done.
-    :param report: where all of it is noted.
-    :param origin_of: says where a deployment comes from; None where that is not asked.
-    :param clock: says what time it is, in epoch seconds.
+    :param report: records all actions.
+    :param origin_of: returns the origin of a deployment; None without a lookup.
+    :param clock: returns the time in epoch seconds.
     """
 
     target: Target
@@ -73,7 +75,7 @@ class Reaper:
     _gone: list[SeldonDeployment] = field(default_factory=list)
 
     def reap(self, deployments: Iterable[SeldonDeployment]) -> None:
-        """Look at every deployment and do what is due, then wait for it."""
+        """Examine every deployment and do what is due, then wait for the results."""
         for deployment in deployments:
             self._safely(deployment, self._look_at)
         if self.report.dry_run:

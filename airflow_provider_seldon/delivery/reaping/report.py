@@ -1,4 +1,4 @@
-"""What a reaper has done, and what it has left, as the task returns it."""
+"""What a reaper did, and what it left, as the task returns it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @dataclass(kw_only=True)
 class Report:
     """
-    What was done: each list has an entry for each deployment, with the reason.
+    The actions: each list has an entry for each deployment, with the reason.
 
-    :param dry_run: nothing of it was stored.
+    :param dry_run: nothing was stored.
     :param terms: what the reaper was asked for: ``connection``, ``namespaces``, ``grace``, ``orphans``, and under
         ``only`` what narrowed it down. By it the fleet page tells what will be done, and by whom.
     """
@@ -37,7 +37,7 @@ class Report:
 
 
 def entry(namespace: str, deployment: SeldonDeployment, reason: str) -> dict[str, str]:
-    """Return what a report says of a deployment."""
+    """Return a report's entry for a deployment."""
     identity = Identity.of(deployment)
     return {
         "namespace": namespace,

@@ -1,1 +1,1 @@
-"""Copies of model files, and the Secrets that read them. Their content is decided in core/storage."""
+"""Copies of model files, and the Secrets to read them. core/storage decides their content."""

@@ -1,15 +1,17 @@
 """
-Where copies of trained models are kept for serving: one folder per content, and a marker beside each.
+The storage for copies of trained models: one folder per content, and a marker beside each.
 
-    <target>/3f2a9c01d7be/model.joblib     the copy; its name is a hash of what is in it
-    <target>/3f2a9c01d7be.json             the marker; written last, so a copy without one is not complete
+    <target>/3f2a9c01d7be/model.joblib     the copy; its name is a hash of its content
+    <target>/3f2a9c01d7be.json             the marker; written last, so a copy without one is incomplete
 
-Works through Airflow's ``ObjectStoragePath``, so on any storage that Airflow knows, also on object stores, which
-cannot rename: there a single object appears as a whole or not at all. Elsewhere a file, the marker too, is written
-under another name first, outside of the copy. So whatever has its name is whole, an interrupted copy is continued, not
-begun again, and what was left under such another name is removed by the next staging of the same content.
+It uses Airflow's ``ObjectStoragePath``, so it works on any storage that Airflow supports, also on object
+stores, which cannot rename: there a single object appears as a whole or not at all. Elsewhere each file,
+including the marker, is first written under another name, outside of the copy. So a file with its final name
+is complete, an interrupted copy is continued instead of restarted, and the next staging of the same content
+removes files left under temporary names.
 
-What this does *not* do: decide what a copy looks like (``core.storage.model_files``) or which may go (``staging``).
+What this does *not* do: decide the layout of a copy (``core.storage.model_files``) or which one may be
+deleted (``staging``).
 """
 
 from __future__ import annotations
@@ -34,10 +36,10 @@ if TYPE_CHECKING:
 
 #: Hexadecimal digits of the content's SHA-256 that name a copy.
 DIGITS = 12
-#: Bytes that are read and written at once.
+#: Bytes that are read and written at a time.
 CHUNK = 4 * 1024 * 1024
 
-#: Storage in which an object appears as a whole, and which knows no folders.
+#: Storage in which an object appears as a whole, and which has no folders.
 _OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "oss", "memory"}
 )
@@ -46,7 +48,7 @@ _COMPLETE, _DELETING = "complete", "deleting"
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """A file of a trained model: where it is, and what is in it."""
+    """A file of a trained model: its path and its content's hash."""
 
     path: str
     size: int
@@ -56,13 +58,13 @@ class SourceFile:
 @dataclass(frozen=True, kw_only=True)
 class StagedCopy:
     """
-    What the marker of a copy says.
+    The marker of a copy.
 
     :param digest: name of the copy.
     :param files: path below the copy -> size in bytes.
-    :param version: number of the version directory that was made for it, if one was.
-    :param source: where it was copied from.
-    :param used_at: epoch seconds of the last staging that came to this copy.
+    :param version: number of the version directory that was created for it, if any.
+    :param source: path from which it was copied.
+    :param used_at: epoch seconds of the last staging of this copy.
     :param state: ``complete``, or ``deleting`` while it is being removed.
     """
 
@@ -83,8 +85,7 @@ class ModelSource:
     """
     The file or folder that a training wrote.
 
-    :param path: its place.
-    :raises ModelFilesError: there is nothing.
+    :param path: its path. :raises ModelFilesError: there is nothing.
     """
 
     def __init__(self, path: ObjectStoragePath) -> None:
@@ -106,14 +107,14 @@ class ModelSource:
 
     def _check(self, file: str) -> None:
         """
-        Refuse what is not a file of the model: an object store's key with ``..`` in it, a link that leads out.
+        Refuse files outside of the model: an object store's key with ``..`` in it, a link that leads out.
 
-        A single file that was named itself may be a link, such as ``latest.joblib``.
+        A single file that was given itself may be a link, such as ``latest.joblib``.
         """
         if leads_out(file) or (self._local and not self._named and not self._holds(file)):
             raise ModelFilesError(
-                f"{file[:200]!r} leads out of {self._root}: nothing is copied from elsewhere. Copy what it means into "
-                "the model's folder."
+                f"{file[:200]!r} leads out of {self._root}: nothing is copied from elsewhere. Copy its "
+                "target into the model's folder."
             )
 
     def _holds(self, file: str) -> bool:
@@ -128,7 +129,7 @@ class ModelSource:
                 yield chunk
 
     def described(self, file: str) -> SourceFile:
-        """Read a file once to learn what is in it."""
+        """Read a file once and return its size and hash."""
         digest, size = hashlib.sha256(), 0
         for chunk in self.read(file):
             digest.update(chunk)
@@ -138,9 +139,9 @@ class ModelSource:
 
 class ModelStore:
     """
-    The copies below one place.
+    The copies below one folder.
 
-    :param path: the place; it need not exist.
+    :param path: the folder; it need not exist.
     """
 
     def __init__(self, path: ObjectStoragePath) -> None:
@@ -151,11 +152,11 @@ class ModelStore:
 
     @property
     def uri(self) -> str:
-        """The place as a model URI: without the Airflow connection's id, which rclone would take for a bucket."""
+        """The folder as a model URI, without the connection id, which rclone would take for a bucket."""
         return f"{self._protocol}://{self._root if self._protocol == 'file' else self._root.lstrip('/')}"
 
     def find(self, digest: str) -> StagedCopy | None:
-        """Return a copy that is complete and whose files are all there."""
+        """Return a copy if it is complete and all of its files exist."""
         found = self._marker(digest)
         if found is None or not found.complete:
             return None
@@ -163,7 +164,7 @@ class ModelStore:
         return found if all(there.get(path) == size for path, size in found.files.items()) else None
 
     def copies(self) -> list[StagedCopy]:
-        """Return the copies that have a marker, the last used one first."""
+        """Return the copies that have a marker, the most recently used first."""
         self._fs.invalidate_cache()
         if not self._fs.exists(self._root):
             return []
@@ -175,18 +176,18 @@ class ModelStore:
         return sorted(found, key=lambda copy: (copy.used_at, copy.digest), reverse=True)
 
     def version_begun(self, digest: str) -> int | None:
-        """Return the version directory that an interrupted copy has made already."""
+        """Return the version directory that an interrupted copy has already created."""
         numbers = [first for path in self._sizes(digest) if (first := path.partition("/")[0]).isdecimal()]
         return int(numbers[0]) if numbers else None
 
     def copy(self, source: ModelSource, files: Mapping[str, SourceFile], copy: StagedCopy) -> StagedCopy:
         """
-        Copy files to where they will be served from, and mark the copy as complete.
+        Copy files to the storage they are served from, and mark the copy as complete.
 
-        A file that is there already was copied by an earlier try.
+        A file that already exists was copied by an earlier try.
 
         :param files: path below the copy -> file of the source.
-        :raises ModelChangedError: a file of the source has changed since it was looked at.
+        :raises ModelChangedError: a file of the source has changed since it was hashed.
         """
         there = self._sizes(copy.digest)
         for path, file in files.items():
@@ -195,14 +196,14 @@ class ModelStore:
         return self._mark(replace(copy, files={path: file.size for path, file in files.items()}))
 
     def touch(self, copy: StagedCopy) -> StagedCopy:
-        """Note that a copy has been asked for again, so that it is not among the oldest."""
+        """Record that a copy was requested again, so that it is not among the oldest."""
         return self._mark(copy)
 
     def delete(self, copy: StagedCopy) -> bool:
         """
-        Delete a copy, unless it has been asked for since it was listed.
+        Delete a copy, unless it was requested again since it was listed.
 
-        The marker says so first: a copy whose deletion is interrupted is not complete any more.
+        The marker is changed first: a copy whose deletion is interrupted is no longer complete.
         """
         current = self._marker(copy.digest)
         if current is None or current.used_at != copy.used_at:
@@ -217,11 +218,11 @@ class ModelStore:
     def _write(self, digest: str, path: str, source: ModelSource, file: SourceFile) -> None:
         if leads_out(path):
             raise ModelFilesError(
-                f"{path[:200]!r} is no place below {self._root}/{digest}; nothing is written there."
+                f"{path[:200]!r} is not a path below {self._root}/{digest}; nothing is written there."
             )
         target = f"{self._root}/{digest}/{path}"
         if self._whole_objects:
-            # By way of this machine: a stream to an object store makes an object also of what an error cut short.
+            # Through a local file: a stream to an object store would create an object even after an error.
             with tempfile.NamedTemporaryFile(prefix="seldon-stage-") as local:
                 _fetch(source, file, local)
                 self._fs.put_file(local.name, target)
@@ -229,7 +230,7 @@ class ModelStore:
         self._appear(digest, target, lambda stream: _fetch(source, file, stream))
 
     def _appear(self, digest: str, target: str, write: Callable[[Any], object]) -> None:
-        """Let a file appear under its name, whole or not at all, where files can be renamed."""
+        """Write a file so that it appears under its name as a whole or not at all, by renaming it."""
         part = f"{self._root}/.{digest}-{uuid.uuid4().hex[:8]}.part"
         self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         try:
@@ -245,18 +246,18 @@ class ModelStore:
         try:
             self._fs.mv(part, target)
         except FileNotFoundError:
-            # Another worker stages the same content, and has swept up after it was done.
+            # Another worker staged the same content, and has removed temporary files afterwards.
             self._fs.invalidate_cache()
             if not self._fs.exists(target):
                 raise
         except OSError:
             if not self._fs.exists(target):
                 raise
-            self._fs.rm_file(target)  # some storages do not rename onto what is there
+            self._fs.rm_file(target)  # some storages do not rename onto an existing file
             self._fs.mv(part, target)
 
     def _sweep(self, digest: str) -> None:
-        """Remove what interrupted tries have left under other names."""
+        """Remove temporary files of interrupted tries."""
         for entry in self._fs.ls(self._root, detail=False):
             name = str(entry).rpartition("/")[2]
             if name.startswith(f".{digest}-") and name.endswith(".part"):
@@ -298,7 +299,7 @@ def _fetch(source: ModelSource, file: SourceFile, stream: Any) -> None:
     """
     Write a file of the source to a stream.
 
-    :raises ModelChangedError: it is not what it was when it was looked at.
+    :raises ModelChangedError: its hash has changed.
     """
     digest = hashlib.sha256()
     for chunk in source.read(file.path):
@@ -307,6 +308,6 @@ def _fetch(source: ModelSource, file: SourceFile, stream: Any) -> None:
     stream.flush()
     if digest.hexdigest() != file.sha256:
         raise ModelChangedError(
-            f"{file.path} changed while it was copied; nothing serves the copy. Let the training write each model to a "
-            "place of its own, and stage it when it is done."
+            f"{file.path} changed during the copy; nothing serves the copy. Let the training write each "
+            "model to its own folder, and stage it afterwards."
         )

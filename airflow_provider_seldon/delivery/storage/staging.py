@@ -1,8 +1,8 @@
 """
-Staging: a trained model is copied to where it will be served from, in the layout that its server wants.
+Staging: copy a trained model to the storage it is served from, in the layout that its server expects.
 
-The place is named by what is in it. So the same model again copies nothing, another model never changes a file
-that is being served, and the model URI of a deployment says exactly which files it serves.
+The folder is named after its content. So staging the same model again copies nothing, another model never
+changes a file in use, and the model URI of a deployment identifies exactly which files it serves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class HasClient(Protocol):
-    """A hook, or whatever else has a client of a namespace."""
+    """A hook, or another object with a client of a namespace."""
 
     @property
     def client(self) -> SeldonClient:
@@ -43,14 +43,14 @@ class HasClient(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class StagedModel:
     """
-    A model that can be served.
+    A staged model.
 
     :param model_uri: what to deploy.
     :param digest: hash of its files and their arrangement.
-    :param version: number of its version directory, for servers that want one.
-    :param action: ``copied``, or ``unchanged`` where the same files were there already.
-    :param files: how many files it has.
-    :param bytes: how large they are together.
+    :param version: number of its version directory, for servers that need one.
+    :param action: ``copied``, or ``unchanged`` if the same files already existed.
+    :param files: number of its files.
+    :param bytes: their total size.
     :param pruned: model URIs of older copies that were deleted.
     """
 
@@ -82,29 +82,30 @@ def stage_model(
     hook: HasClient | None = None,
 ) -> StagedModel:
     """
-    Copy a trained model to where it will be served from.
+    Copy a trained model to the storage it is served from.
 
-    :param source: file or folder that the training wrote, on any storage that Airflow knows.
+    :param source: file or folder that the training wrote, on any storage that Airflow supports.
     :param target: folder for the copies of this model's versions, such as ``s3://models/iris``.
-    :param implementation: prepackaged server that will read it, see ``model_files``; None for one of your own.
-    :param protocol: protocol of the deployment; ``v2`` takes more file names.
+    :param implementation: prepackaged server that will read it, see ``model_files``; None for your own
+        server.
+    :param protocol: protocol of the deployment; ``v2`` accepts more file names.
     :param model_name: folder of the model in a Triton repository.
-    :param version: number of a TensorFlow version directory; the next free one when left out.
-    :param served_from: how the target is called on the cluster where that differs: a volume that is mounted at
+    :param version: number of a TensorFlow version directory; defaults to the next free one.
+    :param served_from: URI of the target as the cluster sees it, if that differs: a volume that is mounted at
         ``file:///mnt/models`` here may be ``pvc://models`` there.
     :param source_conn_id: Airflow connection of the source.
     :param target_conn_id: Airflow connection of the target.
-    :param keep: delete all but the last so many copies, except those that a deployment in the hook's namespace
-        serves or can be rolled back to.
-    :param hook: the cluster that ``keep`` asks.
+    :param keep: number of copies to keep; older ones are deleted, except those that a deployment in the
+        hook's namespace serves or could roll back to.
+    :param hook: the cluster whose deployments ``keep`` checks.
     :returns: the copy; its ``model_uri`` is what to deploy.
-    :raises ModelFilesError: the files are not what the server reads; nothing was copied.
-    :raises ModelChangedError: they changed while they were copied.
+    :raises ModelFilesError: the server cannot read the files; nothing was copied.
+    :raises ModelChangedError: they changed during the copy.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     if keep is not None and (keep < 1 or hook is None):
-        raise ModelFilesError("keep must be 1 or more, and needs a hook to ask which copies are in use.")
+        raise ModelFilesError("keep must be 1 or more, and needs a hook to find out which copies are in use.")
     if version is not None and version < 1:
         raise ModelFilesError(f"version is {version}; version directories are numbered from 1.")
     trained = ModelSource(ObjectStoragePath(source, conn_id=source_conn_id))
@@ -118,8 +119,8 @@ def stage_model(
     if version is not None:
         if not arrangement.versioned:
             raise ModelFilesError(
-                f"version is {version}, but {source} needs no version directory: only a TensorFlow SavedModel that is "
-                "not in a numbered directory already takes one."
+                f"version is {version}, but {source} needs no version directory: only a TensorFlow "
+                "SavedModel that is not yet in a numbered directory takes one."
             )
         arrangement = arrangement.numbered(version)
     described = {file: trained.described(file) for file in arrangement.files.values()}
@@ -145,8 +146,8 @@ def prune_models(store: ModelStore, *, keep: int, hook: HasClient) -> list[str]:
     """
     Delete all but the last ``keep`` copies, except those in use.
 
-    In use is what a deployment in the hook's namespace names, whoever made it, in its spec or in a version that
-    it can be rolled back to.
+    A copy is in use if a deployment in the hook's namespace, whoever created it, names it in its spec or in a
+    version that it can be rolled back to.
 
     :returns: digests of the deleted copies.
     """
@@ -199,7 +200,7 @@ def _digest(arrangement: Arrangement, described: Mapping[str, SourceFile]) -> st
 
 
 def _served(hook: HasClient) -> Iterator[str]:
-    """Yield the texts that name what deployments serve, or would serve after a rollback."""
+    """Yield texts with the model URIs of deployments, and of versions that they can be rolled back to."""
     for deployment in hook.client.find():
         yield canonical_json(deployment.to_manifest())
         for version in proven_versions(deployment):

@@ -1,4 +1,4 @@
-"""Which Secret the storage initializer reads, and where its content comes from."""
+"""The Secret that the storage initializer reads, and the source of its content."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StorageSecret:
     A Secret for the storage initializer.
 
     :param name: its name.
-    :param values: its content where this provider makes it; empty for an existing one, which is never written.
+    :param values: its content if this provider creates it; empty for an existing one, which is never written.
     """
 
     name: str
@@ -42,15 +42,15 @@ class StorageSecret:
 
     @property
     def managed(self) -> bool:
-        """Whether this provider makes the Secret."""
+        """Whether this provider creates the Secret."""
         return bool(self.values)
 
     def ensure(self, client: SeldonClient, owner: SeldonDeployment, *, known: bool = False) -> None:
         """
-        Write the Secret if this provider makes it, and let it go with its last owner.
+        Write the Secret if this provider creates it, so that it is deleted with its last owner.
 
-        :param owner: the deployment; that it is stored suffices, it need not name the Secret yet.
-        :param known: the deployment used the Secret before, so that is probably there.
+        :param owner: the deployment; it must exist, but need not name the Secret yet.
+        :param known: the deployment used the Secret before, so it probably exists.
         """
         if self.managed:
             client.secrets.ensure(
@@ -70,12 +70,12 @@ def storage_secret_for(
     """
     Choose the Secret of a request.
 
-    The model server's own choice (a Secret or a service account) wins, then the connection's
-    ``storage_env_from``, then what is made from its ``storage_conn_id``. A request whose model URIs need no
-    credentials gets none. A service account only says who the pods are; rclone has to be told as well to go by
-    that, which a storage connection without credentials of its own does.
+    The model server's own choice (a Secret or a service account) takes precedence, then the connection's
+    ``storage_env_from``, then a Secret created from its ``storage_conn_id``. A request whose model URIs need
+    no credentials gets none. A service account only identifies the pods; rclone must also be configured to
+    use it, which a storage connection without its own credentials does.
 
-    :raises InvalidRequestError: the storage connection cannot serve the model URIs.
+    :raises InvalidRequestError: the storage connection does not fit the model URIs.
     """
     if server.secret_name:
         return None
@@ -95,7 +95,7 @@ def storage_secret_for(
 
 
 def _with_files_read(connection: StorageConnection) -> StorageConnection:
-    """Replace paths of key files by what the files say: they exist on the worker, and not in the pod."""
+    """Replace paths of key files by their content: the files exist on the worker, but not in the pod."""
     extra = dict(connection.extra)
     if connection.option("key_path") and not connection.option("keyfile_dict"):
         extra["keyfile_dict"] = _read(connection, "key_path")
@@ -114,6 +114,7 @@ def _read(connection: StorageConnection, field: str) -> str:
         why = getattr(error, "strerror", None) or "not a text file"
         raise InvalidRequestError.of(
             "storage_conn_id",
-            f"connection {connection.conn_id!r} names the key file {path} ({field}), which cannot be read here: {why}",
+            f"connection {connection.conn_id!r} names the key file {path} ({field}), which cannot be read "
+            f"here: {why}",
             "put the file on the workers, or its content into the connection",
         ) from None

@@ -1,9 +1,9 @@
 """
-Which storage Secrets a deployment uses, which it has used, and which it may own without having come to use them.
+Storage Secrets that a deployment uses, has used, or may own without using them.
 
-A Secret for new credentials is made before the spec that names it is applied, owned by the deployment. A task that is
-killed for good between the two leaves a Secret that no spec names. So its name is noted on the deployment first, and
-the next deploy, whatever it deploys, gives up what was noted and is not used.
+A Secret for new credentials is created before the spec that names it is applied, owned by the deployment. A
+task that is killed for good between the two leaves a Secret that no spec names. So its name is first noted on
+the deployment, and the next deploy, whatever it deploys, deletes Secrets that were noted and are not used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def storage_secrets_of(deployment: SeldonDeployment) -> frozenset[str]:
-    """Return the names of the Secrets that a deployment uses, and that its last proven version would use."""
+    """Return the names of the Secrets that a deployment and its last proven version use."""
     proven = ProvenVersion.last_of(deployment)
     named = [holder.env_secret_ref_name for holder in _holders(deployment)]
     named.append(proven.secret_name if proven else None)
@@ -33,7 +33,7 @@ def storage_secrets_of(deployment: SeldonDeployment) -> frozenset[str]:
 
 
 def former_secrets(before: SeldonDeployment | None, stored: SeldonDeployment) -> tuple[str, ...]:
-    """Return the names of the Secrets that a deployment used or had noted before a write, but not after it."""
+    """Return the names of the Secrets that a deployment used or noted before a write, but not after it."""
     if before is None or before.uid != stored.uid:
         return ()
     named = {holder.env_secret_ref_name for holder in _holders(stored)}
@@ -44,10 +44,11 @@ def note(
     client: SeldonClient, name: str, before: SeldonDeployment, resource_version: str | None
 ) -> str | None:
     """
-    Note the name of a Secret on the deployment that is to own it.
+    Note the name of a Secret on the deployment that will own it.
 
-    :param resource_version: of ``before``; refuse if the deployment has changed since.
-    :returns: the deployment's resource version after that.
+    :param resource_version: resource version of ``before``; the write fails if the deployment has changed
+        since.
+    :returns: the deployment's resource version afterwards.
     :raises ConflictError: it has changed since.
     """
     text = _text((_noted(before) - storage_secrets_of(before)) | {name})
@@ -58,16 +59,17 @@ def note(
 
 
 def restore_secret(client: SeldonClient, secret: StorageSecret, deployment: SeldonDeployment) -> None:
-    """Make a request's storage Secret again where a deployment uses it, and somebody has deleted it."""
+    """Re-create a request's storage Secret if a deployment uses it and somebody has deleted it."""
     if secret.name in storage_secrets_of(deployment):
         secret.ensure(client, deployment, known=True)
 
 
 def usable_secret(client: SeldonClient, recorded: str, present: str | None) -> str:
     """
-    Return the Secret for going back to a version: the recorded one, or the present one where that is gone.
+    Return the Secret for a rollback to a version: the recorded one, or the current one if that is gone.
 
-    After a rotation the Secret of an older version has been given up, and its credentials are probably void.
+    After a rotation the Secret of an older version has been deleted, and its credentials are probably
+    invalid.
     """
     if not present or recorded in ("", present) or client.secrets.exists(recorded):
         return recorded
@@ -76,27 +78,28 @@ def usable_secret(client: SeldonClient, recorded: str, present: str | None) -> s
 
 def release_unused(client: SeldonClient, name: str, candidates: Collection[str]) -> list[str]:
     """
-    Give up the Secrets that a deployment does not use any more. Call it once its new version serves.
+    Delete the Secrets that a deployment no longer uses. Call it once its new version is ready.
 
-    Only then, because until then the old version, or a rollback to it, still reads the old Secret.
+    Not earlier, because until then the old version, or a rollback to it, still reads the old Secret.
 
-    :param name: of the deployment; what it uses now is looked up, if there is any candidate.
-    :param candidates: names of Secrets that it used, or had noted, before. What was noted since is left to whoever
-        did that: it may be about to be used.
-    :returns: names of the Secrets that were deleted; one with other users stays.
+    :param name: name of the deployment; the Secrets that it uses now are looked up, if there is any
+        candidate.
+    :param candidates: names of Secrets that it used, or noted, before. Secrets noted since are kept: they may
+        be about to be used.
+    :returns: names of the deleted Secrets; one with other users stays.
     """
     if not candidates:
         return []
     try:
         deployment = client.get(name)
     except DeploymentNotFoundError:
-        return []  # collected by the cluster, with their owner
+        return []  # garbage-collected with their owner
     unused = set(candidates) - storage_secrets_of(deployment)
     deleted = [secret for secret in sorted(unused) if client.secrets.release(secret, uid=deployment.uid)]
     noted = _noted(deployment)
     if noted & unused:
         version = deployment.metadata.resource_version if deployment.metadata else None
-        # Where somebody writes at the same time, it stays noted, and is looked at again.
+        # If somebody writes at the same time, it stays noted, and is checked again later.
         with contextlib.suppress(ConflictError, DeploymentNotFoundError):
             client.annotate(
                 name,
@@ -116,7 +119,7 @@ def _text(names: Collection[str]) -> str:
 
 
 def _holders(deployment: SeldonDeployment) -> Iterator[PredictiveUnit | Explainer]:
-    """Yield what can name a storage Secret: graph nodes and explainers."""
+    """Yield the objects that can name a storage Secret: graph nodes and explainers."""
     for predictor in deployment.predictors:
         yield from predictor.nodes
         if isinstance(predictor.explainer, Explainer):

@@ -1,1 +1,1 @@
-"""Waits on a worker and in the triggerer. Judges nothing: see core/readiness."""
+"""Waits on a worker and in the triggerer. The verdicts are in core/readiness."""

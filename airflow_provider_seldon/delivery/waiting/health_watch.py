@@ -1,4 +1,4 @@
-"""Watching the health of a deployment in the triggerer, without end."""
+"""Watch the health of a deployment in the triggerer, without end."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 #: Seconds between two attempts when the namespace cannot be watched.
 RETRY = 60.0
-#: Seconds after which a deployment is looked at again although nothing has changed.
+#: Seconds after which a deployment is checked again without a change.
 IDLE = 600.0
-#: Seconds after which a level is told again.
+#: Seconds after which a level is repeated.
 REPEAT = 30.0
-#: Seconds between two looks at the pods of a deployment that lacks some.
+#: Seconds between two reads of the pods of a deployment that lacks some.
 PODS_INTERVAL = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthWatch:
     """
-    What is watched.
+    The deployment to watch.
 
     :param reach: connects; called again after an error.
-    :param selection: which deployment.
+    :param selection: selects the deployment.
     :param grace: seconds for which a change must hold.
-    :param logger: the trigger's.
+    :param logger: the trigger's logger.
     """
 
     reach: Callable[[], Awaitable[Target]] = field(repr=False, compare=False)
@@ -59,7 +59,7 @@ class Listener:
     :param grace: seconds for which a change must have held; tells apart what is remembered of several watches.
     :param events: kinds of event to tell of.
     :param store: Airflow's store of what was told last; None before Airflow 3.3.
-    :param logger: the trigger's.
+    :param logger: the trigger's logger.
     """
 
     grace: float
@@ -90,11 +90,11 @@ class Level:
 
 async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     """
-    Yield the health of a deployment whenever it has changed for good, and again every half minute.
+    Yield the health of a deployment whenever it has changed lastingly, and again every half minute.
 
-    So whoever joins late knows soon as well. Never ends by itself: Airflow starts a trigger that has ended again at
-    once, so what keeps the namespace from being watched (no connection, no right) is logged, and tried again after a
-    minute.
+    So a listener that joins late knows it soon as well. It never ends by itself, because Airflow restarts a
+    finished trigger at once: an error that prevents the watch (no connection, no permission) is logged, and
+    the watch is retried after a minute.
     """
     while True:
         try:
@@ -103,7 +103,7 @@ async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
                     yield level
         except Exception as error:
             watch.logger.warning(
-                "The deployment cannot be watched; trying again in %.0f s: %s",
+                "The deployment cannot be watched; retrying in %.0f s: %s",
                 RETRY,
                 error,
                 exc_info=not isinstance(error, AirflowException),
@@ -112,7 +112,7 @@ async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
 
 
 async def news(listener: Listener, found: AsyncIterator[Level]) -> AsyncGenerator[Mapping[str, Any]]:
-    """Yield the payload of what is new to a listener, and is one of its events."""
+    """Yield the payloads that are new to a listener and among its events."""
     state = told = None
     async for level in found:
         key = f"seldon-health/{level.namespace}/{level.name}/{listener.grace:g}"
@@ -123,12 +123,12 @@ async def news(listener: Listener, found: AsyncIterator[Level]) -> AsyncGenerato
             continue
         if level.health in listener.events:
             yield level.payload
-        # Afterwards: an event may come twice where the triggerer dies just now, but is not lost.
+        # Afterwards: if the triggerer dies right here, an event may come twice, but is not lost.
         await state.note(str(level.health))
 
 
 async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
-    """Yield levels until the deployment that was selected is gone, so that its successor can be looked for."""
+    """Yield levels until the selected deployment is gone, so that its successor can be found."""
     target = await watch.reach()
     namespace = target.namespace
     name = await watch.selection.find(target)
@@ -144,7 +144,7 @@ async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
             before = level
             change = await observer()
             if change:
-                # What is watched leaves out the annotations.
+                # Watched objects do not contain the annotations.
                 stored = mapping_at(await subscription.read(), "metadata", "annotations")
                 payload = {
                     **change.to_json(),
@@ -167,7 +167,7 @@ async def _levels(watch: HealthWatch) -> AsyncGenerator[Level]:
 
 
 class HealthObserver:
-    """Shows a monitor what there is, with pods where that helps."""
+    """Passes a monitor the current objects, with pods if necessary."""
 
     def __init__(self, monitor: HealthMonitor, subscription: Subscription) -> None:
         self._monitor = monitor
@@ -189,7 +189,7 @@ class HealthObserver:
 
     @property
     def pause(self) -> float:
-        """Seconds until the next look is due, if nothing happens."""
+        """Seconds until the next check is due, if nothing happens."""
         pauses = [IDLE]
         if self._monitor.due is not None:
             pauses.append(self._monitor.due - self._clock())
@@ -200,9 +200,10 @@ class HealthObserver:
 
 class _AssetState:
     """
-    What was told last, kept with the watched asset so that a restart of the triggerer repeats nothing.
+    The health that was reported last, stored with the watched asset so that a restart of the triggerer
+    repeats nothing.
 
-    Airflow has such a store from 3.3 on. Without it, or where it does not answer, nothing is kept.
+    Airflow has such a store from 3.3 on. Without it, or if it does not answer, nothing is stored.
     """
 
     def __init__(self, listener: Listener, key: str) -> None:
@@ -211,17 +212,17 @@ class _AssetState:
         self._log = listener.logger
 
     async def recall(self) -> Health | None:
-        """Return the health that was told last."""
+        """Return the health that was reported last."""
         if self._store is None:
             return None
         try:
             return Health(str(await self._store.aget(self.key)))
         except Exception as error:
-            self._log.debug("Nothing is known of what was told before: %r", error)
+            self._log.debug("The health that was reported before is unknown: %r", error)
             return None
 
     async def note(self, health: str) -> None:
-        """Keep the health that was told."""
+        """Store the health that was reported."""
         if self._store is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""Which deployment a trigger means: one of a name, or the newest that matches."""
+"""Selection of a trigger's deployment: by name, or the newest that matches."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.target import Target
 
-#: Seconds between two looks for a deployment that is not there yet.
+#: Seconds between two searches for a deployment that does not exist yet.
 FIND_INTERVAL = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """
-    Which deployment is meant.
+    Selects a deployment.
 
-    :param name: its name; or the newest of this provider's is selected by the following three.
+    :param name: its name; alternatively, the following three select this provider's newest.
     :param model_name: model that it serves.
     :param dag_id: DAG that deployed it.
     :param task_id: task that deployed it.
@@ -31,7 +31,7 @@ class Selection:
 
     @property
     def facts(self) -> dict[str, str | None]:
-        """What the deployment is selected by where it has no name; None does not select."""
+        """The facts that select the deployment without a name; None does not select."""
         return {"model_name": self.model_name, "dag_id": self.dag_id, "task_id": self.task_id}
 
     async def find(self, target: Target) -> str | None:

@@ -1,4 +1,4 @@
-"""Waiting in the triggerer."""
+"""Wait in the triggerer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 from airflow_provider_seldon.delivery.waiting.selection import FIND_INTERVAL, Selection
 
 #: Seconds after a deadline within which the scheduler ends a deferral that has not ended by itself:
-#: ``triggers.deferral.BACKSTOP`` (60 s), the time between two looks of the scheduler's (``[scheduler]
-#: trigger_timeout_check_interval``, 15 s), and some room.
+#: ``triggers.deferral.BACKSTOP`` (60 s), the interval of the scheduler's check (``[scheduler]
+#: trigger_timeout_check_interval``, 15 s), and some margin.
 SCHEDULER_PATIENCE = 120.0
 
 if TYPE_CHECKING:
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class TriggererWait:
     """
-    What is waited for, and how long.
+    What to wait for, and how long.
 
-    :param selection: which deployment.
+    :param selection: selects the deployment.
     :param deadline: epoch seconds; see :func:`seconds_left`.
     :param timeout: seconds; see :func:`seconds_left`.
-    :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for whatever is there.
+    :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for the deployment as
+        it is.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
-    :param logger: the trigger's.
+    :param logger: the trigger's logger.
     """
 
     selection: Selection
@@ -77,20 +78,20 @@ async def wait_in_triggerer(target: Target, asked: TriggererWait) -> Outcome:
     )
     if outcome.ending is Ending.READY:
         return outcome
-    # The diagnosis is read here, at once: when the task resumes, pods and events may be gone.
+    # The diagnosis is made here, at once: when the task resumes, pods and events may be gone.
     return await asyncio.to_thread(Waiter(target).explain, outcome)
 
 
 def seconds_left(deadline: float | None, timeout: float | None, *, now: float) -> float:
     """
-    Return for how many seconds a trigger that starts, or starts again, waits; from then on no clock counts.
+    Return how many seconds a trigger waits after a start or restart; from then on it uses no wall clock.
 
-    The deadline is a time of the worker's clock, the timeout is what was left then. Where the deadline has been over
-    for longer than the scheduler leaves a trigger alone, this machine's clock is wrong, or was when the task deferred,
-    or nothing ran meanwhile: nothing is given up then before the timeout is over. No clock that goes back makes a wait
-    longer than the timeout.
+    The deadline is a time of the worker's clock, the timeout is what was left then. If the deadline passed
+    longer ago than the scheduler would tolerate, then this machine's clock is wrong, the worker's was wrong
+    when the task deferred, or nothing ran meanwhile: in that case the wait uses the full timeout. A clock
+    that is set back never makes a wait longer than the timeout.
 
-    :param deadline: epoch seconds; None where there is only a timeout.
+    :param deadline: epoch seconds; None if there is only a timeout.
     :param timeout: seconds; None in triggers of the first release that have a deadline.
     """
     if deadline is None:
@@ -110,5 +111,5 @@ def broken_off(
         name=name or "",
         namespace=namespace or "",
         reason="WaitBrokenOff",
-        message=f"the wait in the triggerer broke off: {type(error).__name__}: {redact(str(error))}",
+        message=f"the wait in the triggerer was interrupted: {type(error).__name__}: {redact(str(error))}",
     )

@@ -1,4 +1,4 @@
-"""Waiting on a worker: the loop with the task's log and the diagnosis of a failure around it."""
+"""Wait on a worker: the wait with the task's log and the diagnosis of a failure."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Added to the error where a previous version was ready.
+#: Added to the error if a previous version was ready.
 KEEPS_SERVING = "The previous version keeps serving."
-#: Ending -> exception, and what the user is told to do.
+#: Ending -> exception, and advice for the user.
 ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
     Ending.FAILED: (RolloutFailedError, ""),
     Ending.WRONG: (RolloutFailedError, ""),
     Ending.TIMEOUT: (
         RolloutTimeoutError,
-        "The rollout goes on; a retry waits for it. Raise timeout if it needs longer.",
+        "The rollout continues; a retry waits for it. Raise timeout if it needs longer.",
     ),
     Ending.DELETED: (DeletedError, "A retry deploys it again."),
     Ending.REPLACED: (ReplacedError, "Another writer deployed under this name; agree on one."),
@@ -47,11 +47,12 @@ ERRORS: dict[Ending, tuple[type[RolloutError], str]] = {
 
 class Progress:
     """
-    Writes one line per change, and an unchanged one again from time to time, so that a long wait can be read.
+    Logs one line per change, and an unchanged line again from time to time, so that a long wait stays
+    readable.
 
     :param name: name of the deployment.
-    :param interval: seconds after which an unchanged line is written again.
-    :param logger: where to.
+    :param interval: seconds after which an unchanged line is logged again.
+    :param logger: logger for the lines.
     """
 
     def __init__(self, name: str, *, interval: float, logger: logging.Logger = log) -> None:
@@ -62,7 +63,7 @@ class Progress:
         self._at = 0.0
 
     def __call__(self, verdict: Verdict) -> None:
-        """Note a verdict."""
+        """Log a verdict."""
         line = f"{verdict.progress} ({verdict.reason})"
         if line == self._last and time.monotonic() - self._at < self._interval:
             return
@@ -104,12 +105,12 @@ class Waiter:
                 progress_interval=interval,
             )
         )
-        # A sensor looks again; only the end of a rollout's own time is worth a diagnosis.
+        # A sensor checks again; only the timeout of a rollout itself needs a diagnosis.
         looks_again = outcome.ending is Ending.TIMEOUT and expected is None
         return outcome if looks_again else self.explain(outcome)
 
     def explain(self, outcome: Outcome) -> Outcome:
-        """Add the diagnosis to a bad outcome, before anything is cleaned up."""
+        """Add the diagnosis to a failed outcome, before anything is cleaned up."""
         if outcome.ending not in {Ending.FAILED, Ending.TIMEOUT} or outcome.diagnosis:
             return outcome
         lines = settings.failure_log_lines()
@@ -121,7 +122,7 @@ def policy_of(given: Mapping[str, Any] | None) -> FailurePolicy:
     """
     Read a failure policy.
 
-    :raises InvalidModelServerError: naming the field and the fix.
+    :raises InvalidModelServerError: names the field and the fix.
     """
     try:
         return FailurePolicy.from_json(given)
@@ -145,8 +146,8 @@ def raise_for(outcome: Outcome, *, served_before: bool = False) -> None:
 
 _ENDED = {
     Ending.FAILED: "does not become ready",
-    Ending.WRONG: "is ready, but answers its smoke test wrongly",
+    Ending.WRONG: "is ready, but fails its smoke test",
     Ending.TIMEOUT: "did not become ready in time",
-    Ending.DELETED: "was deleted while it was waited for",
-    Ending.REPLACED: "was replaced while it was waited for",
+    Ending.DELETED: "was deleted during the wait",
+    Ending.REPLACED: "was replaced during the wait",
 }

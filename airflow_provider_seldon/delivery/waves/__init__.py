@@ -1,1 +1,1 @@
-"""One deploy to many clusters: undoing, on each of them, what a run has changed."""
+"""One deploy to many clusters: undo, on each of them, what a run changed."""

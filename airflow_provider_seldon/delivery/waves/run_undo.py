@@ -1,11 +1,11 @@
 """
-Undoing what a DAG run has changed on a deployment, however many tries and tasks that took, and nothing else.
+Undo what a DAG run changed on a deployment, in all of its tries and tasks, and nothing else.
 
-What the run found there is recorded on the deployment (``core.waves.before_run``). Where there is no such record, or it
-is another run's, this run changed nothing, or it has been undone, or a newer run has deployed since: then it is left as
-it is. Interrupted anywhere and started again, it comes to the same end.
+The deployment records what the run found there (``core.waves.before_run``). Without such a record, or with
+another run's, this run changed nothing, was already undone, or a newer run has deployed since: then the
+deployment is left as it is. Interrupted anywhere and restarted, the undo ends in the same state.
 
-Requests: one GET; then one PATCH, or one DELETE where the run has created the deployment.
+Requests: one GET; then one PATCH, or one DELETE if the run created the deployment.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Undone:
     """
-    What undoing came to.
+    Result of an undo.
 
-    :param rollout: what is to be waited for; None where nothing is.
+    :param rollout: the rollout to wait for; None if there is none.
     :param deleted: the run had created the deployment, and it is deleted.
     """
 
@@ -52,11 +52,11 @@ class RunUndo:
     """
     Undoes the changes of one run.
 
-    :param target: the namespace that applies.
+    :param target: the namespace.
     :param dag_id: the run's DAG.
     :param run_id: its id.
-    :param by: who asks: a retry of the same task goes on with what its first try did.
-    :param order: when, in the order of runs, this belongs; recorded, so that no older run deploys over it.
+    :param by: the caller: a retry of the same task continues what its first try did.
+    :param order: its place in the order of runs; recorded, so that no older run deploys over it.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class RunUndo:
 
     def undo(self, name: str) -> Undone:
         """
-        Undo what the run has changed on a deployment.
+        Undo what the run changed on a deployment.
 
-        :raises InvalidModelServerError: there is no version from before the run that could be put back.
+        :raises InvalidModelServerError: there is no version from before the run to restore.
         """
         try:
             return until_unchanged(name, lambda: self._undo(self._client.get(name)))
@@ -84,7 +84,7 @@ class RunUndo:
         if is_being_deleted(current):
             return self._nothing(current, "is being deleted")
         if (lease := Lease.of(current)) and lease.run == self._run["run_id"]:
-            # Its task died without the chance to abort.
+            # Its task died before it could abort.
             return Undone(rollout=abort(self._target, current.name, run=lease.run))
         record = BeforeRun.of(current)
         if record is None or not record.is_of(**self._run):
@@ -104,7 +104,7 @@ class RunUndo:
         return Undone(rollout=back)
 
     def _begun(self, current: SeldonDeployment) -> Undone:
-        """Go on with what an earlier try of the same task has written, if there is such a thing."""
+        """Continue what an earlier try of the same task wrote, if there is such a write."""
         done = json_object(current.annotations.get(ANNOTATION_ROLLED_BACK))
         present = current.annotations.get(ANNOTATION_REVISION, "")
         mine = done.get("by") == self._by and done.get("asked") == BEFORE_RUN and done.get("to") == present
@@ -120,11 +120,11 @@ class RunUndo:
         gone = [name for name in record.superseded if not self._exists(name)]
         if gone:
             raise InvalidModelServerError(
-                f"Nothing was rolled back: {current.name} has replaced {', '.join(gone)}, which is deleted by now, so "
-                "nothing would serve without it. Deploy the earlier version."
+                f"Nothing was rolled back: {current.name} replaced {', '.join(gone)}, which has been "
+                "deleted, so nothing would serve without it. Deploy the earlier version."
             )
         self._client.delete(current.name, uid=current.uid, resource_version=current.resource_version)
-        log.info("Deleted %s/%s, which this run has created", self._client.namespace, current.name)
+        log.info("Deleted %s/%s, which this run created", self._client.namespace, current.name)
         return Undone(deleted=True)
 
     def _exists(self, name: str) -> bool:

@@ -139,7 +139,7 @@ def test_rows_are_read_from_a_file_and_one_that_cannot_be_names_field_and_fix(tm
     for uri in (str(file), f"file://{file}"):
         assert read_rows(GoldenSet(uri)) == [{"data": 1}, {"data": 2}]
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    for name, told in (("none", "cannot be read (FileNotFoundError)"), ("bytes", "is no text in UTF-8")):
+    for name, told in (("none", "cannot be read (FileNotFoundError)"), ("bytes", "is not text in UTF-8")):
         with pytest.raises(InvalidRequestError) as refused:
             read_rows(GoldenSet(str(tmp_path / name)))
         assert f"GoldenSet.uri: {told}" in str(refused.value)

@@ -91,6 +91,6 @@ def test_a_look_is_logged_once_for_each_interval_and_those_of_the_past_in_one_li
         asyncio.run(begun.look_until(time.time() + 1.2))
     told = [record.getMessage() for record in caplog.records]
     assert begun.progress.taken == 4, "the one at the end was made again after a second"
-    assert told[0] == "2 looks of the past were made again, as of their times"
+    assert told[0] == "2 overdue measurements were made, as of their times"
     assert len(told) == 2, told
     assert "no data of the candidate" in told[1]

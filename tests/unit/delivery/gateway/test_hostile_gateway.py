@@ -167,7 +167,7 @@ def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused(
 def test_an_encoding_that_nobody_asked_for_is_refused(gateway: Gateway) -> None:
     twice = gzip.compress(gzip.compress(GOOD))
     gateway.respond = lambda request: request.answer(200, twice, Content_Encoding="gzip, gzip")
-    with pytest.raises(PredictionError, match="packed as"):
+    with pytest.raises(PredictionError, match="encoded as"):
         ask(gateway)
 
 
