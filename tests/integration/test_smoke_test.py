@@ -223,7 +223,7 @@ def test_a_pod_that_does_not_end_is_told_and_holds_nothing_up(
     monkeypatch.setattr(smoke_test, "DRAIN", 0.0)
     monkeypatch.setattr(smoke_test.SmokeTest, "_ending", lambda *_: ["old"])
     assert deploy(smoke_test=RIGHT)["action"] == "created"
-    assert "pod old is still ending" in caplog.text
+    assert "pod old is still terminating" in caplog.text
 
 
 def split(champion: str = "classifier", challenger: str = "classifier") -> dict[str, Any]:

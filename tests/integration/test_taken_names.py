@@ -80,4 +80,4 @@ def test_another_dag_that_deploys_under_the_same_name_is_told(
     deploy({"dag_id": "train"}, name="prod", model_uri="s3://m/1")
     with caplog.at_level(logging.WARNING):
         deploy({"dag_id": "other", "run_id": "run-2"}, name="prod", model_uri="s3://m/2")
-    assert "prod was deployed by DAG train, and DAG other replaces that now" in caplog.text
+    assert "prod was deployed by DAG train, and DAG other now replaces it" in caplog.text
