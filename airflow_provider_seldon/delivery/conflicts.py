@@ -34,3 +34,13 @@ def until_unchanged(name: str, attempt: Callable[[], Written]) -> Written:
             log.info("%s changed meanwhile; reading it again (%s)", name, error)
             conflict = error
     raise conflict
+
+
+def known_then(known: Written, read: Callable[[], Written]) -> Callable[[], Written]:
+    """
+    Return what gives at first what was read already, and reads with each further call; for :func:`until_unchanged`.
+
+    A generator would not do: it is over with the first error of a read, which may be a conflict as well.
+    """
+    left = [known]
+    return lambda: left.pop() if left else read()

@@ -15,7 +15,6 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_seldon.core.canary.lease import (
@@ -53,7 +52,7 @@ from airflow_provider_seldon.delivery.canary.under_way import (
     has_baseline,
     of_this_run,
 )
-from airflow_provider_seldon.delivery.conflicts import until_unchanged
+from airflow_provider_seldon.delivery.conflicts import known_then, until_unchanged
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale
 from airflow_provider_seldon.delivery.rollout.deploy import Deployer, decision_on
 from airflow_provider_seldon.delivery.rollout.existing import existing_for
@@ -213,8 +212,8 @@ class Conductor:
     def _move(self, canary: UnderWay, change: Callable[[Lease], Lease]) -> UnderWay:
         wanted = change(canary.lease)
         name = canary.stored.name
-        looks = chain([canary.stored], (self._client.get(name) for _ in count()))
-        return until_unchanged(name, lambda: self._moved(canary, wanted, next(looks)))
+        look = known_then(canary.stored, lambda: self._client.get(name))
+        return until_unchanged(name, lambda: self._moved(canary, wanted, look()))
 
     def _moved(self, canary: UnderWay, wanted: Lease, current: SeldonDeployment) -> UnderWay:
         if current is not canary.stored:

@@ -17,14 +17,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_EXPIRY_NOTICED
 from airflow_provider_seldon.core.reaping.decision import ReapingDecision, Verdict, decision_for, notice
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
-from airflow_provider_seldon.delivery.conflicts import until_unchanged
+from airflow_provider_seldon.delivery.conflicts import known_then, until_unchanged
 from airflow_provider_seldon.delivery.inventory.removal import delete_if
 from airflow_provider_seldon.delivery.reaping.report import Report, entry
 from airflow_provider_seldon.delivery.waiting.wait import raise_for
@@ -102,9 +101,9 @@ class Reaper:
         elif whereabouts is not None and whereabouts.origin is Origin.UNKNOWN:
             log.info("%s: %s", deployment.name, whereabouts.reason)
         name = deployment.name
-        looks = chain([deployment], (self.target.client.get(name) for _ in count()))
+        look = known_then(deployment, lambda: self.target.client.get(name))
         with suppress(DeploymentNotFoundError):
-            until_unchanged(name, lambda: self._act(next(looks), whereabouts))
+            until_unchanged(name, lambda: self._act(look(), whereabouts))
 
     def _judge(self, current: SeldonDeployment, whereabouts: Whereabouts | None) -> ReapingDecision:
         return decision_for(
