@@ -51,6 +51,7 @@ PURE = {
         "difflib",
     ),
     *(
+        "email.utils",
         "enum",
         "functools",
         "hashlib",
@@ -65,7 +66,7 @@ PURE = {
     ),
     *("typing", "urllib.parse", "zlib", "pydantic", "pydantic_core", "yaml", PACKAGE),
 }
-IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today"}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today", "localtime", "formatdate"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ its arguments: the same in every process and Python version.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,14 +22,9 @@ from airflow_provider_seldon.core.identity.annotations import (
     LABEL_TASK_ID,
     MANAGER,
 )
+from airflow_provider_seldon.core.identity.generated_name import generated_name
 from airflow_provider_seldon.core.identity.label_value import label_value
-from airflow_provider_seldon.core.resource.canonical_json import digest
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-
-#: Leaves 27 of the 63 characters of a name for what Seldon appends, e.g. ``-default-0-classifier``.
-MAX_NAME_LENGTH = 36
-
-_NAME_HASH_LENGTH = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +94,7 @@ class Identity:
         parts: list[str | int] = [self.dag_id, self.task_id, self.model_name]
         if not replace:
             parts += [self.run_id, self.map_index]
-        suffix = digest(parts, _NAME_HASH_LENGTH)
-        readable = re.sub(r"[^a-z0-9]+", "-", self.model_name.lower()).strip("-") or "model"
-        if not readable[0].isalpha():
-            readable = f"m-{readable}"
-        return f"{readable[: MAX_NAME_LENGTH - _NAME_HASH_LENGTH - 1].strip('-')}-{suffix}"
+        return generated_name(self.model_name, parts)
 
     def _equivalence(self) -> dict[str, str]:
         return {

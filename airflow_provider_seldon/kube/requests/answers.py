@@ -8,15 +8,14 @@ and is told apart here, so that it is asked for again instead of being taken for
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NoReturn
 
 from airflow_provider_seldon.core.resource.undeclared_fields import undeclared_fields
 from airflow_provider_seldon.core.resource.unstructured import items_at, mapping_at
+from airflow_provider_seldon.core.values.retry_after import retry_after
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     ExistsError,
@@ -33,8 +32,6 @@ from airflow_provider_seldon.exceptions import (
 #: A server-side apply with a field that the schema does not know is answered with 500, but trying it again is
 #: no use (kubernetes/kubernetes, structured merge).
 UNTYPED = "failed to create typed patch object"
-#: The longest ``Retry-After`` that is heeded, in seconds.
-LONGEST_RETRY_AFTER = 60.0
 
 
 def parse_answer(body: bytes | str | None, *, action: str) -> dict[str, Any]:
@@ -133,7 +130,9 @@ def _error(
         return ServerUnavailableError(
             f"{action}: {message} (HTTP {status})",
             status=status,
-            retry_after=retry_after(headers, details),
+            retry_after=retry_after(
+                headers.get("Retry-After") or details.get("retryAfterSeconds"), now=time.time()
+            ),
         )
     return SeldonError(f"{action}: {message} (HTTP {status})")
 
@@ -169,29 +168,6 @@ def _conflict(reason: str, message: str, details: dict[str, Any], action: str) -
 def _manager(message: str) -> str:
     """Name the manager in the API server's sentence ``conflict with "NAME" using VERSION at TIME``."""
     return message.split('"')[1] if message.count('"') >= 2 else message
-
-
-def retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float | None:
-    """
-    Return for how many seconds the server asks to wait, at most ``LONGEST_RETRY_AFTER``; None when it does not say.
-
-    It may say a number or a date (RFC 9110, section 10.2.3); what is neither, or lies in the past, says nothing.
-    """
-    value = headers.get("Retry-After") or details.get("retryAfterSeconds")
-    try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        seconds = _seconds_until(value)
-    if math.isnan(seconds) or seconds < 0:
-        return None
-    return min(seconds, LONGEST_RETRY_AFTER)
-
-
-def _seconds_until(date: Any) -> float:
-    try:
-        return parsedate_to_datetime(date).timestamp() - time.time()
-    except (TypeError, ValueError, OverflowError, AttributeError):
-        return math.nan
 
 
 def _phrase(status: int) -> str:

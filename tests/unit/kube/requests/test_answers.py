@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,10 +10,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_seldon.exceptions import SeldonError, UnexpectedAnswerError
 from airflow_provider_seldon.kube.requests.answers import (
-    LONGEST_RETRY_AFTER,
     parse_answer,
     raise_for_status,
-    retry_after,
 )
 
 json_values = st.recursive(
@@ -46,41 +40,6 @@ json_values = st.recursive(
     max_leaves=12,
 )
 bodies = st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode())
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("7", 7.0),
-        ("0.5", 0.5),
-        ("3600", LONGEST_RETRY_AFTER),
-        ("inf", LONGEST_RETRY_AFTER),
-        ("1e999", LONGEST_RETRY_AFTER),
-        ("nan", None),
-        ("-1", None),
-        ("-inf", None),
-        ("", None),
-        ("soon", None),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
-        ("Mon, 99 Foo 2026", None),
-    ],
-)
-def test_retry_after_is_a_number_within_the_documented_bound(value: str, seconds: float | None):
-    assert retry_after({"Retry-After": value}, {}) == seconds
-
-
-def test_retry_after_may_be_a_date():
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-    found = retry_after({"Retry-After": date}, {})
-    assert found is not None
-    assert 15 < found <= 20
-
-
-@given(st.text(max_size=30) | st.floats().map(str) | st.integers().map(str), json_values)
-def test_retry_after_is_bounded_whatever_it_says(header: str, details: Any):
-    for found in (retry_after({"Retry-After": header}, {}), retry_after({}, {"retryAfterSeconds": details})):
-        assert found is None or (math.isfinite(found) and 0 <= found <= LONGEST_RETRY_AFTER)
 
 
 @pytest.mark.parametrize(
