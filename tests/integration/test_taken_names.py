@@ -23,7 +23,7 @@ def uris(hook: SeldonHook) -> list[str]:
 def test_a_mapped_task_does_not_replace_what_another_of_its_run_has_deployed(hook: SeldonHook) -> None:
     first = deploy({"map_index": 0}, model_uri="s3://m/a")
     with pytest.raises(
-        InvalidModelServerError, match=r"mapped task 0 of this very run(.|\n)*expand over model_name"
+        InvalidModelServerError, match=r"mapped task 0 of this run(.|\n)*expand over model_name"
     ):
         deploy({"map_index": 1}, model_uri="s3://m/b")
     assert uris(hook) == ["s3://m/a"]

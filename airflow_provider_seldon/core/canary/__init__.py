@@ -1,1 +1,1 @@
-"""A canary as data: its steps, its predictors, its lease, and what comes next. Writes nothing and measures nothing."""
+"""A canary as data: its steps, predictors and lease, and the next action. Writes and measures nothing."""

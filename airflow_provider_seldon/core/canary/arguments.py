@@ -1,4 +1,4 @@
-"""Readers of the arguments of canaries; what they need of other modules is imported when they are used."""
+"""Readers of the arguments of canaries; they import other modules only on use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_seldon.core.values.readers import WrongValueError
 
 
 def steps(value: Any) -> Any:
-    """Read the steps; they stay as they are given, because rules are applied twice."""
+    """Check the steps; they stay as given, because rules are applied twice."""
     from airflow_provider_seldon.core.canary.steps import steps_of
 
     steps_of(value)
@@ -16,7 +16,7 @@ def steps(value: Any) -> Any:
 
 
 def bake(value: Any) -> Any:
-    """Read the time of steps for which none is given."""
+    """Check the default bake time of steps."""
     from airflow_provider_seldon.core.canary.steps import seconds_of
 
     seconds_of(value, field="bake")
@@ -35,9 +35,9 @@ def analysis(value: Any) -> Any:
 
 
 def hold_at(value: Any) -> Any:
-    """Read the weight at which an approval is waited for."""
+    """Read the weight at which the canary waits for an approval."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 99:
-        raise WrongValueError("is no whole number from 1 to 99", "give the weight of a step")
+        raise WrongValueError("is not a whole number from 1 to 99", "give the weight of a step")
     return value
 
 

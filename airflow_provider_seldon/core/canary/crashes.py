@@ -1,8 +1,8 @@
 """
 Has a candidate crashed while it baked? Pure.
 
-Neither its metrics nor its readiness tell: while a container is started again, requests fail at the ingress, which the
-candidate counts nowhere, and at the end of the step it may be ready again.
+Neither its metrics nor its readiness show it: while a container restarts, requests fail at the ingress, where
+the candidate does not count them, and at the end of the step it may be ready again.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from airflow_provider_seldon.core.resource.unstructured import (
 
 def crashed_since(deployment: Object, pods: Iterable[Object], since: float) -> str:
     """
-    Return which container of the candidate has ended since a moment, as a sentence; empty when none has.
+    Return which container of the candidate has terminated since ``since``, as a sentence; empty when none
+    has.
 
-    One that ended while it came up counts for nothing: readiness is waited for before a step bakes. A server is not to
-    end at all, whatever its exit code.
+    A container that terminated during its start does not count: a step bakes only after the candidate is
+    ready. A server must not terminate at all, whatever its exit code.
 
     :param deployment: the SeldonDeployment.
     :param pods: any pods of the namespace.
@@ -44,7 +45,7 @@ def crashed_since(deployment: Object, pods: Iterable[Object], since: float) -> s
     for pod in pods:
         if text_at(controller(pod), "name").rpartition("-")[0] not in names:
             continue
-        # What a node takes away, or a rollout, ends too.
+        # Pods that a node or a rollout removes terminate, too.
         if text_at(pod, "metadata", "deletionTimestamp"):
             continue
         for container in items_at(pod, "status", "containerStatuses"):
@@ -64,7 +65,7 @@ def _ended_since(container: Object, since: float) -> str:
         count = count_at(container, "restartCount")
         again = f", restarted {count} times in all" if count > 1 else ""
         return (
-            f"ended with exit code {number_at(ended, 'exitCode')}{f' ({why})' if why else ''} while the step baked"
-            f"{again}"
+            f"ended with exit code {number_at(ended, 'exitCode')}{f' ({why})' if why else ''} while the "
+            f"step baked{again}"
         )
     return ""

@@ -1,11 +1,12 @@
 """
-The lease of a canary: an annotation on the SeldonDeployment that says whose canary is under way, and how far it is.
+The lease of a canary: an annotation on the SeldonDeployment with the run of the canary and its progress.
 
-Purpose: whoever comes next (a retried task, a restarted triggerer, a teardown, the reaper) learns from the object
-itself where to go on, and when nobody goes on any more. Annotations of a SeldonDeployment are not copied to its pods,
-so writing it restarts nothing.
+Purpose: the next process (a retried task, a restarted triggerer, a teardown, the reaper) learns from the
+object itself where to resume, and when the canary counts as abandoned. Annotations of a SeldonDeployment are
+not copied to its pods, so writing it restarts nothing.
 
-It holds no credentials, and nothing that the cluster knows better: the routes themselves say which weights they have.
+It holds no credentials, and nothing that the cluster knows better: the routes themselves contain their
+weights.
 """
 
 from __future__ import annotations
@@ -24,38 +25,38 @@ from airflow_provider_seldon.core.identity.annotations import PREFIX
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 ANNOTATION_CANARY = f"{PREFIX}canary"
-#: What the candidate is made from, as ``history.ProvenVersion`` says it: whoever promotes needs no more than this.
+#: The candidate's configuration, as a ``history.ProvenVersion``: a promotion needs no more than this.
 ANNOTATION_CANDIDATE = f"{PREFIX}canary-candidate"
-#: Version of what is stored. A later one adds fields, and never gives a known field another meaning.
+#: Version of the format. A later one adds fields, and never changes the meaning of a field.
 SCHEMA = 1
 
 
 class Stage(StrEnum):
-    """What is being done."""
+    """Stage of a canary."""
 
     STEPPING = "stepping"  # the weights of a step are written; it bakes once the routes have them
-    HOLDING = "holding"  # the last wanted step has passed; an approval is waited for
-    PROMOTING = "promoting"  # the main predictor has the candidate's content, the candidate is still there
+    HOLDING = "holding"  # the last wanted step has passed; the canary waits for an approval
+    PROMOTING = "promoting"  # the main predictor has the candidate's content, the candidate still exists
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
     """
-    A canary under way.
+    A canary in progress.
 
-    :param run: id of the DAG run that leads it.
+    :param run: id of its DAG run.
     :param order: that run's token in the order of runs (``fence``), as text; empty without one.
-    :param candidate: revision of the deployment as it will be when the candidate is promoted.
-    :param baseline: revision of the deployment that served before.
-    :param steps: all of them.
-    :param step: index of the present one.
-    :param stage: what is being done.
-    :param since: epoch seconds at which the present step began to bake; None before that.
-    :param expires: epoch seconds after which nobody leads it, unless it has been renewed.
-    :param counters: of the present step, by metric.
-    :param ttl: seconds for which the deployment is meant to be there once the candidate is promoted; None for ever.
-    :param samples: by metric, one for each concluded step.
-    :param verdict: the last one, as JSON data; empty before the first.
+    :param candidate: revision of the deployment after the promotion of the candidate.
+    :param baseline: revision of the version that served before.
+    :param steps: all steps.
+    :param step: index of the current step.
+    :param stage: the current stage.
+    :param since: epoch seconds at which the current step began to bake; None before that.
+    :param expires: epoch seconds after which it counts as abandoned, unless it was renewed.
+    :param counters: counters of the current step, by metric.
+    :param ttl: seconds after which the deployment expires once the candidate is promoted; None for never.
+    :param samples: by metric, one for each completed step.
+    :param verdict: the last verdict, as JSON data; empty before the first.
     """
 
     run: str
@@ -74,15 +75,15 @@ class Lease:
 
     @property
     def current(self) -> Step:
-        """The present step."""
+        """The current step."""
         return self.steps[self.step]
 
     def expired(self, now: float) -> bool:
-        """Whether nobody leads it any more."""
+        """Return whether it counts as abandoned."""
         return now > self.expires
 
     def baking(self, *, since: float, expires: float) -> Self:
-        """Return the lease of the same step once the routes have its weights; a step that bakes goes on as it was."""
+        """Return the same step's lease once the routes have its weights; unchanged if it already bakes."""
         return self if self.since is not None else replace(self, since=since, expires=expires)
 
     def renewed(self, *, expires: float, **changes: Any) -> Self:
@@ -90,7 +91,7 @@ class Lease:
         return replace(self, expires=max(expires, self.expires), **changes)
 
     def next_step(self, *, expires: float, verdict: Mapping[str, Any]) -> Self:
-        """Return the lease of the step after this one; its counters begin anew."""
+        """Return the lease of the next step; its counters start at zero."""
         return replace(self, step=self.step + 1, since=None, expires=expires, counters={}, verdict=verdict)
 
     def to_json(self) -> str:
@@ -116,20 +117,20 @@ class Lease:
 
     @property
     def position(self) -> tuple[str, int, bool]:
-        """How far it is: stage, step, and whether that bakes. Each position is written once."""
+        """Its progress: stage, step, and whether that bakes. Each position is written once."""
         return (str(self.stage), self.step, self.since is not None)
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self | None:
-        """Return the lease of the canary that is under way on a deployment; None when there is none."""
+        """Return the lease of the canary in progress on a deployment; None when there is none."""
         return cls.parse(deployment.annotations.get(ANNOTATION_CANARY))
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
         """
-        Read the annotation's value; None when there is none, or none that can be read.
+        Parse the annotation's value; None when there is none, or an unreadable one.
 
-        A field that is not known is passed over, so a later release's lease is still recognised and can be aborted.
+        Unknown fields are ignored, so a later release's lease is still recognised and can be aborted.
         """
         try:
             data = json.loads(text or "null")

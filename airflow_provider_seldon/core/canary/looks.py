@@ -1,11 +1,11 @@
 """
-The looks at a step while it bakes: when each is due, what it comes to, and when the step is over. Pure.
+The measurements of a step while it bakes: when each is due, its result, and when the step is over. Pure.
 
-Looks have fixed times, counted from when the step began to bake, and each asks Prometheus for the numbers of its own
-time. So nothing has to be written between two of them: whoever goes on (a restarted triggerer, a retried task) makes
-the looks of the past again, as of their times, and has the same counters.
+Measurements have fixed times, counted from when the step began to bake, and each queries Prometheus as of its
+own time. So nothing has to be written between two of them: the process that resumes (a restarted triggerer, a
+retried task) repeats the past measurements, as of their times, and gets the same counters.
 
-On a worker and in the triggerer, the same code is asked what to measure, and told what was measured.
+On a worker and in the triggerer, the same code says what to measure, and takes the results.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.canary.steps import Step
 from airflow_provider_seldon.core.canary.transition import bakes_on
 
-#: Seconds between two looks while a step bakes, where nothing else is said.
+#: Default seconds between two measurements while a step bakes.
 LOOK_INTERVAL = 60.0
-#: Seconds between two looks at a step that has baked, and has no result.
+#: Seconds between two measurements of a step that has baked and has no result.
 LONGEST_RETRY, SHORTEST_RETRY = 60.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """
-    A look that is due.
+    A measurement that is due.
 
-    :param at: epoch seconds that it is of.
-    :param window: seconds before that, over which is measured: since the step began to bake.
+    :param at: its time in epoch seconds.
+    :param window: seconds before that over which it measures: since the step began to bake.
     :param concludes: whether the candidate is compared, because the step has baked.
     """
 
@@ -50,14 +50,14 @@ class Look:
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """
-    The looks that a step has had.
+    The measurements of a step so far.
 
-    :param since: epoch seconds at which the step began to bake: whose progress this is.
-    :param taken: how many looks.
+    :param since: epoch seconds at which the step began to bake; identifies the step.
+    :param taken: number of measurements.
     :param counters: by metric.
-    :param verdict: of the last look; None before the first, or without an analysis.
-    :param samples: of the last look, by metric.
-    :param concluded: whether the last look was that at the step's end.
+    :param verdict: of the last measurement; None before the first, or without an analysis.
+    :param samples: of the last measurement, by metric.
+    :param concluded: whether the last measurement was the one at the step's end.
     """
 
     since: float
@@ -68,7 +68,7 @@ class Progress:
     concluded: bool = False
 
     def reopened(self) -> Self:
-        """Return it for a step that is to be looked at again: it was concluded while not all of it served."""
+        """Return it for a step to measure again: it was concluded while not all of it was ready."""
         return dataclasses.replace(self, verdict=None, samples={}, concluded=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Progress:
 
     @classmethod
     def from_json(cls, data: Any) -> Self | None:
-        """Read it back; None where it is none that this release can go on with, so that its looks are made again."""
+        """Read it back; None if this release cannot continue it, so that its measurements are repeated."""
         try:
             counters = {name: Counters.from_json(one) for name, one in (data.get("counters") or {}).items()}
             verdict = data.get("verdict")
@@ -103,16 +103,16 @@ class Progress:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """
-    The looks at one step.
+    The measurements of one step.
 
     :param analysis: None for a step that only bakes.
     :param step: the step.
     :param since: epoch seconds at which it began to bake.
-    :param interval: seconds between two looks.
-    :param patience: seconds for which a step that has no result goes on, beyond another bake time.
-    :param number: of the step, from 1.
-    :param of: how many steps there are.
-    :param before: by metric, what the steps before were concluded with.
+    :param interval: seconds between two measurements.
+    :param patience: seconds for which a step without a result continues, beyond another bake time.
+    :param number: number of the step, from 1.
+    :param of: number of steps.
+    :param before: by metric, the samples that concluded the previous steps.
     """
 
     analysis: Analysis | None
@@ -129,9 +129,9 @@ class Plan:
         cls, lease: Lease, analysis: Analysis | None, *, interval: float, patience: float, now: float
     ) -> Self:
         """
-        Return the looks at the present step of a canary.
+        Return the measurements of the current step of a canary.
 
-        :param now: epoch seconds at which a step begins that no lease says it of.
+        :param now: start in epoch seconds of a step whose lease has none.
         """
         return cls(
             analysis=analysis,
@@ -146,20 +146,20 @@ class Plan:
 
     @property
     def metrics(self) -> Sequence[TrafficMetric]:
-        """What is measured."""
+        """The metrics to measure."""
         return self.analysis.metrics if self.analysis else ()
 
     @property
     def limit(self) -> float:
-        """Epoch seconds at which a step without a result is given up."""
+        """Epoch seconds at which a step without a result ends."""
         return self.since + 2 * self.step.bake + self.patience
 
     def begun(self) -> Progress:
-        """Return the progress of a step that nobody has looked at."""
+        """Return the progress of a step without measurements."""
         return Progress(since=self.since)
 
     def due(self, progress: Progress) -> Look:
-        """Return the next look."""
+        """Return the next measurement."""
         end = self.since + self.step.bake
         at = self.since + (progress.taken + 1) * self.interval
         if progress.taken >= self._before_end:
@@ -168,15 +168,15 @@ class Plan:
         return Look(at=at, window=at - self.since, concludes=progress.taken >= self._before_end)
 
     def last(self, progress: Progress) -> Look:
-        """Return the last look that was made."""
+        """Return the last measurement that was made."""
         return self.due(dataclasses.replace(progress, taken=max(0, progress.taken - 1)))
 
     def after(self, progress: Progress, samples: Mapping[str, Sample]) -> Progress:
         """
-        Return the progress after the next look.
+        Return the progress after the next measurement.
 
-        :param samples: what was measured. A metric that is left out while a step bakes was not looked at, and counts
-            as nothing; at its end it has no data.
+        :param samples: the samples. A metric that is left out while a step bakes was not measured and does
+            not count; at the step's end it has no data.
         """
         due = self.due(progress)
         taken = dataclasses.replace(progress, taken=progress.taken + 1, samples=samples)
@@ -196,7 +196,7 @@ class Plan:
         return dataclasses.replace(taken, verdict=verdict, counters=counters)
 
     def over(self, progress: Progress) -> bool:
-        """Whether the step needs no further look."""
+        """Return whether the step needs no further measurement."""
         if self.given_up(progress):
             return True
         policy = self.analysis.on_inconclusive if self.analysis else "wait"
@@ -204,7 +204,7 @@ class Plan:
         return not bakes_on(grade, concluded=progress.concluded, on_inconclusive=policy)
 
     def given_up(self, progress: Progress) -> bool:
-        """Whether the step has had its last look, and has no result."""
+        """Return whether the step has had its last measurement and has no result."""
         if not progress.concluded or progress.verdict is None:
             return False
         return progress.verdict.grade is Grade.INCONCLUSIVE and self.last(progress).at >= self.limit
@@ -231,7 +231,7 @@ class Plan:
         """
         Read it back.
 
-        :raises ValueError: it is none, or holds what only a later release knows.
+        :raises ValueError: it is invalid, or has content that only a later release knows.
         """
         try:
             return cls(
@@ -252,7 +252,7 @@ class Plan:
 
     @property
     def _before_end(self) -> int:
-        """How many looks there are before the one at the end of the step."""
+        """Number of measurements before the one at the end of the step."""
         if all(one.at_end for one in self.metrics):
             return 0
         return max(0, math.ceil(self.step.bake / self.interval) - 1)
@@ -273,9 +273,9 @@ class Plan:
         self, progress: Progress, samples: Mapping[str, Sample], counters: Mapping[str, Counters]
     ) -> StepVerdict | None:
         """
-        Return the verdict that ends a step before its time; None where it bakes on.
+        Return the verdict that ends a step early; None if it continues to bake.
 
-        Only where every metric has a result: a comparison is made once, not at each look.
+        Only if every metric has a result: a comparison is made once, not at each measurement.
         """
         limit = self.analysis.consecutive_success_limit if self.analysis else None
         passes = [counters.get(one.name, Counters()).consecutive_passes for one in self.metrics]

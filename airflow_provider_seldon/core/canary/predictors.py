@@ -1,9 +1,10 @@
 """
-A SeldonDeployment with a candidate beside the predictor that serves: the manifests of every stage. Pure.
+A SeldonDeployment with a candidate beside the main predictor: the manifests of every stage. Pure.
 
-Facts that decide the shape (Seldon's operator 1.18.2, measured): a candidate that comes last in the list restarts
-nothing of the others, because metrics ports count in the order of the list; dropping it takes one write, and routes
-follow at once, while a weight of 0 is not written as long as a Deployment is not ready, or by some ingresses at all.
+Facts that decide the shape (Seldon's operator 1.18.2, measured): a candidate at the end of the list restarts
+no other predictor, because metrics ports are numbered in the order of the list. Removing it takes one write,
+and the routes follow at once, while a weight of 0 is not written as long as a Deployment is not ready, and by
+some ingresses not at all.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from airflow_provider_seldon.core.children.expected import ANNOTATION_SERVICE_NA
 from airflow_provider_seldon.core.identity.revision import stamped, unstamped
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
-#: Name of the candidate's predictor. Not a user's own: a deployment that has one like it is refused.
+#: Name of the candidate's predictor. It is reserved: a deployment with its own predictor of this name is
+#: refused.
 CANDIDATE = "canary"
 
 
 def main_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return the predictor that serves and has no candidate beside it, or beside which only our candidate is.
+    Return the main predictor: the only one beside our candidate.
 
-    :raises InvalidRequestError: the traffic is split already, or the deployment has a shadow: a canary of that would
-        have no single version to compare with.
+    :raises InvalidRequestError: the traffic is already split, or the deployment has a shadow: its canary
+        would have no single version to compare with.
     """
     others = [one for one in spec.get("predictors") or [] if one.get("name") != CANDIDATE]
     if len(others) != 1:
@@ -47,10 +49,10 @@ def candidate_of(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def with_candidate(spec: Mapping[str, Any], candidate: Mapping[str, Any], step: Step) -> dict[str, Any]:
     """
-    Return the spec in which the candidate has the step's part of the traffic.
+    Return the spec in which the candidate has the step's share of the traffic.
 
-    :param spec: as it is stored, with or without a candidate. Whatever else it holds stays.
-    :param candidate: a predictor, of any name; its explainer is left out until it is promoted.
+    :param spec: the stored spec, with or without a candidate. Everything else in it stays.
+    :param candidate: a predictor with any name; its explainer is left out until it is promoted.
     :param step: the step.
     :raises InvalidRequestError: see :func:`main_of`.
     """
@@ -58,12 +60,13 @@ def with_candidate(spec: Mapping[str, Any], candidate: Mapping[str, Any], step: 
     beside = copy.deepcopy(dict(candidate))
     beside.pop("explainer", None)
     beside.pop("shadow", None)
-    # A name that the spec gives a predictor's Service is that of what serves; two of it would be one Service.
+    # A Service name in the spec belongs to the main predictor; two predictors with it would share one
+    # Service.
     if ANNOTATION_SERVICE_NAME in (beside.get("annotations") or {}):
         beside["annotations"] = {
             key: value for key, value in beside["annotations"].items() if key != ANNOTATION_SERVICE_NAME
         }
-    # The stamp says which version its pods are of, whatever part of the traffic they get.
+    # The stamp identifies the version of its pods, whatever share of the traffic they get.
     beside = stamped(unstamped(beside | {"name": CANDIDATE})) | {"traffic": step.weight}
     if step.shadow:
         beside["shadow"] = True
@@ -73,11 +76,11 @@ def with_candidate(spec: Mapping[str, Any], candidate: Mapping[str, Any], step: 
 
 def with_promoted(spec: Mapping[str, Any], promoted: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the spec in which the main predictor has the candidate's content, and the weights are as they were.
+    Return the spec in which the main predictor has the candidate's content, and the weights are unchanged.
 
-    The candidate goes on answering its part while the main predictor rolls over.
+    The candidate continues to serve its share while the main predictor rolls out.
 
-    :param promoted: the predictor as it is to be in the end, explainer included.
+    :param promoted: the final predictor, including its explainer.
     """
     main, beside = main_of(spec), candidate_of(spec)
     new = copy.deepcopy(dict(promoted)) | {"name": main.get("name")}
@@ -89,15 +92,15 @@ def with_promoted(spec: Mapping[str, Any], promoted: Mapping[str, Any]) -> dict[
 
 
 def without_candidate(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the spec without the candidate: what ends a promotion, and what an abort writes, in one write."""
+    """Return the spec without the candidate: the last write of a promotion, and the only one of an abort."""
     main = copy.deepcopy(dict(main_of(spec)))
-    # A single predictor without a weight has all of the traffic; one left at 75 would be refused.
+    # A single predictor without a weight gets all traffic; a weight of 75 would be refused.
     main.pop("traffic", None)
     return {**copy.deepcopy(dict(spec)), "predictors": [main]}
 
 
 def weights_of(spec: Mapping[str, Any]) -> dict[str, int]:
-    """Return the wanted weight of each predictor that answers, by name; a single one has 100."""
+    """Return the desired weight of each answering predictor, by name; a single one has 100."""
     answering = [one for one in spec.get("predictors") or [] if one.get("shadow") is not True]
     if len(answering) == 1:
         return {str(answering[0].get("name")): 100}
@@ -112,10 +115,10 @@ def refuse_unlike(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> 
     """
     Refuse a candidate that cannot serve beside the baseline in one SeldonDeployment.
 
-    :param baseline: spec of what serves.
-    :param candidate: spec of what is asked for.
-    :raises InvalidRequestError: they differ in what holds for all predictors, or in the predictor's name; or either
-        has not exactly one predictor.
+    :param baseline: spec of the running version.
+    :param candidate: spec of the requested version.
+    :raises InvalidRequestError: they differ in fields that apply to all predictors, or in the predictor's
+        name; or one of them does not have exactly one predictor.
     """
     old, new = main_of(baseline), main_of(candidate)
     if candidate_of(candidate) is not None or candidate_of(baseline) is not None:

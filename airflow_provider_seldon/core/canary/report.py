@@ -1,4 +1,4 @@
-"""What a canary tells people: lines for the log, and a table. Pure."""
+"""A canary's report for users: lines for the log, and a table. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _COLUMNS = ("step", "metric", "candidate", "baseline", "requests", "limit", "ver
 
 def line_of(step: Step, verdict: StepVerdict, *, baked: float, over: bool) -> str:
     """
-    Return a look as one line: each metric with both numbers and requests, and why it did not pass.
+    Return a measurement as one line: each metric with both numbers and requests, and why it did not pass.
 
     :param baked: seconds that the step has baked.
-    :param over: whether the look has ended the step.
+    :param over: whether the measurement has ended the step.
     """
     told = "; ".join(
         f"{one.metric} {_number(one.candidate) or 'unknown'}"
@@ -33,7 +33,7 @@ def line_of(step: Step, verdict: StepVerdict, *, baked: float, over: bool) -> st
 
 def table(steps: Sequence[Mapping[str, Any]]) -> str:
     """
-    Return concluded steps as a table.
+    Return completed steps as a table.
 
     :param steps: each with ``step`` and what ``StepVerdict.to_json`` returns.
     """

@@ -1,5 +1,5 @@
 """
-The steps of a canary: how much traffic the candidate gets, and for how long before it gets more.
+The steps of a canary: the candidate's share of the traffic, and how long it has that share.
 
 Words and presets follow Argo Rollouts (``setWeight``, ``pause``) and SageMaker's deployment guardrails (canary and
 linear shifting).
@@ -14,10 +14,10 @@ from typing import Any, Self
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
-#: Seconds of a step for which none are given: ten scrapes of Prometheus' default interval, and a few hundred requests
-#: of a model that gets one a second.
+#: Default seconds of a step: ten scrapes at Prometheus' default interval, and a few hundred requests to a
+#: model that gets one a second.
 DEFAULT_BAKE = 600.0
-#: Argo Rollouts' steps end at 100 by promotion, not by a weight: with none, nothing would be compared any more.
+#: As in Argo Rollouts, promotion gives 100, not a weight: without a baseline there is nothing to compare.
 _WEIGHTS = range(1, 100)
 
 Bake = float | timedelta | None
@@ -26,9 +26,9 @@ Bake = float | timedelta | None
 @dataclass(frozen=True)
 class Weight:
     """
-    The candidate answers a part of the requests.
+    The candidate answers a share of the requests.
 
-    :param percent: from 1 to 99. All of the traffic is what promotion gives.
+    :param percent: from 1 to 99. Promotion gives it all traffic.
     :param bake: how long, as seconds or a ``timedelta``; the canary's own default when None.
     :raises InvalidRequestError: naming the field and the fix.
     """
@@ -44,7 +44,7 @@ class Weight:
         ):
             raise InvalidRequestError.of(
                 "steps",
-                "has a weight that is no whole number from 1 to 99",
+                "has a weight that is not a whole number from 1 to 99",
                 "give percentages such as 5, 25, 50",
             )
         seconds_of(self.bake, field="steps")
@@ -53,10 +53,11 @@ class Weight:
 @dataclass(frozen=True)
 class Shadow:
     """
-    The candidate gets a copy of the requests; nobody sees its answers.
+    The candidate gets a copy of the requests; its answers are discarded.
 
     :param bake: as in :class:`Weight`.
-    :param percent: which part of the requests is copied, from 1 to 100. Istio mirrors that part; Ambassador all.
+    :param percent: share of the requests that is copied, from 1 to 100. Istio mirrors that share; Ambassador
+        all.
     :raises InvalidRequestError: naming the field and the fix.
     """
 
@@ -70,7 +71,7 @@ class Shadow:
             or not 1 <= self.percent <= 100
         ):
             raise InvalidRequestError.of(
-                "steps", "has a shadow whose part is not from 1 to 100", "give a percentage"
+                "steps", "has a shadow whose percentage is not from 1 to 100", "give a percentage"
             )
         seconds_of(self.bake, field="steps")
 
@@ -82,7 +83,7 @@ class Step:
 
     :param weight: percentage of the requests that the candidate answers, or, of a shadow, gets a copy of.
     :param bake: seconds, counted from when the routes have that weight.
-    :param shadow: whether nobody sees the candidate's answers.
+    :param shadow: whether the candidate's answers are discarded.
     """
 
     weight: int
@@ -113,14 +114,16 @@ class Step:
 
 def steps_of(given: Sequence[int | Weight | Shadow], *, bake: Bake = None) -> tuple[Step, ...]:
     """
-    Read what a user gives as ``steps``.
+    Parse a user's ``steps``.
 
     :param given: weights as numbers or :class:`Weight`, rising, after any :class:`Shadow` steps.
-    :param bake: of the steps that say nothing of it; 600 s when None.
+    :param bake: bake time of steps without their own; 600 s when None.
     :raises InvalidRequestError: naming the field and the fix.
     """
     if isinstance(given, str | bytes) or not isinstance(given, Sequence) or not given:
-        raise InvalidRequestError.of("steps", "is no list of steps", "give percentages such as [5, 25, 50]")
+        raise InvalidRequestError.of(
+            "steps", "is not a list of steps", "give percentages such as [5, 25, 50]"
+        )
     default = seconds_of(bake, field="bake")
     found = []
     for one in given:
@@ -150,9 +153,9 @@ def steps_of(given: Sequence[int | Weight | Shadow], *, bake: Bake = None) -> tu
 
 def canary(percent: int = 10, *, bake: Bake = None) -> list[Weight]:
     """
-    Return the steps of SageMaker's canary shifting: one small part first, then everything.
+    Return the steps of SageMaker's canary shifting: one small share first, then everything.
 
-    :param percent: the part.
+    :param percent: the share.
     :param bake: as in :class:`Weight`.
     """
     return [Weight(percent, bake)]
@@ -160,10 +163,10 @@ def canary(percent: int = 10, *, bake: Bake = None) -> list[Weight]:
 
 def linear(percent: int = 20, *, bake: Bake = None) -> list[Weight]:
     """
-    Return the steps of SageMaker's linear shifting: equal parts until everything is reached.
+    Return the steps of SageMaker's linear shifting: equal increments up to everything.
 
     :param percent: how much each step adds, at most 50.
-    :param bake: of each step, as in :class:`Weight`.
+    :param bake: bake time of each step, as in :class:`Weight`.
     """
     if not isinstance(percent, int) or isinstance(percent, bool) or not 1 <= percent <= 50:
         raise InvalidRequestError.of(
@@ -172,20 +175,20 @@ def linear(percent: int = 20, *, bake: Bake = None) -> list[Weight]:
     return [Weight(weight, bake) for weight in range(percent, 100, percent)]
 
 
-#: Seconds; more of them may be no floating-point number.
+#: Maximum of a bake time in seconds.
 LONGEST_BAKE = 10 * 366 * 86400.0
 
 
 def seconds_of(bake: Bake, *, field: str) -> float | None:
     """
-    Read a time.
+    Parse a bake time.
 
-    :param field: of the argument, for the error.
-    :raises InvalidRequestError: it is negative, or no time.
+    :param field: name of the argument, for the error.
+    :raises InvalidRequestError: it is negative, or not a time.
     """
     if bake is None:
         return None
     seconds = bake.total_seconds() if isinstance(bake, timedelta) else bake
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < LONGEST_BAKE:
-        raise InvalidRequestError.of(field, "has a bake time that is none", "give seconds or a timedelta")
+        raise InvalidRequestError.of(field, "has an invalid bake time", "give seconds or a timedelta")
     return float(seconds)

@@ -1,8 +1,8 @@
 """
-What comes next in a canary: one pure function from the lease and the verdicts to an action.
+The next action of a canary: one pure function of the lease and the verdicts.
 
-Whoever carries it out may be killed before or after any request: asked again with what the cluster then says, this
-gives the same action, or the next one, and never goes back.
+The process that carries it out may be killed before or after any request: called again with the cluster's
+state at that time, this returns the same action, or the next one, and never an earlier one.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from airflow_provider_seldon.core.canary.lease import Lease, Stage
 
 
 class Next(StrEnum):
-    """What to do."""
+    """The next action."""
 
-    WAIT = "wait"  # nothing has to be written; look again
+    WAIT = "wait"  # nothing to write; measure again
     SHIFT = "shift"  # write the next step's weights
-    HOLD = "hold"  # stay at this weight, and say so: an approval decides
+    HOLD = "hold"  # stay at this weight: an approval decides
     PROMOTE = "promote"  # write the candidate's content into the main predictor
-    FINISH = "finish"  # the main predictor serves the candidate's content: drop the candidate
-    ABORT = "abort"  # drop the candidate
+    FINISH = "finish"  # the main predictor serves the candidate's content: remove the candidate
+    ABORT = "abort"  # remove the candidate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transition:
     """
-    What to do, and why.
+    The next action and its reason.
 
     :param action: see ``Next``.
     :param reason: a sentence for the log, and for the error of an abort.
@@ -40,16 +40,16 @@ class Transition:
 
 
 def baked(lease: Lease, now: float) -> bool:
-    """Whether the present step has baked for as long as it should."""
+    """Return whether the current step has baked for its full time."""
     return lease.since is not None and now - lease.since >= lease.current.bake
 
 
 def bakes_on(grade: Grade | None, *, concluded: bool, on_inconclusive: OnInconclusive) -> bool:
     """
-    Whether a step goes on after a look: what a trigger needs to know to leave the worker alone.
+    Return whether a step continues after a measurement, so that a trigger need not resume the worker.
 
-    :param grade: of the look; None without an analysis.
-    :param concluded: whether it was that at the end of the step.
+    :param grade: grade of the measurement; None without an analysis.
+    :param concluded: whether it was the one at the end of the step.
     :param on_inconclusive: what a step without a result comes to.
     """
     if grade in {None, Grade.PASS}:
@@ -71,26 +71,27 @@ def next_of(
     promote: bool = True,
 ) -> Transition:
     """
-    Decide what comes next.
+    Decide the next action.
 
-    :param lease: as it is stored.
-    :param settled: every predictor is READY, and the routes have the weights that are wanted.
-    :param grade: of the last look at the metrics; None where there is no analysis or no look yet.
-    :param concluded: the look was that at the end of the step. Without an analysis: the step has baked.
-    :param reason: of that look.
+    :param lease: the stored lease.
+    :param settled: every predictor is READY, and the routes have the desired weights.
+    :param grade: grade of the last measurement; None without an analysis or a measurement.
+    :param concluded: the measurement was the one at the end of the step. Without an analysis: the step has
+        baked.
+    :param reason: reason of that measurement.
     :param on_inconclusive: what a step without a result comes to.
-    :param hold_at: hold after the step of this weight.
+    :param hold_at: hold after the step with this weight.
     :param promote: promote after the last step; otherwise hold there.
     """
     if lease.stage is Stage.PROMOTING:
         if settled:
             return Transition(action=Next.FINISH, reason="the main predictor serves the new version")
-        return Transition(action=Next.WAIT, reason="the main predictor rolls over to the new version")
+        return Transition(action=Next.WAIT, reason="the main predictor is rolling out the new version")
     hopeless = grade is Grade.INCONCLUSIVE and on_inconclusive == "abort" and lease.stage is Stage.STEPPING
     if grade is Grade.FAIL or (hopeless and not concluded):
         return Transition(action=Next.ABORT, reason=reason)
     if lease.stage is Stage.HOLDING:
-        return Transition(action=Next.WAIT, reason="an approval is waited for")
+        return Transition(action=Next.WAIT, reason="the canary waits for an approval")
     if not concluded:
         return Transition(action=Next.WAIT, reason=reason or f"{lease.current} bakes")
     if grade not in {None, Grade.PASS} and on_inconclusive != "continue":

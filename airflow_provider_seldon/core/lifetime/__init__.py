@@ -1,1 +1,1 @@
-"""How long a deployment is meant to be there. Knows nothing of rollouts; what is over is judged in ``core.reaping``."""
+"""Expiry of deployments. Knows nothing about rollouts; ``core.reaping`` decides about expired ones."""

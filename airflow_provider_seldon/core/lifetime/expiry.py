@@ -1,13 +1,13 @@
 """
-When a deployment's time is over: what the argument ``ttl`` of a deploy becomes on the object.
+When a deployment expires: how the argument ``ttl`` of a deploy is stored on the object.
 
-Two annotations hold it. ``expiry`` is applied with the deployment, so a deployment without it is never there for a
-moment, and an apply that leaves it out removes it. ``expiry-renewed`` is what a deploy notes that found everything
-unchanged: to the API server, an annotation that is applied would belong to somebody else once it was patched. It names
-the write that it renews, and counts for that one only: whatever is applied afterwards says its own.
+Two annotations hold it. ``expiry`` is applied with the deployment, so the deployment never exists without it,
+and an apply without it removes it. A deploy that found everything unchanged writes ``expiry-renewed``: if it
+patched the applied annotation, the API server would assign that to another manager. It names the write that
+it renews, and counts only for that one: a later apply has its own expiry.
 
-Both are JSON: ``{"v": 1, "ttl": seconds, "until": "2026-01-05T10:00:00+00:00"}``. A later release adds fields, and
-never gives a known field another meaning. What cannot be read expires never. Pure.
+Both are JSON: ``{"v": 1, "ttl": seconds, "until": "2026-01-05T10:00:00+00:00"}``. A later release adds
+fields, and never changes the meaning of a field. An unreadable expiry never expires. Pure.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from airflow_provider_seldon.core.identity.annotations import (
 )
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
-#: Version of what is stored.
+#: Version of the format.
 SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expiry:
     """
-    When a deployment's time is over.
+    When a deployment expires.
 
-    :param ttl: seconds that were given.
-    :param until: when they are over; in UTC.
+    :param ttl: the given seconds.
+    :param until: when they have passed; in UTC.
     """
 
     ttl: float
@@ -48,7 +48,7 @@ class Expiry:
         return cls(ttl=ttl, until=datetime.fromtimestamp(math.ceil(now), UTC) + timedelta(seconds=ttl))
 
     def is_over(self, now: float) -> bool:
-        """Whether the time is over at ``now``, in epoch seconds."""
+        """Return whether it has expired at ``now``, in epoch seconds."""
         return now > self.until.timestamp()
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ class Expiry:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self | None:
-        """Read what an annotation holds; None where that is no expiry."""
+        """Read an annotation's data; None if it is not an expiry."""
         ttl, until = data.get("ttl"), data.get("until")
         if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not isinstance(until, str):
             return None
@@ -72,12 +72,12 @@ class Expiry:
 
 
 def expiry_of(deployment: SeldonDeployment) -> Expiry | None:
-    """Return when a deployment's time is over; None where it is meant to stay, or says nothing that can be read."""
+    """Return when a deployment expires; None if never, or if its expiry is unreadable."""
     return expiry_in(deployment.annotations)
 
 
 def expiry_in(present: Mapping[str, str]) -> Expiry | None:
-    """Return what :func:`expiry_of` does, of the annotations of a deployment."""
+    """Return the same as :func:`expiry_of`, from the annotations of a deployment."""
     renewed = _data(present.get(ANNOTATION_EXPIRY_RENEWED))
     if renewed and renewed.get("write") == present.get(ANNOTATION_WRITE, ""):
         return Expiry.from_data(renewed)
@@ -85,7 +85,7 @@ def expiry_in(present: Mapping[str, str]) -> Expiry | None:
 
 
 def expiring(wanted: SeldonDeployment, expiry: Expiry | None) -> SeldonDeployment:
-    """Return what to apply so that a deployment expires then; None so that it stays."""
+    """Return the deployment to apply with this expiry; with None it never expires."""
     if expiry is not None:
         return wanted.annotated({ANNOTATION_EXPIRY: expiry.to_json()})
     if ANNOTATION_EXPIRY not in wanted.annotations:
@@ -98,16 +98,16 @@ def expiring(wanted: SeldonDeployment, expiry: Expiry | None) -> SeldonDeploymen
 
 
 def carried_expiry(deployment: SeldonDeployment) -> dict[str, str]:
-    """Return the annotation with which a write leaves a deployment's time as it is."""
+    """Return the annotation with which a write keeps a deployment's expiry."""
     expiry = expiry_of(deployment)
     return {ANNOTATION_EXPIRY: expiry.to_json()} if expiry else {}
 
 
 def renewal(deployment: SeldonDeployment, expiry: Expiry | None) -> dict[str, str]:
     """
-    Return the annotation that renews the time of a deployment which is left as it is; empty for nothing to do.
+    Return the annotation that renews the expiry of an unchanged deployment; empty for nothing to do.
 
-    :param expiry: None so that it stays from now on.
+    :param expiry: None for never.
     """
     if expiry is None and expiry_of(deployment) is None:
         return {}

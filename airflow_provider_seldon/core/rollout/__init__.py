@@ -1,1 +1,1 @@
-"""What to do with a request, given what is there: plan, decisions, fence, history. Judges no readiness."""
+"""What a deploy does, given the existing deployments: plan, decisions, fence, history. No readiness."""

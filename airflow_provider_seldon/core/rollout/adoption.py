@@ -1,9 +1,9 @@
 """
-Taking over what somebody else made, so that it can be given back: their deployment, as a version to go back to.
+Adopt a deployment of another owner so that it can be restored: record it as a version to roll back to.
 
-Recorded is what an adoption changes: the spec, and of labels and annotations those that the new request sets. It goes
-where proven versions go (``history``), compressed where it is large. Credentials are never recorded: a deployment that
-holds some in plain text cannot be given back. Pure.
+The record contains what an adoption changes: the spec, and those labels and annotations that the new request
+sets. It is stored like proven versions (``history``), compressed if it is large. Credentials are never
+recorded: a deployment with credentials in plain text cannot be restored. Pure.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 
 def taken_over(before: SeldonDeployment, wanted: SeldonDeployment) -> ProvenVersion:
     """
-    Return somebody else's deployment as a version to go back to.
+    Return another owner's deployment as a version to roll back to.
 
-    :param before: their deployment, as it is.
-    :param wanted: what is going to be applied instead.
-    :raises InvalidRequestError: it could not be given back, and why: it holds credentials, is too large to be
-        recorded, or is not what this provider could write.
+    :param before: their deployment.
+    :param wanted: the deployment to apply instead.
+    :raises InvalidRequestError: it could not be restored, and why: it holds credentials, is too large to be
+        recorded, or this provider could not write it.
     """
     theirs = before.to_manifest()
     kept = {
@@ -73,10 +73,10 @@ def taken_over(before: SeldonDeployment, wanted: SeldonDeployment) -> ProvenVers
 
 def given_back(version: ProvenVersion, rebuilt: SeldonDeployment) -> SeldonDeployment:
     """
-    Return what to apply so that a deployment is its owner's again: without this provider's labels.
+    Return the deployment to apply to give it back to its owner: without this provider's labels.
 
     :param version: as :func:`taken_over` returned it.
-    :param rebuilt: the deployment as it was in that version.
+    :param rebuilt: the deployment in that version.
     """
     manifest: dict[str, Any] = rebuilt.to_manifest()
     labels: Mapping[str, Any] = mapping_at(manifest, "metadata", "labels")

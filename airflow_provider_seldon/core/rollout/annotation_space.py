@@ -1,9 +1,9 @@
 """
-Is there room for a version on a deployment, and for its proof? Asked before it is written.
+Check, before a version is written, that the deployment has room for it and for its proof.
 
-A request's annotations are there as they are and in the configuration; once the version has been seen serving, its
-configuration is recorded again, and until then the one before it is kept. All of it shares the 256 KiB that Kubernetes
-allows for the annotations of an object. Pure.
+A request's annotations are stored as such and in the configuration. Once the version is proven, its
+configuration is recorded again, and until then the previous one is kept. All of it shares the 256 KiB that
+Kubernetes allows for the annotations of an object. Pure.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from airflow_provider_seldon.core.rollout.history import (
 
 def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) -> str | None:
     """
-    Return what is left of the history so that a version can be written, None where all of it can stay.
+    Return the shortened history that leaves room for a version, None if all of it can stay.
 
-    :param wanted: what is to be applied.
-    :param before: the deployment as it is.
+    :param wanted: the deployment to apply.
+    :param before: the existing deployment.
     :raises InvalidRequestError: there is no room for the version, or there would be none for its proof.
     """
     limit = MAX_ANNOTATIONS - SPARE
@@ -51,8 +51,8 @@ def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) ->
     if max(least, proven) > limit:
         raise InvalidRequestError.of(
             "annotations",
-            f"of the request, those that others have set ({size_of(others)} bytes), its configuration and what is "
-            f"recorded once it serves take {max(least, proven)} bytes; there is room for {limit} on one object",
+            f"of the request, those of others ({size_of(others)} bytes), its configuration and the record "
+            f"of its proof take {max(least, proven)} bytes; there is room for {limit} on one object",
             "make annotations and configuration smaller, or move large values into a ConfigMap or the image",
         )
     if written <= limit or before is None:
@@ -62,7 +62,7 @@ def history_to_fit(wanted: SeldonDeployment, before: SeldonDeployment | None) ->
 
 
 def _of_others(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Return the annotations that stay whatever is applied: neither ours, nor of the request that is replaced."""
+    """Return the annotations that stay whatever is applied: neither ours nor of the replaced request."""
     config = json_object(annotations.get(ANNOTATION_CONFIG))
     given = {*mapping_at(config, "annotations"), *mapping_at(config, "manifest", "metadata", "annotations")}
     return {key: value for key, value in annotations.items() if key not in given and not is_reserved(key)}

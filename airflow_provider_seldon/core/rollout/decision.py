@@ -1,9 +1,9 @@
 """
-The deploy decision: what a user may pass as ``deploy_decision``, read as yes or no, with the reason.
+The deploy decision: evaluate a user's ``deploy_decision`` to yes or no, with the reason.
 
-A decision is a bool, its text (a rendered template), a rule of :mod:`.decision_rules`, or a function. Rules and
-functions are asked on the worker, and see the :class:`Evidence`: the candidate's metrics, and those of the running
-version.
+A decision is a bool, its text (a rendered template), a rule of :mod:`.decision_rules`, or a function. Rules
+and functions are evaluated on the worker and get the :class:`Evidence`: the candidate's metrics, and those of
+the running version.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _WORDS = {
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """
-    What a decision is made on.
+    The input of a decision.
 
     :param candidate: metrics of the candidate, as given to the task.
     :param serving: metrics recorded on the running version; empty when there are none.
-    :param deployment: name of the deployment that serves; "" when there is none.
-    :param serving_since: when the metrics of the running version were recorded; None when that is not known.
+    :param deployment: name of the running deployment; "" when there is none.
+    :param serving_since: when the metrics of the running version were recorded; None if not known.
     :param now: the time of the decision.
     """
 
@@ -59,13 +59,13 @@ class Evidence:
         """
         Return the evidence on a candidate.
 
-        A version that is still being rolled out, or never became ready, is no opponent: the metrics are those of
-        the version last seen serving, and the deployment's own only where nobody has looked yet.
+        A version that is still rolling out, or never became ready, is not the reference: the metrics are
+        those of the version that last served, and the deployment's own only if no version is proven yet.
 
         :param existing: the equivalents, newest first.
         :param now: epoch seconds.
         """
-        # A DAG file imports decisions; what reads deployments is needed on the worker only, and takes 30 ms.
+        # A DAG file imports decisions; these modules are needed only on the worker, and take 30 ms to import.
         from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS
         from airflow_provider_seldon.core.rollout.history import ProvenVersion
 
@@ -103,7 +103,7 @@ class Decision:
 
 @runtime_checkable
 class DecisionRule(Protocol):
-    """What decides on evidence."""
+    """A rule that decides on evidence."""
 
     def decide(self, evidence: Evidence) -> Decision:
         """Return the decision, with its reason."""
@@ -111,10 +111,10 @@ class DecisionRule(Protocol):
 
 def decide(value: Any, evidence: Evidence) -> Decision:
     """
-    Ask a decision of whatever form.
+    Evaluate a decision of any form.
 
     :param value: what the user passed, templates rendered.
-    :raises InvalidRequestError: it says neither yes nor no.
+    :raises InvalidRequestError: it is neither yes nor no.
     """
     if isinstance(value, Decision):
         return value
@@ -125,10 +125,10 @@ def decide(value: Any, evidence: Evidence) -> Decision:
 
 def parse_decision(value: Any) -> bool:
     """
-    Read a decision that went through a template or an XCom.
+    Parse a decision from a template or an XCom.
 
     :param value: a bool, 0 or 1, a NumPy bool, or the text of one of them (a rendered template is text).
-    :raises InvalidRequestError: it says neither yes nor no; guessing would deploy a model that nobody approved.
+    :raises InvalidRequestError: it is neither yes nor no; guessing could deploy a model that nobody approved.
     """
     plain = value.item() if hasattr(value, "item") else value
     if isinstance(plain, bool):
@@ -140,6 +140,7 @@ def parse_decision(value: Any) -> bool:
     raise InvalidRequestError.of(
         "deploy_decision",
         "is neither yes nor no",
-        "pass a bool, or a template that renders to True or False; an XCom that was never pushed renders to None",
+        "pass a bool, or a template that renders to True or False; an XCom that was never pushed renders "
+        "to None",
         value=repr(value)[:80],
     )

@@ -1,10 +1,11 @@
 """
-Decision objects for ``deploy_decision``: immutable values, written in the DAG file and asked on the worker.
+Decision objects for ``deploy_decision``: immutable values, written in the DAG file and evaluated on the
+worker.
 
-What differs from run to run comes from the task's ``metrics``, so these hold constants only. ``AllOf`` and ``AnyOf``
-are tuples, because Airflow renders templates and XComs inside of tuples and sees the dependencies on them; a part of
-theirs may therefore be a template or an XCom as well. Texts of these objects are the same in every process:
-Airflow makes a new version of the DAG when they change.
+Values that differ between runs come from the task's ``metrics``, so these objects hold only constants.
+``AllOf`` and ``AnyOf`` are tuples, because Airflow renders templates and XComs inside tuples and detects the
+dependencies on them; so their parts may be templates or XComs as well. The text of these objects is the same
+in every process, because Airflow creates a new version of the DAG when it changes.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, de
 @dataclass(frozen=True)
 class MetricThreshold:
     """
-    Deploy when a metric of the candidate is within limits. What is no finite number (NaN, infinity) never is.
+    Deploy when a metric of the candidate is within limits. A number that is not finite (NaN, infinity) never
+    is.
 
     :param metric: name of the metric in the task's ``metrics``.
     :param at_least: the smallest value that passes.
     :param at_most: the largest value that passes.
-    :raises InvalidRequestError: neither limit is given, or one is no finite number.
+    :raises InvalidRequestError: neither limit is given, or one is not a finite number.
     """
 
     metric: str
@@ -62,17 +64,17 @@ class MetricThreshold:
 @dataclass(frozen=True)
 class BeatsServing:
     """
-    Deploy when a metric of the candidate is better than that of the version which serves.
+    Deploy when a metric of the candidate is better than that of the running version.
 
-    The opponent's number is the one that was recorded when that version was deployed. A candidate whose metric is no
-    finite number (NaN, infinity) beats nothing.
+    The running version's number was recorded when it was deployed. A candidate whose metric is not a finite
+    number (NaN, infinity) never wins.
 
     :param metric: name of the metric in the task's ``metrics``.
     :param higher_is_better: False for losses and errors.
-    :param minimum_gain: how much better it has to be; with 0, anything better.
-    :param maximum_age: an opponent's number that was recorded longer ago does not count any more.
-    :param without_opponent: the decision where nothing serves, or no number that counts is recorded.
-    :raises InvalidRequestError: the gain is negative, or no finite number.
+    :param minimum_gain: how much better it must be; with 0, any improvement counts.
+    :param maximum_age: a number of the running version that was recorded longer ago does not count.
+    :param without_opponent: the decision if no version is running, or no valid number is recorded.
+    :raises InvalidRequestError: the gain is negative, or not a finite number.
     """
 
     metric: str
@@ -91,7 +93,8 @@ class BeatsServing:
         """Compare the candidate's metric with that of the running version."""
         value = _candidates(evidence, self.metric)
         if not math.isfinite(value):
-            # Nothing finite beats infinity; and it is not recorded, so the next candidate would have no opponent.
+            # Nothing finite beats infinity; and it is not recorded, so the next candidate would have no
+            # reference.
             return Decision(
                 deploy=False, reason=f"BeatsServing: the candidate's {self.metric} is not a finite number"
             )
@@ -102,13 +105,13 @@ class BeatsServing:
             )
         opponent = evidence.serving[self.metric]
         gain = value - opponent if self.higher_is_better else opponent - value
-        # 0.95 - 0.93 is a little less than 0.02 in binary fractions.
+        # 0.95 - 0.93 is slightly less than 0.02 in binary floating point.
         enough = gain > 0 and (
             gain > self.minimum_gain or math.isclose(gain, self.minimum_gain, rel_tol=1e-9)
         )
         reason = (
-            f"BeatsServing: {self.metric} {value:g} against {opponent:g} of {evidence.deployment}, which serves; "
-            f"{'higher' if self.higher_is_better else 'lower'} is better, gain {gain:g}"
+            f"BeatsServing: {self.metric} {value:g} against {opponent:g} of {evidence.deployment}, which "
+            f"serves; {'higher' if self.higher_is_better else 'lower'} is better, gain {gain:g}"
         )
         if self.minimum_gain:
             reason += f" of at least {self.minimum_gain:g}"
@@ -142,7 +145,7 @@ class AskFunction:
     function: Callable[[Evidence], Any]
 
     def decide(self, evidence: Evidence) -> Decision:
-        """Call the function; a decision without a reason gets the metrics for one."""
+        """Call the function; a decision without a reason gets the metrics as its reason."""
         answer = self.function(evidence)
         said = decide(answer, evidence)
         if not isinstance(answer, bool):
@@ -159,7 +162,7 @@ class AskFunction:
 
 class AllOf(tuple[Any, ...]):
     """
-    Deploy when every part says yes. Asked in order, up to the first no.
+    Deploy when every part says yes. Evaluated in order, up to the first no.
 
     :param parts: decisions of any form: rules, bools, templates, XComs, functions.
     :raises InvalidRequestError: there are none.
@@ -168,11 +171,11 @@ class AllOf(tuple[Any, ...]):
     __slots__ = ()
 
     def __new__(cls, *parts: Any) -> Self:
-        """Make it of its parts, as Airflow does again when it has rendered them."""
+        """Create it from its parts, as Airflow does again after rendering them."""
         return super().__new__(cls, _parts(cls.__name__, parts))
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """Return what a copy is made of; Airflow copies operators with all that they hold."""
+        """Return the arguments of a copy; Airflow copies operators with everything that they hold."""
         return tuple(self)
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -191,7 +194,7 @@ class AllOf(tuple[Any, ...]):
 
 class AnyOf(AllOf):
     """
-    Deploy when one part says yes. Asked in order, up to the first yes.
+    Deploy when one part says yes. Evaluated in order, up to the first yes.
 
     :param parts: as in :class:`AllOf`.
     """
@@ -213,7 +216,7 @@ def templatable(value: Any) -> Any:
     """
     Return a decision in a form that survives Airflow's templating.
 
-    Airflow 3.3 calls a function that it finds in a template field, with the context and a Jinja environment.
+    Airflow 3.3 calls a function in a template field, with the context and a Jinja environment.
     """
     if callable(value) and not hasattr(value, "decide"):
         return AskFunction(value)

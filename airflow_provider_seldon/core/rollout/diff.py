@@ -1,9 +1,9 @@
 """
-What a write would change, as text to read: a unified diff of two SeldonDeployments.
+The changes of a write as readable text: a unified diff of two SeldonDeployments.
 
-Shown is what a user writes: the spec, labels and annotations, and when its time is over. Left out is what the server
-and this provider keep for themselves. A deployment that somebody else made may hold credentials in plain text; what
-looks like one is masked.
+It shows what a user writes: the spec, labels and annotations, and the expiry. It leaves out what the server
+and this provider add. A deployment of another owner may hold credentials in plain text; values that look like
+one are masked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_provider_seldon.core.lifetime.expiry import expiry_of
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 MASK = "***"
-#: Holds a copy of the whole object.
+#: Contains a copy of the whole object.
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LOGIN_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 _CREDENTIAL_IN_TEXT = re.compile(r"(?i)((?:password|passwd|secret|token|api[-_]?key)[\w-]*[=:]\s*)[^\s\"']+")
@@ -31,8 +31,8 @@ def difference(before: SeldonDeployment | None, after: SeldonDeployment | None) 
     """
     Return the unified diff between two versions of a deployment, in YAML; "" when a user would see no difference.
 
-    :param before: as it is; None when there is none.
-    :param after: as it would be; None when it would be gone.
+    :param before: the existing deployment; None when there is none.
+    :param after: the deployment after the write; None when it would be deleted.
     """
     known = after or before
     name = known.name if known else ""
@@ -52,7 +52,7 @@ def holds_credentials(value: Any) -> bool:
 
 
 def _masks(value: Any) -> int:
-    """Count the places where something is masked."""
+    """Count the masked places."""
     if isinstance(value, Mapping):
         return sum(_masks(item) for item in value.values())
     if isinstance(value, list):

@@ -1,11 +1,11 @@
 """
-Whether what is stored is what a request asks for, by content: a recorded revision only says what once was written.
+Does the stored deployment match a request, by content? A recorded revision only shows what was once written.
 
-Compared is what applying the request again would put right. The predictors are one field to the API server (a list
-without keys in Seldon's CRD), so what somebody added to them counts as well as what they changed. Elsewhere, what the
-request does not mention belongs to others. Not a difference: another number in ``spec.replicas``, which is what
-``kubectl scale`` and autoscalers set; what the API server fills in or leaves out; and this provider's own notes, which
-differ from run to run. Pure.
+The comparison covers what applying the request again would restore. To the API server the predictors are one
+field (a list without keys in Seldon's CRD), so additions to them count as well as changes. Elsewhere, fields
+that the request does not mention belong to others. These are not differences: another number in
+``spec.replicas``, which ``kubectl scale`` and autoscalers set; what the API server fills in or omits; and
+this provider's own notes, which differ between runs. Pure.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ _WHOLE = frozenset({"predictors"})
 
 def drift(request: SeldonDeployment, stored: SeldonDeployment) -> str:
     """
-    Return where a stored deployment differs from a request; "" where it is what the request asks for.
+    Return where a stored deployment differs from a request; "" if it matches.
 
-    :param request: what would be applied.
-    :param stored: what is there.
+    :param request: the deployment that would be applied. :param stored: the stored deployment.
     :returns: a path, such as ``spec.predictors[0].graph.modelUri``; never a value, which may be a credential.
     """
     wanted, found = request.to_manifest(), stored.to_manifest()
@@ -54,7 +53,7 @@ def _of_metadata(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 def _is_among(entry: Any, found: Any) -> bool:
-    """Whether an entry of a list that others may add to is there; an owner is recognised by its uid."""
+    """Return whether a list that others may add to contains an entry; an owner is recognised by its uid."""
     others = found if isinstance(found, list) else []
     if isinstance(entry, Mapping):
         return any(
@@ -88,7 +87,7 @@ def _of(wanted: Any, found: Any, path: str, *, whole: bool) -> str:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a value is left out by the API server, or by whoever writes the object: not so 0 and false."""
+    """Return whether the API server or a writer may omit a value: unlike 0 and false."""
     if isinstance(value, Mapping):
         return all(_is_empty(item) for item in value.values())
     return value is None or value == "" or (_is_list(value) and not value)

@@ -1,13 +1,14 @@
 """
-The fence: an older DAG run does not roll back what a newer one deployed.
+The fence: an older DAG run does not replace what a newer run deployed.
 
-Every deploy records an ordering token on the deployment. A run that is cleared, backfilled or retried late carries
-an older token than the one that deployed last, and is told so; what then happens is its caller's decision. The
-comparison is made on the very object that the write's precondition (its resource version) names, so a newer run that
-deploys in between makes the write fail, and the comparison is made again.
+Every deploy records an ordering token on the deployment. A run that is cleared, backfilled or retried late
+has an older token than the run that deployed last; the caller decides what happens then. The comparison is
+made on exactly the object that is the write's precondition (its resource version), so a newer run that
+deploys in between makes the write fail, and the comparison is repeated.
 
-Runs are ordered by when they were meant to run. Their logical date does not tell that: it is the start of the data
-interval for a scheduled run, which runs at the end of it, and a time of day for any other.
+Runs are ordered by the time for which they were scheduled. Their logical date is not that time: for a
+scheduled run it is the start of the data interval, at whose end it runs, and for any other run an arbitrary
+time.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from airflow_provider_seldon.core.identity.identity import is_managed
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import items_at, text_at
 
-#: Begins the id of a scheduled run; what follows is when it was meant to run on Airflow 3, its logical date on 2.11
-#: (``DagRunType.generate_run_id``, ``Timetable.generate_run_id``).
+#: Prefix of the id of a scheduled run; it is followed by the scheduled time on Airflow 3, by the logical date
+#: on 2.11 (``DagRunType.generate_run_id``, ``Timetable.generate_run_id``).
 _SCHEDULED = "scheduled__"
 
 
 @dataclass(frozen=True, order=True)
 class OrderToken:
     """
-    When, in the order of a DAG's runs, a deploy belongs.
+    Place of a deploy in the order of a DAG's runs.
 
-    :param moment: when the run was meant to run, see :func:`meant_for`; in UTC.
-    :param run_id: tells two runs of the same moment apart.
+    :param moment: time for which the run was scheduled, see :func:`meant_for`; in UTC.
+    :param run_id: distinguishes two runs of the same moment.
     """
 
     moment: datetime
@@ -48,9 +49,9 @@ class OrderToken:
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
         """
-        Read an annotation's value; None when there is none, or none that can be read.
+        Parse an annotation's value; None when there is none, or an unreadable one.
 
-        Earlier versions wrote the logical date. Where the run's id says when it was meant to run, that counts.
+        Earlier versions wrote the logical date. If the run's id contains the scheduled time, that counts.
         """
         moment, separator, run_id = (text or "").partition(" ")
         if not separator or (written := _moment(moment)) is None:
@@ -60,9 +61,9 @@ class OrderToken:
 
     def at_most(self, latest: datetime) -> Self:
         """
-        Return this token, moved to ``latest`` where it is later than that.
+        Return this token, limited to ``latest``.
 
-        No run is newer than the present: a date in the far future must not make every other run an older one.
+        No run is newer than now: a date in the far future must not make every other run an older one.
         """
         return replace(self, moment=min(self.moment, _utc(latest)))
 
@@ -78,29 +79,30 @@ def meant_for(
     now: datetime,
 ) -> datetime | None:
     """
-    Return when a DAG run was meant to run; None when it does not say.
+    Return the time for which a DAG run was scheduled; None if it has none.
 
-    :param run_after: Airflow 3: just that, for runs of every kind.
-    :param data_interval_end: Airflow 2.11: when a scheduled run, a backfill included, runs. Every run has one: for one
-        that was triggered, by hand or by a dataset, the last interval that is over, or its sources' interval.
-    :param logical_date: Airflow 2.11: the start of that interval, or the moment at which the run was triggered. On
-        Airflow 3, whoever triggers a run may give it any: a later one counts, but not one in the future.
-    :param now: the present.
+    :param run_after: Airflow 3: exactly that time, for runs of every kind.
+    :param data_interval_end: Airflow 2.11: when a scheduled run, including a backfill, runs. Every run has
+        one: a run that was triggered, manually or by a dataset, has the last completed interval, or its
+        sources' interval.
+    :param logical_date: Airflow 2.11: the start of that interval, or the time of the trigger. On Airflow 3 a
+        triggered run may have any: a later one counts, but not one in the future.
+    :param now: the current time.
     """
     known = [_utc(moment) for moment in (run_after or data_interval_end, logical_date) if moment is not None]
-    # A triggered run is as new as the moment that triggered it, though its interval ended before.
+    # A triggered run is as new as its trigger, although its interval ended before.
     return max((moment for moment in known if moment <= _utc(now)), default=min(known, default=None))
 
 
 def order_of(deployment: SeldonDeployment, *, now: datetime | None = None) -> OrderToken | None:
     """
-    Return the token that a deployment carries; None when there is none, or none that can be read.
+    Return the token of a deployment; None when there is none, or an unreadable one.
 
-    It is that of the newest run that has deployed it, has found it to be what it wants
-    (``delivery.rollout.order_note``), or leads a canary on it.
+    It is that of the newest run that has deployed it, has confirmed it (``delivery.rollout.order_note``), or
+    has a canary on it.
 
-    :param now: a token that is later than this, as earlier versions stored them, counts from when this provider
-        last wrote the deployment. None takes every token for what it says.
+    :param now: a token that is later than this, as earlier versions stored them, counts from when this
+        provider last wrote the deployment. None takes every token as it is.
     """
     read = (
         OrderToken.parse(deployment.annotations.get(key)) for key in (ANNOTATION_ORDER, ANNOTATION_CONFIRMED)
@@ -117,9 +119,9 @@ def overtaken_by(
     token: OrderToken | None, existing: Iterable[SeldonDeployment], *, now: datetime | None = None
 ) -> SeldonDeployment | None:
     """
-    Return the deployment that a newer run has written, if there is one.
+    Return the deployment that a newer run wrote, if there is one.
 
-    :param token: of the run that wants to deploy; None is never overtaken.
+    :param token: token of the run that wants to deploy; None is never overtaken.
     :param existing: deployments that it would replace.
     :param now: see :func:`order_of`.
     """
@@ -134,7 +136,7 @@ def overtaken_by(
 
 
 def _written_at(deployment: SeldonDeployment) -> datetime | None:
-    """Return when this provider last wrote a deployment, or else when that was created."""
+    """Return when this provider last wrote a deployment, else its creation time."""
     manifest = deployment.to_manifest()
     entries = items_at(manifest, "metadata", "managedFields")
     times = [text_at(one, "time") for one in entries if text_at(one, "manager") == MANAGER]

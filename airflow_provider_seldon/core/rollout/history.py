@@ -1,13 +1,14 @@
 """
-The versions of a deployment that were seen serving: what a rollback can go back to.
+The proven versions of a deployment: the targets of rollbacks.
 
-They are kept on the deployment itself, in two annotations: the last one (``last-available``), and the ones before
-it (``history``, newest first). Each holds the configuration that made the version, which never contains a
-credential, so that it can be built again; a storage Secret by its name only. Annotations of one object may
-take 256 KiB in all (Kubernetes API concepts), so large configurations are compressed, and of the history the oldest
-versions are dropped first. What cannot be recorded at all is refused before it is deployed: see ``room``.
+They are kept on the deployment itself, in two annotations: the last one (``last-available``), and the ones
+before it (``history``, newest first). Each holds the configuration of the version, which never contains a
+credential, so that it can be rebuilt; a storage Secret only by its name. Annotations of one object may take
+256 KiB in all (Kubernetes API concepts), so large configurations are compressed, and the oldest versions of
+the history are dropped first. A version that cannot be recorded at all is refused before the deploy: see
+``annotation_space``.
 
-Nothing here says that a version *will* serve again: a rollback is waited for like any rollout.
+A proven version *may* fail later: the wait for a rollback is that of any rollout.
 """
 
 from __future__ import annotations
@@ -36,41 +37,41 @@ from airflow_provider_seldon.core.resource.canonical_json import canonical_json
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.status import DeploymentState
 
-#: Proven versions that are kept, the last available one included.
+#: Proven versions that are kept, including the last available one.
 KEPT = 10
-#: Bytes of all annotations of an object, keys and values (Kubernetes, ``TotalAnnotationSizeLimitB``).
+#: Maximum bytes of all annotations of an object, keys and values (Kubernetes, ``TotalAnnotationSizeLimitB``).
 MAX_ANNOTATIONS = 262_144
-#: Bytes that are left to what others, or a rollback, may add to them.
+#: Bytes that are reserved for additions by others, or by a rollback.
 SPARE = 8_192
-#: Bytes of the history annotation, where there is room for it.
+#: Maximum bytes of the history annotation.
 MAX_HISTORY_BYTES = 40_000
 #: A configuration longer than this is compressed in the history, and
 MAX_PLAIN_BYTES = 1_000
-#: one longer than this in ``last-available``, which people may want to read.
+#: one longer than this in ``last-available``, which users may want to read.
 MAX_PLAIN_LAST_BYTES = 10_000
 _TEXTS = ("secret_name", "run_id", "order", "metrics", "dag_id", "task_id", "managed_by", "proven_at")
-#: What a compressed configuration may grow to; more was not written by this provider.
+#: Maximum of an unpacked configuration; this provider writes none that is larger.
 _MAX_UNPACKED = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProvenVersion:
     """
-    A version of a deployment that was seen serving.
+    A proven version of a deployment: it has served.
 
-    :param revision: of the whole deployment.
-    :param config: the ``ModelServer`` that made it, as JSON data; empty when it was not made from one.
+    :param revision: revision of the whole deployment.
+    :param config: its ``ModelServer`` as JSON data; empty when it was not built from one.
     :param secret_name: storage Secret that it used; "" for none.
     :param run_id: DAG run that deployed it.
     :param order: its ordering token, see ``fence``.
-    :param metrics: its metrics, as their annotation says them.
-    :param withdrawn: a rollback went back from it, so "previous" does not mean it.
-    :param dag_id: DAG that deployed it; "" in what an earlier release recorded.
+    :param metrics: its metrics, in the form of their annotation.
+    :param withdrawn: it was rolled back, so "previous" skips it.
+    :param dag_id: DAG that deployed it; "" in a record of an earlier release.
     :param task_id: its task.
-    :param adopted: this is not ours: it is what was there before the deployment was taken over.
-    :param managed_by: what its managed-by label said then.
-    :param proven_at: when it was first seen serving without another in between, in UTC; "" in what an earlier release
-        recorded.
+    :param adopted: it is not ours, but the content before the deployment was taken over.
+    :param managed_by: its managed-by label at that time.
+    :param proven_at: when it was first seen ready without another version in between, in UTC; "" in a record
+        of an earlier release.
     """
 
     revision: str
@@ -88,7 +89,7 @@ class ProvenVersion:
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:
-        """Return what to record about ``deployment`` once it has been seen serving."""
+        """Return the record of ``deployment`` for when it is proven."""
         annotations = deployment.annotations
         return cls(
             revision=annotations.get(ANNOTATION_REVISION, ""),
@@ -103,7 +104,7 @@ class ProvenVersion:
 
     @classmethod
     def last_of(cls, deployment: SeldonDeployment) -> Self | None:
-        """Return the version of ``deployment`` that was last seen serving; None when none ever was."""
+        """Return the version of ``deployment`` that last served; None when none ever has."""
         last = cls.from_json(deployment.annotations.get(ANNOTATION_LAST_AVAILABLE))
         return last if last.revision else None
 
@@ -112,7 +113,7 @@ class ProvenVersion:
         return canonical_json(_packed(self, plain=MAX_PLAIN_LAST_BYTES))
 
     def to_data(self) -> dict[str, Any]:
-        """Return plain JSON data; what is empty is left out, but for revision and configuration."""
+        """Return plain JSON data; empty values are left out, except revision and configuration."""
         rest = {
             key: value for key, value in vars(self).items() if value and key not in ("revision", "config")
         }
@@ -120,7 +121,7 @@ class ProvenVersion:
 
     @classmethod
     def from_json(cls, text: str | None) -> Self:
-        """Read an annotation's value; what cannot be read counts as never having been recorded."""
+        """Parse an annotation's value; an unreadable one counts as not recorded."""
         return cls.from_data(json_object(text))
 
     @classmethod
@@ -142,7 +143,7 @@ class ProvenVersion:
 
 
 def proven_versions(deployment: SeldonDeployment) -> tuple[ProvenVersion, ...]:
-    """Return the versions of ``deployment`` that were seen serving, the last one first."""
+    """Return the proven versions of ``deployment``, the last one first."""
     last = ProvenVersion.last_of(deployment)
     earlier = json_object(deployment.annotations.get(ANNOTATION_HISTORY)).get("versions")
     read = [
@@ -154,7 +155,7 @@ def proven_versions(deployment: SeldonDeployment) -> tuple[ProvenVersion, ...]:
 
 
 def has_served(deployment: SeldonDeployment) -> bool:
-    """Return whether a version of a deployment was seen serving, or its status says that one is."""
+    """Return whether a version of a deployment is proven, or its status is ``Available``."""
     return bool(proven_versions(deployment)) or deployment.state is DeploymentState.AVAILABLE
 
 
@@ -162,10 +163,10 @@ def annotations_after(
     deployment: SeldonDeployment, proven: ProvenVersion, *, withdrawn: str = ""
 ) -> dict[str, str]:
     """
-    Return the annotations that record a version as seen serving, with the ones before it.
+    Return the annotations that record a version as proven, with the previous ones.
 
-    :param deployment: as it is stored now.
-    :param withdrawn: revision that a rollback went back from.
+    :param deployment: the deployment as stored now.
+    :param withdrawn: revision that a rollback replaced.
     """
     earlier = [
         replace(one, withdrawn=one.withdrawn or one.revision == withdrawn)
@@ -180,11 +181,11 @@ def annotations_after(
 
 def version_to_restore(deployment: SeldonDeployment, to: str) -> ProvenVersion:
     """
-    Return the version that a rollback goes back to.
+    Return the target version of a rollback.
 
-    :param to: a revision, or ``previous``: the version that was seen serving before the present one. Where the
-        present one was never seen serving, that is the last one that was.
-    :raises InvalidRequestError: there is none; the text names those that there are.
+    :param to: a revision, or ``previous``: the proven version before the current one. If the current one is
+        not proven, that is the last proven version.
+    :raises InvalidRequestError: there is none; the message lists the existing ones.
     """
     present = deployment.annotations.get(ANNOTATION_REVISION, "")
     versions = proven_versions(deployment)
@@ -196,7 +197,8 @@ def version_to_restore(deployment: SeldonDeployment, to: str) -> ProvenVersion:
         known = ", ".join(one.revision + (" (withdrawn)" if one.withdrawn else "") for one in versions)
         raise InvalidRequestError.of(
             "to",
-            f"{deployment.name} has no proven version to go back to; it is at revision {present or 'unknown'}",
+            f"{deployment.name} has no proven version to go back to; it is at revision "
+            f"{present or 'unknown'}",
             f"choose one that was seen serving: {known}"
             if known
             else "deploy a version and let it serve first",
@@ -221,7 +223,7 @@ def json_object(text: str | None) -> dict[str, Any]:
 
 
 def history_text(versions: Sequence[ProvenVersion], *, room: int = MAX_HISTORY_BYTES) -> str:
-    """Return the history annotation, with as many versions as there is room for: so many bytes, or fewer."""
+    """Return the history annotation, with as many versions as fit into ``room`` bytes."""
     entries = [_packed(one, plain=MAX_PLAIN_BYTES) for one in versions]
     while len(text := canonical_json({"versions": entries})) > min(room, MAX_HISTORY_BYTES) and entries:
         entries.pop()

@@ -1,8 +1,8 @@
 """
-What is told about a version that serves: where its model came from, and what of that is fit to be seen.
+Public facts about a running version: the origin of its model, without credentials.
 
-Asset events and OpenLineage events are stored by others and shown to everybody, so every URL in them goes through
-:func:`without_credentials`.
+Other systems store asset events and OpenLineage events and show them to all users, so every URL in them goes
+through :func:`without_credentials`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _WEB = ("http", "https")
 
 def without_credentials(uri: str) -> str:
     """
-    Return a URI without what may be secret: login and password, query (signatures), fragment.
+    Return a URI without parts that may be secret: login and password, query (signatures), fragment.
 
-    A name before an ``@`` that is no login stays: ``abfss://container@account/path``.
+    A name before an ``@`` that is not a login stays: ``abfss://container@account/path``.
     """
     parts = urlsplit(uri)
     login, at, host = parts.netloc.rpartition("@")
@@ -36,8 +36,8 @@ def event_extra(info: ModelServerInfo, proven: str) -> dict[str, Any]:
     """
     Return the ``extra`` of an asset event, in values that JSON can hold.
 
-    :param info: what serves.
-    :param proven: what was recorded about it, as ``ProvenVersion.to_json`` gives it; "" for nothing.
+    :param info: the running version.
+    :param proven: its record, as ``ProvenVersion.to_json`` gives it; "" for none.
     """
     return {
         "namespace": info.namespace,
@@ -52,14 +52,14 @@ def event_extra(info: ModelServerInfo, proven: str) -> dict[str, Any]:
 
 
 def model_uris(info: ModelServerInfo, proven: str) -> list[str]:
-    """Return where the models of a version come from, each once: a graph has several."""
+    """Return the model URIs of a version, each once: a graph has several."""
     found = _uris(ProvenVersion.from_json(proven).config)
     return list(dict.fromkeys(without_credentials(uri) for uri in (info.model_uri, *found) if uri))
 
 
 def lineage_name(uri: str) -> tuple[str, str]:
     """
-    Return namespace and name under which OpenLineage knows a file or folder.
+    Return the OpenLineage namespace and name of a file or folder.
 
     The namespace is scheme and authority, the name is the path (OpenLineage naming conventions); a path without a
     scheme is in the namespace ``file``.

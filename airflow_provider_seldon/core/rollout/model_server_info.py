@@ -1,4 +1,4 @@
-"""What a user gets to know about a model server: the value of an XCom, and of ``get_model_server_info``."""
+"""Public facts about a model server: the value of an XCom, and of ``get_model_server_info``."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 @dataclass(frozen=True, kw_only=True)
 class ModelServerInfo:
     """
-    One model server, in values that JSON can hold and that are safe to show.
+    A model server, in JSON values that are safe to show.
 
     :param name: name of the SeldonDeployment.
     :param namespace: its namespace.
     :param model_name: name of the model, as the user gave it.
-    :param model_uri: where the model was loaded from; "" for a graph without one.
-    :param prediction_url: where to send predictions; "" when the connection knows no ingress.
+    :param model_uri: URI of the model; "" for a graph without one.
+    :param prediction_url: URL for predictions; "" when the connection has no ingress.
     :param state: ``Available``, ``Creating``, ``Failed`` or ``Unknown``.
-    :param action: what the deploying task did; "" when only looked at.
-    :param revision: content hash of what is (to be) served.
+    :param action: what the deploying task did; "" when the deployment was only read.
+    :param revision: content hash of the deployed version.
     :param dag_id: DAG that deployed it; "" when not ours.
     :param task_id: task that deployed it.
     :param run_id: DAG run that deployed it.
-    :param decision: what the deploying task decided, and which rule on which numbers.
+    :param decision: decision of the deploying task, with the rule and its numbers.
     """
 
     name: str
@@ -53,10 +53,10 @@ class ModelServerInfo:
         cls, deployment: SeldonDeployment, *, ingress_url: str | None, namespace: str, action: str = ""
     ) -> ModelServerInfo:
         """
-        Read the facts off a deployment, whoever made it.
+        Return the facts about a deployment, whoever created it.
 
         :param ingress_url: base URL of the ingress gateway.
-        :param namespace: used when the object does not name its own.
+        :param namespace: used when the object has none.
         """
         annotations = deployment.annotations
         node = next((predictor.graph for predictor in deployment.predictors if predictor.graph), None)

@@ -1,9 +1,9 @@
 """
-Continuous deployment, decided: what to do with a request, given what is there already.
+Continuous deployment: decide what to do with a request, given the existing deployments.
 
-Pure: requests and deployments go in, a plan comes out. Nothing that serves is ever part of a plan before its
-successor is ready; what is superseded is only named here, and deleted by whoever has waited. The decision table is
-in the documentation, "Continuous deployment".
+Pure: takes requests and deployments, returns a plan. A plan never removes a running version before its
+successor is ready; superseded deployments are only named here, and deleted after the wait. The decision table
+is in the documentation, "Continuous deployment".
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from airflow_provider_seldon.core.scaling.continuation import (
 )
 from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero, wakes
 
-#: What a decision not to deploy comes to where a deployment exists, and where none does.
+#: Effect of a negative decision if a deployment exists, and if none does.
 OnNegative = Literal["ensure_running", "keep", "skip", "fail"]
-#: Whether to take over what somebody else made: not, so that it can be given back, or even where it cannot.
+#: Whether to adopt a deployment of another owner: no, only if it can be restored, or even if it cannot.
 Adopt = bool | Literal["irreversibly"]
 OnNegativeEmpty = Literal["deploy", "skip", "fail"]
 
@@ -66,16 +66,16 @@ class Action(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """
-    What to do.
+    Result of a decision.
 
     :param action: see ``Action``.
-    :param deployment: what to apply; for UNCHANGED and REUSE what is there already.
-    :param superseded: names of deployments to delete once ``deployment`` has been seen serving; not before.
+    :param deployment: the deployment to apply; for UNCHANGED and REUSE the existing one.
+    :param superseded: names of deployments to delete once ``deployment`` is proven; not before.
     :param reason: a sentence for the log.
     :param resource_version: apply only if the stored object is still at this version; None for a new one.
-    :param as_stored: ``deployment`` is what is stored, but for its number of pods, so applying it takes nothing back
-        that other field managers have set.
-    :param puts_back: ``deployment`` was written before, as it is, and somebody has changed it since.
+    :param as_stored: ``deployment`` is the stored one except for its number of pods, so applying it reverts
+        no change of other field managers.
+    :param puts_back: ``deployment`` was written before, unchanged, and somebody has changed it since.
     """
 
     action: Action
@@ -100,23 +100,23 @@ def plan(
     """
     Decide what a deploy does.
 
-    :param request: what to serve.
-    :param existing: the deployments that are equivalent to it, in any order, and what bears its name. Those that
-        this provider did not make are left alone, whatever they are.
+    :param request: the requested deployment.
+    :param existing: the deployments that are equivalent to it, in any order, and the one with its name. Those
+        that this provider did not create are left unchanged, whatever they are.
     :param deploy: the decision.
     :param replace: replace the equivalents rather than add another one.
-    :param adopt: take over a deployment that this provider did not make, if it bears the request's own name.
-    :param on_negative: when the decision is no, and a deployment exists: see that it serves, leave it as it is,
-        or do nothing and say so (SKIP, REFUSE).
-    :param on_negative_empty: when the decision is no, and none exists: deploy all the same, because a model server
-        is to be available at all times, or do nothing and say so.
-    :raises InvalidRequestError: the name belongs to somebody else's deployment and ``adopt`` is false.
+    :param adopt: take over a deployment that this provider did not create, if it has the request's own name.
+    :param on_negative: when the decision is negative, and a deployment exists: ensure that it runs, leave it
+        as it is, or do nothing and report that (SKIP, REFUSE).
+    :param on_negative_empty: when the decision is negative, and none exists: deploy anyway, because a model
+        server must be available at all times, or do nothing and report that.
+    :raises InvalidRequestError: another owner's deployment has the name, and ``adopt`` is false.
     """
     bearer = next((one for one in existing if one.name == request.name), None)
     if bearer is not None and not is_managed(bearer) and not adopt:
         raise InvalidRequestError.of(
             "metadata.name",
-            f"{request.name!r} is the name of a deployment that this provider did not make",
+            f"{request.name!r} is the name of a deployment that this provider did not create",
             "use another name, or adopt it explicitly",
         )
     ours = newest_first(one for one in existing if is_managed(one) or one is bearer)
@@ -139,12 +139,12 @@ def plan(
 
 def reported_action(decided: Plan, before: SeldonDeployment | None, *, run_id: str, retry: bool) -> Action:
     """
-    Return the action that a task reports: what its run did, however many tries that took.
+    Return the action that a task reports: what its run did, in all of its tries.
 
-    A run whose earlier try created the deployment, and died before it was done, has created it.
+    If an earlier try of the run created the deployment and died, the run has created it.
 
-    :param before: the deployment as it was found.
-    :param run_id: of the run that asks.
+    :param before: the deployment as found.
+    :param run_id: id of the task's run.
     :param retry: this is not the run's first try.
     """
     if before is None or decided.action not in {Action.UPDATE, Action.UNCHANGED} or not run_id:
@@ -164,7 +164,7 @@ def newest_first(deployments: Any) -> list[SeldonDeployment]:
 
 
 def is_proved(deployment: SeldonDeployment) -> bool:
-    """Return whether exactly this version was seen serving, and the operator still calls it Available."""
+    """Return whether exactly this version is proven, and the operator still reports it as Available."""
     seen = ProvenVersion.last_of(deployment)
     current = deployment.annotations.get(ANNOTATION_REVISION)
     return seen is not None and seen.revision == current and deployment.state is DeploymentState.AVAILABLE
@@ -190,7 +190,7 @@ def _deploy_to(
     if same and wakes(wanted, target):
         reason = f"{target.name} was scaled to zero by somebody else, and is scaled up again"
     elif changed:
-        reason = f"{target.name} has this revision, but somebody has changed {changed}; it is put back"
+        reason = f"{target.name} has this revision, but somebody has changed {changed}; it is restored"
     elif same and not says_the_same_numbers(numbered, target):
         reason = (
             f"{target.name} has this revision, and gets the numbers of pods that an earlier release left open"
@@ -227,7 +227,7 @@ def _turned_down(ours: Sequence[SeldonDeployment], on_negative: OnNegative) -> P
 
 
 def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -> Plan:
-    """What a decision not to deploy comes to: a model server is available at all times."""
+    """Return the plan of a negative decision: keep a model server available at all times."""
     sleeps = is_scaled_to_zero(newest)
     if _serves(newest):
         reason = f"the decision is not to deploy, and {newest.name} serves"
@@ -254,7 +254,7 @@ def _serves(deployment: SeldonDeployment) -> bool:
 
 
 def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
-    """Return the deployment as it was when last seen serving; None when that is unknown, or what it is now."""
+    """Return the deployment in its last proven version; None if that is unknown, or the current one."""
     seen = ProvenVersion.last_of(deployment)
     if seen is None or seen.revision == deployment.annotations.get(ANNOTATION_REVISION):
         return None
@@ -265,12 +265,12 @@ def _last_seen_serving(deployment: SeldonDeployment) -> SeldonDeployment | None:
 
 
 def _names_itself(request: SeldonDeployment) -> bool:
-    """Whether the user chose the name, rather than that it follows from DAG, task and model."""
+    """Return whether the user chose the name, instead of the one made from DAG, task and model."""
     return request.name != Identity.of(request).deployment_name(replace=True)
 
 
 def carried_annotations(deployment: SeldonDeployment) -> dict[str, str]:
-    """Return what a re-apply of the same configuration keeps: metrics, ordering token, what the run found, expiry."""
+    """Return the annotations that a re-apply of the same configuration keeps, such as metrics and expiry."""
     kept = (ANNOTATION_METRICS, ANNOTATION_ORDER, ANNOTATION_BEFORE_RUN)
     found = {key: deployment.annotations[key] for key in kept if key in deployment.annotations}
     return found | carried_expiry(deployment)
@@ -284,7 +284,7 @@ def _named(deployment: SeldonDeployment, name: str) -> SeldonDeployment:
 
 
 def _created(deployment: SeldonDeployment) -> str:
-    """RFC 3339 times in UTC, as the API server writes them, sort as text."""
+    """Return the creation time: RFC 3339 times in UTC, as the API server writes them, sort as text."""
     created = deployment.metadata.creation_timestamp if deployment.metadata else None
     return created if isinstance(created, str) else ""
 

@@ -1,4 +1,4 @@
-"""A version that was seen serving, built again from the configuration that made it."""
+"""Rebuild a proven version from its configuration."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def rebuilt(
     version: ProvenVersion, deployment: SeldonDeployment, *, annotations: Mapping[str, str] | None = None
 ) -> SeldonDeployment:
     """
-    Return ``deployment`` as it was in a version, whoever has deployed to it since; it expires when it does now.
+    Return ``deployment`` in an earlier version, whoever has deployed to it since; its expiry stays the
+    current one.
 
-    :param annotations: further annotations, which win over the version's own; an empty text leaves one out.
-    :raises InvalidRequestError: the version was not made from a configuration, or from one that cannot be read.
+    :param annotations: further annotations, which override the version's own; an empty text removes one.
+    :raises InvalidRequestError: the version was not built from a configuration, or from an unreadable one.
     """
     if not version.config:
         raise InvalidRequestError.of(
@@ -50,7 +51,7 @@ def rebuilt(
     )
     manifest = built.to_manifest()
     if version.adopted:
-        # Pods that the owner made run on: a stamp would be another pod template.
+        # The owner's pods keep running: a stamp would change the pod template.
         predictors = [unstamped(one) for one in items_at(manifest, "spec", "predictors")]
         manifest["spec"] = {**manifest["spec"], "predictors": predictors}
     return SeldonDeployment.from_manifest(
@@ -60,11 +61,12 @@ def rebuilt(
 
 def first_proof(deployment: SeldonDeployment) -> ProvenVersion | None:
     """
-    Return the version that a look at a deployment proves first, when the look finds it ready.
+    Return the version that a check proves for the first time, when it finds the deployment ready.
 
-    That matters to a task that writes no new version: it scales, or reuses. Another number of pods is no other version.
-    None where this version is the last one proven, where there are no pods, and where somebody has changed the
-    deployment since it was deployed, so that its annotations do not say which version is ready.
+    That matters to a task that writes no new version: it scales, or reuses. Another number of pods is not
+    another version. None if this version is already the last proven one, if there are no pods, and if
+    somebody has changed the deployment since the deploy, so that its annotations do not identify the ready
+    version.
     """
     version, last = ProvenVersion.of(deployment), ProvenVersion.last_of(deployment)
     if is_scaled_to_zero(deployment) or (last and last.config == version.config):
@@ -88,14 +90,16 @@ def built_again(
     server: ModelServer, revision: str, *, secrets: Sequence[str | None] = (), **how: Any
 ) -> SeldonDeployment:
     """
-    Return what a configuration was built to: with the storage Secret with which it is that revision.
+    Return the deployment that was built from a configuration: with the storage Secret that results in its
+    revision.
 
-    A configuration does not say whether the nodes that name no Secret got one when it was built; the revision does.
+    A configuration does not show whether nodes that name no Secret got one when it was built; the revision
+    does.
 
     :param server: the configuration.
-    :param revision: what it was.
-    :param secrets: Secrets that it may have been built with. The first one, where none gives that revision: after a
-        rotation, for instance, or where the revision was computed otherwise.
+    :param revision: its revision.
+    :param secrets: Secrets with which it may have been built. If none results in that revision, for instance
+        after a rotation, the first one is used.
     :param how: further arguments of :meth:`ModelServer.to_deployment`.
     """
     candidates = dict.fromkeys(secret or None for secret in secrets) or {None: None}
@@ -109,7 +113,7 @@ def built_again(
 
 
 def _identity(version: ProvenVersion, deployment: SeldonDeployment) -> Identity:
-    """Return who deployed a version; its configuration says which model it is."""
+    """Return the task that deployed a version; its configuration contains the model's name."""
     present = Identity.of(deployment)
     known = version if version.dag_id or version.task_id else present
     return Identity(dag_id=known.dag_id, task_id=known.task_id, run_id=version.run_id or present.run_id)

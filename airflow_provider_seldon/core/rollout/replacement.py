@@ -1,8 +1,8 @@
 """
-Who may replace what: the cases in which a deploy would take the place of one that is meant to stay.
+Refuse to replace: the cases in which a deploy would replace one that is meant to stay.
 
-Equivalents replace each other by design. Not meant are mapped tasks of one run that share a model name, and a deploy
-that adds to what is there (``replace=False``) under a name that is taken.
+Equivalents replace each other by design. Exceptions are mapped tasks of one run that share a model name, and
+a deploy that adds a deployment (``replace=False``) under a name that is taken.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def refuse_to_replace(
     before: SeldonDeployment, wanted: SeldonDeployment, identity: Identity, *, replace: bool
 ) -> None:
     """
-    Refuse an update that would replace what the same run has just deployed, or what was not to be replaced.
+    Refuse an update that would replace what the same run has just deployed, or what must not be replaced.
 
-    :param before: a deployment of this provider's, as it is.
-    :param wanted: as it is to be.
+    :param before: an existing deployment of this provider.
+    :param wanted: the deployment to apply.
     :raises InvalidRequestError: names the argument and the fix.
     """
     theirs = Identity.of(before)
@@ -31,22 +31,22 @@ def refuse_to_replace(
     if mapped and same_run and (theirs.dag_id, theirs.task_id) == (identity.dag_id, identity.task_id):
         raise InvalidRequestError.of(
             "model_name",
-            f"{before.name} was deployed by mapped task {theirs.map_index} of this very run, and mapped task "
+            f"{before.name} was deployed by mapped task {theirs.map_index} of this run, and mapped task "
             f"{identity.map_index} would replace it",
-            "expand over model_name (or name) too, so that each mapped task has a deployment of its own, or use "
-            "replace=False, which gives each one of its own",
+            "expand over model_name (or name) too, so that each mapped task has a deployment of its own, "
+            "or use replace=False, which gives each one of its own",
         )
     if not replace and not same_run:
         raise InvalidRequestError.of(
             "name",
-            f"{before.name} is deployed already, by run {theirs.run_id or 'unknown'}, and replace=False adds a "
-            "deployment instead of replacing one",
-            "leave the name out, or make it differ from run to run, such as name='iris-{{ ds_nodash }}'; or leave "
-            "replace=False out",
+            f"{before.name} is deployed already, by run {theirs.run_id or 'unknown'}, and replace=False "
+            "adds a deployment instead of replacing one",
+            "leave the name out, or make it differ from run to run, such as name='iris-{{ ds_nodash }}'; "
+            "or leave replace=False out",
         )
 
 
 def other_dag(before: SeldonDeployment, identity: Identity) -> str:
-    """Return the id of the DAG that deployed ``before``, where that is another one; else ""."""
+    """Return the id of the DAG that deployed ``before``, if it is another one; else ""."""
     theirs = Identity.of(before).dag_id
     return theirs if is_managed(before) and theirs != identity.dag_id else ""

@@ -1,10 +1,10 @@
 """
-What a write has left on a deployment, so that it can be told later whether it still is there.
+The traces of a write on a deployment, to check later whether the write is still in effect.
 
-Another generation is not another spec: ``kubectl scale`` and autoscalers only change numbers of pods, and somebody may
-add a label. And the same spec is not the same write: the second try of a task writes what the first one wrote, and
-only the second may undo it. So every write has a mark of its own, and its content is compared, as far as it was written
-and numbers of pods aside. Pure.
+A new generation is not a new spec: ``kubectl scale`` and autoscalers only change numbers of pods, and
+somebody may add a label. And the same spec is not the same write: the second try of a task writes what the
+first one wrote, and only the second may undo it. So every write has its own mark, and the written content is
+compared, except for numbers of pods. Pure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 from airflow_provider_seldon.core.resource.unstructured import mapping_at
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 
-#: What has a number of pods within a predictor, beside the predictor itself.
+#: Parts of a predictor that have their own number of pods.
 _SCALED = ("componentSpecs", "explainer", "svcOrchSpec")
 
 
@@ -35,9 +35,9 @@ class Written:
     """
     One write.
 
-    :param mark: tells it apart from every other write; as in the annotation.
-    :param contents: place of what was written -> hash of what the server stored there.
-    :param proven: revision that was last proven when it was written; "" for none.
+    :param mark: distinguishes it from every other write; as in the annotation.
+    :param contents: path of a written field -> hash of what the server stored there.
+    :param proven: last proven revision at the time of the write; "" for none.
     :param order: ordering token of the run that wrote, see ``fence``.
     """
 
@@ -49,10 +49,10 @@ class Written:
     @classmethod
     def of(cls, wanted: SeldonDeployment, stored: SeldonDeployment) -> Self:
         """
-        Return what a write left.
+        Return the traces of a write.
 
-        :param wanted: what was sent; only its fields count.
-        :param stored: what the server answered, with its defaults.
+        :param wanted: the deployment that was sent; only its fields count.
+        :param stored: the server's response, with its defaults.
         """
         present = _contents(stored)
         return cls(
@@ -64,7 +64,7 @@ class Written:
 
     def is_in(self, current: SeldonDeployment, *, refuted: str = "") -> bool:
         """
-        Return whether nothing that was written has changed since, and no version was proven on it.
+        Return whether no written field has changed since, and no version was proven on it.
 
         :param refuted: revision whose proof does not count.
         """
@@ -86,7 +86,7 @@ class Written:
 
 
 def fingerprint(deployment: SeldonDeployment) -> str:
-    """Return a short text that is another one after every deploy to a deployment."""
+    """Return a short text that changes with every deploy to a deployment."""
     keys = (ANNOTATION_REVISION, ANNOTATION_RUN_ID, ANNOTATION_WRITE)
     return _digest([deployment.annotations.get(key) for key in keys])
 
@@ -101,7 +101,7 @@ def _contents(deployment: SeldonDeployment) -> dict[str, str]:
 
 
 def _places(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what belongs to one field manager as a whole: parts of the spec, labels, and annotations of the user."""
+    """Yield the units of field ownership: parts of the spec, labels, and annotations of the user."""
     for key, value in mapping_at(manifest, "spec").items():
         if key != "replicas":
             yield f"spec {key}", without_numbers(key, value)
@@ -117,7 +117,7 @@ def without_numbers(key: str, value: Any) -> Any:
 
 
 def _without_numbers(value: Any) -> Any:
-    """Return predictors, or a part of one that has pods of its own, without the numbers of pods."""
+    """Return predictors, or a part of one with its own pods, without the numbers of pods."""
     if isinstance(value, list):
         return [_without_numbers(one) for one in value]
     if not isinstance(value, Mapping):

@@ -244,7 +244,7 @@ class TestForeign:
         assert decided.deployment.name != "foreign"
 
     def test_name_of_somebody_elses_deployment_is_refused(self):
-        with pytest.raises(InvalidRequestError, match="did not make"):
+        with pytest.raises(InvalidRequestError, match="did not create"):
             plan(request(2, name="taken"), [stored(1, name="taken", managed=False)])
 
     def test_it_is_adopted_when_the_user_says_so(self):
