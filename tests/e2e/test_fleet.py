@@ -17,6 +17,7 @@ if not AIRFLOW_3:
 
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
 from airflow_provider_seldon.core.fleet.view import DeploymentView, DetailView, PredictorView
+from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.e2e.conftest import NAMESPACE, Platform
 from tests.e2e.rest import eventually
 from tests.integration.conftest import context
@@ -33,7 +34,10 @@ pytestmark = [
 ]
 
 HOSTILE = "s3://models/<img src=x onerror=\"document.title='obeyed'\">"
-ROUTES = ("", "deployment?connection=c&namespace=n&name=m", "page.js", "page.css", "api/v1/deployments")
+ROUTES = (
+    *("", "deployment?connection=c&namespace=n&name=m", "reaper", "page.js", "page.css"),
+    *("api/v1/deployments", "api/v1/reaper"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,13 @@ def row(name: str, text: str = "") -> str:
     return f"//tbody/tr[th/a[normalize-space()='{name}']][contains(., '{text}')]"
 
 
+def row_of(name: str, what: str) -> str:
+    """The row that tells what a reaper did with a deployment."""
+    return (
+        f"//section[h2='Done lately']//tr[starts-with(normalize-space(th), '{name}')][contains(., '{what}')]"
+    )
+
+
 def test_a_model_that_breaks_is_found_with_its_cause_and_run_and_turns_green_with_the_snippet(
     browser: Browser, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +89,10 @@ def test_a_model_that_breaks_is_found_with_its_cause_and_run_and_turns_green_wit
     bad.wait_for("failed")
     with inside(browser):
         browser.find(row("fleet", "exit code 3"))
-        browser.click("//select[@name='condition']/option[@value='failed'] | //a[contains(., 'failed')]")
+        failure = browser.find(row("fleet") + "//div[contains(., 'Last failure')][.//time]")
+        assert "does not become ready" in failure.text
+        assert "/dags/fleet/runs/run-2/tasks/deploy" in failure.get_attribute("innerHTML")
+        browser.click("//*[@role='status']//a[contains(., 'failed')]")
         browser.find(row("fleet"))
     assert "condition=failed" in browser.driver.current_url, "the filter can be shared"
     browser.open(browser.driver.current_url)
@@ -110,6 +124,42 @@ def test_a_model_that_breaks_is_found_with_its_cause_and_run_and_turns_green_wit
         browser.find(row("fleet", "serving"))
         assert "fleet" in browser.find("//tbody").text
         assert "degraded" not in browser.find(row("fleet", "serving")).text
+
+
+def test_a_preview_that_is_over_is_due_until_the_reaper_has_deleted_it(
+    browser: Browser, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SELDON_DEFAULT", platform.local.airflow_connection())
+    airflow = platform.airflow
+    name = "fleet-preview"
+    SeldonDeployModelOperator(
+        task_id="preview",
+        model_name=name,
+        name=name,
+        model_uri="s3://models/preview/1",
+        implementation="SKLEARN_SERVER",
+        ttl=1,
+        wait_for_available=False,
+    ).execute(context())
+    browser.open(f"{airflow.url}/plugin/seldon")
+    with inside(browser):
+        browser.find(row(name, "To be marked") + "[contains(., 'No reaper that you may see')]")
+    for day, what in ((1, "marked"), (2, "deleted")):
+        airflow.rest.run("reaper", day=day, task="reap", name=name).wait_for("success")
+        report = airflow.rest.call(
+            "GET", f"/dags/reaper/dagRuns/run-{day}/taskInstances/reap/xcomEntries/report"
+        )
+        assert name in str(report["value"]), what
+    with inside(browser):
+        browser.click("//a[normalize-space()='Reaper']")
+        done = browser.find(row_of(name, "deleted")).text
+        assert "its time is over since" in done
+        assert browser.find(row_of(name, "marked as due"))
+        browser.click(row_of(name, "deleted") + "//a[normalize-space()='run-2']")
+    eventually(
+        "Airflow shows the reaper's run",
+        lambda: browser.driver.current_url.endswith("/dags/reaper/runs/run-2/tasks/reap"),
+    )
 
 
 def test_a_thousand_deployments_below_a_path_for_those_who_log_in_and_nobody_else(

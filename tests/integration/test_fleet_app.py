@@ -70,6 +70,9 @@ class Written:
         self.connection = "written"
         self._details = details
 
+    def forget(self, name: str) -> None:
+        self._details = tuple(one for one in self._details if one.deployment.name != name)
+
     def listing(self, *, patience: float) -> Any:
         return Snapshot(connection="written", moment=1.0), [one.deployment for one in self._details]
 

@@ -29,22 +29,36 @@ function leave(address) {
   link.remove();
 }
 
+// Each part is replaced in place and only where it has changed: what is read aloud is then what is new.
 async function refresh() {
-  const here = document.querySelector("[data-refresh]");
-  if (document.hidden || !here || String(getSelection())) return;
+  const parts = [...document.querySelectorAll("[data-refresh]")];
+  if (document.hidden || !parts.length || String(getSelection())) return;
   try {
     const answer = await fetch(location.href, { credentials: "same-origin" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.querySelector("[data-refresh]");
-    if (!answer.ok || !fresh || fresh.innerHTML === here.innerHTML) return;
-    const focused = here.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    const scrolled = here.querySelector(".scroll")?.scrollLeft;
-    here.replaceChildren(...fresh.childNodes);
-    if (scrolled) here.querySelector(".scroll").scrollLeft = scrolled;
-    if (focused) [...here.querySelectorAll("a")].find((one) => one.getAttribute("href") === focused)?.focus();
+    if (!answer.ok) return;
+    for (const here of parts) {
+      const fresh = page.querySelector(`[data-refresh="${here.dataset.refresh}"]`);
+      if (fresh && fresh.innerHTML !== here.innerHTML) replace(here, fresh);
+    }
   } catch {
     // The next one may come through.
   }
+}
+
+function replace(here, fresh) {
+  const active = here.contains(document.activeElement) && document.activeElement;
+  const address = active && active.getAttribute("href");
+  const scrolled = [...here.querySelectorAll(".scroll")].map((one) => [one.id, one.scrollLeft]);
+  here.replaceChildren(...fresh.childNodes);
+  for (const [id, left] of scrolled) {
+    const one = left && document.getElementById(id);
+    if (one) one.scrollLeft = left;
+  }
+  if (!active) return;
+  const same = address && [...here.querySelectorAll("a")].find((one) => one.getAttribute("href") === address);
+  const left = active.id ? document.getElementById(active.id) : here.querySelector("[tabindex]");
+  (same || left)?.focus({ preventScroll: true });
 }
 
 function copy(button) {
@@ -55,6 +69,7 @@ function copy(button) {
   area.select();
   document.execCommand("copy");
   area.remove();
+  button.focus();
   button.textContent = "Copied";
   navigator.clipboard?.writeText(text).catch(() => {});
 }
@@ -68,8 +83,12 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
 });
+// Who chooses by keys goes through the choices one by one, and says so with Enter or "Filter".
+let pointed = false;
+document.addEventListener("pointerdown", () => (pointed = true));
+document.addEventListener("keydown", () => (pointed = false));
 document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-filter] select")) event.target.form.requestSubmit();
+  if (pointed && event.target.matches("[data-filter] select")) event.target.form.requestSubmit();
 });
 
 if (outer) followTheme();

@@ -22,6 +22,8 @@ import airflow.configuration, airflow.plugins_manager
 before = set(sys.modules)
 from airflow_provider_seldon.fleet.plugin import SeldonFleetPlugin as plugin
 after = sorted(set(sys.modules) - before)
+if getattr(airflow.plugins_manager, "plugins", "") is None:
+    airflow.plugins_manager.plugins = []  # as the loader of Airflow 3.1 does first
 valid = bool(plugin) and airflow.plugins_manager.is_valid_plugin(plugin)
 print(json.dumps([valid, [view["destination"] for view in plugin.external_views] if plugin else [], after]))
 """
