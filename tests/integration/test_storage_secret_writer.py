@@ -203,6 +203,6 @@ def test_a_secret_that_comes_and_goes_is_told_without_its_content(
 ) -> None:
     ensure(client, "a")
     monkeypatch.setattr(client.secrets, "_metadata", lambda name: None)
-    with pytest.raises(ConflictError, match="came and went") as caught:
+    with pytest.raises(ConflictError, match="created and deleted repeatedly") as caught:
         ensure(client, "b")
     assert "shh" not in str(caught.value)

@@ -1,1 +1,1 @@
-"""The address of a cluster and the credentials for it. Sends no request, but by an exec plugin."""
+"""The address of a cluster and its credentials. Sends no request, except through an exec plugin."""

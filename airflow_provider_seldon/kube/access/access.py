@@ -1,10 +1,10 @@
 """
-How the asynchronous half gets to a cluster: an identity now, everything else when it is needed.
+Access of the asynchronous half to a cluster: an identity now, everything else on demand.
 
-A trigger knows which connection it is for long before anything has to be read; a thousand triggers of the same
-connection read it once. So ``ClusterAccess`` is only an identity and a function, and what that function returns (the
-official client's ``Configuration``, resolved by ``configuration.load`` for both halves) becomes a ``RestConfig``: the
-server, its TLS and the credentials, in terms of aiohttp.
+A trigger knows its connection long before anything has to be read; a thousand triggers of the same connection
+read it once. So ``ClusterAccess`` is only an identity and a function. The result of the function (the
+official client's ``Configuration``, resolved by ``configuration.load`` for both halves) becomes a
+``RestConfig``: the server, its TLS and the credentials, in terms of aiohttp.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class ClusterAccess:
     """
-    A cluster and who we are there.
+    A cluster and our identity there.
 
-    :param key: equal exactly when cluster and credentials are; watches are shared by it. Holds no secret.
-    :param resolve: returns a fresh configuration of the official client. Blocks (reads files, may run an exec plugin),
-        so it is called in a thread: once in the beginning, and again when the credentials are not accepted.
+    :param key: equal exactly if cluster and credentials are equal; watches are shared by key. Contains no
+        secret.
+    :param resolve: returns a fresh configuration of the official client. Blocks (reads files, may run an exec
+        plugin), so it is called in a thread: once at the beginning, and again when the credentials are
+        rejected.
     """
 
     key: str
@@ -38,19 +40,19 @@ class ClusterAccess:
     @classmethod
     def of(cls, settings: ClusterSettings, *, resolve: Callable[[], Configuration] | None = None) -> Self:
         """
-        Return the access that a connection's settings describe, their namespace aside; reads nothing yet.
+        Return the access for a connection's settings, apart from the namespace; reads nothing yet.
 
-        :param resolve: reads them again, where they may change themselves.
+        :param resolve: reads them again, if they may change.
         """
         plain = asdict(settings) | {"namespace": None}
-        # Not by repr, which hides what tells two kubeconfigs apart.
+        # Not by repr, which hides the difference between two kubeconfigs.
         text = json.dumps(plain, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return cls(key=digest, resolve=resolve or (lambda: load(settings).configuration))
 
     @classmethod
     def of_configuration(cls, configuration: Configuration, *, key: str) -> Self:
-        """Return the access to a cluster that is resolved already; ``key`` has to tell clusters and users apart."""
+        """Return the access to a resolved cluster; ``key`` must distinguish clusters and users."""
         return cls(key=key, resolve=lambda: configuration)
 
 
@@ -59,12 +61,12 @@ class RestConfig:
     """
     How to reach the API server, resolved from the configuration (client-go: ``rest.Config``).
 
-    :param server: URL of the API server, without a slash at its end.
+    :param server: URL of the API server, without a trailing slash.
     :param tls: settings to connect with; None for plain HTTP.
-    :param server_name: name to expect in the server's certificate, when it is not the host's.
+    :param server_name: expected name in the server's certificate, if it differs from the host.
     :param proxy: URL of an HTTP proxy.
     :param proxy_headers: headers for the proxy.
-    :param configuration: where the credentials are; they may be refreshed in it.
+    :param configuration: contains the credentials, which it may refresh.
     """
 
     server: str
@@ -76,7 +78,7 @@ class RestConfig:
 
     @classmethod
     def open(cls, configuration: Configuration) -> Self:
-        """Read certificates and decide on the proxy; blocks for some 20 ms when the system's CAs are loaded."""
+        """Read certificates and choose the proxy; blocks for about 20 ms when it loads the system's CAs."""
         server = str(configuration.host).rstrip("/")
         return cls(
             server=server,
@@ -89,9 +91,10 @@ class RestConfig:
 
     def credentials(self) -> dict[str, str]:
         """
-        Return the headers that let us in; blocks, for the client may have to read a rotated token or run a plugin.
+        Return the authorization headers; blocks, because the client may have to read a rotated token or run a
+        plugin.
 
-        A username and a password become a header in the same way as with the official client.
+        Username and password become a header in the same way as in the official client.
         """
         authorization = None
         for setting in self.configuration.auth_settings().values():
@@ -115,7 +118,7 @@ def _tls(configuration: Configuration) -> ssl.SSLContext:
 
 
 def _proxy(configuration: Any) -> str | None:
-    from requests.utils import should_bypass_proxies  # what the official client asks, too
+    from requests.utils import should_bypass_proxies  # as the official client does
 
     proxy: str | None = configuration.proxy
     if not proxy or should_bypass_proxies(configuration.host, no_proxy=configuration.no_proxy or ""):

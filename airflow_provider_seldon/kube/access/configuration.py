@@ -1,13 +1,13 @@
 """
-Where the cluster is and how to be let in: one resolution for the synchronous and the asynchronous half.
+Resolve the cluster's address and credentials, once for the synchronous and the asynchronous half.
 
-An Airflow connection becomes :class:`ClusterSettings`, and those become a ``kubernetes.client.Configuration``
-of their own. The process-wide default configuration is neither read nor changed, so two connections in one
-process (a triggerer has hundreds) never mix one cluster's address with another's token
+An Airflow connection becomes :class:`ClusterSettings`, and those become a separate
+``kubernetes.client.Configuration``. The process-wide default configuration is neither read nor changed, so
+two connections in one process (a triggerer has hundreds) never mix one cluster's address with another's token
 (apache/airflow #65566).
 
-Explicit beats implicit: a kubeconfig or a context that the user names is used inside a pod too; only when
-nothing is named, the pod's own service account is tried first and the default kubeconfig after it.
+Explicit settings take precedence: a kubeconfig or a context that the user gives is used inside a pod too.
+Only without any setting, the pod's own service account is tried first, then the default kubeconfig.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ DEFAULT_NAMESPACE = "default"
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
     """
-    What a connection says about the cluster.
+    A connection's settings of the cluster.
 
     :param in_cluster: use the pod's service account.
     :param kube_config_path: path of a kubeconfig file.
     :param kube_config: a kubeconfig itself, as JSON or YAML text or as a mapping.
-    :param context: context of the kubeconfig; its current one when None.
+    :param context: context of the kubeconfig; its current context when None.
     :param verify_ssl: check the API server's certificate.
-    :param namespace: namespace of the connection; see :func:`load` for what applies when None.
+    :param namespace: namespace of the connection; see :func:`load` for the default.
     """
 
     in_cluster: bool = False
@@ -60,7 +60,8 @@ class ClusterSettings:
         given = self.kube_config
         if given and not isinstance(given, str | Mapping):
             raise ConnectionConfigError(
-                f"kube_config is a {type(given).__name__}, not a kubeconfig; give one mapping, as JSON or YAML"
+                f"kube_config is a {type(given).__name__}, not a kubeconfig; give one mapping, as JSON or "
+                "YAML"
             )
         if given:
             text = given if isinstance(given, str) else json.dumps(dict(given), default=str)
@@ -72,8 +73,8 @@ class Cluster:
     """
     A resolved cluster.
 
-    :param configuration: of the official client; holds credentials, so it is not shown by ``repr``.
-    :param namespace: namespace that applies when a call names none.
+    :param configuration: that of the official client; contains credentials, so ``repr`` does not show it.
+    :param namespace: namespace for calls without one.
     :param in_cluster: whether the pod's service account is used.
     """
 
@@ -90,10 +91,10 @@ def load(settings: ClusterSettings) -> Cluster:
     Resolve the settings; reads files and may run a kubeconfig's exec plugin.
 
     The namespace is the connection's, else the service account's or the kubeconfig context's, else
-    ``default``, as kubectl has it.
+    ``default``, as in kubectl.
 
-    :raises ConnectionConfigError: nothing usable was found; the text says what was tried.
-    :raises CredentialPluginError: the exec plugin of the kubeconfig gave no credentials.
+    :raises ConnectionConfigError: nothing usable was found; the message says what was tried.
+    :raises CredentialPluginError: the exec plugin of the kubeconfig returned no credentials.
     """
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException
@@ -104,7 +105,7 @@ def load(settings: ClusterSettings) -> Cluster:
     try:
         cluster = _load(settings, configuration)
     except ConfigException as error:
-        problem = str(error).partition("{")[0]  # the client's own text may go on with the whole entry
+        problem = str(error).partition("{")[0]  # the client's own text may continue with the whole entry
     except ConnectionConfigError as error:
         problem = str(error)
     except SeldonError:
@@ -112,18 +113,18 @@ def load(settings: ClusterSettings) -> Cluster:
     except OSError as error:
         problem = str(error)
     except UnicodeError:
-        problem = "a login or a password holds characters that no HTTP header carries"
+        problem = "a login or a password has characters that are not allowed in an HTTP header"
     except (ValueError, YAMLError) as error:
         # The parser's own text may quote the kubeconfig, and with it a credential.
         problem = f"it is neither valid YAML nor JSON ({type(error).__name__})"
-    except Exception as error:  # the client takes much for granted of what is in a kubeconfig
-        problem = f"it is no valid kubeconfig ({type(error).__name__})"
+    except Exception as error:  # the client hardly validates a kubeconfig
+        problem = f"it is not a valid kubeconfig ({type(error).__name__})"
     if problem:
-        # Raised from here, because an error that is being handled stays attached, with all that it knows.
+        # Raised here, because an error that is being handled stays attached, with all its content.
         raise ConnectionConfigError(f"{_tried(settings)}: {problem}")
     if not settings.verify_ssl:
         configuration.verify_ssl = False
-    # Retries are decided in one place, kube/requests/transport.py; the connection pool must not repeat a write.
+    # Only kube/requests/transport.py retries; the connection pool must not repeat a write.
     configuration.retries = False
     guard(configuration)
     return cluster
@@ -176,6 +177,6 @@ def _tried(settings: ClusterSettings) -> str:
     if settings.context:
         return f"The context {settings.context} (cluster_context) is not usable in the default kubeconfig"
     return (
-        "The connection names no cluster, this process runs in no pod, and there is no default kubeconfig; "
-        "set in_cluster, kube_config_path or kube_config in the connection"
+        "The connection names no cluster, this process does not run in a pod, and there is no default "
+        "kubeconfig; set in_cluster, kube_config_path or kube_config in the connection"
     )

@@ -1,8 +1,9 @@
 """
-A resolved configuration's credentials, made safe to use: tokens that a header carries, keys that no kill leaves behind.
+Make a resolved configuration's credentials safe: tokens valid in headers, and keys that do not survive a
+kill.
 
-The official client reads tokens again before requests (a service account's file, a plugin's answer that has expired),
-so what is done here is done after every such reading.
+The official client reads tokens again before requests (a service account's file, an expired answer of a
+plugin), so this module's checks run after every such read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def guard(configuration: Configuration) -> None:
     """
     Make the credentials of a configuration safe to use, now and whenever the client reads them again.
 
-    :raises ConnectionConfigError: a token holds what no header carries; it is not quoted.
+    :raises ConnectionConfigError: a token is not valid in a header; it is not quoted.
     """
     kept: dict[str, str] = {}
     read_anew = configuration.refresh_api_key_hook
@@ -36,7 +37,7 @@ def guard(configuration: Configuration) -> None:
         try:
             read_anew(configuration)
         finally:
-            configuration.refresh_api_key_hook = refresh  # the client puts its own in its place
+            configuration.refresh_api_key_hook = refresh  # the client replaces it by its own
         tidy(configuration)
 
     if read_anew is not None:
@@ -45,7 +46,7 @@ def guard(configuration: Configuration) -> None:
 
 
 def secrets_of(configuration: Configuration) -> Iterator[str]:
-    """Yield what a configuration lets us in with, for hiding it where a server quotes it."""
+    """Yield a configuration's credentials, to mask them where a server quotes them."""
     yield from (str(value) for value in configuration.api_key.values() if value)
     if configuration.password:
         yield str(configuration.password)
@@ -63,5 +64,6 @@ def _check_tokens(configuration: Configuration) -> None:
             problem = str(error)
     if problem:
         raise ConnectionConfigError(
-            f"The token for the API server (of a kubeconfig, plugin or service account) cannot be used: {problem}"
+            "The token for the API server (of a kubeconfig, plugin or service account) cannot be used: "
+            f"{problem}"
         )

@@ -1,9 +1,10 @@
 """
-Running the credential plugin of a kubeconfig, as ``kubectl`` does.
+Run the credential plugin of a kubeconfig, as ``kubectl`` does.
 
-The official client's own way goes on without credentials where a plugin fails, so that the API server then speaks of
-``system:anonymous`` and of missing rights, and it waits without end. Here a plugin that fails is an error that names
-it and what it said. Source: Kubernetes documentation, "Authenticating", client-go credential plugins.
+The official client continues without credentials if a plugin fails, so that the API server then reports
+``system:anonymous`` and missing permissions, and it waits for the plugin without a limit. Here a failing
+plugin is an error that names it and quotes its output. Source: Kubernetes documentation, "Authenticating",
+client-go credential plugins.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any
 from airflow_provider_seldon.core.resource.unstructured import text_at, value_at
 from airflow_provider_seldon.exceptions import CredentialPluginError
 
-#: Seconds for one run. Plugins ask an identity provider over the network.
+#: Timeout of one run in seconds. Plugins call an identity provider over the network.
 TIMEOUT = 60.0
-#: Characters of what a plugin said that are shown.
+#: Characters of a plugin's output that are shown.
 SAID = 400
 
-#: What may be a credential in what a plugin says: tokens, headers, assignments, and long words without meaning.
+#: Possible credentials in a plugin's output: tokens, headers, assignments, and long random words.
 _SECRETS = re.compile(
     r"eyJ[\w-]+(?:\.[\w-]*)*"
     r"|\b(?i:bearer|basic)\s+\S+"
@@ -37,9 +38,9 @@ def run_plugin(spec: Mapping[str, Any], *, cluster: Mapping[str, Any], folder: s
     Run a plugin and return the status of its answer: ``token``, or a client certificate and its key.
 
     :param spec: ``users[].user.exec`` of the kubeconfig.
-    :param cluster: ``clusters[].cluster``, for plugins that want to know it.
-    :param folder: where the kubeconfig is, for commands with a relative path; "" for none.
-    :raises CredentialPluginError: it is missing, fails, is silent, or answers something else.
+    :param cluster: ``clusters[].cluster``, for plugins that request it.
+    :param folder: folder of the kubeconfig, for commands with a relative path; "" for none.
+    :raises CredentialPluginError: it is missing, fails, times out, or has an invalid answer.
     """
     command, version = text_at(spec, "command"), text_at(spec, "apiVersion")
     if not command or not version:
@@ -65,13 +66,13 @@ def run_plugin(spec: Mapping[str, Any], *, cluster: Mapping[str, Any], folder: s
     if problem:
         raise CredentialPluginError(f"{name} {problem}")
     if done.returncode:
-        told = said(done.stderr.decode("utf-8", "replace")) or "it said nothing"
+        told = said(done.stderr.decode("utf-8", "replace")) or "without any output"
         raise CredentialPluginError(f"{name} failed with exit code {done.returncode}: {told}")
     return _status(done.stdout, version, name)
 
 
 def said(text: str) -> str:
-    """Return the end of what a plugin said, on one line, with what may be a credential hidden."""
+    """Return the end of a plugin's output on one line, with possible credentials masked."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return _SECRETS.sub("***", " / ".join(lines[-4:]))[-SAID:]
 
@@ -81,13 +82,13 @@ def _status(answer: bytes, version: str, name: str) -> Mapping[str, Any]:
     try:
         credential = json.loads(answer)
     except (ValueError, RecursionError):
-        problem = "answered with something that is no JSON"  # and may hold the token
+        problem = "answered with something that is not JSON"  # and may hold the token
     else:
         status = value_at(credential, "status")
         if text_at(credential, "kind") != "ExecCredential":
-            problem = "answered with something that is no ExecCredential"
+            problem = "answered with something that is not an ExecCredential"
         elif text_at(credential, "apiVersion") != version:
-            problem = f"answered in another version than {version}, which the kubeconfig names"
+            problem = f"answered with another version than {version} of the kubeconfig"
         elif not text_at(status, "token") and not (
             text_at(status, "clientCertificateData") and text_at(status, "clientKeyData")
         ):

@@ -1,4 +1,4 @@
-"""Letting the kernel notice that the other side of an idle connection is gone."""
+"""TCP keepalive: the kernel detects that the peer of an idle connection is gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def keep_alive(configuration: Configuration, *, idle: int, interval: int, count:
 
     :param idle: seconds without traffic before the first probe.
     :param interval: seconds between two probes.
-    :param count: probes without an answer after which the connection is given up.
+    :param count: unanswered probes after which the connection is closed.
     """
     from urllib3.connection import HTTPConnection
 

@@ -1,10 +1,10 @@
 """
-Private keys that a kubeconfig holds as data: TLS wants them in files, and a file outlives a process that is killed.
+Private keys in a kubeconfig's data: TLS needs them in files, but a file survives a killed process.
 
-The official client writes them below the folder that it is given. Where the system has files in memory (Linux), they
-are moved there at once, and end with the process however it ends. Elsewhere, and for the moment before, they are in a
-folder that only this user may read, that belongs to this process as long as that holds its lock, and that the next
-process to start removes when nobody holds it any more.
+The official client writes them to a given folder. If the system has files in memory (Linux), they are moved
+there at once and disappear with the process, however it ends. Elsewhere, and until then, they are in a folder
+that only this user may read. It belongs to this process while that holds its lock; the next process that
+starts removes unlocked folders.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _PREFIX = "seldon-keys-"
 _LOCK = ".lock"
-#: What a configuration names files for.
+#: Fields of a configuration that name files.
 FILES = ("ssl_ca_cert", "cert_file", "key_file")
 
 
 class KeyFolder:
-    """A folder of this process for what must be in files; made when it is first asked for."""
+    """This process's folder for keys that must be in files; created on first use."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -40,12 +40,12 @@ class KeyFolder:
             os.register_at_fork(after_in_child=self._forked)
 
     def path(self) -> Path:
-        """Return the folder; the first call also removes those that killed processes have left."""
+        """Return the folder; the first call also removes folders that killed processes left behind."""
         with self._guard:
             if self._path is not None and self._process == os.getpid() and self._path.is_dir():
                 return self._path
             remove_abandoned()
-            for _ in range(3):  # another process may take it for abandoned before it is locked
+            for _ in range(3):  # another process may regard it as abandoned before it is locked
                 path = Path(tempfile.mkdtemp(prefix=_PREFIX))
                 self._lock = _locked(path / _LOCK, create=True)
                 if self._lock is not None:
@@ -58,15 +58,15 @@ class KeyFolder:
         self._guard = threading.Lock()  # another thread may have held it
 
 
-#: The one of this process.
+#: The folder of this process.
 FOLDER = KeyFolder()
 
 
 def into_memory(configuration: Configuration, kept: dict[str, str]) -> None:
     """
-    Move the files in this process's folder that a configuration names to memory, and have it name them there.
+    Move a configuration's files in this process's folder to memory, and set the new paths.
 
-    :param kept: path that the client knows -> path in memory, for the configuration's whole life.
+    :param kept: path that the client knows -> path in memory, for the configuration's lifetime.
     """
     if not hasattr(os, "memfd_create"):
         return
@@ -83,7 +83,7 @@ def into_memory(configuration: Configuration, kept: dict[str, str]) -> None:
 
 
 def remove_abandoned(parent: str | None = None) -> None:
-    """Remove the folders of this user whose process is gone."""
+    """Remove this user's folders whose process is gone."""
     uid = getattr(os, "getuid", lambda: None)()
     for found in Path(parent or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
@@ -97,7 +97,7 @@ def remove_abandoned(parent: str | None = None) -> None:
 
 
 def _locked(path: Path, *, create: bool) -> int | None:
-    """Return the descriptor of a file that is locked now; None while another process holds it, or it is not there."""
+    """Return the descriptor of a locked file; None if another process holds it, or it does not exist."""
     try:
         import fcntl
     except ImportError:
@@ -122,5 +122,5 @@ def _in_memory(content: bytes, owner: Any) -> str:
 
 
 def _remove(path: Path, process: int) -> None:
-    if os.getpid() == process:  # a child that was forked leaves it to its parent
+    if os.getpid() == process:  # a forked child leaves it to its parent
         shutil.rmtree(path, ignore_errors=True)

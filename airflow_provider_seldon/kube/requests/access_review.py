@@ -1,4 +1,4 @@
-"""Whether the account that asks may do something: a SelfSubjectAccessReview. It changes nothing."""
+"""Check a permission of the connection's own account: a SelfSubjectAccessReview. It changes nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from airflow_provider_seldon.kube.requests.transport import Transport
 
 def allowed(transport: Transport, namespace: str, verb: str, group: str, resource: str) -> bool:
     """
-    Ask the API server whether the account of a transport has a right in a namespace.
+    Ask the API server whether the account of a transport has a permission in a namespace.
 
     :param transport: sends the request.
-    :param namespace: where.
+    :param namespace: the namespace.
     :param verb: such as ``patch``.
     :param group: the API group; empty for the core group.
-    :param resource: its plural, with ``/`` and a subresource where one is meant.
+    :param resource: plural of the resource, with ``/`` and a subresource if needed.
     """
     resource, _, subresource = resource.partition("/")
     attributes = {

@@ -1,8 +1,8 @@
 """
-What an answer of the Kubernetes API means, for both halves: typed errors of bad ones, and whether a good one is one.
+Responses of the Kubernetes API, for both halves: typed errors, and the check that a success is a valid one.
 
-A proxy, a login page or a server that is going down may answer anything with status 200. That is no answer of the API,
-and is told apart here, so that it is asked for again instead of being taken for data.
+A proxy, a login page or a server that is shutting down may answer anything with status 200. That is not a
+response of the API; it is detected here, so that the request is retried instead of using it as data.
 """
 
 from __future__ import annotations
@@ -29,48 +29,48 @@ from airflow_provider_seldon.exceptions import (
     UnexpectedAnswerError,
 )
 
-#: A server-side apply with a field that the schema does not know is answered with 500, but trying it again is
-#: no use (kubernetes/kubernetes, structured merge).
+#: A server-side apply with a field that is not in the schema gets a 500, but a retry does not help
+#: (kubernetes/kubernetes, structured merge).
 UNTYPED = "failed to create typed patch object"
 
 
 def parse_answer(body: bytes | str | None, *, action: str) -> dict[str, Any]:
     """
-    Return the JSON object in a good answer.
+    Return the JSON object in a successful response.
 
     Every object, list and ``Status`` of the Kubernetes API has a ``kind`` (Kubernetes API conventions, "Types"); the
     items of a list are objects with a name.
 
-    :param action: what was tried, such as ``GET /apis/...``; begins the text.
+    :param action: the request, such as ``GET /apis/...``; starts the message.
     :raises UnexpectedAnswerError: it is something else.
     """
     try:
         answer = json.loads(body or b"")
     except (ValueError, RecursionError):
-        raise _unexpected(action, "is no JSON") from None
+        raise _unexpected(action, "is not JSON") from None
     if not isinstance(answer, dict):
         raise _unexpected(action, f"is a JSON {type(answer).__name__}, not an object")
     if not isinstance(answer.get("kind"), str):
         raise _unexpected(action, "has no kind")
     if not isinstance(answer.get("metadata", {}), dict | None):
-        raise _unexpected(action, "has metadata that are none")
+        raise _unexpected(action, "has invalid metadata")
     check_items(answer.get("items"), action=action)
     return answer
 
 
 def check_items(items: Any, *, action: str) -> None:
     """
-    Look at the items of a list.
+    Check the items of a list.
 
-    :raises UnexpectedAnswerError: one is no object with a name.
+    :raises UnexpectedAnswerError: one is not an object with a name.
     """
     found = [] if items is None else items
     if not isinstance(found, list) or not all(is_named(item) for item in found):
-        raise _unexpected(action, "is a list with items that are no objects of Kubernetes")
+        raise _unexpected(action, "is a list with items that are not Kubernetes objects")
 
 
 def is_named(item: Any) -> bool:
-    """Tell whether something is an object with a name."""
+    """Return whether a value is an object with a name."""
     metadata = item.get("metadata") if isinstance(item, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return isinstance(name, str) and bool(name)
@@ -78,17 +78,17 @@ def is_named(item: Any) -> bool:
 
 def _unexpected(action: str, what: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
-        f"{action}: what answers is no Kubernetes API, or not at present: the answer {what}. Check the host and the "
-        "proxy of the Airflow connection."
+        f"{action}: the server is not a Kubernetes API, or not at present: the answer {what}. Check the "
+        "host and the proxy of the Airflow connection."
     )
 
 
 def raise_for_status(status: int, body: Any, headers: Mapping[str, str] | None, *, action: str) -> NoReturn:
     """
-    Raise the exception that an HTTP answer of the Kubernetes API stands for.
+    Raise the exception for an HTTP response of the Kubernetes API.
 
-    :param body: the answer's body; a ``Status`` object where the API server made it.
-    :param action: what was tried, such as ``PATCH /apis/...``; begins the text.
+    :param body: the response's body; a ``Status`` object if the API server created it.
+    :param action: the request, such as ``PATCH /apis/...``; starts the message.
     """
     answer = parse_status(body)
     message = str(answer.get("message") or first_line(body) or _phrase(status))
@@ -97,7 +97,7 @@ def raise_for_status(status: int, body: Any, headers: Mapping[str, str] | None, 
 
 
 def parse_status(body: Any) -> dict[str, Any]:
-    """Return the ``Status`` object in an answer's body, or an empty dict."""
+    """Return the ``Status`` object in a response's body, or an empty dict."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
         answer = json.loads(text) if isinstance(text, str) else text
@@ -112,11 +112,12 @@ def _error(
     match status:
         case HTTPStatus.UNAUTHORIZED:
             return UnauthorizedError(
-                f"{action}: the API server did not accept the credentials of the Airflow connection ({message})."
+                f"{action}: the API server did not accept the credentials of the Airflow connection "
+                f"({message})."
             )
         case HTTPStatus.FORBIDDEN:
             return ForbiddenError(
-                f"{action}: {message}. Grant the missing right to the connection's account (RBAC)."
+                f"{action}: {message}. Grant the missing permission to the connection's account (RBAC)."
             )
         case HTTPStatus.NOT_FOUND:
             return NotFoundError(f"{action}: {message}")
@@ -142,9 +143,9 @@ def _rejected(message: str, action: str) -> SeldonError:
     if not fields:
         return RejectedError(f"{action}: {message}")
     return UndeclaredFieldsError(
-        f"{action}: {message}. The cluster's version of Seldon Core does not know {', '.join(fields)}; kubectl create "
-        "would drop that without a word. Remove it, or deploy a manifest with drop_unknown_fields=True, which leaves "
-        "it out and logs it.",
+        f"{action}: {message}. The cluster's version of Seldon Core does not know {', '.join(fields)}; "
+        "kubectl create would silently drop that. Remove it, or deploy a manifest with "
+        "drop_unknown_fields=True, which drops and logs it.",
         fields=fields,
     )
 
@@ -158,15 +159,15 @@ def _conflict(reason: str, message: str, details: dict[str, Any], action: str) -
     if not causes:
         return ConflictError(f"{action}: {message}")
     return ConflictError(
-        f"{action}: {', '.join(fields)} belong to {', '.join(managers)}. Agree on one owner, or take the fields "
-        "over with force_conflicts=True.",
+        f"{action}: {', '.join(fields)} belong to {', '.join(managers)}. Agree on one owner, or take the "
+        "fields over with force_conflicts=True.",
         managers=managers,
         fields=fields,
     )
 
 
 def _manager(message: str) -> str:
-    """Name the manager in the API server's sentence ``conflict with "NAME" using VERSION at TIME``."""
+    """Return the manager in the API server's message ``conflict with "NAME" using VERSION at TIME``."""
     return message.split('"')[1] if message.count('"') >= 2 else message
 
 

@@ -1,13 +1,13 @@
 """
 SeldonDeployments of one namespace: apply, get, find, delete.
 
-Writes are server-side apply with the field manager ``airflow-provider-seldon`` and strict field validation:
-a field that the cluster's CRD does not know is an error instead of being dropped without a word, and what an
-earlier apply set and this one leaves out is removed (a merge patch would keep it).
+Writes are server-side apply with the field manager ``airflow-provider-seldon`` and strict field validation: a
+field that the cluster's CRD does not declare is an error instead of being silently dropped, and a field that
+an earlier apply set and this one omits is removed (a merge patch would keep it).
 
-A write says what it expects to find, see ``preconditions``.
+Writes have preconditions, see ``preconditions``.
 
-What this does *not* do: decide. It neither looks who owns an object nor waits for a rollout.
+What this does *not* do: decide. It neither checks who owns an object nor waits for a rollout.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks while a deletion finishes.
+#: Seconds between two reads while a deletion finishes.
 DELETION_POLL = 1.0
 
 
@@ -56,12 +56,12 @@ class SeldonClient:
     :param api_client: authenticated client, usually ``SeldonHook(...).api_client``.
     :param namespace: the namespace of every call.
     :param field_manager: owner recorded for the fields that this client sets.
-    :param patience: seconds for which a request is repeated while the API server or a webhook is away, see
-        ``Transport``.
-    :param renew: returns a client with credentials that have been read again.
+    :param patience: seconds for which a request is retried while the API server or a webhook is unavailable,
+        see ``Transport``.
+    :param renew: returns a client with credentials that were read again.
     """
 
-    #: How requests are sent.
+    #: Class that sends the requests.
     transport_class: ClassVar[type[Transport]] = Transport
 
     def __init__(
@@ -94,14 +94,15 @@ class SeldonClient:
         """
         Create the deployment, or make the existing one equal to it, in one request.
 
-        :param deployment: the whole object as it should be; its status is not sent.
-        :param create: refuse if there is an object of that name, whoever made it.
-        :param uid: refuse if the object of that name is another one by now, or gone; give the resource version, too.
-        :param resource_version: refuse if the stored object is not at this version any more.
+        :param deployment: the whole desired object; its status is not sent.
+        :param create: refuse if there is an object of that name, whoever created it.
+        :param uid: refuse if the object of that name was re-created or deleted; give the resource version,
+            too.
+        :param resource_version: refuse if the stored object is no longer at this version.
         :param force: take over fields that other managers own.
-        :param dry_run: let the server check everything, webhooks included, and store nothing.
+        :param dry_run: the server checks everything, webhooks included, and stores nothing.
         :returns: the object as stored (or as it would be).
-        :raises ConflictError: fields belong to other managers, or what was expected was not found.
+        :raises ConflictError: other managers own fields, or a precondition does not hold.
         :raises RejectedError: unknown field, or refused by the schema or the admission webhook.
         """
         manifest = deployment.to_manifest()
@@ -131,13 +132,12 @@ class SeldonClient:
         resource_version: str | None = None,
     ) -> SeldonDeployment:
         """
-        Set annotations (None removes one) without touching anything else.
+        Set annotations (None removes one) without changing anything else.
 
         Metadata is not part of an object's generation, so this starts no rollout.
 
-        :param uid: refuse if the object of that name is another one by now.
-        :param resource_version: refuse if the object has changed since.
-        :raises ConflictError: the uid differs, or the resource version has moved on.
+        :param uid: refuse if the object of that name was re-created. :param resource_version: refuse if the
+            object has changed since. :raises ConflictError: the uid or the resource version differs.
         :raises DeploymentNotFoundError: there is no such deployment.
         """
         metadata = expecting({"annotations": dict(annotations)}, uid=uid, resource_version=resource_version)
@@ -155,14 +155,14 @@ class SeldonClient:
             # The API server has no uid precondition for a patch; it refuses to change the uid.
             if uid and "metadata.uid" in str(error):
                 raise ConflictError(
-                    f"{self.namespace}/{name} is another object by now (uid {uid} expected)"
+                    f"{self.namespace}/{name} was re-created meanwhile (uid {uid} expected)"
                 ) from None
             raise
         return _deployment(answer)
 
     def get(self, name: str) -> SeldonDeployment:
         """
-        Read one deployment, whoever made it.
+        Read one deployment, whoever created it.
 
         :raises DeploymentNotFoundError: there is no such deployment, or no such CRD.
         """
@@ -177,12 +177,11 @@ class SeldonClient:
         """
         List deployments, in pages of 500.
 
-        An object that cannot be read as a SeldonDeployment does not exist here: the model keeps what it does
-        not know, so nothing is dropped.
+        Every object can be read as a SeldonDeployment: the model keeps unknown fields, so nothing is dropped.
 
         :param labels: label selector, such as ``app=x,tier!=test``.
         :param fields: field selector, such as ``metadata.name=x``.
-        :param everywhere: in every namespace, which needs the right to list them in the whole cluster.
+        :param everywhere: in every namespace, which needs permission to list them in the whole cluster.
         """
         return [
             _deployment(item) for item in self._items(labels=labels, fields=fields, everywhere=everywhere)
@@ -201,14 +200,14 @@ class SeldonClient:
         propagation: str = "Foreground",
     ) -> bool:
         """
-        Delete one deployment; absent is success.
+        Delete one deployment; one that does not exist counts as deleted.
 
         Foreground is the default, because after a background deletion the old children still serve, and a
-        deployment of the same name made at once would take them for its own (Seldon Core reference, deletion).
+        deployment that is created at once with the same name would adopt them (Seldon Core reference,
+        deletion).
 
-        :param uid: refuse if the object of that name is another one by now.
-        :param resource_version: refuse if the object has changed since.
-        :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
+        :param uid: refuse if the object of that name was re-created. :param resource_version: refuse if the
+            object has changed since. :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
         :returns: False when there was nothing to delete.
         :raises ConflictError: a precondition does not hold.
         """
@@ -223,9 +222,9 @@ class SeldonClient:
         """
         Block until the deployment and every pod of it are gone.
 
-        :param uid: the deletion counts as done when another object has taken the name.
+        :param uid: the deletion counts as done when another object has the name.
         :param timeout: seconds.
-        :raises RolloutTimeoutError: something is left when the time is over; the text says what.
+        :raises RolloutTimeoutError: something is left after ``timeout``; the message says what.
         """
         deadline = time.monotonic() + timeout
         while left := self._left_over(name, uid):
@@ -239,7 +238,7 @@ class SeldonClient:
 
     def children(self, *ids: str) -> list[dict[str, Any]]:
         """
-        List the Deployments that the operator made for a SeldonDeployment.
+        List the Deployments that the operator created for a SeldonDeployment.
 
         :param ids: values of their label ``seldon-deployment-id``: usually the SeldonDeployment's name, see
             ``core.children.child_ids``; none for those of all SeldonDeployments.
@@ -251,7 +250,7 @@ class SeldonClient:
         return list(pages(self._transport, self._children_path(), labels=labels))
 
     def routes(self, name: str) -> dict[str, Any] | None:
-        """Return a deployment's VirtualService or Mappings; None where there are none, or no right to read them."""
+        """Return a deployment's VirtualService or Mappings; None if there are none, or not readable."""
         for path, query in paths.routes(self.namespace, deployment_id(name)):
             with contextlib.suppress(NotFoundError, ForbiddenError):
                 found = self._transport.request("GET", path, query=query)
@@ -260,7 +259,7 @@ class SeldonClient:
         return None
 
     def crd_served(self) -> bool:
-        """Tell whether the cluster knows SeldonDeployments of the version that this provider speaks."""
+        """Return whether the cluster serves SeldonDeployments in the version that this provider uses."""
         try:
             group = self._transport.request("GET", paths.GROUP_VERSION)
         except NotFoundError:
@@ -269,9 +268,9 @@ class SeldonClient:
 
     def missing_rights(self, rights: Mapping[str, tuple[str, str, str]]) -> list[str]:
         """
-        Ask the API server which of some rights the connection's account lacks in the namespace.
+        Return which permissions the connection's account lacks in the namespace.
 
-        :param rights: text to return for a missing right -> (verb, API group, resource).
+        :param rights: text for a missing permission -> (verb, API group, resource).
         """
         return [
             text for text, right in rights.items() if not allowed(self._transport, self.namespace, *right)
@@ -291,7 +290,7 @@ class SeldonClient:
     ) -> Iterator[dict[str, Any]]:
         path = paths.all_seldon_deployments() if everywhere else self._path()
         for item in pages(self._transport, path, labels=labels, fields=fields):
-            # A list's items carry no kind of their own in Kubernetes' answers.
+            # The items of a list have no kind in Kubernetes' responses.
             yield {"apiVersion": f"{GROUP}/{VERSION}", "kind": "SeldonDeployment", **item}
 
     def _path(self, name: str | None = None) -> str:
@@ -302,7 +301,8 @@ class SeldonClient:
 
     def _missing(self, name: str, error: NotFoundError) -> DeploymentNotFoundError:
         return DeploymentNotFoundError(
-            f"There is no SeldonDeployment {self.namespace}/{name}, or the cluster has no Seldon Core ({error})."
+            f"There is no SeldonDeployment {self.namespace}/{name}, or the cluster has no Seldon Core "
+            f"({error})."
         )
 
 

@@ -1,7 +1,7 @@
 """
-Reading what tells why a rollout does not complete: pods, warning events, the last lines of a log.
+Read why a rollout does not complete: pods, warning events, the last lines of a log.
 
-It never raises: a diagnosis that cannot be read must not hide the failure that it is about.
+It never raises: an unreadable diagnosis must not hide the failure itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_seldon.kube.requests.client import SeldonClient
 
 #: Lines of a container's log that are read.
 LOG_READ = 300
-#: Causes and events that are shown.
+#: Maximum of causes and events that are shown.
 MOST_CAUSES = 3
 MOST_EVENTS = 5
 
@@ -35,7 +35,7 @@ def diagnose(
 
     :param client: client of the deployment's namespace.
     :param redact: masks credentials in a text; logs may hold some.
-    :param log_lines: lines of each container's log that are shown at most; with 0 no log is read.
+    :param log_lines: maximum of lines that are shown of each container's log; with 0 no log is read.
     """
     try:
         return redact("\n".join(_lines(client, name, log_lines)))
@@ -48,7 +48,7 @@ def _lines(client: SeldonClient, name: str, log_lines: int) -> Iterator[str]:
     found = causes_of(pods)[:MOST_CAUSES]
     logs = {cause: _log(client, cause, log_lines) for cause in found if cause.started and log_lines}
     events = _events(client, name, pods)
-    # The newest pod counts for most, and what is wrong with pods now for more than what happened some time.
+    # The newest pod matters most, and current failures of pods more than earlier events.
     causes = [*([str(cause), *logs.get(cause, ())] for cause in found), events]
     if advice := next(filter(None, (hint(*texts) for texts in causes)), ""):
         yield f"Hint: {advice}."
@@ -59,7 +59,7 @@ def _lines(client: SeldonClient, name: str, log_lines: int) -> Iterator[str]:
 
 
 def _pods(client: SeldonClient, name: str) -> list[Object]:
-    """Return the pods of the newest rollout; those before it, which linger, have troubles of their own."""
+    """Return the pods of the newest rollout; lingering earlier pods may have other failures."""
     pods: list[Object] = [*client.pods.of_deployment(name)]
     try:
         children = client.children(name)

@@ -1,8 +1,8 @@
 """
-A client that writes nothing: the API server's own dry run of every write, and what it would have changed.
+A client that writes nothing: it uses the API server's dry run for every write, and records the changes.
 
-The server does everything but store: defaults, schema, admission webhooks, field ownership, preconditions. This is
-enforced where requests are sent, so that no caller can forget it.
+The server does everything except storing: defaults, schema, admission webhooks, field ownership,
+preconditions. The transport enforces this, so that no caller can forget it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from airflow_provider_seldon.kube.requests.transport import Transport
 
 
 class DryRunTransport(Transport):
-    """Asks the server for a dry run of every request that is not a GET."""
+    """Requests a dry run for every request that is not a GET."""
 
     def request(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None, **form: Any
     ) -> dict[str, Any]:
         """Send one request; see ``Transport``."""
         if method == "DELETE" and body is not None:
-            # The server does not look at the query of a DELETE that has a body.
+            # The server ignores the query of a DELETE with a body.
             body = {**body, "dryRun": ["All"]}
         elif method != "GET":
             query = {**(query or {}), "dryRun": "All"}
@@ -33,7 +33,7 @@ class DryRunTransport(Transport):
 
 
 class DryRunClient(SeldonClient):
-    """Like ``SeldonClient``, but stores nothing, waits for nothing, and remembers what would have changed."""
+    """Like ``SeldonClient``, but stores nothing, waits for nothing, and records what would have changed."""
 
     transport_class = DryRunTransport
 
@@ -55,7 +55,7 @@ class DryRunClient(SeldonClient):
         return after
 
     def annotate(self, name: str, annotations: Mapping[str, str | None], **options: Any) -> SeldonDeployment:
-        """Let the server check it, and return what is stored: an apply that follows is made on that."""
+        """Let the server check it, and return the stored object, on which a following apply is based."""
         after = super().annotate(name, annotations, **options)
         before = self.get(name)
         self._changes.setdefault(name, (before, after))
@@ -70,7 +70,7 @@ class DryRunClient(SeldonClient):
         return found
 
     def wait_until_deleted(self, name: str, *, uid: str | None = None, timeout: float = 300.0) -> None:
-        """Return at once: nothing has been deleted."""
+        """Return at once: nothing was deleted."""
 
     def _present(self, name: str) -> SeldonDeployment | None:
         try:

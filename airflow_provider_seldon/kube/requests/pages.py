@@ -17,10 +17,10 @@ def pages(
     transport: Transport, path: str, *, labels: str | None = None, fields: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """
-    Return the items of all pages, each page asked for when the one before is used up.
+    Return the items of all pages; each page is requested when the previous one is used up.
 
     :param transport: sends the requests.
-    :param path: of the list.
+    :param path: path of the list.
     :param labels: a label selector.
     :param fields: a field selector.
     :raises UnexpectedAnswerError: a page names itself as the next.

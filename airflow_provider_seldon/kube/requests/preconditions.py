@@ -1,12 +1,12 @@
 """
-What a write says that it expects to find, so that the server refuses it with a conflict where it finds something else.
+Preconditions of a write: what it expects to find, so that the server refuses it with a conflict otherwise.
 
-- *nothing*: ``resourceVersion`` 1, which no SeldonDeployment ever has, because the CRD that declares them was stored
-  before it. An apply of an object that is not there does not look at the resource version, one of an object that is
-  there does (kubernetes/apiserver, generic registry ``Store.Update``). A POST would do as well, but its fields would
+- *nothing*: ``resourceVersion`` 1, which no SeldonDeployment ever has, because its CRD was stored before it.
+  An apply of a missing object ignores the resource version, an apply of an existing one checks it
+  (kubernetes/apiserver, generic registry ``Store.Update``). A POST would work as well, but its fields would
   belong to the operation Update of the field manager, and no later apply could remove one;
-- *that object at that version*: ``uid`` and ``resourceVersion``. The uid is needed, because the resource version alone
-  does not keep an apply from making anew what was deleted meanwhile.
+- *that object at that version*: ``uid`` and ``resourceVersion``. The uid is needed, because the resource
+  version alone does not keep an apply from re-creating an object that was deleted meanwhile.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: The resource version that says "must not exist".
+#: The resource version that means "must not exist".
 NEVER_STORED = "1"
 
-#: What the server alone writes.
+#: Fields that only the server writes.
 _SERVER_SIDE = frozenset({"managedFields", "creationTimestamp", "generation", "uid", "resourceVersion"})
 
 
@@ -31,10 +31,10 @@ def expecting(
     """
     Return the ``metadata`` of an apply or a patch.
 
-    :param metadata: what is to be written; what the server alone writes is left out.
+    :param metadata: the metadata to write; fields that only the server writes are left out.
     :param uid: the object that is expected to be there.
     :param resource_version: the version that it is expected to be at.
-    :param create: no object of that name is expected; ``resource_version`` does not count.
+    :param create: no object of that name is expected; ``resource_version`` is ignored.
     """
     written = {key: value for key, value in metadata.items() if key not in _SERVER_SIDE}
     version = NEVER_STORED if create else resource_version

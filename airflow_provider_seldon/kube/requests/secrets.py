@@ -1,12 +1,12 @@
 """
 Secrets with storage credentials.
 
-A Secret that this provider made carries ``app.kubernetes.io/managed-by`` and is owned by the deployments that
-use it, so the cluster collects it with its last user. One that somebody else made is never written or
-deleted. Values go one way: they are sent, and never fetched (every answer is asked for as metadata only), logged or
-put into an exception.
+A Secret that this provider created has the label ``app.kubernetes.io/managed-by`` and is owned by the
+deployments that use it, so Kubernetes garbage-collects it with its last user. Another owner's Secret is never
+written or deleted. Values go one way: they are sent, and never fetched (every response is requested as
+metadata only), logged or put into an exception.
 
-Rights that this needs on Secrets: get, patch, create and delete, but not list.
+Permissions that this needs on Secrets: get, patch, create and delete, but not list.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from airflow_provider_seldon.exceptions import ConflictError, ExistsError, NotFo
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.transport import METADATA_ONLY, STRATEGIC, Transport
 
-#: How often a Secret is looked at again when somebody else made, changed or deleted it between a look and a write.
+#: Attempts when somebody else creates, changes or deletes a Secret between a read and a write.
 _ATTEMPTS = 5
-#: The same for giving one up: as many deployments as share it may do so at once, and each time one of them succeeds.
+#: The same for a release: all deployments that share it may release it at once, and each time one of them
+#: succeeds.
 _RELEASE_ATTEMPTS = 20
 
 
@@ -53,14 +54,14 @@ class SecretWriter:
         known: bool = False,
     ) -> None:
         """
-        See that there is a Secret of this content, owned by a deployment: one request in the usual cases.
+        Ensure that a Secret with this content exists, owned by a deployment: one request in the usual cases.
 
-        The name stands for the content, so the Secret is made immutable, and one that is there is not written.
+        The name is derived from the content, so the Secret is immutable, and an existing one is not written.
 
         :param values: key -> plain value; encoded here.
-        :param owner: name of the deployment; ``uid``, ``api_version`` and ``kind`` are its as well.
-        :param known: the deployment used this Secret before, so it is probably there: look before writing.
-        :raises NotManagedError: a Secret of that name exists that this provider did not make.
+        :param owner: name of the deployment; ``uid``, ``api_version`` and ``kind`` are its own as well.
+        :param known: the deployment used this Secret before, so it probably exists: read before writing.
+        :raises NotManagedError: a Secret of that name exists that this provider did not create.
         """
         reference = {"apiVersion": api_version, "kind": kind, "name": owner, "uid": uid}
         for attempt in range(_ATTEMPTS):
@@ -70,7 +71,7 @@ class SecretWriter:
                     self._refuse_foreign(name, metadata)
                     if uid in _owners(metadata):
                         return
-                    # Its last other user may be giving it up at this moment.
+                    # Its last other user may be releasing it at this moment.
                     with contextlib.suppress(NotFoundError):
                         self._patch_owners(name, [reference])
                         return
@@ -78,22 +79,22 @@ class SecretWriter:
                 self._create(name, values, [reference])
                 return
         raise ConflictError(
-            f"Secret {self._namespace}/{name} came and went while it was being made; try again."
+            f"Secret {self._namespace}/{name} was created and deleted repeatedly meanwhile; retry."
         )
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a Secret of that name, whoever made it."""
+        """Return whether there is a Secret of that name, whoever created it."""
         return self._metadata(name) is not None
 
     def release(self, name: str, *, uid: str) -> bool:
         """
-        Stop owning a Secret that a deployment does not use any more; delete it if nobody else owns it.
+        Release a Secret that a deployment no longer uses; delete it if it has no other owner.
 
-        Kubernetes collects an object whose owners are gone, but not one whose list of owners has become empty, so
-        that one is deleted here, on the condition that it has not changed since. A Secret that this provider
-        did not make, or that the deployment does not own, is left as it is.
+        Kubernetes garbage-collects an object whose owners are gone, but not one whose list of owners is
+        empty, so that is deleted here, if it has not changed since. A Secret that this provider did not
+        create, or that the deployment does not own, is left as it is.
 
-        :param uid: of the deployment.
+        :param uid: uid of the deployment.
         :returns: True when the Secret is gone.
         """
         for _ in range(_RELEASE_ATTEMPTS):
@@ -110,7 +111,7 @@ class SecretWriter:
                 self._patch_owners(name, [gone], resource_version=metadata.get("resourceVersion"))
                 return False
             except ConflictError:
-                continue  # another deployment began or ceased to use it
+                continue  # another deployment started or stopped using it
             except NotFoundError:
                 return True
         return False
@@ -145,9 +146,10 @@ class SecretWriter:
         self, name: str, references: list[dict[str, str]], *, resource_version: str | None = None
     ) -> None:
         """
-        Add or remove owners. Adding one twice, or late, does no harm, and many deployments may do so at once.
+        Add or remove owners. Adding one twice, or late, is harmless, and many deployments may do so at once.
 
-        :param resource_version: refuse if the Secret has changed since, for one that begins to use it again.
+        :param resource_version: refuse if the Secret has changed since, because a deployment started to use
+            it again.
         """
         seen = {"resourceVersion": resource_version} if resource_version else {}
         self._request(
@@ -163,7 +165,7 @@ class SecretWriter:
             return
         owner = _labels(metadata).get(LABEL_MANAGED_BY)
         raise NotManagedError(
-            f"Secret {self._namespace}/{name} was not made by this provider"
+            f"Secret {self._namespace}/{name} was not created by this provider"
             f"{f' but by {owner}' if owner else ''}; it is left as it is. Choose another name.",
             owners=[owner] if owner else [],
         )

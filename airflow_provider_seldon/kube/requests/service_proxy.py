@@ -1,9 +1,9 @@
 """
-Requests through the API server to what is behind a Service: one predictor, whatever its part of the traffic.
+Requests through the API server to the backend of a Service: one predictor, whatever its share of the traffic.
 
-What answers is a model, or whatever runs in its place, so nothing of an answer is trusted: no redirect is followed, its
-size is limited, and its text reaches no error. The API server keeps the credentials to itself (Kubernetes,
-authentication filter); the account needs ``create`` on ``services/proxy``.
+The backend is a model, or whatever runs in its place, so its answers are not trusted: no redirect is
+followed, their size is limited, and their text appears in no error. The API server does not forward the
+credentials (Kubernetes, authentication filter); the account needs ``create`` on ``services/proxy``.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from airflow_provider_seldon.kube.requests.session import ApiSession
 if TYPE_CHECKING:
     from airflow_provider_seldon.kube.access.access import ClusterAccess
 
-#: The right that it takes: verb, API group, resource.
+#: The permission that it needs: verb, API group, resource.
 RIGHT = ("create", "", "services/proxy")
-#: Bytes of an answer, unpacked.
+#: Maximum bytes of an answer, unpacked.
 MAX_ANSWER = 4 * 1024 * 1024
 #: Name that Seldon's operator gives the HTTP port of each predictor's Service.
 PORT = "http"
-#: What may be over in a moment.
+#: HTTP statuses of temporary failures.
 _PASSING = frozenset({0, 429, 502, 503, 504})
 
 
 class ServiceProxy:
     """
-    Asks Services of one namespace, in one event loop; to be used as a context.
+    Sends requests to Services of one namespace, in one event loop; used as a context manager.
 
-    :param access: the cluster and who we are there.
-    :param namespace: of the Services.
+    :param access: the cluster and our identity there.
+    :param namespace: namespace of the Services.
     """
 
     def __init__(self, access: ClusterAccess, *, namespace: str) -> None:
@@ -54,8 +54,8 @@ class ServiceProxy:
         :param service: name of the Service.
         :param below: path of the request, quoted.
         :param timeout: seconds, from connecting to the last byte.
-        :raises ServerUnavailableError: there is no answer at the moment; asking again may help.
-        :raises PredictionError: an error, a redirect, or an answer that is too large or no JSON.
+        :raises ServerUnavailableError: there is no answer at the moment; a retry may help.
+        :raises PredictionError: an error, a redirect, or an answer that is too large or not JSON.
         """
         path = paths.service_proxy(self._namespace, service, PORT, below)
         problem, status = "", 0
@@ -70,14 +70,14 @@ class ServiceProxy:
         except PredictionError:
             raise
         except (ValueError, RecursionError):
-            problem = "answers with what is no JSON"
+            problem = "answers with something that is not JSON"
         except ServerUnavailableError as error:
             if error.status in _PASSING:
                 raise ServerUnavailableError(
-                    f"{service} cannot be asked at the moment", status=error.status
+                    f"{service} is unavailable at the moment", status=error.status
                 ) from None
             problem, status = f"answers with HTTP {error.status}", error.status
         except SeldonError as error:
-            # The text may quote what the model has answered.
+            # The message may quote the model's answer.
             problem = f"does not answer ({type(error).__name__})"
         raise PredictionError(f"{service} {problem}", status=status)

@@ -1,14 +1,15 @@
 """
-One HTTP request to the Kubernetes API: retries, time limit and typed errors in one place.
+One HTTP request to the Kubernetes API: retries, timeout and typed errors in one place.
 
-It uses the official client's authenticated connection (``kubernetes.client.ApiClient``) for what that does
-well: credentials, their refresh, TLS, proxies, the connection pool. Objects go in and come out as plain
-dicts, because a model class that does not know a field would lose it.
+It uses the official client's authenticated connection (``kubernetes.client.ApiClient``) for credentials,
+their refresh, TLS, proxies and the connection pool. Objects are plain dicts, because a model class would lose
+fields that it does not know.
 
-What is retried: connection failures, 429, 5xx and answers that are none, for requests that are safe to send twice.
-All requests of this provider are: reads, server-side apply (the same body has the same effect twice), creation
-(which the second time says that it exists), deletion with a uid precondition. 409 is *never* retried here: it is an
-answer, and what it means is decided by the caller. After a 401 the credentials are read again.
+It retries connection failures, 429, 5xx and invalid responses, for requests that are safe to send twice. All
+requests of this provider are: reads, server-side apply (the same body has the same effect twice), creation
+(the second time reports that the object exists), deletion with a uid precondition. 409 is *never* retried
+here: it is a valid response, and the caller decides what it means. After a 401 the credentials are read
+again.
 """
 
 from __future__ import annotations
@@ -47,15 +48,15 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
-#: Form of an answer that leaves out everything but the metadata (Kubernetes API concepts, "Resource transformation").
+#: Media type of a response with only the metadata (Kubernetes API concepts, "Resource transformation").
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
-#: Seconds to connect and to wait for the next byte of an answer.
+#: Seconds to connect and to wait for the next byte of a response.
 REQUEST_TIMEOUT = 30.0
-#: Tries of one request, the first included, and the longest pause between two, in seconds.
+#: Attempts of one request, including the first, and the longest pause between two, in seconds.
 ATTEMPTS = 5
 LONGEST_PAUSE = 15.0
-#: Seconds during which credentials that were accepted before are read again, when they are not accepted any more.
+#: Seconds during which credentials that were accepted before are read again when they are rejected.
 RENEWING = 30.0
 
 
@@ -63,12 +64,12 @@ class Transport:
     """
     Sends requests through an authenticated client.
 
-    :param api_client: client made from an Airflow connection; its configuration is not changed.
-    :param attempts: tries of one request that is safe to repeat; not fewer.
+    :param api_client: client of an Airflow connection; its configuration is not changed.
+    :param attempts: minimum attempts of a request that is safe to repeat.
     :param timeout: seconds for connecting and for each read.
-    :param patience: seconds for which a request goes on being tried after so many attempts. Requests that follow each
-        other share them: while the server stays away, only the first one waits for so long.
-    :param renew: returns a client with credentials that have been read again; None where there is no such way.
+    :param patience: seconds for which a request is retried beyond these attempts. Consecutive requests share
+        them: while the server stays unavailable, only the first request waits that long.
+    :param renew: returns a client with credentials that were read again; None if that is not possible.
     """
 
     def __init__(
@@ -101,8 +102,8 @@ class Transport:
         """
         Send one request and return the decoded JSON object.
 
-        :param accept: form of the answer, such as ``METADATA_ONLY``.
-        :raises SeldonError: the subclass that the status code stands for.
+        :param accept: media type of the response, such as ``METADATA_ONLY``.
+        :raises SeldonError: the subclass for the status code.
         """
         answer: dict[str, Any] = self._open(
             method, path, query=query, body=body, content_type=content_type, accept=accept, whole=True
@@ -113,10 +114,11 @@ class Transport:
         self, path: str, *, query: Mapping[str, Any] | None = None, follow: bool = False
     ) -> Iterator[str]:
         """
-        Yield the lines of a plain-text answer (a pod's log) as they come; empty lines are kept.
+        Yield the lines of a plain-text response (a pod's log) as they arrive; empty lines are kept.
 
-        :param follow: wait for further lines without a read limit, until the server ends the stream.
-        :raises ServerUnavailableError: the answer stalls or breaks off; what came until then has been yielded.
+        :param follow: wait for further lines without a read timeout, until the server ends the stream.
+        :raises ServerUnavailableError: the response stalls or is interrupted, after the lines until then were
+            yielded.
         """
         from urllib3.exceptions import HTTPError
 
@@ -130,14 +132,16 @@ class Transport:
             if rest:
                 yield rest.decode("utf-8", "replace")
         except (HTTPError, OSError) as error:
-            raise ServerUnavailableError(f"GET {path}: the answer broke off ({_cause(error)}).") from None
+            raise ServerUnavailableError(
+                f"GET {path}: the response was interrupted ({_cause(error)})."
+            ) from None
         finally:
             raw.close()
 
     def _open(self, method: str, path: str, **request: Any) -> Any:
         now = time.monotonic()
         if self._away_since is not None and now - self._away_since > self._patience + LONGEST_PAUSE:
-            self._away_since = None  # that was another outage
+            self._away_since = None  # that was an earlier outage
         spent = now - self._away_since if self._away_since is not None else 0.0
         retrying = Retrying(
             retry=retry_if_exception(_is_transient),
@@ -159,14 +163,14 @@ class Transport:
         if self._away_since is None:
             self._away_since = time.monotonic()
         log.warning(
-            "%s Try %d follows.", state.outcome and state.outcome.exception(), state.attempt_number + 1
+            "%s Attempt %d follows.", state.outcome and state.outcome.exception(), state.attempt_number + 1
         )
 
     def _send_renewed(self, method: str, path: str, **request: Any) -> Any:
         """
-        Send, and after a 401 send again with credentials that are read again.
+        Send; after a 401 read the credentials again and resend.
 
-        What was accepted before may be in the middle of a rotation, and gets some time for it.
+        Credentials that were accepted before may be in the middle of a rotation, and get some time for it.
         """
         deadline = time.monotonic() + (RENEWING if self._accepted else 0.0)
         pause = 0.5
@@ -201,8 +205,8 @@ class Transport:
         from urllib3.exceptions import HTTPError
 
         try:
-            # Without preloading, the client neither copies the answer into its debug log (a Secret's answer
-            # holds its data) nor decodes it into classes.
+            # Without preloading, the client neither copies the response to its debug log (a Secret's response
+            # contains its data) nor decodes it into classes.
             raw = self._api_client.call_api(
                 path,
                 method,
@@ -214,7 +218,7 @@ class Transport:
                 _return_http_data_only=True,
                 _request_timeout=timeout or (self._timeout, self._timeout),
             )
-            # Read here, because an answer may also stall or break off after its head.
+            # Read here, because a response may also stall or be interrupted after its headers.
             return parse_answer(raw.data, action=f"{method} {path}") if whole else raw
         except ApiException as error:
             if not error.status:
@@ -223,25 +227,25 @@ class Transport:
         except (HTTPError, OSError) as error:
             raise _unreachable(f"{method} {path}", _cause(error)) from None
         except AttributeError as error:
-            # The client decodes the body of every error, and an error of TLS has none.
+            # The client decodes the body of every error, and a TLS error has none.
             if not isinstance(error.__context__, ApiException):
                 raise
             raise _unreachable(f"{method} {path}", " ".join(str(error.__context__.reason).split())) from None
-        # Raised from here, because an error that is being handled is shown beside, with the whole answer.
+        # Raised here, because an error that is being handled would be shown as well, with the whole response.
         body = _hidden(refused.body, self._api_client.configuration)
         return raise_for_status(refused.status, body, refused.headers, action=f"{method} {path}")
 
 
 def _hidden(body: Any, configuration: Configuration) -> str:
-    """Return an answer without the credentials that were sent, which a server or a proxy may quote."""
+    """Return a response without the credentials that were sent, which a server or a proxy may quote."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
     return scrubbed(text, secrets_of(configuration))
 
 
 def _unreachable(action: str, cause: str) -> ServerUnavailableError:
     return ServerUnavailableError(
-        f"{action}: the API server could not be reached ({cause}). Check the host, the network and TLS settings of the "
-        "Airflow connection."
+        f"{action}: the API server could not be reached ({cause}). Check the host, the network and TLS "
+        "settings of the Airflow connection."
     )
 
 
@@ -250,7 +254,7 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _pause(state: RetryCallState) -> float:
-    """Return the seconds that the server asked for, else a jittered, growing pause."""
+    """Return the seconds that the server requested, else a jittered, growing pause."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, ServerUnavailableError) and error.retry_after is not None:
         return error.retry_after

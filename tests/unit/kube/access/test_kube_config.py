@@ -163,9 +163,9 @@ def test_a_plugin_gives_a_token(tmp_path: Path):
             {"command": "sh", "args": ["-c", "echo Unable to locate credentials >&2; exit 255"]},
             "exit code 255: Unable to locate credentials",
         ),
-        ({"command": "false"}, "it said nothing"),
-        ({"command": "echo", "args": ["hi"]}, "'echo'.*no JSON"),
-        ({"command": "echo", "args": ["[]"]}, "no ExecCredential"),
+        ({"command": "false"}, "without any output"),
+        ({"command": "echo", "args": ["hi"]}, "'echo'.*not JSON"),
+        ({"command": "echo", "args": ["[]"]}, "not an ExecCredential"),
         ({"command": "echo", "args": [json.dumps({"kind": "ExecCredential"})]}, "another version"),
         (
             {

@@ -65,7 +65,7 @@ bodies = st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value
     ],
 )
 def test_an_answer_that_is_none_is_told_apart(body: bytes):
-    with pytest.raises(UnexpectedAnswerError, match="GET /x: what answers is no Kubernetes API"):
+    with pytest.raises(UnexpectedAnswerError, match="GET /x: the server is not a Kubernetes API"):
         parse_answer(body, action="GET /x")
 
 
