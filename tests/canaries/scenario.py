@@ -417,9 +417,8 @@ class Scenario:
             self._call(self._local._api.delete(*where, propagation="Background"))
 
     def _call(self, work: Any) -> Any:
-        loop = self._local._loop
-        assert loop is not None
-        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=60)
+        assert self._local._thread is not None
+        return self._local._thread.run(work)
 
     def _note(self, text: str, at: float | None = None) -> None:
         self.log.append(f"{self._at(at or time.monotonic())} {text}")

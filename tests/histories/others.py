@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -96,9 +95,8 @@ class Others:
         await self._api.patch(*where, body, subresource=subresource)
 
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        loop = self._local._loop
-        assert loop is not None
-        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=60)
+        assert self._local._thread is not None
+        return self._local._thread.run(work)
 
 
 def takes_away(deed: Deed) -> bool:
