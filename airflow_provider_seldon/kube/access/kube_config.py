@@ -1,7 +1,7 @@
 """
-A kubeconfig, read as ``kubectl`` reads it, where the official client does not: ``proxy-url``, and plugins that fail.
+Read a kubeconfig as ``kubectl`` does where the official client does not: ``proxy-url``, and failing plugins.
 
-Nothing here quotes a value of the kubeconfig: any of them may be a credential.
+Nothing here quotes a value of the kubeconfig: any value may be a credential.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from airflow_provider_seldon.kube.access.exec_plugin import run_plugin
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
-#: How often a kubeconfig may have been written as a JSON text: into a connection's extra that is one itself.
+#: How often a kubeconfig may be encoded as JSON text: a connection's extra is JSON text itself.
 ENCODED = 3
-#: What the official client and aiohttp can speak to.
+#: Proxies that the official client and aiohttp support.
 PROXY_SCHEMES = ("http", "https")
 _PATH = re.compile(r"[~.]?[\w.-]*/[^\n{}:]{0,500}|[\w.-]+\.(?:ya?ml|json|conf)")
 
 
 def parse(given: str) -> dict[str, Any]:
     """
-    Return the kubeconfig in a connection's field: JSON or YAML, also where it was encoded twice.
+    Return the kubeconfig in a connection's field: JSON or YAML, also if it was encoded twice.
 
-    :raises ConnectionConfigError: it is something else; says what, and what to do.
+    :raises ConnectionConfigError: it is something else; names that and the fix.
     """
     value: Any = given
     for _ in range(ENCODED):
@@ -56,11 +56,11 @@ def read(
     """
     Set a configuration from a kubeconfig, and return the namespace of its context; "" for none.
 
-    :param path: of the file; the default one when there is neither a path nor ``inline``.
+    :param path: path of the file; the default one without a path and ``inline``.
     :param inline: the kubeconfig itself.
-    :param context: its current one when None.
-    :param temporary: folder for keys that it holds as data.
-    :raises CredentialPluginError: its exec plugin gives no credentials.
+    :param context: its current context when None.
+    :param temporary: folder for keys in its data.
+    :raises CredentialPluginError: its exec plugin returns no credentials.
     """
     from kubernetes.config import kube_config as module
 
@@ -82,15 +82,15 @@ def read(
     loader.load_and_set(configuration)
     set_proxy(configuration, loader.proxy_url)
     if loader.wants_plugin and not (configuration.api_key or configuration.cert_file):
-        raise CredentialPluginError("The exec plugin of the kubeconfig gave no credentials.")
+        raise CredentialPluginError("The exec plugin of the kubeconfig returned no credentials.")
     return text_at(loader.current_context, "context", "namespace")
 
 
 def set_proxy(configuration: Configuration, url: Any) -> None:
     """
-    Send what a configuration is used for through a cluster's ``proxy-url``, whatever the environment says of proxies.
+    Use a cluster's ``proxy-url`` for a configuration, whatever the proxy settings of the environment.
 
-    :raises ConnectionConfigError: it is no URL of an HTTP proxy.
+    :raises ConnectionConfigError: it is not the URL of an HTTP proxy.
     """
     from urllib3.util import make_headers
 
@@ -103,8 +103,8 @@ def set_proxy(configuration: Configuration, url: Any) -> None:
         host = port = None
     if not host or parts.scheme not in PROXY_SCHEMES:
         raise ConnectionConfigError(
-            "The proxy-url of the kubeconfig's cluster is no URL of an HTTP proxy; give it as http(s)://host:port. "
-            "SOCKS proxies, which kubectl knows too, are not supported."
+            "The proxy-url of the kubeconfig's cluster is not the URL of an HTTP proxy; give it as "
+            "http(s)://host:port. SOCKS proxies, which kubectl also supports, are not supported."
         )
     host = f"[{host}]" if ":" in host else host
     configuration.proxy = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
@@ -115,7 +115,7 @@ def set_proxy(configuration: Configuration, url: Any) -> None:
 
 
 class _Loader(KubeConfigLoader):
-    """The official client's, with a plugin's failure as an error."""
+    """The official loader, with a plugin's failure as an error."""
 
     @property
     def proxy_url(self) -> Any:
@@ -170,21 +170,21 @@ def _what(value: Any) -> str:
         return "is encoded in base64; give the kubeconfig itself, as JSON or YAML"
     if _PATH.fullmatch(value.strip()):
         return "looks like a path; put it into kube_config_path"
-    return "is a text that is no kubeconfig; give one mapping, as JSON or YAML"
+    return "is text that is not a kubeconfig; give one mapping, as JSON or YAML"
 
 
 def _check(config: Mapping[str, Any]) -> None:
-    """Look at what the official client takes for granted, and stumbles over."""
+    """Check what the official client does not validate, and fails on."""
     for section, singular in (("clusters", "cluster"), ("contexts", "context"), ("users", "user")):
         entries = config.get(section) or []
         if not isinstance(entries, list):
-            raise ConnectionConfigError(f"kube_config: {section} is no list")
+            raise ConnectionConfigError(f"kube_config: {section} is not a list")
         for number, entry in enumerate(entries):
             if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
                 raise ConnectionConfigError(f"kube_config: {section}[{number}] has no name")
             if not isinstance(entry.get(singular) or {}, Mapping):
-                raise ConnectionConfigError(f"kube_config: {section}[{number}].{singular} is no mapping")
+                raise ConnectionConfigError(f"kube_config: {section}[{number}].{singular} is not a mapping")
     if not text_at(mapping_at({"config": config}, "config"), "current-context") and config.get(
         "current-context"
     ):
-        raise ConnectionConfigError("kube_config: current-context is no text")
+        raise ConnectionConfigError("kube_config: current-context is not text")

@@ -1,4 +1,4 @@
-"""The official client of a hook's cluster, made when it is first asked for: importing it costs 0.4 s and 40 MB."""
+"""The official client of a hook's cluster, created on first use: importing it costs 0.4 s and 40 MB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class KubernetesClients:
-    """The clients that ``KubernetesHook`` has, by the same names."""
+    """The clients of ``KubernetesHook``, with the same names."""
 
     @abstractmethod
     def get_conn(self) -> ApiClient:

@@ -1,10 +1,10 @@
 """
 One HTTP session to one API server, for one event loop: requests, credentials, typed errors.
 
-Plain aiohttp instead of the asynchronous Kubernetes client, whose every client and every ``Watch()`` builds a TLS
-context on the event loop (20 ms each), and which ends long streams after 60 seconds. What blocks (resolving a
-connection, reading certificates, running a credentials plugin) runs in threads. It retries nothing but a request whose
-credentials had expired; when to try again is decided in ``kube.watch.reflector``.
+Plain aiohttp instead of the asynchronous Kubernetes client, whose every client and every ``Watch()`` builds a
+TLS context on the event loop (20 ms each), and which ends long streams after 60 seconds. Blocking work
+(resolving a connection, reading certificates, running a credentials plugin) runs in threads. It retries only
+a request whose credentials had expired; ``kube.watch.reflector`` decides about other retries.
 
 aiohttp is imported with the first request: a task that defers, or only writes, sends none this way.
 """
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 USER_AGENT = "airflow-provider-seldon"
-#: Seconds to connect, and for a whole answer that is not a stream.
+#: Seconds to connect, and for a whole response that is not a stream.
 CONNECT_TIMEOUT = 10.0
 REQUEST_TIMEOUT = 60.0
-#: The largest error body that is read.
+#: Maximum bytes of an error body.
 MAX_ERROR = 65536
 
 
@@ -46,9 +46,9 @@ class ExpiredError(SeldonError):
 
 class ApiSession:
     """
-    Requests to one cluster; to be closed.
+    Requests to one cluster; must be closed.
 
-    :param access: the cluster and who we are there.
+    :param access: the cluster and our identity there.
     """
 
     def __init__(self, access: ClusterAccess) -> None:
@@ -78,15 +78,15 @@ class ApiSession:
         posted: Any = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """
-        Send a request and give the answer to read, if it is a good one; no redirect is followed.
+        Send a request and yield a successful response; no redirect is followed.
 
-        :param timeout: seconds for the whole answer; None for no limit.
-        :param idle: seconds within which the next bytes must come; None for no limit. It is what notices a
-            connection of which the other side is gone.
-        :param posted: JSON data, which makes it a POST. Its answer may be another server's behind a proxy, so a 401 is
-            no reason to read the credentials again. None sends a GET.
+        :param timeout: seconds for the whole response; None for no limit.
+        :param idle: seconds within which the next bytes must arrive; None for no limit. It detects a
+            connection whose peer is gone.
+        :param posted: JSON data, which makes it a POST. The response may be from another server behind a
+            proxy, so a 401 does not make it read the credentials again. None sends a GET.
         :raises SeldonError: the subclass that the status code stands for.
-        :raises ServerUnavailableError: the connection could not be made, or broke.
+        :raises ServerUnavailableError: the connection failed or was interrupted.
         """
         import aiohttp
 
@@ -96,7 +96,7 @@ class ApiSession:
             try:
                 yield response
             finally:
-                # A connection whose answer was read to its end is back in the pool by itself.
+                # A connection whose response was read completely returns to the pool by itself.
                 response.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ServerUnavailableError(
@@ -118,7 +118,7 @@ class ApiSession:
         except UnauthorizedError:
             if posted is not None:
                 raise
-            # A rotated token, a new kubeconfig, a plugin that has to run again: read everything again, once.
+            # A rotated token, a new kubeconfig, a plugin that must run again: read everything again, once.
             return await self._send(await self._resolve(config), path, query, limits)
 
     async def _send(
@@ -156,7 +156,7 @@ class ApiSession:
         return response
 
     async def _resolve(self, refused: RestConfig | None) -> RestConfig:
-        """Return a way in that is newer than the one that was refused; all who were refused share one attempt."""
+        """Return a newer access than the refused one; all refused requests share one attempt."""
         async with self._resolving:
             if self._rest_config is None or self._rest_config is refused:
                 configuration = await asyncio.to_thread(self._access.resolve)
@@ -174,7 +174,7 @@ def _opened(configuration: Configuration) -> RestConfig:
         return RestConfig.open(configuration)
     except SeldonError:
         raise
-    except Exception as error:  # certificates that are none, a host that is none: whatever a kubeconfig says
+    except Exception as error:  # invalid certificates, an invalid host: whatever a kubeconfig contains
         problem = type(error).__name__
     raise ConnectionConfigError(
         f"The server, its proxy or the certificates of the Airflow connection cannot be used ({problem})."
@@ -186,7 +186,7 @@ async def _raise_for(
 ) -> NoReturn:
     try:
         told = (await response.content.read(MAX_ERROR)).decode("utf-8", "replace")
-        # A server or a proxy may quote what we have sent.
+        # A server or a proxy may quote our request.
         body = scrubbed(told, credentials.values())
     finally:
         response.close()
@@ -196,7 +196,7 @@ async def _raise_for(
 
 
 def _keep_alive(response: aiohttp.ClientResponse) -> None:
-    """Let the kernel notice a dead peer within half a minute; idle limits notice the rest."""
+    """Let the kernel detect a dead peer within half a minute; idle limits detect the rest."""
     transport = response.connection.transport if response.connection else None
     plain = transport.get_extra_info("socket") if transport else None
     if plain is None:

@@ -1,4 +1,4 @@
 """Reflector, store and informer: one LIST and WATCH for all waits.
 
-What an object means is decided in core/readiness.
+core/readiness evaluates the objects.
 """

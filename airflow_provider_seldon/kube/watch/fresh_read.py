@@ -1,8 +1,8 @@
 """
-Looking once: two reads of one deployment and its children, without a watch.
+A single check: two reads of one deployment and its children, without a watch.
 
-For a sensor that pokes, for which a watch would list the whole namespace to answer one question; and before a wait
-gives anything up, because a watch may have been silent for some time.
+For a sensor's poke, for which a watch would list the whole namespace to answer one question; and before a
+wait ends without success, because a watch may have been silent for some time.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from airflow_provider_seldon.kube.watch.store import trimmed_child, trimmed_depl
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """
-    A deployment as it was seen last.
+    A deployment as last seen.
 
     :param deployment: the SeldonDeployment; None when there is none.
-    :param children: its Kubernetes Deployments; None when there is no right to read them.
+    :param children: its Kubernetes Deployments; None without permission to read them.
     """
 
     deployment: Object | None
@@ -35,7 +35,7 @@ class Snapshot:
 
 class DirectReads:
     """
-    What a subscription to a watch reads at the server itself, without a watch.
+    The reads of a watch's subscription that go to the server itself.
 
     :param session: the cluster.
     :param namespace: the namespace.
@@ -57,13 +57,14 @@ class DirectReads:
         return await read_routes(self._session, self._namespace, self._name)
 
     async def pods(self, children: Sequence[Object]) -> list[Object] | None:
-        """Return the pods of those children; None where they cannot be read."""
+        """Return the pods of those children; None if they cannot be read."""
         return await self._pods.of(children)
 
 
 async def read_routes(session: ApiSession, namespace: str, name: str) -> Object | None:
     """
-    Return the VirtualService or the Mappings as stored; None where there are none, or no right to read them.
+    Return the VirtualService or the Mappings as stored; None if there are none, or no permission to read
+    them.
 
     :raises SeldonError: the API server does not answer.
     """
@@ -77,9 +78,9 @@ async def read_routes(session: ApiSession, namespace: str, name: str) -> Object 
 
 async def read_snapshot(session: ApiSession, namespace: str, name: str) -> Snapshot:
     """
-    Return a deployment and its children as they are stored this moment.
+    Return a deployment and its children as currently stored.
 
-    :raises SeldonError: the subclass that the status code stands for; the right to read Deployments may lack.
+    :raises SeldonError: the subclass for the status code; permission to read Deployments may be missing.
     """
     try:
         deployment = await session.get(paths.seldon_deployments(namespace, name))
@@ -92,6 +93,6 @@ async def read_snapshot(session: ApiSession, namespace: str, name: str) -> Snaps
         )
     except ForbiddenError:
         return Snapshot(deployment=trimmed_deployment(deployment), children=None)
-    # As a watch shows them, so that what is remembered of the one can be compared with the other.
+    # In the form of a watch, so that the history of one can be compared with the other.
     children = [trimmed_child(child) for child in items_at(answer, "items")]
     return Snapshot(deployment=trimmed_deployment(deployment), children=[*children])

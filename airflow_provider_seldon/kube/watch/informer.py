@@ -1,8 +1,8 @@
 """
-One LIST and WATCH for everybody who waits in the same namespace of the same cluster, in the same event loop.
+One LIST and WATCH for all waits in the same namespace of the same cluster, in the same event loop.
 
-Changes are passed on by name, so that an event costs the same whether one waits or thousands. Pods are read only when
-somebody has reason to, by one LIST for all who have.
+Changes are dispatched by name, so that an event costs the same for one wait or thousands. Pods are read only
+when a wait needs them, by one LIST for all of these waits.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from airflow_provider_seldon.kube.watch.store import Store
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which the right to read Deployments is tried again.
+#: Seconds after which the permission to read Deployments is checked again.
 RETRY_REFUSED = 60.0
-#: How many are woken in one turn of the event loop when everything is new at once.
+#: Subscriptions that are woken in one turn of the event loop when everything changes at once.
 WAKE_AT_ONCE = 20
 
 
@@ -49,16 +49,16 @@ class Subscription:
 
     @property
     def trouble(self) -> str:
-        """What keeps the watch from going on at present; empty when nothing does."""
+        """The current problem of the watch; empty when there is none."""
         return self._watch.trouble
 
     @property
     def company(self) -> int:
-        """How many wait in this namespace."""
+        """Number of waits in this namespace."""
         return self._watch.size
 
     def wake(self) -> None:
-        """Note that something changed."""
+        """Record that something changed."""
         if not self._watch.readable:  # still being read for the first time
             return
         self._changed = True
@@ -67,7 +67,7 @@ class Subscription:
 
     def snapshot(self) -> Snapshot | None:
         """
-        Return what was seen last; None when nothing has been read yet.
+        Return the last seen state; None when nothing has been read yet.
 
         :raises SeldonError: the namespace cannot be watched, now or later.
         """
@@ -79,7 +79,7 @@ class Subscription:
         if self._changed:
             return
         loop = asyncio.get_running_loop()
-        # A future and a timer, and not an Event in a timeout: thousands sleep here, and each counts.
+        # A future and a timer instead of an Event with a timeout: thousands sleep here, so the cost matters.
         self._sleeping = sleeping = loop.create_future()
         timer = loop.call_later(max(0.0, timeout), _end, sleeping)
         try:
@@ -89,27 +89,28 @@ class Subscription:
             self._sleeping = None
 
     async def read(self) -> Object | None:
-        """Return the SeldonDeployment as it is stored this moment; None when there is none."""
+        """Return the SeldonDeployment as currently stored; None when there is none."""
         return await self._watch.read(self.name)
 
     async def fresh_snapshot(self) -> Snapshot:
         """
-        Return deployment and children as they are stored this moment; the watch is not asked.
+        Return deployment and children as currently stored, without the watch.
 
-        :raises SeldonError: the subclass that the status code stands for.
+        :raises SeldonError: the subclass for the status code.
         """
         return await self._watch.fresh_snapshot(self.name)
 
     async def routes(self) -> Object | None:
         """
-        Return the VirtualService or the Mappings as stored; None where there are none, or no right to read them.
+        Return the VirtualService or the Mappings as stored; None if there are none, or no permission to read
+        them.
 
         :raises SeldonError: the API server does not answer.
         """
         return await self._watch.routes(self.name)
 
     async def pods(self, children: Sequence[Object], *, age: float = FRESH) -> list[Object] | None:
-        """Return the pods of those children, at most so many seconds old; None without the right to read them."""
+        """Return the pods of those children, at most ``age`` seconds old; None without permission."""
         return await self._watch.pods.of(children, age=age)
 
 
@@ -119,7 +120,7 @@ class SharedInformer:
 
     :param session: the cluster.
     :param namespace: the namespace.
-    :param tuning: how patient it is.
+    :param tuning: its times and limits.
     """
 
     def __init__(self, *, session: ApiSession, namespace: str, tuning: Tuning) -> None:
@@ -150,21 +151,21 @@ class SharedInformer:
 
     @property
     def size(self) -> int:
-        """How many subscriptions there are."""
+        """Number of subscriptions."""
         return len(self._subscriptions)
 
     @property
     def readable(self) -> bool:
-        """Whether a snapshot can be had, or the reason why it never will."""
+        """Whether there is a snapshot, or an error why there never will be."""
         return self._error is not None or all(self._synced.values())
 
     @property
     def trouble(self) -> str:
-        """What keeps a reflector from going on at present; empty when nothing does."""
+        """The current problem of a reflector; empty when there is none."""
         return self._deployments.trouble or ("" if self._children_refused else self._children.trouble)
 
     def add(self, name: str) -> Subscription:
-        """Begin to pass on changes of a deployment of that name."""
+        """Start to dispatch changes of the deployment with that name."""
         subscription = Subscription(self, name)
         self._subscriptions.add(subscription)
         self._store.entry(name).listeners.add(subscription.wake)
@@ -173,12 +174,12 @@ class SharedInformer:
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
-        """Pass on nothing more."""
+        """Stop to dispatch changes."""
         self._subscriptions.discard(subscription)
         self._store.leave(subscription.name, subscription.wake)
 
     async def close(self) -> None:
-        """End both watches."""
+        """Stop both watches."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -220,13 +221,15 @@ class SharedInformer:
         await self._wake_all()
 
     async def _keep_children(self) -> None:
-        """Without the right to read Deployments the waits go on, in a weaker way, until it is granted."""
+        """Keep the children; without permission to read them, the waits continue with weaker evidence."""
         while True:
             try:
                 await self._children.run()
             except ForbiddenError as error:
                 if not self._children_refused:
-                    log.warning("No right to read Deployments; only the status can be judged: %s", error)
+                    log.warning(
+                        "No permission to read Deployments; only the status can be evaluated: %s", error
+                    )
                 self._children_refused = True
                 self._note_synced("children")
                 await asyncio.sleep(RETRY_REFUSED)
@@ -276,5 +279,5 @@ def _end(sleeping: asyncio.Future[None]) -> None:
 
 
 def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run ``work`` outside of the context of whoever happens to come first: its log is nobody's task log."""
+    """Run ``work`` outside of the context of the first subscriber, so that its log is in no task log."""
     return asyncio.get_running_loop().create_task(work, context=contextvars.Context())

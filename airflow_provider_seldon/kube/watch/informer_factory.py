@@ -1,7 +1,7 @@
 """
-The informers of an event loop: the first who waits in a namespace opens its informer, the last who leaves closes it.
+The informers of an event loop: the first wait in a namespace opens its informer, the last one closes it.
 
-A namespace's trouble is its own: nothing but the HTTP session is shared between namespaces.
+Problems of a namespace do not affect others: only the HTTP session is shared between namespaces.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class InformerFactory:
 
     @property
     def size(self) -> int:
-        """How many subscriptions there are in all namespaces."""
+        """Number of subscriptions in all namespaces."""
         return sum(informer.size for informer in self._informers.values())
 
     async def leave(self, access: ClusterAccess, namespace: str, watch: SharedInformer) -> None:
-        """Close what nobody uses any more."""
+        """Close an informer and a session that are no longer used."""
         if watch.size or self._informers.get((access.key, namespace)) is not watch:
             return
         del self._informers[access.key, namespace]
@@ -55,20 +55,20 @@ _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, InformerFactory] = WeakKe
 
 
 def subscribers() -> int:
-    """Return how many subscriptions there are in the event loop that runs."""
+    """Return the number of subscriptions in the running event loop."""
     factory = _BY_LOOP.get(asyncio.get_running_loop())
     return factory.size if factory is not None else 0
 
 
 class subscribe:  # noqa: N801 - used as a function
     """
-    Watch one deployment, together with all others who watch one in that namespace.
+    Watch one deployment, together with all other subscribers in that namespace.
 
     An asynchronous context manager that gives a ``Subscription``.
 
-    :param access: the cluster and who we are there.
-    :param name: of the deployment; it need not exist.
-    :param tuning: how patient the watch is; counts for whoever opens it.
+    :param access: the cluster and our identity there.
+    :param name: name of the deployment; it need not exist.
+    :param tuning: times and limits of the watch; those of the first subscriber apply.
     """
 
     __slots__ = ("_access", "_name", "_namespace", "_subscription", "_tuning", "_watch")

@@ -1,7 +1,7 @@
 """
-Pods, for all who have reason to look at them: one LIST at a time, and no more often than every few seconds.
+Pods, for all waits that need them: one LIST at a time, and at most every few seconds.
 
-Children look wrong in crowds (a registry is down, a quota is full), so the crowd shares the answer.
+Children often fail together (a registry is down, a quota is exhausted), so their waits share the answer.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.json_stream import ListParser
 from airflow_provider_seldon.kube.requests.session import ApiSession
 
-#: Seconds for which an answer is good, and for which a refusal is.
+#: Seconds for which an answer is valid, and for which a refusal is.
 FRESH = 4.0
 REFUSED = 300.0
-#: Seconds in which others may join before a LIST, and between two LISTs at least.
+#: Seconds before a LIST in which others may join, and the minimum between two LISTs.
 GATHER = 0.1
 GAP = 1.0
-#: So many ids are named in a selector; with more, all pods of the operator's are read.
+#: Maximum of ids in a selector; with more, all pods of the operator are read.
 NAMED = 40
 
 
@@ -57,10 +57,10 @@ class SharedPods:
         """
         Return the pods of some children.
 
-        None when they cannot be read: there is no right to, or the server does not answer. That is not a reason to
-        end a wait.
+        None when they cannot be read: the permission is missing, or the server does not answer. That is no
+        reason to end a wait.
 
-        :param age: seconds for which an answer that is there is good enough.
+        :param age: maximum age in seconds of an earlier answer.
         """
         wanted = {_id(child) for child in children} - {""}
         if time.monotonic() - self._refused_at < REFUSED or not wanted:
@@ -98,7 +98,7 @@ class SharedPods:
 
 
 def _id(child: Object) -> str:
-    """Return the id label that a child gives its pods: for a separate engine it is not the deployment's."""
+    """Return the id label of a child's pods: for a separate engine it is not the deployment's."""
     return text_at(child, "spec", "template", "metadata", "labels", ID_LABEL)
 
 

@@ -1,9 +1,9 @@
 """
-One resource of one namespace, kept up to date: LIST, then WATCH, for as long as somebody wants to know.
+Keep one resource of one namespace up to date: LIST, then WATCH, as long as there are subscribers.
 
-It goes on through everything that ends a watch: bookmarks carry the resource version over quiet times, a stream that
-ends or goes silent is resumed from there, 410 lists again (and only what differs is passed on), 429 and 5xx are
-answered with patience. Without the right to watch it lists once per interval. What cannot be helped is raised.
+It survives everything that ends a watch: bookmarks carry the resource version through quiet times, a stream
+that ends or goes silent is resumed from there, 410 leads to a new LIST (and only differences are passed on),
+429 and 5xx are retried. Without permission to watch it lists once per interval. Permanent errors are raised.
 Source: Kubernetes API concepts, efficient detection of changes.
 """
 
@@ -34,26 +34,27 @@ from airflow_provider_seldon.kube.requests.session import ApiSession, ExpiredErr
 
 log = logging.getLogger(__name__)
 
-#: Attempts in a row that failed, after which it lists again instead of going on from where it was: that may be wrong.
+#: Consecutive failed attempts after which it lists again instead of resuming: the resource version may be
+#: wrong.
 LIST_AFTER = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
     """
-    How patient a reflector is; all times are seconds.
+    Times and limits of a reflector; all times are seconds.
 
-    :param idle: a watch on which nothing comes for so long, not even its end, is given up: nobody is there any more.
-    :param idle_list: the same for the answer to a LIST.
-    :param watch: how long the server is asked to keep a watch open. API servers send a bookmark every minute and
-        before the end, so a short one is what shows soon that somebody is there, and goes on from its bookmark.
-    :param poll: between two LISTs where there is no right to watch.
-    :param poll_rounds: LISTs after which the right to watch is tried again.
-    :param first_pause: before the first new attempt; doubles with each, up to ``longest_pause``.
-    :param refused: how long a refusal (403, 404) must last to be believed.
-    :param unauthorized: the same for credentials (401), which are read again with each attempt.
-    :param slice: how long the event loop is held at a time.
-    :param burst: how many objects are passed on at a time, for each may set off more work elsewhere.
+    :param idle: a watch without any data for this time, not even its end, is closed: the peer is gone.
+    :param idle_list: the same for the response to a LIST.
+    :param watch: requested duration of a watch. API servers send a bookmark every minute and before the end,
+        so a short watch soon shows that the peer is there, and is resumed from its bookmark.
+    :param poll: time between two LISTs without permission to watch.
+    :param poll_rounds: LISTs after which the watch is tried again.
+    :param first_pause: pause before the first retry; doubles with each, up to ``longest_pause``.
+    :param refused: how long a refusal (403, 404) must last to be final.
+    :param unauthorized: the same for credentials (401), which are read again for each attempt.
+    :param slice: how long the event loop is occupied at a time.
+    :param burst: number of objects that are passed on at a time, because each may cause more work elsewhere.
     :param page: objects in one LIST.
     """
 
@@ -74,11 +75,11 @@ class Tuning:
 @dataclass(frozen=True, kw_only=True)
 class Sink:
     """
-    Where a reflector puts what it sees.
+    Receives the objects of a reflector.
 
-    :param put: an object is there, or has changed.
-    :param drop: the object of that name is gone.
-    :param names: the names of those that are there.
+    :param put: called for an object that exists or has changed.
+    :param drop: called with the name of a deleted object.
+    :param names: returns the names of the existing objects.
     """
 
     put: Callable[[Object], None]
@@ -91,11 +92,11 @@ class Reflector:
     Feeds one sink; ``run`` it as a task.
 
     :param session: the cluster.
-    :param path: of the collection, e.g. ``/apis/apps/v1/namespaces/ns/deployments``.
+    :param path: path of the collection, e.g. ``/apis/apps/v1/namespaces/ns/deployments``.
     :param query: selectors.
-    :param sink: where objects go.
-    :param on_synced: called each time after a LIST was taken in completely.
-    :param tuning: how patient it is.
+    :param sink: receives the objects.
+    :param on_synced: called after each complete LIST.
+    :param tuning: its times and limits.
     """
 
     def __init__(
@@ -126,9 +127,9 @@ class Reflector:
         """
         Feed until cancelled.
 
-        :raises ForbiddenError: there is no right to list.
+        :raises ForbiddenError: the permission to list is missing.
         :raises NotFoundError: there is no such resource.
-        :raises UnauthorizedError: the credentials are not accepted, not even fresh ones.
+        :raises UnauthorizedError: the credentials are rejected, even fresh ones.
         """
         while True:
             try:
@@ -146,7 +147,7 @@ class Reflector:
                     self._version = ""
                 trouble = error
             except SeldonError as error:
-                # Refused for whatever reason: if it is the version to go on from, a LIST helps.
+                # Refused for any reason: if the resource version is the cause, a LIST helps.
                 self._version, trouble = "", error
             except ValueError as error:
                 self._version, trouble = "", UnexpectedAnswerError(f"GET {self._path}: {error}")
@@ -164,7 +165,9 @@ class Reflector:
         try:
             await self._watch()
         except ForbiddenError:
-            log.warning("%s: no right to watch; listing every %g s instead", self._path, self._tuning.poll)
+            log.warning(
+                "%s: no permission to watch; listing every %g s instead", self._path, self._tuning.poll
+            )
             self._polls_left = self._tuning.poll_rounds
 
     async def _list(self) -> None:
@@ -189,22 +192,22 @@ class Reflector:
             if not token:
                 break
             if proceed.get("continue") == token:
-                raise ValueError("the list does not go on; the same page follows again")
+                raise ValueError("the list does not continue; the same page follows again")
             proceed = {"continue": token}
         if not version:
-            raise ValueError("what answers is no list of the Kubernetes API")
+            raise ValueError("the answer is not a list of the Kubernetes API")
         for name in self._sink.names():
             if name not in seen:
                 self._sink.drop(name)
                 await self._breathe()
         self._version = version
-        # What failed before a LIST that went well may fail again right after it; the pauses go on growing until a watch
-        # goes well.
+        # What failed before a successful LIST may fail again right after it; the pauses keep growing until a
+        # watch succeeds.
         self._refused_since, self.trouble = None, ""
         self._on_synced()
 
     async def _watch(self) -> None:
-        """Take in changes until the stream ends, which it always does at some time."""
+        """Process changes until the stream ends, which it always does at some time."""
         query = self._query | {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -229,9 +232,9 @@ class Reflector:
 
     def _take(self, event: dict[str, Any]) -> None:
         """
-        Take in an event.
+        Process an event.
 
-        :raises ValueError: it is none.
+        :raises ValueError: it is invalid.
         """
         manifest = event.get("object")
         if not isinstance(manifest, dict):
@@ -251,12 +254,12 @@ class Reflector:
 
     def _put(self, manifest: Object) -> None:
         """
-        Pass an object on; what it is about concerns nobody but those who wait for it.
+        Pass an object on; an unreadable one affects only the waits for it.
 
-        :raises ValueError: it is no object of Kubernetes.
+        :raises ValueError: it is not a Kubernetes object.
         """
         if not is_named(manifest):
-            raise ValueError("what came is no object with a name")
+            raise ValueError("an event of the watch has an object without a name")
         try:
             self._sink.put(manifest)
         except Exception as error:
@@ -274,7 +277,7 @@ class Reflector:
         self._failures, self._refused_since, self.trouble = 0, None, ""
 
     def _refuse(self, error: SeldonError) -> None:
-        """A refusal may be a passing one: rights that are being granted, an API that is being installed."""
+        """Raise a lasting refusal; one may be temporary while permissions or an API are being added."""
         now = time.monotonic()
         if self._refused_since is None:
             self._refused_since = now
@@ -283,7 +286,7 @@ class Reflector:
             raise error
 
     def _pause(self, trouble: SeldonError) -> float:
-        """Return how long to wait before the next attempt, never the same for two reflectors."""
+        """Return how long to wait before the next attempt, randomly different for each reflector."""
         self._failures += 1
         asked = trouble.retry_after if isinstance(trouble, ServerUnavailableError) else None
         if asked is not None:
@@ -292,7 +295,7 @@ class Reflector:
         return longest * random.uniform(0.5, 1.0)
 
     async def _breathe(self) -> None:
-        """Let others run when the time slice is used up."""
+        """Yield to the event loop when the time slice is used up."""
         self._burst += 1
         if self._burst < self._tuning.burst and time.perf_counter() < self._slice_end:
             return

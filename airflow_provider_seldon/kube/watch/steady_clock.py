@@ -1,4 +1,4 @@
-"""The time of day, as it was in the beginning, going on evenly: whoever sets the clock meanwhile changes nothing."""
+"""A clock that starts at the current time and runs monotonically, whatever happens to the wall clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class SteadyClock:
-    """Call it for epoch seconds; made where a wait begins."""
+    """Call it for epoch seconds; created when a wait begins."""
 
     __slots__ = ("_ahead",)
 

@@ -1,9 +1,9 @@
 """
-What a namespace looked like last: deployments and their children by the deployment's name.
+Last seen state of a namespace: deployments and their children by the deployment's name.
 
-Kept as the JSON text of only what is judged, because there may be thousands and most of them are not looked at for
-minutes: as objects they would take ten times the memory. A change wakes those who asked for that name and nobody
-else. It neither reads the cluster nor judges.
+It keeps JSON text of only the evaluated fields, because there may be thousands of objects and most are not
+used for minutes: as objects they would take ten times the memory. A change wakes only the listeners of that
+name. It neither reads the cluster nor evaluates.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _METADATA = (
     "deletionTimestamp",
     "ownerReferences",
 )
-#: What tells versions apart.
+#: Fields that distinguish versions.
 _CONTAINER = ("name", *CONTAINER_FIELDS, "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
 _POD = ("serviceAccountName", *POD_FIELDS, "volumes")
 
 
-#: Resource version, and JSON text. A tuple of these two is nothing that the garbage collector has to visit.
+#: Resource version, and JSON text. The garbage collector need not visit a tuple of these two.
 Packed = tuple[str, str]
 
 
 class Entry:
-    """One deployment's part of the store, and who wants to know of changes to it."""
+    """One deployment's part of the store, and the listeners for its changes."""
 
     __slots__ = ("_children", "_deployment", "listeners")
 
@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is known and nobody asks."""
+        """Whether nothing is known and there is no listener."""
         return not (self.listeners or self._deployment or self._children)
 
     def _wake(self) -> None:
@@ -74,25 +74,25 @@ class Store:
         self._owners: dict[str, str] = {}
 
     def entry(self, name: str) -> Entry:
-        """Return the entry of a deployment, made when there is none."""
+        """Return the entry of a deployment; create it when there is none."""
         return self._entries.setdefault(name, Entry())
 
     def leave(self, name: str, listener: Callable[[], None]) -> None:
-        """Wake ``listener`` no more."""
+        """Stop waking ``listener``."""
         entry = self._entries.get(name)
         if entry is not None:
             entry.listeners.discard(listener)
             self._forget(name, entry)
 
     def put_deployment(self, manifest: Object) -> None:
-        """Take note of a SeldonDeployment; one that is known already, or older, changes nothing."""
+        """Store a SeldonDeployment; one that is already known, or older, changes nothing."""
         entry = self.entry(name_of(manifest))
         if _is_newer(manifest, entry._deployment):
             entry._deployment = _pack(manifest, trimmed_deployment(manifest))
             entry._wake()
 
     def drop_deployment(self, name: str) -> None:
-        """Take note that a SeldonDeployment is gone."""
+        """Remove a deleted SeldonDeployment."""
         entry = self._entries.get(name)
         if entry is not None and entry._deployment is not None:
             entry._deployment = None
@@ -100,7 +100,7 @@ class Store:
             self._forget(name, entry)
 
     def put_child(self, manifest: Object) -> None:
-        """Take note of a Kubernetes Deployment; one that nobody owns is not kept."""
+        """Store a Kubernetes Deployment, unless it has no owner."""
         name, owner = name_of(manifest), owner_of(manifest)
         known = self._owners.get(name)
         if known is not None and known != owner:
@@ -114,7 +114,7 @@ class Store:
             entry._wake()
 
     def drop_child(self, name: str) -> None:
-        """Take note that a Kubernetes Deployment is gone."""
+        """Remove a deleted Kubernetes Deployment."""
         owner = self._owners.pop(name, "")
         entry = self._entries.get(owner)
         if entry is not None and entry._children.pop(name, None) is not None:
@@ -122,11 +122,11 @@ class Store:
             self._forget(owner, entry)
 
     def deployments(self) -> Iterator[str]:
-        """Return the names of the SeldonDeployments that are there."""
+        """Return the names of the existing SeldonDeployments."""
         return iter([name for name, entry in self._entries.items() if entry._deployment is not None])
 
     def children(self) -> Iterator[str]:
-        """Return the names of the Kubernetes Deployments that are there."""
+        """Return the names of the existing Kubernetes Deployments."""
         return iter(list(self._owners))
 
     def _forget(self, name: str, entry: Entry) -> None:
@@ -156,10 +156,10 @@ def owner_of(child: Object) -> str:
 
 def _is_newer(manifest: Object, known: Packed | None) -> bool:
     """
-    Whether an object is another version than the one that is known, and not an older one.
+    Return whether an object is another version than the known one, and not an older one.
 
-    Resource versions are opaque but for equality; where both are numbers, as with etcd, their order is used as well.
-    It keeps a watch that begins a little in the past from showing what was seen already.
+    Resource versions can only be compared for equality; if both are numbers, as with etcd, their order is
+    used as well. So a watch that starts a little in the past does not show old states again.
     """
     if known is None:
         return True
@@ -170,14 +170,14 @@ def _is_newer(manifest: Object, known: Packed | None) -> bool:
 
 
 def trimmed_deployment(manifest: Object) -> dict[str, Any]:
-    """Return what is judged of a SeldonDeployment."""
+    """Return the evaluated fields of a SeldonDeployment."""
     metadata = _only(mapping_at(manifest, "metadata"), _METADATA)
     metadata["managedFields"] = trimmed(manifest)
     return {"metadata": metadata, "spec": manifest.get("spec"), "status": manifest.get("status")}
 
 
 def trimmed_child(manifest: Object) -> dict[str, Any]:
-    """Return what is judged of a Kubernetes Deployment."""
+    """Return the evaluated fields of a Kubernetes Deployment."""
     spec, template = mapping_at(manifest, "spec"), mapping_at(manifest, "spec", "template")
     pod = mapping_at(template, "spec")
     return {

@@ -1,9 +1,9 @@
 """
-The one wait: the judge, fed by the shared watch.
+The only wait: ``judge``, fed by the shared watch.
 
-The trigger, the sensor and the operator that blocks a worker all run this loop; they differ only in the event loop
-around it. It decides nothing: what is seen goes to ``core.readiness.judge``, and what that says is told on. It changes
-nothing on the cluster, so it may be cancelled and begun again at any time.
+The trigger, the sensor and the operator that blocks a worker all run this loop; they differ only in the event
+loop around it. It decides nothing: it passes what it sees to ``core.readiness.judge``, and reports the
+verdict. It changes nothing on the cluster, so it can be cancelled and restarted at any time.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the pods of a child that lacks some.
+#: Seconds between two reads of the pods of a child that lacks some.
 PODS_INTERVAL = 5.0
-#: Seconds for one look at the server itself; and for which one is tried again at the end of a rollout's time, while
-#: the server does not answer: to know nothing is no reason to roll back what may serve.
+#: Timeout in seconds of one direct read of the server; and for how long it is retried at the deadline of a
+#: rollout, while the server does not answer: missing knowledge is no reason to roll back what may be ready.
 LOOK_TIMEOUT = 10.0
 LAST_LOOK = 30.0
-#: Seconds between two tries of it at most.
+#: Maximum seconds between two tries of it.
 LOOK_PAUSE = 4.0
-#: Seconds after which progress is told again although nothing has changed.
+#: Seconds after which progress is reported again without a change.
 PROGRESS_INTERVAL = 60.0
 
 ENDINGS = {
@@ -70,22 +70,23 @@ async def wait(
     progress_interval: float = PROGRESS_INTERVAL,
 ) -> Outcome:
     """
-    Wait until a deployment serves, is known not to, or the time is over.
+    Wait until a deployment is ready, has failed, or the deadline has passed.
 
-    :param access: the cluster and who we are there.
-    :param expected: the write that is waited for; None waits for whatever is deployed, and for its coming into being.
-    :param deadline: epoch seconds; one that is over means: look once, without a watch. It is made a time to wait at
-        once: a clock that is set meanwhile changes nothing. At the deadline it looks once more, at the server itself,
-        before it gives up; where something was written, that is tried for ``LAST_LOOK`` seconds.
-    :param patience: seconds for which it goes on after the deadline while something is seen that only its duration
-        tells good or bad; for a caller that begins anew afterwards, and would never see it last.
+    :param access: the cluster and our identity there.
+    :param expected: the write to wait for; None waits for the deployment as it is, and for its creation.
+    :param deadline: epoch seconds; with one in the past, it checks once, without a watch. It is converted to
+        a duration at once, so that an adjusted clock changes nothing. At the deadline the server itself is
+        read once more before the wait ends; after a write, that is retried for ``LAST_LOOK`` seconds.
+    :param patience: seconds for which it continues after the deadline while there is a condition whose
+        duration decides; for a caller that starts over afterwards, and would never see it last.
     :param policy: what fails a rollout.
     :param on_progress: called with every verdict; must not block.
-    :param history: state of an earlier wait for the same deployment, to go on with.
-    :param tuning: how patient the watch is; for tests.
-    :param progress_interval: seconds after which ``on_progress`` is called although nothing has changed.
-    :raises InvalidModelServerError: the name is none.
-    :raises SeldonError: the namespace cannot be read, now or later: rights, credentials, or a missing CRD.
+    :param history: state of an earlier wait for the same deployment, to continue.
+    :param tuning: times and limits of the watch; for tests.
+    :param progress_interval: seconds after which ``on_progress`` is called without a change.
+    :raises InvalidModelServerError: the name is invalid.
+    :raises SeldonError: the namespace cannot be read, now or later: permissions, credentials, or a missing
+        CRD.
     """
     waiter = _Waiter(paths.checked(name), expected, policy, on_progress, history, progress_interval, patience)
     if deadline <= time.time():
@@ -119,7 +120,7 @@ class _Waiter:
         self._clock = SteadyClock()
 
     async def look_once(self, access: ClusterAccess, namespace: str) -> Outcome:
-        """Return how it looks this moment."""
+        """Return the current outcome."""
         until = self._clock() + (0.0 if self._until_exists else LAST_LOOK)
         session = ApiSession(access)
         reads = DirectReads(session=session, namespace=namespace, name=self._name)
@@ -148,9 +149,9 @@ class _Waiter:
         return self.outcome(namespace, verdict, seen)
 
     async def run(self, subscription: Subscription, namespace: str, deadline: float) -> Outcome:
-        """Go on until there is a final verdict, or the deadline."""
+        """Continue until there is a final verdict, or the deadline."""
         deadline += self._clock() - time.time()  # the steady clock's
-        # While it sleeps, a wait holds nothing of what it saw: there may be thousands.
+        # While it sleeps, a wait keeps no snapshot: there may be thousands of waits.
         while not isinstance(step := await self._step(subscription, namespace, deadline), Outcome):
             await subscription.changed(step)
         return step
@@ -174,7 +175,7 @@ class _Waiter:
         return self._pause(verdict, now, deadline, subscription.company)
 
     def judge(self, seen: Snapshot, pods: list[Object] | None) -> Verdict:
-        """Judge, and remember."""
+        """Evaluate, and keep the history."""
         if seen.deployment is None and self._until_exists:
             verdict = _pending("NotFound", "there is no such SeldonDeployment yet")
         else:
@@ -191,12 +192,12 @@ class _Waiter:
         return verdict
 
     def tell(self, verdict: Verdict) -> None:
-        """Tell whoever follows the wait."""
+        """Report progress."""
         if self._on_progress is not None:
             self._on_progress(verdict)
 
     def outcome(self, namespace: str, verdict: Verdict, seen: Snapshot | None) -> Outcome:
-        """Return how the wait ended; a verdict that is not final stands for the time being over."""
+        """Return how the wait ended; a verdict that is not final means a timeout."""
         deployment = seen.deployment if seen else None
         state = DeploymentState.of(text_at(deployment, "status", "state")).value if deployment else ""
         return Outcome(
@@ -222,14 +223,14 @@ class _Waiter:
         pods = await subscription.pods(seen.children or [])
         if pods is None:
             return seen, verdict
-        # Time has passed: old news of a child must not be put together with new ones of its pods.
+        # Time has passed: an old state of a child must not be combined with a new one of its pods.
         seen = subscription.snapshot() or seen
         return seen, self.judge(seen, pods)
 
     async def _hold_against_routes(
         self, seen: Snapshot, verdict: Verdict, subscription: Subscription | DirectReads
     ) -> Verdict:
-        """Read the ingress's routes before a change of them counts; a server that does not answer is asked again."""
+        """Read the ingress' routes before their change counts; retry while the server does not answer."""
         manifest = seen.deployment
         if manifest is None or not asks_for_routes(manifest, self._expected, verdict):
             return verdict
@@ -246,7 +247,7 @@ class _Waiter:
     async def _make_certain(
         self, seen: Snapshot, verdict: Verdict, subscription: Subscription
     ) -> tuple[Snapshot, Verdict]:
-        """Look at the pods before telling that there is none; without the right to, the verdict says so."""
+        """Read the pods before reporting that there are none; without permission, the verdict is weaker."""
         pods = await subscription.pods(seen.children or [], age=ENDING_INTERVAL)
         if pods is None:
             return seen, verdict
@@ -257,11 +258,11 @@ class _Waiter:
         self, seen: Snapshot | None, verdict: Verdict, subscription: Subscription, deadline: float
     ) -> tuple[Snapshot | None, Verdict]:
         """
-        Ask the server itself before anything is given up.
+        Read the server itself before the wait ends without success.
 
-        A watch lags behind: right after a write it may still show what was there before, or nothing; and one whose
-        other side is gone shows what was there when it went. Where the server does not answer, a bad verdict waits for
-        it until the deadline.
+        A watch lags behind: right after a write it may still show the previous state, or nothing; and a watch
+        without its peer shows the state at the disconnect. If the server does not answer, a failed verdict
+        waits for it until the deadline.
         """
         over = self._clock() >= deadline
         until = deadline + (0.0 if self._until_exists else LAST_LOOK) if over else 0.0
@@ -280,7 +281,7 @@ class _Waiter:
                 async with asyncio.timeout(LOOK_TIMEOUT):
                     return await subscription.fresh_snapshot()
             except (SeldonError, ValueError, TimeoutError) as error:
-                log.debug("%s cannot be looked at: %s", self._name, error)
+                log.debug("%s cannot be read: %s", self._name, error)
             if self._clock() + pause > until:
                 return None
             await asyncio.sleep(pause)
@@ -301,9 +302,9 @@ class _Waiter:
 
     def _pause(self, verdict: Verdict, now: float, deadline: float, company: int) -> float:
         """
-        Return how long to wait for a change, at most.
+        Return the maximum time to wait for a change.
 
-        Thousands of waits tend to have the same times in mind; each takes its own a little later.
+        Thousands of waits tend to have the same due times; each adds its own small delay.
         """
         due = now + self._progress_interval
         if verdict.recheck_at is not None:
@@ -315,7 +316,7 @@ class _Waiter:
 
 
 def _is_timing(verdict: Verdict) -> bool:
-    """Whether something was seen that only its duration tells good or bad; of pods, until they are looked at again."""
+    """Return whether a condition was seen whose duration decides; of pods, until they are read again."""
     return verdict.recheck_at is not None or any(key.startswith("pod:") for key in verdict.history.since)
 
 
