@@ -96,7 +96,7 @@ def test_what_cannot_be_measured_is_refused_before_the_first_write(
     (tmp_path / "bad.jsonl").write_text('{"data": 1}\nsecret\n')
     bad, none = (GoldenSet(str(tmp_path / file)) for file in ("bad.jsonl", "none.jsonl"))
     for metric, steps, told in (
-        (bad, [5], "GoldenSet.uri, line 2: is no JSON object"),
+        (bad, [5], "GoldenSet.uri, line 2: is not a JSON object"),
         (none, [5], "GoldenSet.uri: cannot be read"),
         (golden, [Shadow(), 5], "Fix: grant the connection's account create on services/proxy"),
     ):

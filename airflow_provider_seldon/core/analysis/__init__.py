@@ -1,1 +1,1 @@
-"""The verdict on a canary: measurements in, pass, fail or inconclusive out. Measures nothing and moves no traffic."""
+"""The verdict on a canary: takes samples, returns pass, fail or inconclusive. Measures nothing itself."""

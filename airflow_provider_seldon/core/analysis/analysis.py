@@ -1,8 +1,8 @@
 """
 The verdict on a step of a canary: all metrics together, with Argo Rollouts' limits.
 
-While a step bakes, :func:`look` checks the hard limits; at its end, :func:`conclude` compares once. Pure: whoever calls
-says what was measured and what was counted before, and gets a verdict and the new counters back.
+While a step bakes, :func:`look` checks the hard limits; at its end, :func:`conclude` compares once. Pure:
+takes the samples and the previous counters, returns a verdict and the new counters.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
-#: What a step without a result comes to: bake on until the canary's time is over, abort, or go on as if it had passed.
+#: Effect of a step without a result: continue to bake until the canary times out, abort, or continue as if it
+#: had passed.
 OnInconclusive = Literal["wait", "abort", "continue"]
-#: What is no result.
+#: Grades without a result.
 OPEN = frozenset({Grade.INCONCLUSIVE, Grade.ERROR})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """
-    What a candidate must keep to.
+    Metrics and limits that a candidate must meet.
 
     :param metrics: at least one, with different names.
-    :param min_requests: requests of each side in a step below which rates and durations are inconclusive. 300 tell an
-        error rate of 1 % from none; 605 tell 3 % from 1 % with a power of 80 %.
-    :param failure_limit: how many looks of one metric may fail in a step; one more fails the canary (Argo Rollouts:
-        ``failureLimit``).
-    :param inconclusive_limit: how many may be inconclusive, likewise; None for any number, while the step bakes on.
-    :param consecutive_error_limit: how many measurements in a row may fail before the step counts as inconclusive (Argo
-        Rollouts: ``consecutiveErrorLimit``).
-    :param consecutive_success_limit: so many looks in a row that pass end a step before its bake time is over, if all
-        metrics reach it; None to bake in full.
+    :param min_requests: requests of each side in a step below which rates and durations are inconclusive. 300
+        distinguish an error rate of 1 % from none; 605 distinguish 3 % from 1 % with a power of 80 %.
+    :param failure_limit: how many measurements of one metric may fail in a step; one more fails the canary
+        (Argo Rollouts: ``failureLimit``).
+    :param inconclusive_limit: how many may be inconclusive, likewise; None for any number, while the step
+        continues to bake.
+    :param consecutive_error_limit: how many consecutive measurements may end in an error before the step
+        counts as inconclusive (Argo Rollouts: ``consecutiveErrorLimit``).
+    :param consecutive_success_limit: number of consecutive passing measurements that ends a step early, if
+        all metrics reach it; None to bake in full.
     :param on_inconclusive: see ``OnInconclusive``.
-    :raises InvalidRequestError: naming the field and the fix.
+    :raises InvalidRequestError: names the field and the fix.
     """
 
     metrics: Sequence[TrafficMetric] = ()
@@ -56,9 +58,11 @@ class Analysis:
         if not self.metrics or strangers:
             raise InvalidRequestError.of(
                 "Analysis.metrics",
-                "holds something that is no metric" if strangers else "is empty, so nothing could ever fail",
-                "give ErrorRatio, Latency, PromQL, FunctionMetric or GoldenSet objects; analysis=None for a canary "
-                "without any",
+                "holds something that is not a metric"
+                if strangers
+                else "is empty, so nothing could ever fail",
+                "give ErrorRatio, Latency, PromQL, FunctionMetric or GoldenSet objects; analysis=None for "
+                "a canary without any",
             )
         names = [one.name for one in self.metrics]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -66,7 +70,7 @@ class Analysis:
             raise InvalidRequestError.of(
                 "Analysis.metrics",
                 f"has {twice[0]!r} twice",
-                "give each a label of its own",
+                "give each its own label",
             )
         counts = ("min_requests", "failure_limit", "inconclusive_limit", "consecutive_error_limit")
         for name in (*counts, "consecutive_success_limit"):
@@ -74,7 +78,7 @@ class Analysis:
             optional = name in {"inconclusive_limit", "consecutive_success_limit"} and value is None
             if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 raise InvalidRequestError.of(
-                    f"Analysis.{name}", "is no whole number of 0 or more", "give one"
+                    f"Analysis.{name}", "is not a whole number of 0 or more", "give one"
                 )
         if self.on_inconclusive not in get_args(OnInconclusive):
             words = ", ".join(get_args(OnInconclusive))
@@ -84,12 +88,12 @@ class Analysis:
 @dataclass(frozen=True, kw_only=True)
 class StepVerdict:
     """
-    What a look at a step comes to.
+    The verdict of one measurement of a step.
 
     :param grade: ``PASS``, ``FAIL`` or ``INCONCLUSIVE``; never ``ERROR``.
     :param assessments: one for each metric.
-    :param counters: by metric, for the next look.
-    :param reason: a sentence: the metric that decided, and why.
+    :param counters: by metric, for the next measurement.
+    :param reason: a sentence: the deciding metric, and why.
     """
 
     grade: Grade
@@ -99,12 +103,12 @@ class StepVerdict:
 
     @property
     def enough(self) -> bool:
-        """Whether every metric has been assessed with a result."""
+        """Whether every metric has a result."""
         return all(one.grade in {Grade.PASS, Grade.FAIL} for one in self.assessments)
 
     @property
     def deciding(self) -> str:
-        """Name of the metric that decided; "" without any."""
+        """Name of the deciding metric; "" without any."""
         decided = [one.metric for one in self.assessments if str(one) == self.reason]
         return next(iter([*decided, *(one.metric for one in self.assessments)]), "")
 
@@ -121,8 +125,8 @@ class StepVerdict:
         """
         Read it back.
 
-        :param counters: which travel beside it.
-        :raises ValueError: it is none.
+        :param counters: its counters, which are stored separately.
+        :raises ValueError: it is invalid.
         """
         try:
             return cls(
@@ -139,8 +143,8 @@ def look(analysis: Analysis, samples: Mapping[str, Sample], counters: Mapping[st
     """
     Check the hard limits while a step bakes.
 
-    :param samples: by the metric's name; what is missing counts as no data.
-    :param counters: of the looks before, in this step.
+    :param samples: by the metric's name; a missing one counts as no data. :param counters: counters of the
+        previous measurements in this step.
     """
     assessments = [
         assess_safety(metric, samples.get(metric.name, Sample()), min_requests=analysis.min_requests)
@@ -159,17 +163,17 @@ def conclude(
     attempt: int = 0,
 ) -> StepVerdict:
     """
-    Judge a step at its end.
+    Evaluate a step at its end.
 
-    A step that has no result is judged again, and each time all of its comparisons are made. So that equal versions are
-    not taken for different ones more often for that, an attempt at which a metric has no result may spend half of the
-    level of significance that the attempts before have left; the one at which all have, all of it.
+    A step without a result is evaluated again, each time with all of its comparisons. So that this does not
+    make equal versions appear different more often, an attempt in which a metric has no result may spend half
+    of the significance level that the previous attempts left; the attempt in which all have one may spend all
+    of it.
 
-    :param steps: by the metric's name, a sample for each step so far, the present one last.
-    :param counters: of the looks before, in this step.
-    :param number: of the step, from 1.
-    :param of: how many steps are judged.
-    :param attempt: how often this step was judged at its end before, without a result.
+    :param steps: by the metric's name, a sample for each step so far, the current one last. :param counters:
+        counters of the previous measurements in this step. :param number: number of the step, from 1. :param
+        of: number of steps that are evaluated.
+    :param attempt: how often this step was already evaluated at its end, without a result.
     """
 
     def assessed(share: float) -> list[Assessment]:
@@ -198,7 +202,7 @@ def _verdict(
     counters = {one.metric: before.get(one.metric, Counters()).after(one.grade) for one in assessments}
     for one in assessments:
         count = counters[one.metric]
-        # What fails when a step is concluded is no look among others: it is the comparison that was waited for.
+        # A failure at the end of a step is not one measurement among others: it is the decisive comparison.
         if one.grade is Grade.FAIL and (ends or count.failed > analysis.failure_limit):
             return _named(Grade.FAIL, one, assessments, counters)
     for one in assessments:

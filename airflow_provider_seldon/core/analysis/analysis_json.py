@@ -1,7 +1,7 @@
 """
-An analysis as JSON data, for a trigger's arguments: what Prometheus answers can be judged in the triggerer.
+An analysis as JSON data, for a trigger's arguments: the triggerer can evaluate Prometheus metrics.
 
-Metrics that run a user's code, or send requests to models, have no such form.
+Metrics that run a user's code, or send requests to models, have no JSON form.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KINDS: Mapping[str, type[TrafficMetric]] = {one.__name__: one for one in (Error
 
 
 def has_json(analysis: Analysis) -> bool:
-    """Whether all of an analysis can be written as JSON data."""
+    """Return whether a whole analysis has a JSON form."""
     return all(type(one).__name__ in _KINDS and type(one) in _KINDS.values() for one in analysis.metrics)
 
 
@@ -25,7 +25,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     """
     Return an analysis as JSON data.
 
-    :raises ValueError: a metric has no such form; see :func:`has_json`.
+    :raises ValueError: a metric has no JSON form; see :func:`has_json`.
     """
     if not has_json(analysis):
         raise ValueError("a metric cannot be written as JSON")
@@ -37,9 +37,9 @@ def analysis_from_json(data: Mapping[str, Any]) -> Analysis:
     """
     Read it back.
 
-    A limit that this release does not know must not be passed over: nothing would hold the candidate to it.
+    A limit that this release does not know must not be ignored: nothing would check it.
 
-    :raises ValueError: it is none, or a later release's.
+    :raises ValueError: it is invalid, or of a later release.
     """
     try:
         metrics = [_metric(one) for one in data["metrics"]]

@@ -1,9 +1,9 @@
 """
-One metric, judged: its limits held against what was measured.
+Assess one metric: compare its sample with its limits.
 
-Purpose: the single place where numbers become pass, fail or inconclusive. It never passes for want of data, and never
-fails on a handful of requests. Counting over several looks is in ``counters``, the verdict over all metrics in
-``analysis``.
+Purpose: the only place where numbers become pass, fail or inconclusive. It never passes without data, and
+never fails on a handful of requests. Counting over several measurements is in ``counters``, the verdict over
+all metrics in ``analysis``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from airflow_provider_seldon.core.analysis.significance import (
     spent,
 )
 
-#: Fewer requests than this never fail anything, however bad they are.
+#: Fewer requests than this never fail a candidate, however bad they are.
 FLOOR = 20
-#: How unlikely errors must be, under the limit, to fail a candidate that has not had ``min_requests`` yet.
+#: Probability of the errors under the limit below which a candidate fails before ``min_requests``.
 EARLY = 0.001
 
 
 class Grade(StrEnum):
-    """What one metric comes to; ``ERROR`` is a measurement that failed, which says nothing about the candidate."""
+    """Result of one metric; ``ERROR`` is a failed measurement, which says nothing about the candidate."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -41,15 +41,15 @@ class Grade(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
     """
-    What one metric comes to, with the numbers.
+    Result of one metric, with the numbers.
 
     :param metric: its name.
     :param grade: the result.
-    :param candidate: the candidate's value; None where there is none.
-    :param baseline: the baseline's value; None where there is none, or none is wanted.
-    :param requests: requests of the candidate behind its value; None for metrics that count none.
+    :param candidate: the candidate's value; None if there is none.
+    :param baseline: the baseline's value; None if there is none, or none is needed.
+    :param requests: requests of the candidate for its value; None for metrics without requests.
     :param baseline_requests: the same of the baseline.
-    :param limit: the limit that decided, as text.
+    :param limit: the deciding limit, as text.
     :param reason: a sentence.
     """
 
@@ -85,7 +85,7 @@ class Assessment:
 
 def assess_safety(metric: TrafficMetric, sample: Sample, *, min_requests: int) -> Assessment:
     """
-    Hold the candidate's own value against the metric's absolute limit; for any moment of a step.
+    Compare the candidate's own value with the metric's absolute limit; at any moment of a step.
 
     :param min_requests: with fewer requests the result is inconclusive, unless the errors cannot be chance.
     """
@@ -119,14 +119,14 @@ def assess_step(
     share: float = 1.0,
 ) -> Assessment:
     """
-    Judge a metric at the end of a step: its absolute limit, then the comparison with the baseline.
+    Assess a metric at the end of a step: its absolute limit, then the comparison with the baseline.
 
-    :param samples: one for each step so far, the present one last. The absolute limit holds for the present one; the
-        comparison is over all of them, step by step.
-    :param min_requests: as many must be there on both sides, in the present step, for a comparison.
+    :param samples: one for each step so far, the current one last. The absolute limit applies to the current
+        one; the comparison is over all of them, step by step.
+    :param min_requests: minimum on both sides, in the current step, for a comparison.
     :param look: number of this comparison within the canary, from 1.
-    :param looks: how many there will be.
-    :param share: which part of this comparison's level of significance may be spent.
+    :param looks: total number of comparisons.
+    :param share: share of this comparison's significance level that may be spent.
     """
     sample = samples[-1]
     own = assess_safety(metric, sample, min_requests=min_requests)
@@ -158,7 +158,7 @@ def assess_step(
 
 
 def _chance(samples: Sequence[Sample]) -> float | None:
-    """How likely what was seen is by chance; None for plain values, of which nothing is known but themselves."""
+    """Return the probability of the samples by chance; None for plain values, which have no distribution."""
     rates = [
         (one.candidate, one.baseline)
         for one in samples
@@ -181,7 +181,7 @@ def _cannot_be_chance(limit: float, side: Any) -> bool:
 
 
 def _value(metric: TrafficMetric, side: Any) -> float | None:
-    """Return a side as one number; None where there is none, or it is not finite."""
+    """Return a side as one number; None if there is none, or it is not finite."""
     value: float | None
     if isinstance(side, Requests):
         value = side.ratio if Requests.usable(side) else None

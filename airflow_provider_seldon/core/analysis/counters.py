@@ -1,7 +1,7 @@
 """
-How often a metric failed, was inconclusive or could not be measured: Argo Rollouts' counters.
+Counters of how often a metric failed, was inconclusive or could not be measured, as in Argo Rollouts.
 
-Immutable: a look makes new counters out of old ones, so they can travel in a lease and another process can go on.
+Immutable: a measurement creates new counters, so a lease can store them and another process can continue.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Counters:
     """
     Counts of one metric within one step.
 
-    :param failed: looks that failed.
-    :param inconclusive: looks without a result.
-    :param consecutive_errors: measurements that failed, since the last that did not.
-    :param consecutive_passes: looks that passed, since the last that did not.
+    :param failed: measurements that failed.
+    :param inconclusive: measurements without a result.
+    :param consecutive_errors: measurements that ended in an error, since the last that did not.
+    :param consecutive_passes: measurements that passed, since the last that did not.
     """
 
     failed: int = 0
@@ -30,7 +30,7 @@ class Counters:
     consecutive_passes: int = 0
 
     def after(self, grade: Grade) -> Self:
-        """Return the counters after one more look."""
+        """Return the counters after one more measurement."""
         return type(self)(
             failed=self.failed + (grade is Grade.FAIL),
             inconclusive=self.inconclusive + (grade is Grade.INCONCLUSIVE),
@@ -39,12 +39,12 @@ class Counters:
         )
 
     def to_json(self) -> dict[str, int]:
-        """Return what is not zero, as JSON data."""
+        """Return the counters that are not zero, as JSON data."""
         return {key: value for key, value in asdict(self).items() if value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read it back; what is not understood counts as zero."""
+        """Read it back; an unknown value counts as zero."""
         given = {name: data.get(name) for name in cls.__dataclass_fields__}
         return cls(
             **{k: v for k, v in given.items() if isinstance(v, int) and not isinstance(v, bool) and v >= 0}

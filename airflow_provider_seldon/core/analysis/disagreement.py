@@ -1,8 +1,8 @@
 """
-The same rows, answered by two versions: how often do they disagree? Pure.
+How often do two versions disagree on the same rows? Pure.
 
-A row that the baseline cannot answer has nothing to be compared with, and is left out; one that only the candidate
-cannot answer is a disagreement.
+A row that the baseline cannot answer cannot be compared and is left out; a row that only the candidate cannot
+answer is a disagreement.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from typing import Any
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
-#: Rows of a set, and characters of one of them, at most.
+#: Maximum of rows in a set, and of characters in a row.
 MOST_ROWS, LONGEST_ROW = 1000, 1024 * 1024
-#: What of an answer is the model's: of Seldon's protocol, of v2, of TensorFlow's. The rest names pod, time or version.
+#: Parts of an answer that the model produces, in Seldon's protocol, v2, and TensorFlow's. The rest names pod,
+#: time or version.
 _OUTPUT = ("data", "jsonData", "strData", "binData", "outputs", "predictions")
-#: And what of an output tensor is compared.
+#: Parts of an output tensor that are compared.
 _TENSOR = ("name", "shape", "datatype", "data")
 
 
 def rows_of(lines: Iterable[str], *, where: str) -> list[Mapping[str, Any]]:
     """
-    Read requests, one JSON object a line; empty lines are passed over.
+    Parse requests, one JSON object per line; empty lines are skipped.
 
-    :param where: what is read, for the error; a number of a line is named, no content.
-    :raises InvalidRequestError: a line is no JSON object or too long, or there are too many, or none at all.
+    :param where: source, for the error, which names the line's number but no content.
+    :raises InvalidRequestError: a line is not a JSON object or too long, or there are too many, or none.
     """
     rows: list[Mapping[str, Any]] = []
     for number, line in enumerate(lines, 1):
@@ -37,16 +38,16 @@ def rows_of(lines: Iterable[str], *, where: str) -> list[Mapping[str, Any]]:
             continue
         if len(line) > LONGEST_ROW:
             raise InvalidRequestError.of(
-                f"{where}, line {number}", "is longer than 1 MiB", "ask for fewer rows in one request"
+                f"{where}, line {number}", "is longer than 1 MiB", "put fewer rows into one request"
             )
         row = _object(line)
         if row is None:
             raise InvalidRequestError.of(
-                f"{where}, line {number}", "is no JSON object", "give one request body a line"
+                f"{where}, line {number}", "is not a JSON object", "give one request body per line"
             )
         rows.append(row)
     if not rows:
-        raise InvalidRequestError.of(where, "holds no request", "give one request body a line")
+        raise InvalidRequestError.of(where, "holds no request", "give one request body per line")
     if len(rows) > MOST_ROWS:
         raise InvalidRequestError.of(
             where,
@@ -58,9 +59,9 @@ def rows_of(lines: Iterable[str], *, where: str) -> list[Mapping[str, Any]]:
 
 def agreement(mine: Any, theirs: Any, *, tolerance: float) -> bool | None:
     """
-    Whether both versions answer a row alike; None where the baseline's answer is none.
+    Return whether both versions give the same answer to a row; None if the baseline has no answer.
 
-    :param mine: the candidate's answer; None where it gave none.
+    :param mine: the candidate's answer; None if it gave none.
     :param theirs: the baseline's, likewise.
     :param tolerance: numbers that differ by no more, absolutely or relatively, agree.
     """
@@ -70,16 +71,16 @@ def agreement(mine: Any, theirs: Any, *, tolerance: float) -> bool | None:
     found = _output(mine)
     try:
         return found is not None and _alike(found, expected, tolerance)
-    except RecursionError:  # nobody's answer is a thousand lists deep
+    except RecursionError:  # no real answer is a thousand lists deep
         return False
 
 
 def sample_of_rows(found: Sequence[bool | None]) -> Sample:
     """
-    Return the share of rows that are answered otherwise, as the candidate's value.
+    Return the share of rows that are answered differently, as the candidate's value.
 
-    :param found: what :func:`agreement` returned for each row. Where most have nothing to be compared with, what is
-        left of the set says little, and nothing is measured.
+    :param found: results of :func:`agreement` for each row. If most rows cannot be compared, the rest says
+        little, and nothing is measured.
     """
     count = Counter(found)
     compared = count[True] + count[False]
@@ -99,7 +100,7 @@ def _object(line: str) -> Mapping[str, Any] | None:
 
 
 def _output(answer: Any) -> dict[str, Any] | None:
-    """Return what of an answer is the model's; None where it is no prediction."""
+    """Return the model's part of an answer; None if it is not a prediction."""
     if not isinstance(answer, Mapping):
         return None
     found = {key: answer[key] for key in _OUTPUT if key in answer}
@@ -125,11 +126,11 @@ def _alike(one: Any, other: Any, tolerance: float) -> bool:
 
 def _close(one: float, other: float, tolerance: float) -> bool:
     try:
-        # A model that answers NaN is not made worse by one that does, too.
+        # Two models that both answer NaN agree.
         if math.isnan(one) or math.isnan(other):
             return math.isnan(one) and math.isnan(other)
         return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-    except OverflowError:  # a whole number beyond every float
+    except OverflowError:  # a whole number beyond the range of floats
         return one == other
 
 

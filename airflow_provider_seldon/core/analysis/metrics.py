@@ -1,9 +1,10 @@
 """
 Metrics of traffic: immutable values, written in the DAG file. Limits are data; nothing is measured here.
 
-An absolute limit (``at_most``) is a hard safety limit: it is checked while a step bakes. A comparison with the
-version that serves beside the candidate (``at_most_ratio``, ``at_most_delta``) is made once, at the end of a step:
-repeated looks at the same comparison find differences that are none. Names follow Argo Rollouts where it has a word.
+An absolute limit (``at_most``) is a hard safety limit: it is checked while a step bakes. A comparison with
+the version that serves beside the candidate (``at_most_ratio``, ``at_most_delta``) is made once, at the end
+of a step: repeated comparisons would find differences that do not exist. Names follow Argo Rollouts where it
+has a term.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 @dataclass(frozen=True, kw_only=True)
 class TrafficMetric:
     """
-    What the metrics have in common.
+    Base of the metrics.
 
     :param at_most: the candidate's own value must not be larger.
     :param at_most_ratio: nor larger than the baseline's times this.
-    :param at_most_delta: nor larger than the baseline's plus this. Given with a ratio, the more generous one holds.
-    :param significance: how often, at most, equal versions may be taken for different ones by a comparison, over all
+    :param at_most_delta: nor larger than the baseline's plus this. With both this and a ratio, the more
+        generous one applies.
+    :param significance: maximum probability that the comparisons find equal versions different, over all
         steps of a canary. Between 0 and 1.
-    :raises InvalidRequestError: a limit is missing, no finite number, or negative; a significance is out of range.
+    :raises InvalidRequestError: a limit is missing, not a finite number, or negative; the significance is out
+        of range.
     """
 
     at_most: float | None = None
@@ -34,9 +37,9 @@ class TrafficMetric:
     at_most_delta: float | None = None
     significance: float = 0.05
 
-    #: What a limit is in.
+    #: Unit of a limit.
     unit: ClassVar[str] = ""
-    #: Whether it is measured at the end of a step only, not at each look.
+    #: Whether it is measured only at the end of a step.
     at_end: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -44,7 +47,7 @@ class TrafficMetric:
         for name in ("at_most", "at_most_ratio", "at_most_delta"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and math.isfinite(value) and value >= 0):
-                raise InvalidRequestError.of(f"{me}.{name}", "is no number of 0 or more", "give a number")
+                raise InvalidRequestError.of(f"{me}.{name}", "is not a number of 0 or more", "give a number")
         if not (_is_number(self.significance) and 0 < self.significance < 1):
             raise InvalidRequestError.of(f"{me}.significance", "is not between 0 and 1", "give 0.05, for one")
         if not self.limited:
@@ -64,11 +67,11 @@ class TrafficMetric:
 
     @property
     def name(self) -> str:
-        """What it is called in logs, results and counters; the same in every process."""
+        """Its name in logs, results and counters; the same in every process."""
         return type(self).__name__
 
     def allowed(self, baseline: float) -> float:
-        """Return the largest value that a comparison lets pass."""
+        """Return the largest value that passes a comparison."""
         bounds = []
         if self.at_most_ratio is not None:
             bounds.append(baseline * self.at_most_ratio)
@@ -77,7 +80,7 @@ class TrafficMetric:
         return max(bounds)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data, to be shown; what is left at its default is left out."""
+        """Return it as JSON data for display, without default values."""
         given = {
             one.name: getattr(self, one.name)
             for one in fields(self)
@@ -91,7 +94,7 @@ class ErrorRatio(TrafficMetric):
     """
     Share of requests that fail: HTTP 5xx, and gRPC statuses that are the server's fault.
 
-    A request that the client got wrong (HTTP 4xx, ``InvalidArgument``, ``NotFound``) counts as answered.
+    A request with a client error (HTTP 4xx, ``InvalidArgument``, ``NotFound``) counts as answered.
     """
 
     unit: ClassVar[str] = "of the requests"
@@ -102,10 +105,10 @@ class Latency(TrafficMetric):
     """
     How long requests take, in seconds.
 
-    Read from a histogram: values lie between its bounds by interpolation, and above 10 s (the largest bound of Seldon's
-    executor) all look the same.
+    Read from a histogram: values are interpolated between its bounds, and values above 10 s (the largest
+    bound of Seldon's executor) are indistinguishable.
 
-    :param quantile: which quantile is held to the limits, between 0 and 1.
+    :param quantile: quantile that is compared with the limits, between 0 and 1.
     """
 
     quantile: float = 0.95
@@ -128,9 +131,9 @@ class PromQL(TrafficMetric):
     """
     Any expression that Prometheus can evaluate to one number.
 
-    :param query: with the placeholders ``{deployment}``, ``{predictor}``, ``{namespace}`` and ``{window}``; other
-        braces stay as they are. It is asked once for each side.
-    :param label: what it is called; the query when left out.
+    :param query: with the placeholders ``{deployment}``, ``{predictor}``, ``{namespace}`` and ``{window}``;
+        other braces stay as they are. It is queried once for each side.
+    :param label: its name; defaults to the query.
     """
 
     query: str = field(default="", kw_only=False)
@@ -150,11 +153,12 @@ class PromQL(TrafficMetric):
 @dataclass(frozen=True, kw_only=True)
 class FunctionMetric(TrafficMetric):
     """
-    A number that a function of yours finds out: from a warehouse, a feedback store, a drift monitor.
+    A number that your own function returns: from a warehouse, a feedback store, a drift monitor.
 
-    :param function: called with ``deployment``, ``predictor``, ``namespace``, ``window`` (seconds) as keywords, once
-        for each side that has limits; returns a number, or None where there are no data. It runs on a worker.
-    :param label: what it is called; the function's name when left out.
+    :param function: called with ``deployment``, ``predictor``, ``namespace``, ``window`` (seconds) as
+        keywords, once for each side that has limits; returns a number, or None without data. It runs on a
+        worker.
+    :param label: its name; defaults to the function's name.
     """
 
     function: Callable[..., float | None] | None = field(default=None, kw_only=False)
@@ -174,18 +178,17 @@ class FunctionMetric(TrafficMetric):
 @dataclass(frozen=True, kw_only=True)
 class GoldenSet(TrafficMetric):
     """
-    The same rows are sent to both versions, once at the end of a step; their answers are held against each other.
+    Send the same rows to both versions, once at the end of a step, and compare their answers.
 
-    They go to each predictor's own Service, so a shadow is asked like any other, and a small part of the traffic costs
-    no more requests than a large one. A row that the baseline does not answer has nothing to be compared with; one that
-    only the candidate does not answer is a disagreement.
+    They go to each predictor's own Service, so a shadow gets them like any other, and a small share of the
+    traffic costs no more requests than a large one. A row that the baseline does not answer cannot be
+    compared; a row that only the candidate does not answer is a disagreement.
 
-    :param uri: a file with one JSON request per line, in any storage that Airflow's ``ObjectStoragePath`` knows, or a
-        path on the worker. At most 1,000 rows and 16 MiB.
+    :param uri: a file with one JSON request per line, in any storage that Airflow's ``ObjectStoragePath``
+        supports, or a path on the worker. At most 1,000 rows and 16 MiB.
     :param conn_id: Airflow connection to that storage; the storage's own default when None.
-    :param max_disagreement: the largest share of rows that may be answered otherwise, between 0 and 1.
-    :param tolerance: numbers that differ by no more, absolutely or relatively, agree.
-    :param label: what it is called.
+    :param max_disagreement: the largest share of rows that may be answered differently, between 0 and 1.
+    :param tolerance: numbers that differ by no more, absolutely or relatively, agree. :param label: its name.
     """
 
     uri: str = field(default="", kw_only=False)
@@ -213,7 +216,7 @@ class GoldenSet(TrafficMetric):
             raise InvalidRequestError.of("GoldenSet.uri", "is empty", "name a file of JSON lines")
         if not _is_number(self.tolerance) or not self.tolerance >= 0:
             raise InvalidRequestError.of(
-                "GoldenSet.tolerance", "is no number of 0 or more", "give 1e-6, for one"
+                "GoldenSet.tolerance", "is not a number of 0 or more", "give 1e-6, for one"
             )
 
 

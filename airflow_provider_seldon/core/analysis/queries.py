@@ -1,5 +1,5 @@
 """
-PromQL for the metrics of Seldon Core's executor (1.17 to 1.19), as text: one query serves both sides.
+PromQL for the metrics of Seldon Core's executor (1.17 to 1.19), as text: one query for both sides.
 
 Facts (Seldon Core, ``executor/api/metric``): the labels are ``deployment_name``, ``predictor_name``, ``service``,
 ``method`` and ``code``; scraping adds the namespace, under a name that depends on how that is set up. ``code`` is the
@@ -7,7 +7,7 @@ HTTP number for REST, and the name of the gRPC status for gRPC. ``service`` is `
 method for gRPC.
 Predictors without an engine (``seldon.io/no-engine``) have none of these series.
 
-What Prometheus answers to these queries is read by ``readings``.
+``readings`` parses Prometheus' answers to these queries.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from dataclasses import dataclass
 from airflow_provider_seldon.core.analysis.metrics import ErrorRatio, Latency, PromQL, TrafficMetric
 
 _SERIES = "seldon_api_executor_server_requests_seconds"
-#: Predictions only: neither feedback nor metadata. Kubelet's probes are not counted by the executor.
+#: Only predictions, neither feedback nor metadata. The executor does not count the kubelet's probes.
 _PREDICTIONS = "predictions|.*/(Predict|ModelInfer)"
-#: Answered, or refused for a reason that lies with the client.
+#: Answered, or refused because of a client error.
 _NOT_THE_SERVERS_FAULT = "2..|3..|4..|OK|InvalidArgument|NotFound|Canceled|Unauthenticated|PermissionDenied"
-#: For how long before the window a series is looked for before it is taken for a new one. Longer than a scrape gap.
+#: Range before the window in which a series must be missing to count as new. Longer than a scrape gap.
 _BEFORE = "1h"
 
-#: Label that tells the predictors apart in an answer, and the one that tells what of them is counted.
+#: Label of the predictor in an answer, and label of the counted quantity.
 PREDICTOR = "predictor_name"
 COUNTED = "counted"
-#: Label of an answer to a user's expression: whose it is.
+#: Label of the side in an answer to a user's expression.
 SIDE = "canary_side"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
     """
-    Whose series are asked for.
+    The predictors whose series are queried.
 
     :param deployment: name of the SeldonDeployment.
     :param candidate: name of the candidate's predictor.
-    :param baseline: name of the predictor that it is compared with; empty where there is none.
-    :param namespace: their namespace; empty where the scraped series have no label for it.
-    :param namespace_label: name of that label: ``namespace`` with a PodMonitor, ``kubernetes_namespace`` with Seldon's
-        former analytics chart. Empty where there is none.
+    :param baseline: name of the predictor to compare with; empty if there is none.
+    :param namespace: their namespace; empty if the scraped series have no label for it.
+    :param namespace_label: name of that label: ``namespace`` with a PodMonitor, ``kubernetes_namespace`` with
+        Seldon's former analytics chart. Empty if there is none.
     """
 
     deployment: str
@@ -67,7 +67,7 @@ class Sides:
 
 def question(metric: TrafficMetric, sides: Sides, window: float) -> str:
     """
-    Return the one query that measures a metric on both sides; empty for a metric that Prometheus does not answer.
+    Return the query that measures a metric on both sides; empty for a metric that is not from Prometheus.
 
     :param window: seconds up to now.
     """
@@ -86,7 +86,7 @@ def question(metric: TrafficMetric, sides: Sides, window: float) -> str:
 
 
 def graph(metric: TrafficMetric, sides: Sides, window: float) -> str:
-    """Return the query for a person's graph: a value over time for each predictor; empty where there is none."""
+    """Return the query for a user's graph: a value over time for each predictor; empty if there is none."""
     if isinstance(metric, PromQL):
         return question(metric, sides, window)
     w = duration(window)
@@ -101,7 +101,7 @@ def graph(metric: TrafficMetric, sides: Sides, window: float) -> str:
 
 
 def filled(expression: str, sides: Sides, predictor: str, window: float) -> str:
-    """Fill the placeholders of a user's expression; every other brace stays as it is."""
+    """Fill the placeholders of a user's expression; other braces stay unchanged."""
     values = {
         "deployment": sides.deployment,
         "predictor": predictor,
@@ -114,17 +114,17 @@ def filled(expression: str, sides: Sides, predictor: str, window: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write seconds as Prometheus reads them, at least one second."""
+    """Format seconds as a Prometheus duration, at least one second."""
     return f"{max(1, round(seconds))}s"
 
 
 def quoted(text: str) -> str:
-    """Write a text as a PromQL string."""
+    """Format a text as a PromQL string."""
     return f'"{escaped(text)}"'
 
 
 def escaped(text: str) -> str:
-    """Escape what a PromQL string in double quotes does not take as it is."""
+    """Escape the special characters of a PromQL string in double quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
@@ -139,10 +139,10 @@ def _requests_and_errors(sides: Sides, window: float) -> str:
 
 def _increase(series: str, matchers: str, window: float, *, by: str) -> str:
     """
-    Return by how much counters have risen, those included that are new in the window.
+    Return the increase of counters, including counters that are new in the window.
 
-    ``increase`` needs two scrapes of a series, so it loses what a new one was first seen with: all the errors of a
-    candidate whose first errors came between two scrapes, for one.
+    ``increase`` needs two scrapes of a series, so it loses the first value of a new series: for example all
+    errors of a candidate whose first errors occurred between two scrapes.
     """
     w, selector = duration(window), f"{series}{{{matchers}}}"
     begun = f"min_over_time({selector}[{w}]) unless last_over_time({selector}[{_BEFORE}] offset {w})"

@@ -1,8 +1,8 @@
 """
-From what Prometheus answers to a sample of both sides. Pure.
+Convert Prometheus' answer to a sample of both sides. Pure.
 
-Purpose: the counterpart of ``queries``, which has the labels. A side without series, or with ``NaN``, has no data;
-zero errors are read only where requests were counted.
+Purpose: the counterpart of ``queries``, which has the labels. A side without series, or with ``NaN``, has no
+data; zero errors are recorded only if requests were counted.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ class Series:
 
 def sample_of(metric: TrafficMetric, sides: Sides, answer: Sequence[Series]) -> Sample:
     """
-    Read the answer to ``queries.question``.
+    Parse the answer to ``queries.question``.
 
-    A user's expression that answers several series for a side is a measurement that failed: nobody knows which one was
-    meant.
+    If a user's expression returns several series for a side, the measurement fails: it is ambiguous.
     """
     if isinstance(metric, ErrorRatio):
         return _both(sides, answer, _requests)
@@ -87,9 +86,9 @@ def _bound(text: str) -> float | None:
 
 def series_of(data: Any) -> list[Series]:
     """
-    Read the ``data`` of an answer of Prometheus' query API: a vector, or a scalar as a vector of one.
+    Parse the ``data`` of an answer of Prometheus' query API: a vector, or a scalar as a vector of one.
 
-    :raises ValueError: it is neither; the text says what it is.
+    :raises ValueError: it is neither; the message says what it is.
     """
     kind = data.get("resultType") if isinstance(data, Mapping) else None
     result = data.get("result") if isinstance(data, Mapping) else None
@@ -105,4 +104,4 @@ def _series(one: Any) -> Series:
         labels = {str(name): str(value) for name, value in one["metric"].items()}
         return Series(labels=labels, value=float(one["value"][1]))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        raise ValueError("an element of the answer is no series with a value") from None
+        raise ValueError("an element of the answer is not a series with a value") from None

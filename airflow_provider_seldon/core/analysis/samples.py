@@ -1,8 +1,8 @@
 """
-What was measured of one metric on both sides, in one window: counts, histograms or plain values.
+Sample of one metric on both sides, in one window: counts, histograms or plain values.
 
-Purpose: one shape for whatever a provider of metrics answers, small enough to be kept as JSON in a lease.
-It does not say whether a sample is good: see ``assessment``.
+Purpose: one form for all sources of metrics, small enough to be stored as JSON in a lease. It does not
+evaluate a sample: see ``assessment``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Requests:
     """
     Requests of one side.
 
-    :param total: how many there were. Prometheus' ``increase`` extrapolates, so it need not be a whole number.
-    :param errors: how many of them failed.
+    :param total: their number. Prometheus' ``increase`` extrapolates, so it need not be a whole number.
+    :param errors: number of failed requests.
     """
 
     total: float
@@ -28,7 +28,7 @@ class Requests:
 
     @property
     def ratio(self) -> float:
-        """Share of the failed ones; NaN without requests."""
+        """Share of failed requests; NaN without requests."""
         return self.errors / self.total if self.total > 0 else math.nan
 
     def whole(self) -> tuple[int, int]:
@@ -38,17 +38,17 @@ class Requests:
 
     @classmethod
     def usable(cls, value: Requests | None) -> bool:
-        """Whether both numbers are there, finite and not negative."""
+        """Return whether both numbers exist and are finite and not negative."""
         return value is not None and all(math.isfinite(n) and n >= 0 for n in (value.total, value.errors))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
     """
-    Durations of one side's requests, as Prometheus keeps them.
+    Durations of one side's requests, in Prometheus' form.
 
     :param bounds: upper bounds of the buckets in seconds, rising; the last is infinite.
-    :param counts: requests in each bucket alone (not summed up, as ``le`` series are).
+    :param counts: requests in each single bucket (not cumulative, as ``le`` series are).
     """
 
     bounds: tuple[float, ...]
@@ -56,7 +56,7 @@ class Histogram:
 
     @classmethod
     def of_cumulative(cls, buckets: Mapping[float, float]) -> Self:
-        """Read ``le`` -> count, as a query answers it; a count that falls with ``le`` is levelled."""
+        """Convert ``le`` -> count, as a query returns it; a count that falls with ``le`` is levelled."""
         bounds = tuple(sorted(buckets))
         levels, top = [], 0.0
         for bound in bounds:
@@ -66,14 +66,15 @@ class Histogram:
 
     @property
     def total(self) -> float:
-        """How many requests there were."""
+        """Number of requests."""
         return sum(self.counts)
 
     def quantile(self, q: float) -> float:
         """
         Return the quantile, interpolated in its bucket as Prometheus' ``histogram_quantile`` does.
 
-        What lies in the last bucket is told as the last finite bound: 10 s in Seldon's executor. NaN without requests.
+        A value in the last bucket is reported as the last finite bound: 10 s in Seldon's executor. NaN
+        without requests.
 
         :param q: between 0 and 1.
         """
@@ -89,7 +90,7 @@ class Histogram:
 
     @classmethod
     def usable(cls, value: Histogram | None) -> bool:
-        """Whether there are counts, and all of them are finite and not negative."""
+        """Return whether there are counts, and all of them are finite and not negative."""
         return (
             value is not None
             and bool(value.counts)
@@ -105,9 +106,9 @@ class Sample:
     """
     One metric, both sides, one window.
 
-    :param candidate: of the version on trial; None where there are no data.
-    :param baseline: of the version that serves beside it, in the same window; None where there are none, or where the
-        metric is of one side only.
+    :param candidate: value of the candidate; None without data.
+    :param baseline: value of the version that serves beside it, in the same window; None without data, or for
+        a metric of only one side.
     :param error: why it could not be measured; empty when it could. That is not the same as no data.
     """
 

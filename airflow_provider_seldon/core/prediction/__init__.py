@@ -1,1 +1,1 @@
-"""Prediction requests as data: endpoints, payloads, sample requests, and who answered. Sends nothing."""
+"""Prediction requests as data: endpoints, payloads, samples, and the answering predictor. Sends nothing."""

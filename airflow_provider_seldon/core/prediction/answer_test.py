@@ -1,4 +1,4 @@
-"""A user's own function that judges an answer."""
+"""A user's own function that checks an answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 @dataclass(frozen=True)
 class AnswerTest:
     """
-    Holds a function that says whether an answer is as expected.
+    Holds a function that checks whether an answer is as expected.
 
-    Airflow 3.3 calls a function that it finds in a template field, with the context and a Jinja environment; it leaves
-    this alone.
+    Airflow 3.3 calls a function in a template field, with the context and a Jinja environment; it does not
+    call this.
 
-    :param function: takes the decoded answer; what it returns counts as true or false.
+    :param function: takes the decoded answer; its result counts as true or false.
     """
 
     function: Callable[[Any], Any]
@@ -27,7 +27,7 @@ class AnswerTest:
     @staticmethod
     def wrapped(expected: Any) -> Any:
         """Return a function in a form that survives Airflow's templating; anything else as it is."""
-        # An XCom can be called in a DAG file, but is none.
+        # An XCom is callable in a DAG file, but is not a function.
         if callable(expected) and not hasattr(expected, "resolve"):
             return AnswerTest(expected)
         return expected

@@ -1,8 +1,8 @@
 """
-Where a deployment answers: URLs per protocol, through the ingress and inside the cluster.
+Endpoints of a deployment: URLs per protocol, through the ingress and inside the cluster.
 
 Paths are those of Seldon Core's engine (Seldon Core reference, calling a deployment). This module builds text
-and sends nothing; bodies are made and read in ``payload``, whose functions are offered here as well.
+and sends nothing; ``payload`` builds and parses bodies, and its functions are re-exported here.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = [
     "without_credentials",
 ]
 
-#: ``kfserving`` and ``v2`` are two words for the Open Inference Protocol.
+#: ``kfserving`` and ``v2`` are two names of the Open Inference Protocol.
 PROTOCOLS = ("seldon", "v2", "kfserving", "tensorflow")
 
-#: What may stand in a URL as it is sent; no white space, no control characters.
+#: Valid characters of a URL: no white space, no control characters.
 _URL_TEXT = re.compile(r"[\x21-\x7e]+\Z")
 #: HTTP port of the engine in front of a predictor.
 ENGINE_PORT = 8000
@@ -85,19 +85,19 @@ def prediction_url(
     """
     Return the URL that takes prediction requests through the ingress gateway.
 
-    :param base_url: URL of the ingress, e.g. ``https://models.example.com``, with or without a path. A login and
-        password in it are left out: the result is shown to everybody.
+    :param base_url: URL of the ingress, e.g. ``https://models.example.com``, with or without a path. Login
+        and password in it are left out, because the result is shown to all users.
     :param namespace: namespace of the deployment.
     :param name: name of the deployment.
     :param protocol: ``seldon`` (default), ``v2``, ``kfserving`` or ``tensorflow``.
-    :param node_name: name of the graph node; part of the path in all protocols but ``seldon``.
-    :raises InvalidRequestError: when the protocol or the base URL is none.
+    :param node_name: name of the graph node; part of the path in all protocols except ``seldon``. :raises
+        InvalidRequestError: the protocol or the base URL is invalid.
     """
     return _ingress(base_url, namespace, name) + prediction_path(protocol, node_name)
 
 
 def prediction_path(protocol: str = "seldon", node_name: str = "classifier") -> str:
-    """Return the path of predictions, below what leads to the deployment."""
+    """Return the path of predictions, below the deployment's own path."""
     return _path(protocol, "predict", node_name)
 
 
@@ -105,7 +105,7 @@ def url_below(base_url: str, namespace: str, name: str, path: str) -> str:
     """
     Return the URL of a path below a deployment, such as ``/api/v1.0/metadata``.
 
-    :raises InvalidRequestError: the path leads elsewhere, or a name is none.
+    :raises InvalidRequestError: the path leads elsewhere, or a name is invalid.
     """
     return _ingress(base_url, namespace, name) + checked_path(path)
 
@@ -125,7 +125,7 @@ def metadata_url(
 def health_url(
     base_url: str, namespace: str, name: str, *, protocol: str = "seldon", node_name: str = "classifier"
 ) -> str:
-    """Return the URL that asks the model itself, not only the engine, whether it is well."""
+    """Return the URL of the health check of the model itself, not only of the engine."""
     return _ingress(base_url, namespace, name) + _path(protocol, "health", node_name)
 
 
@@ -133,7 +133,7 @@ def ready_url(base_url: str, namespace: str, name: str) -> str:
     """
     Return the URL of the engine's own readiness, the same in all protocols.
 
-    It only proves that ports are open, not that a model is loaded (SeldonIO/seldon-core #5150).
+    It proves only that ports are open, not that a model is loaded (SeldonIO/seldon-core #5150).
     """
     return f"{_ingress(base_url, namespace, name)}/ready"
 
@@ -145,7 +145,7 @@ def docs_url(base_url: str, namespace: str, name: str, *, protocol: str = "seldo
 
 def docs_url_of(url: str) -> str:
     """
-    Return the URL of the OpenAPI page that belongs to a prediction URL; "" where its protocol has none.
+    Return the URL of the OpenAPI page of a prediction URL; "" if its protocol has none.
 
     :param url: what :func:`prediction_url` returned, whatever the protocol; "" for none.
     """
@@ -169,8 +169,8 @@ def explain_url(
     """
     Return the URL that takes explanation requests.
 
-    :param predictor_name: the predictor whose explainer is asked.
-    :param node_name: name of the explainer's model; by default that of the container that Seldon makes.
+    :param predictor_name: the predictor whose explainer gets the requests.
+    :param node_name: name of the explainer's model; by default that of the container that Seldon creates.
     """
     node = node_name or f"{name}-{predictor_name}-explainer"
     base = f"{_ingress(base_url, namespace, f'{name}-explainer')}/{quote(predictor_name, safe='')}"
@@ -197,12 +197,12 @@ def in_cluster_url(
 
 
 def service_name(name: str, predictor_name: str) -> str:
-    """Return the name of a predictor's Service where no annotation sets it and it fits in 63 characters."""
+    """Return the name of a predictor's Service, if no annotation sets it and it fits in 63 characters."""
     return f"{name}-{predictor_name}"
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL without the login and password that it may name; "" where it is none."""
+    """Return a URL without login and password; "" if it is invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -212,9 +212,9 @@ def without_credentials(url: str) -> str:
 
 def ingress_base(base_url: str) -> str:
     """
-    Return the URL of an ingress as URLs begin with it: without credentials, without a slash at the end.
+    Return the base URL of an ingress: without credentials, without a trailing slash.
 
-    :raises InvalidRequestError: it is no HTTP URL, or has more than a path.
+    :raises InvalidRequestError: it is not an HTTP URL, or has more than a path.
     """
     fix = "give it as http(s)://host[:port][/path]"
     try:
@@ -223,7 +223,7 @@ def ingress_base(base_url: str) -> str:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    # What stands around an @ may be a login with a character that had to be escaped: not quoted.
+    # The text around an @ may be a login with an unescaped character: not quoted.
     if not usable or "@" in base or not _URL_TEXT.match(base):
         raise InvalidRequestError.of("ingress_url", "is not an HTTP URL", f"{fix}; escape a login in it")
     if parts.query or parts.fragment:
@@ -248,7 +248,7 @@ def _path(protocol: str, purpose: str, node_name: str = "") -> str:
         raise InvalidRequestError.of(
             "protocol", f"the {protocol} protocol has no {purpose} endpoint", f"it exists in {having}"
         )
-    # Dots alone are no name of a model, but would lead elsewhere.
+    # Dots alone are not a name of a model, and would lead elsewhere.
     node = "" if node_name in (".", "..") else quote(node_name, safe="")
     path = paths[purpose].replace("{node}", node)
     return path.replace("/models//infer", "/models/infer")  # the engine's alias for graphs of one node

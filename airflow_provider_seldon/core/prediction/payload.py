@@ -1,7 +1,7 @@
 """
-Prediction requests and responses: the body each protocol wants, and the rows out of whatever it answers.
+Prediction requests and responses: the body in each protocol, and the rows of its response.
 
-Pure translation of data. It knows the wire formats of the seldon, v2 (Open Inference) and tensorflow
+Pure conversion of data. It knows the wire formats of the seldon, v2 (Open Inference) and tensorflow
 protocols, and nothing about models, URLs or connections. Source: Seldon Core reference, calling a deployment.
 """
 
@@ -37,10 +37,10 @@ def request_body(protocol: str, data: Any) -> dict[str, Any]:
     Return the body of a prediction request.
 
     :param protocol: ``seldon``, ``v2``, ``kfserving`` or ``tensorflow``.
-    :param data: a mapping is taken for a complete body and passed through. Anything else is the input: a list
+    :param data: a mapping counts as a complete body and is passed through. Anything else is the input: a list
         of rows, an array or data frame (anything with ``to_numpy`` or ``tolist``), and in the seldon protocol
         also text or bytes.
-    :raises InvalidRequestError: for an empty or ragged input, or one that JSON cannot carry.
+    :raises InvalidRequestError: the input is empty, ragged, or not representable in JSON.
     """
     if isinstance(data, Mapping):
         return dict(sendable(data, "data"))
@@ -62,11 +62,10 @@ def parse_response(protocol: str, payload: Any) -> list[Any]:
     Of several v2 outputs it returns the one named ``predict``, else the first. A seldon response that is not
     tabular (``strData``, ``jsonData``, ...) gives its value as a single item, unless that is a list.
 
-    :param payload: the decoded JSON of the response.
-    A null is no prediction, and neither is anything beside ``{"status": {"status": "FAILURE"}}``, whatever the HTTP
-    status says.
+    :param payload: the decoded JSON of the response. A null is not a prediction, and neither is anything
+    beside ``{"status": {"status": "FAILURE"}}``, whatever the HTTP status.
 
-    :raises UnexpectedResponseError: when it has no prediction; the message holds the server's own words.
+    :raises UnexpectedResponseError: it has no prediction; the message quotes the server.
     """
     if isinstance(payload, Mapping) and not _reports_failure(payload):
         for rows in _READERS.get(protocol, _seldon_rows)(payload):
@@ -108,10 +107,10 @@ def _rows(data: Any) -> list[Any]:
 
 def sendable(data: Any, field: str) -> Any:
     """
-    Return a copy of values as JSON carries them: arrays, data frames and NumPy numbers as lists and numbers.
+    Return a copy of values in JSON types: arrays, data frames and NumPy numbers as lists and numbers.
 
     :param field: name of the argument, for the message.
-    :raises InvalidRequestError: names the first value that JSON cannot carry, such as NaN, and its place.
+    :raises InvalidRequestError: names the first value that JSON cannot represent, such as NaN, and its path.
     """
     try:
         return json_copy(_plain(data), field)
@@ -135,7 +134,7 @@ def _plain(data: Any, depth: int = MAX_DEPTH) -> Any:
 
 
 def not_json(payload: Any, path: str = "") -> str:
-    """Return the place of the first number of an answer that JSON does not know (NaN, infinity); "" for none."""
+    """Return the path of the first number that JSON cannot represent (NaN, infinity); "" for none."""
     if isinstance(payload, float) and not math.isfinite(payload):
         return path or "."
     items: Iterable[tuple[Any, Any]] = ()
@@ -221,7 +220,7 @@ _READERS = {
 
 
 def _shaped(values: Any, shape: Any) -> Any:
-    """Return flat values in the nested lists that ``shape`` tells; what does not fit stays as it is."""
+    """Return flat values as nested lists of ``shape``; values that do not fit stay as they are."""
     if (
         not isinstance(values, list)
         or not isinstance(shape, list)

@@ -1,7 +1,7 @@
 """
-Sample requests with the answers that a model is expected to give.
+Sample requests with a model's expected answers.
 
-Reads what a user wrote as ``smoke_test`` and compares answers with it. Pure: nothing is sent from here.
+Parses a user's ``smoke_test`` and compares answers with it. Pure: sends nothing.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from airflow_provider_seldon.core.values.readers import WrongValueError
 from airflow_provider_seldon.core.values.readers import tolerance as read_tolerance
 from airflow_provider_seldon.core.values.suggestion import unknown
 
-#: Largest absolute difference between two numbers that still counts as equal, where none is given.
+#: Default of the largest absolute difference between two numbers that still counts as equal.
 TOLERANCE = 1e-6
 
 _KEYS = ("data", "expected", "tolerance")
-#: Characters of a request or an answer that a message shows.
+#: Maximum characters of a request or an answer in a message.
 _SHOWN = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest:
     """
-    One request, and what is expected of its answer.
+    One request, and its expected answer.
 
-    :param data: rows, or a dict that is sent as it is.
+    :param data: rows, or a dict that is sent unchanged.
     :param expected: rows of the prediction, a list; None for any prediction.
     :param tolerance: largest absolute difference between two numbers that still counts as equal.
     """
@@ -46,11 +46,12 @@ class SampleRequest:
 
 def sample_requests(given: Any) -> list[SampleRequest]:
     """
-    Read a smoke test: a dict ``{"data": ..., "expected": ..., "tolerance": ...}``, a list of such, or JSON text.
+    Parse a smoke test: a dict ``{"data": ..., "expected": ..., "tolerance": ...}``, a list of these, or JSON
+    text.
 
-    Only ``data`` is needed. None and empty text, which a template may render to, are no smoke test.
+    Only ``data`` is required. None and empty text, which a template may render to, mean no smoke test.
 
-    :raises InvalidRequestError: naming each wrong entry and its fix.
+    :raises InvalidRequestError: names each wrong entry and its fix.
     """
     decoded = from_text(given)
     if decoded is None or (isinstance(decoded, str) and not decoded):
@@ -60,7 +61,7 @@ def sample_requests(given: Any) -> list[SampleRequest]:
         raise InvalidRequestError.of(
             "smoke_test",
             f"is {_told(decoded)}",
-            "give {'data': rows, 'expected': rows}, or a list of such, or leave it out",
+            "give {'data': rows, 'expected': rows}, or a list of these, or omit it",
         )
     problems = [problem for index, one in enumerate(entries) for problem in _problems(index, one)]
     if problems:
@@ -77,9 +78,9 @@ def sample_requests(given: Any) -> list[SampleRequest]:
 
 def ensure_sendable(samples: Sequence[SampleRequest], protocol: str) -> None:
     """
-    Look whether a model server's protocol can carry the requests.
+    Check that the model server's protocol supports the requests.
 
-    :raises InvalidRequestError: names the requests that it cannot.
+    :raises InvalidRequestError: names the requests that it does not support.
     """
     problems: list[Problem] = []
     for index, sample in enumerate(samples):
@@ -93,9 +94,9 @@ def ensure_sendable(samples: Sequence[SampleRequest], protocol: str) -> None:
 
 def expected_rows(given: Any, field: str) -> list[Any] | None:
     """
-    Read what is expected of an answer: rows, an array, or JSON text of rows; None and empty text for nothing.
+    Parse an expected answer: rows, an array, or JSON text of rows; None and empty text for none.
 
-    :raises InvalidRequestError: no answer could ever be that.
+    :raises InvalidRequestError: no answer could ever match it.
     """
     decoded = from_text(given)
     if decoded is None or (isinstance(decoded, str) and not decoded):
@@ -130,7 +131,7 @@ def equal(actual: Any, expected: Any, tolerance: float) -> bool:
 
 
 def from_text(value: Any) -> Any:
-    """Decode JSON text, which is what a template renders to; anything else stays as it is."""
+    """Decode JSON text, which a template renders to; anything else stays as it is."""
     if not isinstance(value, str):
         return value
     try:
@@ -156,7 +157,7 @@ def _problems(index: int, entry: Any) -> Iterator[Problem]:
     if _is_empty(entry.get("data")):
         yield Problem(f"{field}.data", "is missing", "give the rows to send")
     else:
-        # What the deployment's protocol makes of it is checked where that is known.
+        # ``ensure_sendable`` checks it for the deployment's protocol.
         yield from _unsendable(input_from_text(entry["data"]), f"{field}.data")
     try:
         expected_rows(entry.get("expected"), f"{field}.expected")
@@ -165,7 +166,7 @@ def _problems(index: int, entry: Any) -> Iterator[Problem]:
     try:
         read_tolerance(entry.get("tolerance", TOLERANCE))
     except WrongValueError as wrong:
-        yield Problem(f"{field}.tolerance", str(wrong), f"{wrong.fix}, or leave it out")
+        yield Problem(f"{field}.tolerance", str(wrong), f"{wrong.fix}, or omit it")
 
 
 def _unsendable(data: Any, field: str) -> Iterator[Problem]:

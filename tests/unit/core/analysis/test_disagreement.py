@@ -74,8 +74,8 @@ def test_the_share_is_of_rows_that_the_baseline_answers_and_most_must_be() -> No
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (['{"data": 1}', "secret"], "line 2: is no JSON object"),
-        (["[" * 100_000], "line 1: is no JSON object"),
+        (['{"data": 1}', "secret"], "line 2: is not a JSON object"),
+        (["[" * 100_000], "line 1: is not a JSON object"),
         ([f'{{"data": "{"x" * (1 << 20)}"}}'], "line 1: is longer"),
         (["{}"] * (MOST_ROWS + 1), "holds 1001 requests"),
         (["", " "], "holds no request"),
