@@ -1,7 +1,7 @@
 """
-What runs inside a custom model's container: a user's function, served over model files.
+The server inside a custom model's container: serves a user's function with model files.
 
-Needs Python and nothing else; MLServer only for ``runtime``, numpy where it is there. Imports no Airflow.
+Needs only Python; MLServer only for ``runtime``, and uses numpy if installed. Imports no Airflow.
 
 - ``python -m airflow_provider_seldon.serving --predict package.module:function`` serves Seldon's protocol, and with
   ``--protocol v2`` the open inference protocol (by MLServer).

@@ -18,9 +18,9 @@ from airflow_provider_seldon.serving.function_model import (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Load the model and serve it until told to stop.
+    Load the model and serve it until SIGTERM.
 
-    :returns: the exit code; 0 after SIGTERM. An error while loading is not caught, so that it ends the process with
+    :returns: the exit code; 0 after SIGTERM. A loading error is not caught, so that the process exits with
         its traceback and exit code 1.
     """
     options = _parser().parse_args(arguments)
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve_v2(options: argparse.Namespace) -> int:
-    """Run MLServer; ports, host and the model's name come from the variables that Seldon's operator sets."""
+    """Run MLServer; the variables of Seldon's operator set ports, host and the model's name."""
     import asyncio
 
     from mlserver import MLServer, ModelSettings, Settings

@@ -1,7 +1,8 @@
 """
-The body of an HTTP/1.1 request, read as RFC 9112 says: by its length, or chunk by chunk.
+Read the body of an HTTP/1.1 request according to RFC 9112: by its length, or chunk by chunk.
 
-A body whose end cannot be told is refused, and the connection with it: what follows would be taken for a request.
+A body with an ambiguous end is refused, and its connection closed: the rest could be taken for another
+request.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from email.message import Message
 from io import BufferedIOBase
 
-#: Bytes of a body; more is refused.
+#: Maximum bytes of a body.
 MAX_BODY = 64 * 1024 * 1024
 _MAX_LINE = 8192
 
 
 class BadBodyError(ValueError):
     """
-    The body cannot be read; its connection cannot be used any further.
+    The body is unreadable; its connection can no longer be used.
 
     :param status: the HTTP status to answer with.
     """
@@ -30,7 +31,7 @@ def read_body(headers: Message, stream: BufferedIOBase) -> bytes:
     """
     Return the whole body.
 
-    :raises BadBodyError: its length is not told, told twice, too large, or not kept.
+    :raises BadBodyError: its length is missing, ambiguous, too large, or wrong.
     """
     coding = headers.get("Transfer-Encoding")
     lengths = {
@@ -38,7 +39,7 @@ def read_body(headers: Message, stream: BufferedIOBase) -> bytes:
     }
     if coding is not None:
         if coding.strip().lower() != "chunked":
-            raise BadBodyError("only the transfer coding 'chunked' is understood", status=501)
+            raise BadBodyError("only the transfer coding 'chunked' is supported", status=501)
         if lengths:
             raise BadBodyError("the request has both Transfer-Encoding and Content-Length")
         return _chunks(stream)
@@ -58,7 +59,7 @@ def _chunks(stream: BufferedIOBase) -> bytes:
         parts.append(_exactly(stream, size))
         if _line(stream):
             raise BadBodyError("a chunk is longer than it says")
-    for _ in range(100):  # fields after the last chunk, which mean nothing here
+    for _ in range(100):  # trailer fields after the last chunk, which are ignored
         if not _line(stream):
             return b"".join(parts)
     raise BadBodyError("too many fields follow the last chunk")

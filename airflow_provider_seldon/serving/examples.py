@@ -1,4 +1,4 @@
-"""Functions for examples and tests: what a user's own module looks like."""
+"""Functions for examples and tests, like those in a user's own module."""
 
 from __future__ import annotations
 

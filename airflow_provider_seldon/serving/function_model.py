@@ -1,12 +1,12 @@
 """
-A user's function over model files.
+A user's function with model files.
 
     def load(folder: Path) -> Any:               # optional, called once, before anything is served
     def predict(model: Any, rows: Any) -> Any:   # called for every request
 
-``model`` is what ``load`` returned; without a ``load`` it is the folder with the model's files. ``rows`` is a numpy
-array where numpy is installed, else nested lists; text, bytes and JSON objects come as they are. The function may be
-called from several threads at once.
+``model`` is the result of ``load``; without a ``load`` it is the folder with the model's files. ``rows`` is a
+numpy array if numpy is installed, else nested lists; text, bytes and JSON objects are passed unchanged. The
+function may be called from several threads at once.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from typing import Any
 
 from airflow_provider_seldon.core.request.function_path import FunctionPath
 
-#: Environment variables that say what is served, for where there is no command line.
+#: Environment variables for the functions, if there is no command line.
 PREDICT_VARIABLE = "SELDON_PREDICT_FUNCTION"
 LOAD_VARIABLE = "SELDON_LOAD_FUNCTION"
 FOLDER_VARIABLE = "SELDON_MODEL_DIR"
-#: Where Seldon's storage initializer puts the files of ``modelUri``.
+#: Folder into which Seldon's storage initializer puts the files of ``modelUri``.
 MODELS_FOLDER = "/mnt/models"
 
 
 class NotLoadedError(RuntimeError):
-    """A prediction was asked for before the model was loaded."""
+    """A prediction was requested before the model was loaded."""
 
 
 class FunctionModel:
     """
     Loads a model once and predicts with it.
 
-    :param predict: place of the function, ``package.module:function``.
-    :param load: place of the function that loads the files; None hands the folder to ``predict``.
+    :param predict: path of the function, ``package.module:function``.
+    :param load: path of the function that loads the files; None passes the folder to ``predict``.
     :param folder: folder with the model's files; None for a model that needs none.
     """
 
@@ -52,9 +52,9 @@ class FunctionModel:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> FunctionModel:
         """
-        Make one from ``SELDON_PREDICT_FUNCTION``, ``SELDON_LOAD_FUNCTION`` and ``SELDON_MODEL_DIR``.
+        Create one from ``SELDON_PREDICT_FUNCTION``, ``SELDON_LOAD_FUNCTION`` and ``SELDON_MODEL_DIR``.
 
-        :param given: arguments of the constructor that win where they are not None.
+        :param given: arguments of the constructor that take precedence if they are not None.
         :raises InvalidRequestError: no function is named.
         """
         folder = environment.get(FOLDER_VARIABLE) or (MODELS_FOLDER if os.path.isdir(MODELS_FOLDER) else None)
@@ -69,12 +69,12 @@ class FunctionModel:
         """
         Import the functions and load the model.
 
-        :raises Exception: whatever the user's code raises; nothing is swallowed.
+        :raises Exception: any exception of the user's code.
         """
         if self.folder is not None and not self.folder.is_dir():
             raise FileNotFoundError(
-                f"there is no folder {self.folder} with the model's files; Seldon's storage initializer makes it "
-                "where the graph node has a modelUri"
+                f"there is no folder {self.folder} with the model's files; Seldon's storage initializer "
+                "creates it if the graph node has a modelUri"
             )
         self._predict = function_at(self._predict_path, arguments=2)
         if self._load_path is not None:
@@ -96,10 +96,10 @@ def function_at(path: FunctionPath, *, arguments: int) -> Callable[..., Any]:
     """
     Import a function.
 
-    :param arguments: how many positional arguments it is going to be called with.
-    :raises ImportError: there is no such module, or what it imports is missing.
+    :param arguments: number of positional arguments of its calls.
+    :raises ImportError: the module, or one that it imports, does not exist.
     :raises AttributeError: the module has no such name.
-    :raises TypeError: it cannot be called like that.
+    :raises TypeError: it cannot be called with that number of arguments.
     """
     found: Any = importlib.import_module(path.module)
     for name in path.function.split("."):

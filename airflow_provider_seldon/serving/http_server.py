@@ -1,12 +1,12 @@
 """
-A model container's HTTP server, as Seldon's engine calls it; standard library only.
+A model container's HTTP server for the calls of Seldon's engine; standard library only.
 
 ``POST /predict`` takes a Seldon message, as JSON or as the form field ``json``; ``/api/v1.0/predictions`` and
-``/api/v0.1/predictions`` are the same. ``GET /live``, ``/ready``, ``/health/ping`` and ``/health/status`` tell about
-health, ``/metadata`` says what the variable ``MODEL_METADATA`` holds, and feedback is accepted and ignored.
+``/api/v0.1/predictions`` are the same. ``GET /live``, ``/ready``, ``/health/ping`` and ``/health/status``
+report health, ``/metadata`` returns the variable ``MODEL_METADATA``, and feedback is accepted and ignored.
 
-It listens only once the model is loaded, so that a TCP probe, and the engine's own check, which is one
-(SeldonIO/seldon-core #5150), tell the truth. No gRPC, no TLS.
+It listens only once the model is loaded, so that TCP probes, including the engine's own check
+(SeldonIO/seldon-core #5150), are correct. No gRPC, no TLS.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _METADATA = frozenset({"/metadata", "/api/v1.0/metadata"})
 
 class ModelServer(ThreadingHTTPServer):
     """
-    Serves a model that is loaded.
+    Serves a loaded model.
 
     :param model: the model.
     :param host: address to listen on.
     :param port: TCP port; 0 for any free one.
     """
 
-    daemon_threads = False  # requests under way are answered before the process ends
+    daemon_threads = False  # requests in progress are answered before the process ends
     request_queue_size = 128
 
     def __init__(self, *, model: FunctionModel, host: str = "0.0.0.0", port: int = 9000) -> None:
@@ -61,11 +61,11 @@ class ModelServer(ThreadingHTTPServer):
             self.serve_forever(poll_interval=0.1)
 
     def server_close(self) -> None:
-        """Stop listening, end the connections that only wait for another request, and finish the others."""
+        """Stop listening, close idle connections, and finish the others."""
         self.stopping = True
         for connection in list(self.idle):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)  # what has arrived already is still answered
+                connection.shutdown(socket.SHUT_RD)  # a request that has already arrived is still answered
         super().server_close()
 
 
@@ -76,8 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def handle_one_request(self) -> None:
-        """Wait for a request and answer it; once the server is stopping, no further one on this connection."""
-        # In this order: of two threads that do their two steps each, at least one sees the other's first.
+        """Wait for a request and answer it; when the server is stopping, accept no further one."""
+        # In this order, at least one of the two threads sees the other's first step.
         self.server.idle.add(self.connection)
         if self.server.stopping:
             self.close_connection = True
@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.idle.discard(self.connection)
 
     def parse_request(self) -> bool:
-        """Note that a request has arrived: its connection is not idle."""
+        """Record that a request has arrived: its connection is not idle."""
         self.server.idle.discard(self.connection)
         return super().parse_request()
 
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = read_body(self.headers, self.rfile).decode("utf-8", "replace")
         except BadBodyError as error:
-            self.close_connection = True  # where the next request begins is not known
+            self.close_connection = True  # the start of the next request is unknown
             return self._fail(error.status, "MICROSERVICE_BAD_DATA", str(error))
         path = urlsplit(self.path).path
         is_form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._fail(404, "MICROSERVICE_NOT_FOUND", f"no such path: {path}")
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Note requests in the log, probes only when asked for."""
+        """Log requests, only at level debug."""
         log.debug(format, *arguments)
 
     def _predict(self, body: str) -> None:
@@ -156,12 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _form(text: str) -> str:
-    """Return the field ``json``; a body that says it is a form and is not (curl's default) counts as it is."""
+    """Return the field ``json``; a body that is only declared as a form (curl's default) stays as it is."""
     return (parse_qs(text).get("json") or [text])[0]
 
 
 def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def _metadata() -> Any:

@@ -1,8 +1,8 @@
 """
-Seldon's JSON messages: out of a request come the rows, into a response goes what a function returned.
+Seldon's JSON messages: read the rows of a request, and build the response from a function's result.
 
 Source: Seldon Core reference, calling a deployment. A message holds its payload in one of ``data.ndarray``,
-``data.tensor``, ``strData``, ``binData`` (base64) and ``jsonData``. Rows are answered in the form of the request.
+``data.tensor``, ``strData``, ``binData`` (base64) and ``jsonData``. The response has the form of the request.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 
 class BadMessageError(ValueError):
-    """The request is not a message that can be predicted on."""
+    """The request is not a message with a payload."""
 
 
 def rows_of(message: Any) -> Any:
     """
-    Return what a message holds.
+    Return the payload of a message.
 
     :raises BadMessageError: there is no payload, or its shape contradicts its values.
     """
@@ -44,7 +44,7 @@ def rows_of(message: Any) -> Any:
 
 
 def answer_of(result: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the message that says what a function returned, in the form of the request where that fits."""
+    """Return the message with a function's result, in the form of the request if that fits."""
     plain = as_plain(result)
     if isinstance(plain, bytes):
         payload: dict[str, Any] = {"binData": base64.b64encode(plain).decode()}
@@ -64,17 +64,17 @@ def to_json(answer: Mapping[str, Any]) -> str:
     """
     Return a message as JSON text.
 
-    :raises ValueError: it holds NaN or infinity, for which JSON has no word (RFC 8259).
+    :raises ValueError: it contains NaN or infinity, which JSON cannot represent (RFC 8259).
     """
     try:
         return json.dumps(answer, allow_nan=False)
     except ValueError:
-        problem = "the function returned NaN or infinity, which JSON cannot carry; return None in its place"
+        problem = "the function returned NaN or infinity, which JSON cannot represent; return None instead"
     raise ValueError(problem)
 
 
 def as_array(rows: list[Any]) -> Any:
-    """Return a numpy array where numpy is installed and the rows are of one length; else the rows."""
+    """Return a numpy array if numpy is installed and the rows have one length; else the rows."""
     try:
         import numpy
     except ImportError:
@@ -86,7 +86,7 @@ def as_array(rows: list[Any]) -> Any:
 
 
 def as_plain(value: Any) -> Any:
-    """Return lists and numbers for arrays and frames, at any depth."""
+    """Convert arrays and frames to lists and numbers, at any depth."""
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if hasattr(value, "tolist"):

@@ -6,8 +6,8 @@ In ``model-settings.json``::
     {"name": "iris", "implementation": "airflow_provider_seldon.serving.runtime.FunctionRuntime",
      "parameters": {"uri": "/mnt/models", "extra": {"predict_function": "my_models.iris:predict"}}}
 
-or, without the file, by the variables of ``function_model``. Set ``parallel_workers`` to 0: one process serves one
-model, and a model that cannot be loaded ends it.
+or, without the file, by the variables of ``function_model``. Set ``parallel_workers`` to 0: one process
+serves one model, and ends if the model cannot be loaded.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from airflow_provider_seldon.serving.message import as_plain
 
 
 class FunctionRuntime(MLModel):
-    """Serves a user's function; made by MLServer."""
+    """Serves a user's function; MLServer creates it."""
 
     async def load(self) -> bool:
         """
         Load the model.
 
-        MLServer logs an exception and ends in good order, with exit code 0, and Kubernetes would call
-        that "Completed". So the exit code is set here.
+        After an exception MLServer logs it and exits with code 0, which Kubernetes would report as
+        "Completed". So the exit code is set here.
 
-        :raises Exception: whatever the user's code raises.
+        :raises Exception: any exception of the user's code.
         """
         try:
             self._function = FunctionModel.from_environment(**_arguments(self._settings))
@@ -47,7 +47,7 @@ class FunctionRuntime(MLModel):
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Predict on what the request's inputs decode to, in a thread, so that probes are answered meanwhile."""
+        """Predict on the decoded inputs of the request, in a thread, so that probes are still answered."""
         rows = self.decode_request(payload, default_codec=NumpyRequestCodec)
         result = await asyncio.to_thread(self._function.predict, rows)
         return self.encode_response(_array(result), default_codec=NumpyRequestCodec)
@@ -64,7 +64,7 @@ def _arguments(settings: Any) -> dict[str, Any]:
 
 
 def _array(result: Any) -> Any:
-    """Return an array for lists; what MLServer has a codec of its own for stays."""
+    """Convert lists to an array; types with their own MLServer codec stay as they are."""
     if hasattr(result, "dtype") or hasattr(result, "to_numpy"):
         return result
     import numpy

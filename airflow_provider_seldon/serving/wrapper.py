@@ -3,8 +3,8 @@ A model class for Seldon's Python wrapper.
 
     seldon-core-microservice airflow_provider_seldon.serving.wrapper.SeldonModel --service-type MODEL
 
-The wrapper finds its methods by their names, so nothing of ``seldon_core`` is imported. What is served is said by
-graph parameters (``predict_function``, ``load_function``) or by the variables of ``function_model``.
+The wrapper finds its methods by name, so nothing of ``seldon_core`` is imported. Graph parameters
+(``predict_function``, ``load_function``) or the variables of ``function_model`` give the functions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class SeldonModel:
 
     :param predict_function: ``package.module:function``.
     :param load_function: function that loads the files, likewise.
-    :param model_uri: folder with the model's files; ``/mnt/models`` where there is one.
+    :param model_uri: folder with the model's files; defaults to ``/mnt/models`` if that exists.
     :param ignored: further graph parameters, which the wrapper passes to every class.
     """
 
@@ -39,10 +39,10 @@ class SeldonModel:
 
     def load(self) -> None:
         """
-        Load the model; called once in every process of the server, before it serves.
+        Load the model; called once in every process of the server, before it accepts requests.
 
-        :raises RuntimeError: from what the user's code raised. The wrapper takes an ``AttributeError`` out of here
-            for a class without this method and serves without a model; so it never gets one.
+        :raises RuntimeError: the user's code raised an error. The wrapper would take an ``AttributeError``
+            for a missing ``load`` method and serve without a model; so it never gets one.
         """
         try:
             self._model.load()
@@ -50,7 +50,7 @@ class SeldonModel:
             raise RuntimeError(f"the model could not be loaded: {type(error).__name__}: {error}") from error
 
     def predict(self, X: Any, names: Iterable[str] | None = None, meta: Any = None) -> Any:  # noqa: N803
-        """Predict; the wrapper puts what is returned into a message like the request's."""
+        """Predict; the wrapper puts the result into a message in the form of the request."""
         result = self._model.predict(X)
         return result if hasattr(result, "shape") or isinstance(result, str | bytes) else as_plain(result)
 

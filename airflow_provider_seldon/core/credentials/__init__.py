@@ -1,1 +1,1 @@
-"""Credentials as text: found, hidden, refused. Holds none."""
+"""Credentials as text: detect, mask, refuse. Stores none."""

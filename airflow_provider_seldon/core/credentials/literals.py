@@ -1,8 +1,8 @@
 """
-Credentials in plain text, anywhere in a request or a manifest.
+Detect credentials in plain text, anywhere in a request or a manifest.
 
-What is in a resource or its annotations can be read by everyone who may read the resource; so a literal that is, by its
-name or its shape, a credential is refused. Nothing of it is quoted.
+Everyone who may read a resource can read its spec and annotations; so a literal that looks like a credential,
+by its name or its form, is refused. Nothing of it is quoted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HARMLESS = (None, "", "true", "false", True, False)
 
 
 def problems(value: Any, field: str) -> Iterator[Problem]:
-    """Yield a problem for every literal credential in what is below ``value``, whatever kind of field holds it."""
+    """Yield a problem for every literal credential in or below ``value``, in any kind of field."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             path = f"{field}.{key}"
@@ -39,7 +39,7 @@ def problems(value: Any, field: str) -> Iterator[Problem]:
 
 
 def in_env(variables: Any, field: str) -> Iterator[Problem]:
-    """Yield the literals of an ``env`` list."""
+    """Yield problems of the literals in an ``env`` list."""
     for variable in variables if isinstance(variables, list) else ():
         if isinstance(variable, Mapping):
             name, literal = str(variable.get("name", "")), variable.get("value")
@@ -48,7 +48,7 @@ def in_env(variables: Any, field: str) -> Iterator[Problem]:
 
 
 def in_parameters(parameters: Any, field: str) -> Iterator[Problem]:
-    """Yield the literals of a server's parameters, as the CRD has them or by name and value."""
+    """Yield problems of the literals in a server's parameters, in the CRD's form or as name -> value."""
     if isinstance(parameters, Mapping):
         pairs = list(parameters.items())
     else:
@@ -60,7 +60,7 @@ def in_parameters(parameters: Any, field: str) -> Iterator[Problem]:
 
 
 def in_arguments(arguments: Any, field: str) -> Iterator[Problem]:
-    """Yield the options of a command line that hold a credential."""
+    """Yield problems of command-line options that contain a credential."""
     given = [one for one in arguments if isinstance(one, str)] if isinstance(arguments, list) else []
     for index, argument in enumerate(given):
         following = given[index + 1] if index + 1 < len(given) else None
@@ -72,7 +72,7 @@ def in_arguments(arguments: Any, field: str) -> Iterator[Problem]:
 
 
 def in_annotations(annotations: Any, field: str) -> Iterator[Problem]:
-    """Yield the user's own annotations; those with a prefix belong to somebody who defines what they mean."""
+    """Yield problems of the user's own annotations; those with a prefix have a defined meaning."""
     for key, value in annotations.items() if isinstance(annotations, Mapping) else ():
         plain = "/" not in str(key) and names_credential(str(key)) and _is_literal(value)
         if plain or holds_password(str(value)):

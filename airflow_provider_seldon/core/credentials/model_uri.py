@@ -1,9 +1,9 @@
 """
-Model URIs as the storage initializer reads them: no credentials in them, and no user info that means something else.
+Model URIs for the storage initializer: without credentials, and without ambiguous user info.
 
-The initializer is rclone: the scheme names a remote, and what follows is the bucket or container and a path. What
-stands before an ``@`` is for rclone a part of the bucket's name. For Azure's own URIs it is the container; in Airflow's
-``ObjectStoragePath`` it is a connection's id; for HTTP it is a login.
+The initializer is rclone: the scheme names a remote, and what follows is the bucket or container and a path.
+For rclone, the text before an ``@`` is part of the bucket's name. In Azure's own URIs it is the container; in
+Airflow's ``ObjectStoragePath`` it is a connection's id; in HTTP it is a login.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _SIGNATURES = frozenset(
         *("x-goog-signature", "x-goog-credential", "awsaccesskeyid", "googleaccessid", "sas"),
     }
 )
-#: What a template makes of a value that is not there.
+#: Results of a template with a missing value.
 _RENDERED_FROM_NOTHING = frozenset({"None", "nan", "undefined"})
 _SECRET = "put credentials into a Secret (secret_name), or name an Airflow connection (storage_conn_id)"
 
 
 def served_uri(uri: str) -> str:
     """
-    Return a model URI as rclone reads it, where its meaning is clear; any other stays as it is.
+    Return a model URI in rclone's form, if its meaning is clear; any other stays as it is.
 
-    ``wasbs://container@account.blob.core.windows.net/iris`` becomes ``wasbs://container/iris``; the account is that of
-    the credentials.
+    ``wasbs://container@account.blob.core.windows.net/iris`` becomes ``wasbs://container/iris``; the
+    credentials determine the account.
     """
     try:
         parts = urlsplit(uri)
@@ -51,7 +51,7 @@ def served_uri(uri: str) -> str:
 
 
 def problems(uri: str, field: str) -> Iterator[Problem]:
-    """Yield what must not be in a model URI; nothing of it is quoted that may be a credential."""
+    """Yield problems of a model URI; nothing that may be a credential is quoted."""
     if uri.strip() in _RENDERED_FROM_NOTHING:
         yield Problem(
             field, f"is the text {uri.strip()!r}", "check its template: did the task before push it"
@@ -73,8 +73,8 @@ def problems(uri: str, field: str) -> Iterator[Problem]:
         yield Problem(field, "names an account that is none of Azure's", fix)
     elif login is not None:
         fix = (
-            f"give it as {scheme}://{host}{parts.path}, and the connection as the extra storage_conn_id of the Seldon "
-            "connection"
+            f"give it as {scheme}://{host}{parts.path}, and the connection as the extra storage_conn_id of "
+            "the Seldon connection"
         )
         yield Problem(
             field, "has a connection's id or a login before the bucket, which rclone takes for its name", fix

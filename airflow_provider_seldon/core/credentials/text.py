@@ -1,9 +1,9 @@
 """
-Credentials as text: hidden where they would be shown, refused where a header cannot carry them.
+Credentials as text: mask them in output, and refuse those that are invalid in a header.
 
-HTTP libraries quote a header that they refuse (``Invalid header value b'Bearer ...'``), and in an escaped form that
-no masker knows. So what goes into a header is checked before any library sees it, and what comes back from a server
-is searched for what was sent.
+HTTP libraries quote a header that they refuse (``Invalid header value b'Bearer ...'``), in an escaped form
+that no masker recognises. So header values are checked before any library sees them, and responses are
+searched for the credentials that were sent.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 #: Visible ASCII: what RFC 6750 and RFC 7235 allow in a token, and a little more.
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+\Z")
-#: Shorter ones are passed over, because they would hide ordinary words.
+#: Shorter ones are ignored, because they would mask ordinary words.
 _SHORTEST = 4
 HIDDEN = "***"
 
 
 class SecretText(str):
-    """A text that ``repr`` does not show, so that neither a data class nor a debugger's list of variables does."""
+    """Text that ``repr`` does not show, so that neither a data class nor a debugger shows it."""
 
     __slots__ = ()
 
@@ -35,31 +35,32 @@ class SecretText(str):
 
 def header_token(value: Any, field: str) -> SecretText:
     """
-    Return a token as a header carries it: without the white space around it, with which files and forms end.
+    Return a token for a header, without the surrounding white space that files and forms add.
 
-    :param field: where it comes from, for the message.
-    :raises InvalidRequestError: it holds what a header cannot carry; the token is not quoted.
+    :param field: its source, for the message.
+    :raises InvalidRequestError: it is invalid in a header; the token is not quoted.
     """
     text = SecretText(str(value).strip())
     if not _HEADER_TEXT.match(text):
         raise InvalidRequestError.of(
             field,
-            "is empty, or holds white space or characters that no HTTP header carries",
+            "is empty, or contains white space or characters that are not allowed in an HTTP header",
             "give the token itself, on one line",
         )
     return text
 
 
 def basic_authorization(login: str, password: str) -> SecretText:
-    """Return the header's value for a login and a password; UTF-8, as RFC 7617 has it."""
+    """Return the header's value for a login and a password; UTF-8, according to RFC 7617."""
     return SecretText(f"Basic {base64.b64encode(f'{login}:{password}'.encode()).decode()}")
 
 
 def scrubbed(text: str, secrets: Iterable[str]) -> str:
     """
-    Return a text in which secrets are hidden, also where they stand escaped or encoded.
+    Return a text in which secrets are masked, also in escaped or encoded form.
 
-    :param secrets: what was sent; the scheme of a header's value (``Bearer``) is not part of the secret.
+    :param secrets: the credentials that were sent; the scheme of a header's value (``Bearer``) is not part of
+        the secret.
     """
     encodings = {one for secret in secrets for one in _encodings(str(secret))}
     for encoding in sorted(encodings, key=len, reverse=True):

@@ -1,4 +1,4 @@
-"""Whether a name is one under which credentials usually stand, and whether a text is one itself."""
+"""Recognise names that usually hold credentials, and texts that contain one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _CREDENTIAL_ENDINGS = (
     "secretkey",
     "privatekey",
 )
-#: ``TOKEN_FILE`` or ``SECRET_NAME`` says where a credential is, it is none.
+#: ``TOKEN_FILE`` or ``SECRET_NAME`` refers to a credential, but is none.
 _REFERENCE_WORDS = frozenset({"file", "path", "dir", "name"})
-#: Where "key" and "token" have other meanings as well (``sort_key``, ``pad_token``), these are none.
+#: Words that are credentials even where "key" and "token" have other meanings (``sort_key``, ``pad_token``).
 _SURE_WORDS = frozenset({"password", "passwd", "passphrase", "secret", "apikey", "credential", "credentials"})
 _SURE_ENDINGS = (
     *("password", "passwd", "apikey", "accesskey", "secretkey", "privatekey"),
     *("accesstoken", "apitoken", "authtoken", "bearertoken", "refreshtoken", "sastoken"),
 )
-#: A URL with a login and a password, anywhere in a text. Of the scheme only the end is looked at: a search that begins
-#: anew at each letter takes seconds for 90 kB of letters.
+#: A URL with a login and a password, anywhere in a text. It matches only the end of the scheme: a search that
+#: restarts at each letter takes seconds for 90 kB of letters.
 _URL = re.compile(r"(?<=[-+.a-zA-Z0-9])://[^\s/?#@:]*:[^\s/?#@]+@")
 _OPTION = re.compile(r"--?([A-Za-z][-_A-Za-z0-9]*)(?:=(.+))?\Z", re.DOTALL)
 
@@ -46,7 +46,7 @@ def looks_like_credential(name: str) -> bool:
 
 
 def names_credential(name: str) -> bool:
-    """Return whether a parameter or an option of that name holds a credential, where keys and tokens may be others."""
+    """Return whether a parameter or option of that name holds a credential; keys and tokens are ambiguous."""
     found = words(name)
     if not found or found[-1] in _REFERENCE_WORDS:
         return False
@@ -54,16 +54,16 @@ def names_credential(name: str) -> bool:
 
 
 def holds_password(text: str) -> bool:
-    """Return whether a text has a URL with a password in it."""
+    """Return whether a text contains a URL with a password."""
     return _URL.search(text) is not None
 
 
 def option_with_credential(argument: str, following: str | None) -> str:
     """
-    Return the name of a command line's option that holds a credential in plain text; "" for none.
+    Return the name of a command-line option with a credential in plain text; "" for none.
 
-    :param following: the next argument, which is the option's value where it holds none itself. ``$(NAME)`` refers to a
-        variable.
+    :param following: the next argument, which is the option's value if it has none itself. ``$(NAME)`` refers
+        to a variable.
     """
     match = _OPTION.match(argument)
     if match is None or not names_credential(match[1]):

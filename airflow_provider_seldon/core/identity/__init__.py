@@ -1,1 +1,1 @@
-"""Names, labels, annotations, revisions and ownership of deployments. Knows nothing of their state."""
+"""Names, labels, annotations, revisions and ownership of deployments. Knows nothing about their state."""

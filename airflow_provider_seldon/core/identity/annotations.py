@@ -34,7 +34,7 @@ ANNOTATION_SECRETS = f"{PREFIX}secrets"
 ANNOTATION_MODEL_URI = f"{PREFIX}model-uri"
 ANNOTATION_IMPLEMENTATION = f"{PREFIX}implementation"
 
-#: Written beside the spec and not with it, so they stay when another version is applied.
+#: Written separately from the spec, so they stay when another version is applied.
 RECORDED_ANNOTATIONS = (
     ANNOTATION_LAST_AVAILABLE,
     ANNOTATION_HISTORY,

@@ -1,8 +1,8 @@
 """
-Who owns a deployment, what is equivalent to it, and which name it gets.
+Owner, equivalents and name of a deployment.
 
-Equivalence is always confirmed on the annotations, because labels may be shortened. All of it is a pure function of
-its arguments: the same in every process and Python version.
+Equivalence is always confirmed by the annotations, because labels may be shortened. All functions are pure:
+the same in every process and Python version.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     """
-    Who deploys what: the part of a request that says which deployments are versions of the same model.
+    The part of a request that determines which deployments are versions of the same model.
 
     :param dag_id: id of the DAG; empty outside of one.
     :param task_id: id of the task; empty outside of one.
     :param model_name: name of the model.
-    :param run_id: id of the DAG run. Tells deployments apart only when they do not replace each other.
-    :param map_index: index of a mapped task instance, -1 when it is not mapped; counts where ``run_id`` does.
+    :param run_id: id of the DAG run. Distinguishes deployments only when they do not replace each other.
+    :param map_index: index of a mapped task instance, -1 when it is not mapped; used in the same cases as
+        ``run_id``.
     """
 
     dag_id: str = ""
@@ -47,7 +48,7 @@ class Identity:
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:
-        """Read back the identity that a deployment of ours was made with."""
+        """Read back the identity of a deployment of this provider."""
         present = deployment.annotations
         index = present.get(ANNOTATION_MAP_INDEX, "")
         return cls(
@@ -59,12 +60,12 @@ class Identity:
         )
 
     def labels(self) -> dict[str, str]:
-        """Return the labels that find deployments of this identity: legal values, empty ones left out."""
+        """Return the labels to find deployments of this identity: legal values, without empty ones."""
         values = {LABEL_DAG_ID: self.dag_id, LABEL_TASK_ID: self.task_id, LABEL_MODEL_NAME: self.model_name}
         return {LABEL_MANAGED_BY: MANAGER} | {key: label_value(text) for key, text in values.items() if text}
 
     def annotations(self) -> dict[str, str]:
-        """Return the full, unshortened values; empty ones left out."""
+        """Return the full, unshortened values, without empty ones."""
         index = str(self.map_index) if self.map_index >= 0 else ""
         values = self._equivalence() | {ANNOTATION_RUN_ID: self.run_id, ANNOTATION_MAP_INDEX: index}
         return {key: text for key, text in values.items() if text}
@@ -77,7 +78,7 @@ class Identity:
         """
         Return whether ``deployment`` is an equivalent: ours, and of the same DAG, task and model.
 
-        Compares the annotations. A value that this identity leaves empty must be absent there too.
+        Compares the annotations. A value that is empty in this identity must be missing there too.
         """
         present = deployment.annotations
         return is_managed(deployment) and all(
@@ -88,8 +89,8 @@ class Identity:
         """
         Return the name of this identity's deployment: a DNS-1035 label of at most 36 characters.
 
-        :param replace: True gives one name per DAG, task and model, so that the URL stays; False one per run
-            and map index as well. In both cases a retry finds what the first try made.
+        :param replace: True results in one name per DAG, task and model, so that the URL stays; False also
+            includes run and map index. In both cases a retry finds what the first try created.
         """
         parts: list[str | int] = [self.dag_id, self.task_id, self.model_name]
         if not replace:
@@ -105,5 +106,5 @@ class Identity:
 
 
 def is_managed(deployment: SeldonDeployment) -> bool:
-    """Return whether this provider made ``deployment``."""
+    """Return whether this provider created ``deployment``."""
     return deployment.labels.get(LABEL_MANAGED_BY) == MANAGER

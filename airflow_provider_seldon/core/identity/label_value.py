@@ -1,8 +1,8 @@
 """
 Legal values of labels.
 
-A value that had to be changed to be legal ends in a hash of the original, so that two DAG ids that look alike once cut
-to 63 characters stay apart.
+A value that was changed to be legal ends in a hash of the original, so that two DAG ids with the same first
+63 characters stay different.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-#: What Kubernetes allows as the value of a label.
+#: Valid Kubernetes label values.
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
 
 

@@ -1,9 +1,9 @@
 """
-Names of Kubernetes objects as parts of URLs and selectors: checked before anything is made of them.
+Check names of Kubernetes objects before they become parts of URLs and selectors.
 
-A name can come from a template, and a template from whoever may trigger a DAG run. ``../../other/things`` in a path is
-another namespace, and a comma in a selector is another condition; neither is a name (Kubernetes documentation, "Object
-Names and IDs").
+A name can come from a template, and its value from anybody who may trigger a DAG run. ``../../other/things``
+in a path leads to another namespace, and a comma in a selector adds a condition; neither is a valid name
+(Kubernetes documentation, "Object Names and IDs").
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-#: What a path below a deployment may consist of; a query may follow.
+#: Valid characters of a path below a deployment; a query may follow.
 _PATH = re.compile(r"[-A-Za-z0-9._~!$&'()*+,;=:@/%]*(\?[-A-Za-z0-9._~!$&'()*+,;=:@/%?]*)?\Z")
 _SHOWN = 80
 
 
 def checked_name(name: Any, field: str = "name") -> str:
     """
-    Return a name that is one; what is in a URL is quoted besides.
+    Return a valid name, quoted for URLs.
 
     :raises InvalidRequestError: it is not a DNS-1123 subdomain.
     """
@@ -39,7 +39,7 @@ def checked_name(name: Any, field: str = "name") -> str:
 
 def checked_namespace(namespace: Any, field: str = "namespace") -> str:
     """
-    Return a namespace that is one.
+    Return a valid namespace.
 
     :raises InvalidRequestError: it is not a DNS-1123 label.
     """
@@ -55,9 +55,9 @@ def checked_namespace(namespace: Any, field: str = "namespace") -> str:
 
 def checked_path(path: Any, field: str = "path") -> str:
     """
-    Return a path that stays below what it is appended to, with a slash at its beginning.
+    Return a path that stays below its base, with a leading slash.
 
-    :raises InvalidRequestError: it leads elsewhere, or is no path of a URL.
+    :raises InvalidRequestError: it leads elsewhere, or is not a valid path of a URL.
     """
     text = str(path)
     plain = text.partition("?")[0]

@@ -1,7 +1,7 @@
 """
-Revisions: hashes that say which version of a predictor, or of a whole deployment, something is.
+Revisions: hashes that identify a version of a predictor, or of a whole deployment.
 
-A pure function of the content: the same in every process and Python version.
+Pure functions of the content: the same in every process and Python version.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ def revision(predictor_manifest: Mapping[str, Any]) -> str:
     """
     Return the revision of a predictor: ten hexadecimal digits of a hash of its content.
 
-    Left out is what changes without a new version of the model: traffic, replicas, explainer, and the stamp
-    that carries the revision itself. The order of keys does not matter.
+    It leaves out what changes without a new version of the model: traffic, replicas, explainer, and the stamp
+    with the revision itself. The order of keys does not matter.
     """
     content = {key: value for key, value in unstamped(predictor_manifest).items() if key not in _NOT_CONTENT}
     return digest(content, 10)
@@ -40,20 +40,20 @@ def unstamped(predictor_manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stamped(predictor_manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a predictor that carries its own revision as an annotation, by which its pods are recognised."""
+    """Return a predictor with its own revision as an annotation, which identifies its pods."""
     annotations = predictor_manifest.get("annotations")
     if annotations is not None and not isinstance(annotations, Mapping):
-        return dict(predictor_manifest)  # nothing to write on; ``validation`` says so
+        return dict(predictor_manifest)  # nothing to write to; ``validation`` reports it
     stamp = {**(annotations or {}), ANNOTATION_REVISION: revision(predictor_manifest)}
     return {**predictor_manifest, "annotations": stamp}
 
 
 def deployment_revision(manifest: Mapping[str, Any]) -> str:
     """
-    Return the revision of a whole SeldonDeployment: equal when applying it again would change nothing.
+    Return the revision of a whole SeldonDeployment: equal if applying it again would change nothing.
 
-    Covers the spec (traffic, replicas and explainers included) and the user's own labels and annotations; not
-    this provider's, which differ from run to run.
+    It covers the spec (including traffic, replicas and explainers) and the user's own labels and annotations,
+    but not this provider's, which differ between runs.
     """
     spec = dict(manifest.get("spec") or {})
     predictors = spec.get("predictors")

@@ -1,1 +1,1 @@
-"""Clouds' credentials as rclone settings, and the layouts of model files. Copies nothing."""
+"""Cloud credentials as rclone settings, and the layouts of model files. Copies nothing."""

@@ -1,9 +1,10 @@
 """
-Which files a prepackaged server looks for below the model URI, and how found files are to be arranged for it.
+The files that a prepackaged server expects below the model URI, and how existing files are arranged for it.
 
-Pure: a list of paths goes in, a mapping of paths comes out, or a refusal that says what was found and what was
-expected. Sources: Seldon Core reference, prepackaged servers; MLServer's runtimes (well-known file names);
-TensorFlow Serving (numbered version directories); Triton (model repository). Contents are not looked at.
+Pure: takes a list of paths, returns a mapping of paths, or an error that names the found and the expected
+files. Sources: Seldon Core reference, prepackaged servers; MLServer's runtimes (well-known file names);
+TensorFlow Serving (numbered version directories); Triton (model repository). The files' content is not
+checked.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
-#: Stands for the version directory in an arrangement, until a number is given.
+#: Placeholder for the version directory in an arrangement, until it gets a number.
 VERSION = "{version}"
 
 _SHOWN = 8
@@ -26,7 +27,7 @@ _WEIGHTS = (".safetensors", ".bin", ".h5", ".msgpack", ".onnx", ".pt", ".pth", "
 @dataclass(frozen=True, kw_only=True)
 class Arrangement:
     """
-    How files are laid out for a server.
+    The layout of files for a server.
 
     :param files: path below the model URI -> path in the source.
     """
@@ -35,11 +36,11 @@ class Arrangement:
 
     @property
     def versioned(self) -> bool:
-        """Whether the server wants a number that the source does not have."""
+        """Whether the server needs a version number that the source does not have."""
         return any(path.startswith(f"{VERSION}/") for path in self.files)
 
     def numbered(self, version: int) -> Arrangement:
-        """Return the arrangement with the version's number in its place."""
+        """Return the arrangement with the version's number instead of the placeholder."""
         return Arrangement(
             files={path.replace(VERSION, str(version), 1): file for path, file in self.files.items()}
         )
@@ -53,14 +54,15 @@ def arrange(
     model_name: str = "model",
 ) -> Arrangement:
     """
-    Arrange the files of a trained model as its server wants them.
+    Arrange the files of a trained model in the layout of its server.
 
     :param files: paths relative to the model's folder; for a model of one file, its name.
-    :param implementation: prepackaged server, such as ``SKLEARN_SERVER``; for None, and for servers that are not
-        known, the files stay as they are.
-    :param protocol: protocol of the deployment; MLServer (``v2``) takes more file names than Seldon's own servers.
-    :param model_name: folder of the model in a Triton repository, where the source is not one yet.
-    :raises InvalidRequestError: the files are not what the server can read.
+    :param implementation: prepackaged server, such as ``SKLEARN_SERVER``; for None, and for unknown servers,
+        the files stay as they are.
+    :param protocol: protocol of the deployment; MLServer (``v2``) accepts more file names than Seldon's own
+        servers.
+    :param model_name: folder of the model in a Triton repository, if the source is not one yet.
+    :raises InvalidRequestError: the server cannot read the files.
     """
     kept = sorted(file for file in files if not _is_hidden(file))
     if not kept:
@@ -84,7 +86,7 @@ def _xgboost(files: list[str], v2: bool, model_name: str) -> Arrangement:
 
 
 def _one_file(files: list[str], names: tuple[str, ...], server: str, fix: str) -> Arrangement:
-    """Take the folder where it holds the file by its right name; else rename the only file with a right ending."""
+    """Keep a folder that has a file with the expected name; else rename the only file with a valid ending."""
     if any(name in files for name in names):
         return _as_it_is(files)
     endings = {_suffix(name): name for name in names}
@@ -163,7 +165,7 @@ def _huggingface(files: list[str], v2: bool, model_name: str) -> Arrangement:
 
 
 def leads_out(path: str) -> bool:
-    """Tell whether a relative path may name something that is not below what it is relative to."""
+    """Return whether a relative path may lead out of its base."""
     parts = path.replace("\\", "/").split("/")
     return path.startswith("/") or ".." in parts or "\0" in path
 
@@ -182,7 +184,7 @@ def _suffix(file: str) -> str:
 
 
 def _is_hidden(file: str) -> bool:
-    """Whether a file is none of the model's: an editor's, or one that marks a folder of an object store."""
+    """Return whether a file is not the model's: an editor's, or a folder marker of an object store."""
     return not file or file.endswith("/") or _name(file) in {".DS_Store", ".gitkeep"}
 
 

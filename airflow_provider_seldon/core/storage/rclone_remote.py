@@ -1,10 +1,10 @@
 """
 An Airflow connection as the options of one rclone remote, cloud by cloud.
 
-Field names are those of Airflow's own providers (amazon, google, microsoft-azure, http), option names those of
-rclone 1.59, which Seldon's storage initializer contains, and later. An option that an older rclone does not know is
-ignored by it. What exists only on the worker (a profile, a role that the worker assumes) cannot be handed to
-a pod, and is refused with what to do instead.
+Field names are those of Airflow's own providers (amazon, google, microsoft-azure, http), option names those
+of rclone 1.59, which Seldon's storage initializer contains, and later. Older rclone versions ignore options
+that they do not know. Credentials that exist only on the worker (a profile, a role that the worker assumes)
+cannot be passed to a pod, and are refused with an alternative.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airflow_provider_seldon.core.storage.storage_connection import StorageConne
 
 Options = dict[str, str]
 
-#: What a plain extra that names a file becomes once the caller has read the file: field -> option.
+#: Extra that names a file -> option for the file's content, which the caller reads.
 FILES = {
     "rclone_service_account_file": "rclone_service_account_credentials",
     "rclone_key_file": "rclone_key_pem",
@@ -29,9 +29,9 @@ FILES = {
 
 def remote_options(connection: StorageConnection, scheme: str) -> Options:
     """
-    Return the options of the remote that serves a scheme; those that are empty are not to be set.
+    Return the options of the remote for a scheme; empty ones must not be set.
 
-    :raises InvalidRequestError: the connection cannot serve the scheme.
+    :raises InvalidRequestError: the connection does not support the scheme.
     """
     plain = _plain(connection)
     if plain.get("TYPE"):
@@ -78,7 +78,8 @@ def _s3(connection: StorageConnection) -> Options:
         raise _refused(
             connection,
             "names a role to assume with its keys, which the storage initializer cannot do",
-            "give keys that may read the bucket, or leave them out and let the pods' service account bear the role",
+            "give keys that may read the bucket, or leave them out and let the pods' service account bear "
+            "the role",
         )
     return {
         "TYPE": "s3",
@@ -95,7 +96,7 @@ def _s3(connection: StorageConnection) -> Options:
 
 
 def _aws_keys(connection: StorageConnection) -> tuple[str, str, str]:
-    """Return key id, secret and token, from where Airflow's amazon provider takes them and in its order."""
+    """Return key id, secret and token, from the same fields, in the order of Airflow's amazon provider."""
     session = _mapping(connection.option("session_kwargs"))
     token = connection.text("aws_session_token") or str(session.get("aws_session_token") or "")
     if connection.login and connection.password:
@@ -108,7 +109,7 @@ def _aws_keys(connection: StorageConnection) -> tuple[str, str, str]:
 
 
 def _s3_endpoint(connection: StorageConnection) -> str:
-    """Return the service's own endpoint, which wins over the general one, or "" for Amazon's."""
+    """Return the service's own endpoint, which overrides the general one, or "" for Amazon's."""
     service = _mapping(_mapping(connection.option("service_config")).get("s3"))
     return str(service.get("endpoint_url") or connection.option("endpoint_url") or "")
 
@@ -132,9 +133,10 @@ def _google(connection: StorageConnection) -> Options:
     return {
         "TYPE": "google cloud storage",
         "SERVICE_ACCOUNT_CREDENTIALS": "" if anonymous else text,
-        # The initializer's image says anonymous for gs; without this, no key and no identity would be used.
+        # The initializer's image sets anonymous for gs; without this, neither a key nor an identity would be
+        # used.
         "ANONYMOUS": str(anonymous).lower(),
-        # Workload identity: neither a key nor anonymous. rclone before 1.62 finds out by itself.
+        # Workload identity: neither a key nor anonymous. rclone before 1.62 detects it by itself.
         "ENV_AUTH": "" if text or anonymous else "true",
     }
 
@@ -169,7 +171,8 @@ def _azure(connection: StorageConnection) -> Options:
     identity = connection.text("managed_identity_client_id")
     federated = connection.option("workload_identity_tenant_id")
     return options | {
-        # The pod's own identity: MSI for rclone before 1.61; later ones find MSI and workload identity with ENV_AUTH.
+        # The pod's own identity: MSI for rclone before 1.61; later versions find MSI and workload identity
+        # with ENV_AUTH.
         "ENV_AUTH": "" if identity and not federated else "true",
         "USE_MSI": "" if federated else "true",
         "MSI_CLIENT_ID": "" if federated else identity,
@@ -209,7 +212,7 @@ def _http(connection: StorageConnection, scheme: str) -> Options:
 
 
 def _authorization(connection: StorageConnection) -> str:
-    """Return the header of an http connection as rclone takes it: name and value as one CSV record."""
+    """Return the header of an http connection in rclone's form: name and value as one CSV record."""
     if connection.conn_type != "http":
         return ""
     value = connection.text("Authorization")

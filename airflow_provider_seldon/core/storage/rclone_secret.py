@@ -1,13 +1,14 @@
 """
-Storage credentials -> rclone settings of a Secret.
+Convert storage credentials to rclone settings in a Secret.
 
-Seldon's storage initializer is rclone; it reads ``RCLONE_CONFIG_<REMOTE>_<OPTION>`` variables, and the remote is
-the lower-cased scheme of the model URI (Seldon Core reference, storage and secrets). So the variables are made
-for the schemes that a deployment really uses: ``az://`` needs ``RCLONE_CONFIG_AZ_*``, not ``..._AZUREBLOB_*``.
+Seldon's storage initializer is rclone; it reads ``RCLONE_CONFIG_<REMOTE>_<OPTION>`` variables, and the remote
+is the lower-cased scheme of the model URI (Seldon Core reference, storage and secrets). So the variables are
+set for the schemes that a deployment actually uses: ``az://`` needs ``RCLONE_CONFIG_AZ_*``, not
+``..._AZUREBLOB_*``.
 
 Input is plain data of an Airflow connection, so that this module needs neither Airflow nor a cloud's library.
-Which option a connection's field becomes is told in ``rclone_remote``; files that a connection names are read by the
-caller, because they exist only where Airflow runs.
+``rclone_remote`` maps a connection's fields to options; the caller reads files that a connection names,
+because they exist only where Airflow runs.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ _CREDENTIALS = (
 
 
 def is_credential(variable: str) -> bool:
-    """Tell whether the value of an rclone variable must not be shown."""
+    """Return whether the value of an rclone variable must not be shown."""
     return variable.endswith(_CREDENTIALS)
 
 
 def credentials_in(settings: Mapping[str, str]) -> Iterator[str]:
     """
-    Yield every text that must not be shown, also parts of a credential that may be shown alone.
+    Yield every text that must not be shown, including parts of a credential that may appear alone.
 
     The private key of a service account is one line in the JSON text and several lines once decoded.
     """
@@ -70,8 +71,9 @@ def rclone_settings(connection: StorageConnection, schemes: Collection[str]) -> 
     """
     Return the environment variables that let rclone read the given schemes with this connection.
 
-    :param schemes: schemes of the model URIs; those that need no remote are passed over.
-    :raises InvalidRequestError: a scheme that a connection of this type cannot serve, or an incomplete connection.
+    :param schemes: schemes of the model URIs; those that need no remote are ignored.
+    :raises InvalidRequestError: the connection's type does not support a scheme, or the connection is
+        incomplete.
     """
     settings: dict[str, str] = {}
     for scheme in sorted(set(schemes) - WITHOUT_CREDENTIALS):
@@ -85,8 +87,8 @@ def secret_name(settings: Mapping[str, str]) -> str:
     """
     Return a Secret's name that ends in a hash of its content.
 
-    A rotated credential gives another name, so the pods that use it are rolled. The hash is a plain one: what it
-    is made of holds a key of high entropy, which cannot be found by trying.
+    A rotated credential results in another name, so the pods that use it are rolled out again. The hash is
+    not salted: its input contains a key of high entropy, which cannot be guessed.
     """
     content = json.dumps(dict(settings), sort_keys=True, separators=(",", ":"))
     return f"seldon-storage-{hashlib.sha256(content.encode()).hexdigest()[:10]}"

@@ -1,1 +1,1 @@
-"""One deploy to many clusters: where it goes, and what a run found there."""
+"""One deploy to many clusters: its targets, and what a run found there."""

@@ -1,10 +1,10 @@
 """
-What a DAG run found on a deployment before it first wrote to it, so that all that it did there can be undone.
+What a DAG run found on a deployment before its first write, so that all of its changes can be undone.
 
-The versions of a deployment (``history``) do not tell that: a version that a run puts back unchanged, or deploys again,
-counts as that run's afterwards, and of many versions the oldest are dropped. So the deploy that changes a deployment
-records what it found, and later deploys of the same run keep that record. Whatever puts another version back drops it,
-because from then on nothing of the run is there. Pure.
+The versions of a deployment (``history``) do not show that: a version that a run restores unchanged, or
+deploys again, counts as that run's afterwards, and the oldest of many versions are dropped. So the deploy
+that changes a deployment records what it found, and later deploys of the same run keep that record. Restoring
+another version drops it, because then nothing of the run is left. Pure.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from airflow_provider_seldon.core.resource.canonical_json import canonical_json
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, json_object, proven_versions
 
-#: What a rollback is asked for that undoes the changes of its own run.
+#: Target of a rollback that undoes the changes of its own run.
 BEFORE_RUN = "before_run"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BeforeRun:
     """
-    What a run found.
+    What a run found on a deployment.
 
     :param dag_id: the run's DAG.
     :param run_id: its id.
-    :param revision: revision that was there; "" where there was none, or somebody else's deployment.
+    :param revision: previous revision; "" if there was none, or another owner's deployment.
     :param created: there was no deployment of that name.
-    :param superseded: names of the deployments that the new one replaces, and that are deleted once it serves.
+    :param superseded: names of the deployments that the new one replaces, and that are deleted once it is
+        ready.
     """
 
     dag_id: str
@@ -126,8 +127,8 @@ def version_before(deployment: SeldonDeployment, record: BeforeRun) -> ProvenVer
     if found is None:
         raise InvalidRequestError.of(
             "to",
-            f"{deployment.name} has no proven version from before run {record.run_id}; what that found was revision "
-            f"{record.revision or 'unknown'}",
+            f"{deployment.name} has no proven version from before run {record.run_id}; what that found was "
+            f"revision {record.revision or 'unknown'}",
             "deploy a version that serves",
             value=BEFORE_RUN,
         )
