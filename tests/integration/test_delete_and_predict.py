@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-from airflow_provider_seldon.exceptions import InvalidModelServerError, NotManagedError, PredictionError
+from airflow_provider_seldon.exceptions import (
+    InvalidModelServerError,
+    NotManagedError,
+    PredictionError,
+    RolloutTimeoutError,
+)
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests.client import SeldonClient
 from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
@@ -85,6 +90,15 @@ def test_a_prediction_in_the_deployments_own_protocol(hook: SeldonHook, protocol
     assert len(rows) == 2
     assert predict(name=name, data=[[1.0, 2.0], [3.0, 4.0]], expected=rows)
     assert predict(name=name, data="[[1.0, 2.0]]", expected=lambda answer: bool(answer))
+
+
+def test_a_deletion_does_not_wait_for_the_pods_of_what_has_the_name_by_now(hook: SeldonHook) -> None:
+    deleted = hook.client.get(deploy(name="iris"))
+    hook.delete_model_server("iris", timeout=patience(20))
+    assert hook.client.get(deploy(name="iris")).uid != deleted.uid
+    hook.client.wait_until_deleted("iris", uid=deleted.uid, timeout=0)
+    with pytest.raises(RolloutTimeoutError, match="the deployment itself"):
+        hook.client.wait_until_deleted("iris", timeout=0)
 
 
 def test_a_wrong_prediction_fails_the_smoke_test_with_both_values(hook: SeldonHook) -> None:

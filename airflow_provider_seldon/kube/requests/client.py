@@ -278,8 +278,8 @@ class SeldonClient:
 
     def _left_over(self, name: str, uid: str | None) -> str:
         try:
-            if (current := self.get(name)) and (uid is None or current.uid == uid):
-                return "the deployment itself"
+            # Pods have the name in their labels, not the uid: those of a successor cannot be told apart.
+            return "the deployment itself" if uid in {None, self.get(name).uid} else ""
         except NotFoundError:
             pass
         pods = [pod["metadata"]["name"] for pod in self.pods.of_deployment(name)]
