@@ -202,8 +202,15 @@ class Airflow:
             run.states = dict(
                 database.execute("SELECT task_id, state FROM task_instance WHERE run_id = ?", [run_id])
             )
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+            # Airflow 3.4 stores them for each attempt of a task.
+            source = (
+                "xcom"
+                if "xcom" in tables
+                else "xcom_v2 JOIN task_instance ON task_instance.id = task_instance_id"
+            )
             for task, key, value in database.execute(
-                "SELECT task_id, key, value FROM xcom WHERE run_id = ?", [run_id]
+                f"SELECT task_id, key, value FROM {source} WHERE run_id = ?", [run_id]
             ):
                 run.xcoms[task, key] = decoded(value)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -224,10 +225,15 @@ class Airflow:
         Airflow 3.3 may fail a task that goes on before that (apache/airflow #71580); nothing but the log tells of it.
         """
         task.in_triggerer()
-        heard = f"Received executor event with state success for task instance TaskInstanceKey({task.key}"
+        # Airflow 3.4 names the attempt as well, before the key.
+        heard = re.compile(
+            "Received executor event with state success for task instance .*"
+            + re.escape(f"TaskInstanceKey({task.key}")
+        )
         log = self.folder / "scheduler.out"
         eventually(
-            "the scheduler has heard of the deferral", lambda: heard in log.read_text(errors="replace")
+            "the scheduler has heard of the deferral",
+            lambda: heard.search(log.read_text(errors="replace")),
         )
 
     def command(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
