@@ -10,7 +10,7 @@ import yaml
 
 from airflow_provider_seldon.core.readiness.routes import UNREADABLE
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.local.apiserver.access.authorization import Deny
+from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.apply import SeldonApplyOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from tests.clusters import patience
@@ -87,15 +87,12 @@ def test_without_the_right_to_read_routes_a_retry_says_that_less_is_known_as_the
     hook: SeldonHook, local_seldon: Any
 ) -> None:
     apply(10)
-    local_seldon.server.authorizer.deny = (Deny(verb="get", resource="virtualservices"),)
-    try:
-        assert UNREADABLE in str(apply(30, run_id="run-2").get("weaker"))
-        killed(task(60), run_id="run-3")
-        assert apply(60, run_id="run-3", try_number=2).get("weaker")
-        assert apply(60, run_id="run-4")["action"] == "unchanged"
-        killed(task(60, SeldonRollbackOperator), run_id="run-5")
-        again = context(task_id="apply", run_id="run-5", try_number=2)
-        back = task(60, SeldonRollbackOperator).execute(again)
-        assert back.get("weaker")
-    finally:
-        local_seldon.server.authorizer.deny = ()
+    local_seldon.faults.add(Fault(verb="get", resource="virtualservices", status=403, count=None))
+    assert UNREADABLE in str(apply(30, run_id="run-2").get("weaker"))
+    killed(task(60), run_id="run-3")
+    assert apply(60, run_id="run-3", try_number=2).get("weaker")
+    assert apply(60, run_id="run-4")["action"] == "unchanged"
+    killed(task(60, SeldonRollbackOperator), run_id="run-5")
+    again = context(task_id="apply", run_id="run-5", try_number=2)
+    back = task(60, SeldonRollbackOperator).execute(again)
+    assert back.get("weaker")

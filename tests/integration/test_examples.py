@@ -57,10 +57,11 @@ def order(local: LocalSeldon, dag: str, **conf: Any) -> dict[str, Any]:
 
 
 def approvals(local: LocalSeldon) -> list[dict[str, Any]]:
-    """Runs of the DAG with an approval: first deploy, promoted, too late, broken meanwhile, killed."""
+    """Runs of the DAG with an approval: first deploy, promoted, too late, rejected, broken meanwhile, killed."""
     asked = [
         {"answer": "Promote"},
         {"answer": TOO_LATE},
+        {"answer": "Reject"},
         {"answer": "Promote", "errors": True, "state": "failed"},
     ]
     orders = [{}, *(asked if AIRFLOW_3_3 else [{}]), {"kill": "canary", "state": "failed"}]
@@ -197,18 +198,22 @@ def test_a_canary_goes_through_its_steps_and_its_teardown_finds_nothing_left(run
     not AIRFLOW_3_3, reason="humans are asked from Airflow 3.1 on, and the test answers as 3.3 does"
 )
 def test_a_canary_that_waits_for_an_approval_ends_promoted_or_aborted_whatever_comes(runs: Runs) -> None:
-    first, promoted, too_late, broken, _ = runs["canary_approval"]
+    first, promoted, too_late, rejected, broken, _ = runs["canary_approval"]
     assert first["xcoms"]["canary"]["action"] == "created"
     assert first["tasks"]["approve"] == "skipped", "nothing is tried out, so nothing is to be approved"
     assert (promoted["tasks"]["promote"], promoted["tasks"]["reject"]) == ("success", "skipped")
     assert promoted["xcoms"]["promote"]["action"] == "updated"
     assert promoted["xcoms"]["watch"] == "over"
     name = promoted["xcoms"]["canary"]["name"]
-    assert (too_late["tasks"]["promote"], too_late["tasks"]["reject"]) == ("skipped", "success")
-    assert too_late["xcoms"]["reject"] == {"aborted": [name]}
+    for turned_down in (too_late, rejected):
+        tasks, xcoms = turned_down["tasks"], turned_down["xcoms"]
+        assert (tasks["promote"], tasks["reject"]) == ("skipped", "success")
+        assert xcoms["reject"] == {"aborted": [name]}
+        assert xcoms["watch"] == "over"
     assert broken["tasks"]["watch"] == "failed", "a limit was broken while the approval was waited for"
     assert broken["xcoms"]["promote"]["action"] == "unchanged", "what is aborted is not promoted any more"
-    assert [one["xcoms"]["abort"]["aborted"] for one in (first, promoted, too_late, broken)] == [[]] * 4
+    ends = (first, promoted, too_late, rejected, broken)
+    assert [one["xcoms"]["abort"]["aborted"] for one in ends] == [[]] * 5
 
 
 def test_a_teardown_aborts_the_canary_that_a_killed_task_has_left(runs: Runs, simulated: LocalSeldon) -> None:

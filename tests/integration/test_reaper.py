@@ -155,7 +155,7 @@ def test_one_error_does_not_stop_the_others_and_the_task_fails_with_all_named(
     reap()
     local_seldon.faults.add(Fault(verb="delete", name="second", status=403, count=None))
     given = context(task_id="reaper")
-    with pytest.raises(ReapingError, match="default/second: ForbiddenError"):
+    with pytest.raises(ReapingError, match=f"{hook.namespace}/second: ForbiddenError"):
         SeldonReaperOperator(task_id="reaper", orphans="ignore", grace=0, timeout=patience(20)).execute(given)
     report = given["ti"].pushed["report"]
     assert (names(report, "deleted"), names(report, "errors")) == (["first", "third"], ["second"])
