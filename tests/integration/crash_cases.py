@@ -88,7 +88,9 @@ def applied(number: int, *, behaviour: str = "healthy") -> Task:
 
 def canary(number: int, **more: Any) -> Task:
     steps = {"steps": [20, 50], "bake": 0.1, "implementation": "SKLEARN_SERVER"}
-    return "canary", {**IRIS, "model_uri": uri(number), **steps, **more}
+    # There is no ingress here: nothing but this time says that a change of weights is done.
+    hurry = {"failure_policy": {**POLICY, "settle": 0.2}}
+    return "canary", {**IRIS, "model_uri": uri(number), **steps, **hurry, **more}
 
 
 def deferred(task: Task) -> Task:

@@ -12,6 +12,7 @@ from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.readiness.routes import routes_difference
 from airflow_provider_seldon.delivery.canary import abort as aborting
 from airflow_provider_seldon.hooks.seldon import SeldonHook
+from airflow_provider_seldon.kube.requests.transport import MERGE
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.faults import Fault
 from airflow_provider_seldon.operators.canary import (
@@ -19,10 +20,12 @@ from airflow_provider_seldon.operators.canary import (
     SeldonCanaryOperator,
     SeldonPromoteCanaryOperator,
 )
+from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.clusters import clusters, patience
 from tests.clusters.local import LocalClusters, simulated
 from tests.integration.conftest import scale_by_kubectl
 from tests.integration.test_canary import (  # noqa: F401
+    SERVED,
     TUESDAY,
     assert_serves,
     limits,
@@ -235,3 +238,27 @@ def available(hook: SeldonHook, name: str) -> dict[str, int]:
         )
         for child in hook.client.children(name)
     }
+
+
+@pytest.mark.parametrize("ends", ["aborted", "promoted"])
+def test_an_autoscaler_of_what_serves_neither_ends_a_canary_nor_loses_its_number(
+    hook: SeldonHook, ends: str
+) -> None:
+    autoscaled = {"model_server": {"extra_args": {"hpaSpec": {"minReplicas": 1, "maxReplicas": 4}}}}
+    first, _ = run(operator(SeldonDeployModelOperator, **SERVED, **autoscaled), run_id="before")
+    name = first["name"]
+    held(hook, name, **autoscaled)
+    child = next(one for one in hook.client.children(name) if f"{name}-default-" in one["metadata"]["name"])
+    # What an HPA does: it sets the number of the Deployment itself.
+    path = f"/apis/apps/v1/namespaces/{hook.namespace}/deployments/{child['metadata']['name']}"
+    hook.client._transport.request("PATCH", path, body={"spec": {"replicas": 2}}, content_type=MERGE)
+    wait_until(lambda: available(hook, name) == {"default": 2, "canary": 1}, patience(20))
+    # A retry of the task that holds it goes on with the same canary.
+    held(hook, name, **autoscaled)
+    if ends == "aborted":
+        assert aborts(name)[0] == {"aborted": [name]}
+    else:
+        assert promotes(name)[0]["action"] == "updated"
+    assert_routes(hook, name)
+    assert_serves(hook, name, "1" if ends == "aborted" else "2")
+    assert available(hook, name) == {"default": 2}

@@ -39,7 +39,8 @@ class Analysis:
     :param consecutive_error_limit: how many consecutive measurements may end in an error before the step
         counts as inconclusive (Argo Rollouts: ``consecutiveErrorLimit``).
     :param consecutive_success_limit: number of consecutive passing measurements that ends a step early, if
-        all metrics reach it; None to bake in full.
+        all metrics reach it; None to bake in full. A ``GoldenSet`` is measured at the end only, so with one
+        no step ends early.
     :param on_inconclusive: see ``OnInconclusive``.
     :raises InvalidRequestError: names the field and the fix.
     """

@@ -132,6 +132,15 @@ def test_enough_passes_in_a_row_end_a_step_before_its_time_and_it_is_compared_on
     assert len(dues(both, GOOD)) > 3, "the other metric has no data"
 
 
+def test_golden_rows_are_compared_at_the_end_only_so_no_passes_in_a_row_end_their_step_before() -> None:
+    both = plan(COMPARED, GoldenSet("rows.jsonl"), bake=300, consecutive_success_limit=2)
+    rows = {"GoldenSet": Sample(candidate=0.0)}
+    # As it is measured: golden rows are left out of all looks but the last.
+    ended = made(both, lambda look: {**GOOD, **(rows if look.concludes else {})})
+    assert both.last(ended).at - SINCE == 300
+    assert (ended.concluded, ended.verdict and ended.verdict.grade) == (True, Grade.PASS)
+
+
 def test_what_was_not_measured_while_a_step_bakes_counts_as_nothing() -> None:
     step = plan(FunctionMetric(lambda **_: 1.0, at_most=2, label="drift"), COMPARED, inconclusive_limit=0)
     progress = step.after(step.begun(), GOOD)
