@@ -1,4 +1,4 @@
-"""The Kubernetes Deployments that the operator makes: which are expected, what they run, how far they are.
+"""The Kubernetes Deployments that the operator creates: which are expected, and what they run.
 
-Builds none.
+Creates none.
 """

@@ -1,9 +1,9 @@
 """
-Which Kubernetes Deployments the operator makes for a SeldonDeployment: their names, replicas and revision.
+The Kubernetes Deployments that the operator creates for a SeldonDeployment: names, replicas and revision.
 
-Computed from the spec alone, with the operator's own defaulting, so that a child that does not exist yet is
-known to be missing. Whether a child that exists is the right one is decided in ``child_revision`` and
-``readiness``. Source: Seldon Core reference, naming of deployments, replica precedence, defaults.
+Computed from the spec alone, with the operator's own defaulting, so that a missing child is known.
+``children.revision`` and ``readiness`` decide whether an existing child is the right one. Source: Seldon Core
+reference, naming of deployments, replica precedence, defaults.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ANNOTATION_NO_ENGINE = "seldon.io/no-engine"
 ANNOTATION_SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
 ANNOTATION_SERVICE_NAME = "seldon.io/svc-name"
 
-#: Implementations that run inside the engine; every other one is a server with a container of its own.
+#: Implementations that run inside the engine; every other one is a server with its own container.
 BUILT_IN_IMPLEMENTATIONS = frozenset(
     {"", "UNKNOWN_IMPLEMENTATION", "SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"}
 )
@@ -46,17 +46,16 @@ class Role(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpectedChild:
     """
-    A Deployment that the operator makes.
+    A Deployment that the operator creates.
 
     :param names: the names it may have; the first is the operator's default.
     :param predictor: the entry of ``spec.predictors`` it belongs to.
     :param role: what it runs.
     :param component: index in ``componentSpecs``, for a component.
-    :param replicas: the number of pods that the spec asks for; None when the spec does not say, or leaves
-        it to an autoscaler.
-    :param autoscaled: whether an HPA or KEDA decides the number of pods.
-    :param may_sleep: whether it may have no pods without the spec's asking for that: KEDA scales it, or it is the
-        engine of a predictor that has none.
+    :param replicas: the number of pods in the spec; None if the spec has none, or leaves it to an autoscaler.
+    :param autoscaled: whether an HPA or KEDA controls the number of pods.
+    :param may_sleep: whether it may have no pods although the spec does not request that: KEDA scales it, or
+        it is the engine of a predictor without pods.
     """
 
     names: tuple[str, ...]
@@ -74,20 +73,20 @@ class ExpectedChild:
 
     @property
     def stamp(self) -> str:
-        """The revision that this provider wrote into the predictor; empty on a foreign deployment."""
+        """The revision that this provider wrote to the predictor; empty on a foreign deployment."""
         return text_at(self.predictor, "annotations", ANNOTATION_REVISION)
 
     @property
     def scaled_to_zero(self) -> bool:
-        """Whether the spec itself asks for no pods."""
+        """Whether the spec itself requests no pods."""
         return self.replicas == 0
 
 
 def expected_children(deployment: Object) -> tuple[ExpectedChild, ...]:
     """
-    Return the Deployments that the operator makes for ``deployment``, a SeldonDeployment's manifest.
+    Return the Deployments that the operator creates for ``deployment``, a SeldonDeployment's manifest.
 
-    Empty for a spec from which it makes none (and reports ``Failed``).
+    Empty for a spec for which it creates none (and reports ``Failed``).
     """
     spec = mapping_at(deployment, "spec")
     return tuple(
@@ -97,18 +96,18 @@ def expected_children(deployment: Object) -> tuple[ExpectedChild, ...]:
     )
 
 
-#: Label of a child, and of its pods: which SeldonDeployment they belong to.
+#: Label of a child and its pods with their SeldonDeployment.
 ID_LABEL = "seldon-deployment-id"
 
 
 def deployment_id(name: str) -> str:
-    """Return the value that the label ``seldon-deployment-id`` has on the children of a deployment of that name."""
+    """Return the value of the label ``seldon-deployment-id`` on the children of a deployment of that name."""
     return _names("", name)[0]
 
 
 def child_ids(deployment: Object) -> tuple[str, ...]:
     """
-    Return the values that the label ``seldon-deployment-id`` has on a deployment's children.
+    Return the values of the label ``seldon-deployment-id`` on a deployment's children.
 
     A separate engine's is the name of the predictor's Service (Seldon Core reference, labels).
     """
@@ -121,12 +120,12 @@ def child_ids(deployment: Object) -> tuple[str, ...]:
 
 
 def is_autoscaled(component: Object) -> bool:
-    """Return whether an autoscaler in the spec decides on the pods of an entry of ``componentSpecs``."""
+    """Return whether an autoscaler in the spec controls the pods of an entry of ``componentSpecs``."""
     return bool(component.get("hpaSpec") or component.get("kedaSpec"))
 
 
 def is_server(unit: Object) -> bool:
-    """Return whether a graph node is a prepackaged (or custom) server, which gets a container of its own."""
+    """Return whether a graph node is a prepackaged (or custom) server, which gets its own container."""
     return text_at(unit, "implementation") not in BUILT_IN_IMPLEMENTATIONS
 
 
@@ -224,8 +223,8 @@ def _names(deployment: str, name: str) -> tuple[str, ...]:
     """
     Return the names that the operator may give a Deployment.
 
-    Up to 63 characters the name stays; a longer one is hashed, and an operator that runs with
-    DEPLOYMENT_NAME_AS_PREFIX keeps the SeldonDeployment's name in front where that fits.
+    A name of up to 63 characters stays; a longer one is hashed, and an operator with
+    DEPLOYMENT_NAME_AS_PREFIX keeps the SeldonDeployment's name as a prefix if that fits.
     """
     if len(name.encode()) <= MAX_NAME_LENGTH:
         return (name,)

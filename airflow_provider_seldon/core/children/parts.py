@@ -1,4 +1,4 @@
-"""How many pods the Deployments of a SeldonDeployment have, of those that they should have."""
+"""Available and desired pods of the Deployments of a SeldonDeployment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """How many pods a Deployment has of those that it should have, and whether it had all of them before."""
+    """Available and desired pods of a Deployment, and whether it had all of them before."""
 
     predictor: str
     wanted: int
@@ -31,7 +31,7 @@ def parts_of(deployment: Object, children: Sequence[Object] | None) -> Iterator[
     """
     Yield each Deployment that a SeldonDeployment should have.
 
-    :param children: those that there are; None where they cannot be read, and the status has to do.
+    :param children: the existing ones; None if they cannot be read, so that the status is used.
     """
     by_name = {name_of(child): child for child in children or ()}
     told = mapping_at(deployment, "status", "deploymentStatus")

@@ -1,10 +1,11 @@
 """
-Children that are to go: those of predictors, explainers and engines that the spec does not have any more.
+Removed children: those of predictors, explainers and engines that the spec no longer has.
 
-Nothing on the other Deployments need show that the operator has seen them dropped. It removes those that its own status
-still lists, as soon as all others are ready, and lists none that is gone. One that it has never listed, because it was
-dropped within moments, it never removes. One that is being deleted counts no pod any more from when each of its pods is
-told to end, and so gets no request. Source: real operator, completing a change; measured on 1.18.2.
+The other Deployments need not show that the operator has seen the removal. The operator deletes those that
+its own status still lists, as soon as all others are ready, and lists none that is gone. It never deletes one
+that it has never listed, because that was removed within moments. A Deployment that is being deleted no
+longer counts pods once they are terminating, and so gets no requests. Source: real operator, completing a
+change; measured on 1.18.2.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from airflow_provider_seldon.core.resource.unstructured import (
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leftover:
     """
-    A child that is to go.
+    A removed child.
 
     :param name: its name.
-    :param listed: the operator's status lists it, so the operator will remove it.
+    :param listed: the operator's status lists it, so the operator will delete it.
     :param going: it is being deleted.
     :param available: its available pods.
     """
@@ -50,11 +51,12 @@ def leftovers(
     deployment: Object, wanted: Sequence[ExpectedChild], children: Sequence[Object] | None
 ) -> list[Leftover]:
     """
-    Return the children that are to go and are still there, by name.
+    Return the removed children that still exist, by name.
 
     :param deployment: the SeldonDeployment's manifest.
-    :param wanted: the children that it is to have.
-    :param children: Kubernetes Deployments; None when they may not be read: then what the status lists counts.
+    :param wanted: its expected children.
+    :param children: Kubernetes Deployments; None without permission to read them: then the status' list
+        counts.
     """
     names = {name for one in wanted for name in one.names}
     listed = {
@@ -72,11 +74,12 @@ def leftovers(
 
 def services_left(deployment: Object) -> list[str]:
     """
-    Return the Services that the operator's status lists, of predictors that the spec does not have any more.
+    Return the Services in the operator's status of predictors that the spec no longer has.
 
-    Once their Deployments are gone, it deletes them and then writes its status. When that write meets another one in
-    between, the status lists a Service for ever that is gone, and each pass from then on ends with ``Failed``. So
-    nobody should write before (Seldon's operator 1.18.2, completing a change). Long names are hashed, and say nothing.
+    Once their Deployments are gone, the operator deletes them and then writes its status. If that write
+    conflicts with another one in between, the status lists a deleted Service for ever, and each later
+    reconciliation ends with ``Failed``. So nobody should write before (Seldon's operator 1.18.2, completing a
+    change). Long names are hashed, so they are not recognised.
     """
     name = name_of(deployment)
     present = {

@@ -1,12 +1,12 @@
 """
-Which version of a predictor a child Deployment runs.
+The version of a predictor that a child Deployment runs.
 
-With this provider's stamp that is one comparison, made wherever the operator carries the stamp to: the
-Deployment's pod template and the predictor that the engine was started with. But an edit by somebody else leaves the
-stamp as it is, what is no part of a predictor has none, and neither has a foreign deployment. So what the template
-shows is compared with what the operator makes of the spec as well. This module looks at what a Deployment *asks for*;
-whether its pods got there is decided in ``readiness``.
-Source: Seldon Core reference, what a client can compare; real operator, what rolls pods.
+With this provider's stamp that is one comparison, wherever the operator copies the stamp: the Deployment's
+pod template and the predictor with which the engine was started. But an edit by somebody else leaves the
+stamp as it is, fields outside of predictors have none, and neither has a foreign deployment. So the template
+is also compared with what the operator creates from the spec. This module checks the *desired* state of a
+Deployment; ``readiness`` decides whether its pods have reached it. Source: Seldon Core reference, what a
+client can compare; real operator, what rolls pods.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def difference(
     withdrawn: frozenset[str] = frozenset(),
 ) -> str:
     """
-    Return how a child's pod template differs from what is asked for; empty when it runs this revision.
+    Return how a child's pod template differs from the requested one; empty when it runs this revision.
 
     :param child: the Deployment.
-    :param expected: which child it is.
+    :param expected: the expected child.
     :param deployment: the SeldonDeployment's manifest.
-    :param ports: of all its children.
-    :param withdrawn: annotations of the spec that were taken away.
+    :param ports: ports of all its children.
+    :param withdrawn: annotations that were removed from the spec.
     """
     spec, engine = mapping_at(deployment, "spec"), engine_of(child)
     text = (
@@ -61,7 +61,7 @@ def template_stamp(child: Object) -> str:
 
 
 def _stamp_difference(child: Object, expected: ExpectedChild, running: Object | None) -> str:
-    """The pod template decides, not the Deployment's own metadata: that is not what pods are made from."""
+    """Compare the stamps; the pod template counts, because pods do not get the Deployment's own metadata."""
     wanted = expected.stamp
     if not wanted:
         return ""
@@ -78,15 +78,15 @@ def _stamp_difference(child: Object, expected: ExpectedChild, running: Object | 
 def _annotation_difference(
     child: Object, expected: ExpectedChild, spec: Object, withdrawn: frozenset[str]
 ) -> str:
-    """The operator copies annotations of the whole deployment into the pods of each predictor and explainer."""
+    """Compare the annotations, which the operator copies to the pods of each predictor and explainer."""
     if expected.role is Role.ENGINE:
         return ""
     metadata = mapping_at(child, "spec", "template", "metadata")
-    # A template without labels is none that an operator has made: there is nothing to compare.
+    # The operator creates no template without labels: there is nothing to compare.
     if not mapping_at(metadata, "labels"):
         return ""
     wanted = dict(mapping_at(spec, "annotations"))
-    wanted.pop(ANNOTATION_SEPARATE_ENGINE, None)  # which Deployments there are shows it
+    wanted.pop(ANNOTATION_SEPARATE_ENGINE, None)  # the existing Deployments show it
     wanted |= mapping_at(expected.predictor, "annotations")
     if expected.role is Role.COMPONENT:
         components = items_at(expected.predictor, "componentSpecs")

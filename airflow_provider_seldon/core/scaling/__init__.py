@@ -1,1 +1,1 @@
-"""Numbers of pods: what is asked for, what sleeps, what an autoscaler has set. Scales nothing."""
+"""Numbers of pods: requested ones, zero, and those that an autoscaler has set. Scales nothing."""

@@ -1,7 +1,7 @@
 """
-With how many pods a deployment goes on at the next write.
+The number of pods of a deployment after the next write.
 
-What counts is decided in ``replicas``, on plain specs; here it becomes the deployment that is applied. Pure.
+``replicas`` decides which number counts, on plain specs; this module builds the deployment to apply. Pure.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def continued(
     wanted: SeldonDeployment, current: SeldonDeployment, *, insist: bool = True
 ) -> SeldonDeployment:
     """
-    Return what to apply so that numbers of pods go on that others have set, see ``replicas.carried``.
+    Return the deployment to apply that keeps numbers of pods set by others, see ``replicas.carried``.
 
-    The revision in the annotations stays: another number of pods is no other version.
+    The revision in the annotations stays: another number of pods is not another version.
 
-    :param wanted: what is to be applied.
-    :param current: the deployment as it is.
-    :param insist: whether a number that is new in the request counts for more.
+    :param wanted: the deployment to apply.
+    :param current: the existing deployment.
+    :param insist: whether a number that is new in the request takes precedence.
     """
     manifest, stored = wanted.to_manifest(), current.to_manifest()
     spec = replicas.carried(
@@ -41,7 +41,7 @@ def continued(
 
 
 def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
-    """Return a deployment as it is stored, with pods; of its metadata, what a user or this provider may write."""
+    """Return the stored deployment with pods, and the metadata that users or this provider may write."""
     manifest = copy.deepcopy(deployment.to_manifest())
     manifest.pop("status", None)
     asked = asked_numbers(manifest)
@@ -59,11 +59,11 @@ def awakened(deployment: SeldonDeployment) -> SeldonDeployment:
 
 def scaled(built: SeldonDeployment, count: int) -> SeldonDeployment:
     """
-    Return a deployment with so many pods of every predictor.
+    Return a deployment with ``count`` pods of every predictor.
 
-    Its revision is another one: what is stored is not what the configuration says, and must not pass for "unchanged".
+    Its revision differs: the stored spec is not that of the configuration, and must not count as "unchanged".
 
-    :param built: what the configuration makes, with numbers of explainers that go on.
+    :param built: the deployment built from the configuration, with kept numbers of explainers.
     """
     manifest = copy.deepcopy(built.to_manifest())
     bare = replicas.as_asked(mapping_at(manifest, "spec"), asked_numbers(manifest))
@@ -77,7 +77,7 @@ def scaled(built: SeldonDeployment, count: int) -> SeldonDeployment:
 
 def with_all_numbers(deployment: SeldonDeployment, *, like: SeldonDeployment) -> SeldonDeployment:
     """
-    Return a deployment with a number wherever it leaves one open.
+    Return a deployment with a number wherever the spec leaves one open.
 
     :param like: what is to be applied; explainers get its numbers.
     """
@@ -88,7 +88,7 @@ def with_all_numbers(deployment: SeldonDeployment, *, like: SeldonDeployment) ->
 
 
 def says_the_same_numbers(wanted: SeldonDeployment, current: SeldonDeployment) -> bool:
-    """Return whether every number of pods in ``wanted`` is what is stored already."""
+    """Return whether every number of pods in ``wanted`` is already stored."""
     stored = replicas.numbers(mapping_at(current.to_manifest(), "spec"))
     asked = replicas.numbers(mapping_at(wanted.to_manifest(), "spec"))
     return all(stored.get(place) == number for place, number in asked.items())

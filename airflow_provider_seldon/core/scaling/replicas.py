@@ -1,10 +1,11 @@
 """
-Numbers of pods: where a spec says them, where it leaves one open, and whose number counts at the next write.
+Numbers of pods: where a spec sets them, where it leaves one open, and whose number counts at the next write.
 
-A Deployment that gets no number from the spec is updated by Seldon's operator for ever after its first change
-(measured, 1.17.1 and 1.18.2). So whatever this provider writes says a number wherever no autoscaler is in the spec:
-``spec.replicas`` for what the predictors leave open, because there ``kubectl scale`` and an autoscaler of the whole
-SeldonDeployment can still change it, and ``replicas`` of each explainer, for which nothing else counts. Pure.
+If a Deployment gets no number from the spec, Seldon's operator updates it for ever after its first change
+(measured, 1.17.1 and 1.18.2). So this provider always writes a number unless the spec has an autoscaler:
+``spec.replicas`` for what the predictors leave open, because ``kubectl scale`` and an autoscaler of the whole
+SeldonDeployment can still change it there, and ``replicas`` of each explainer, for which nothing else counts.
+Pure.
 """
 
 from __future__ import annotations
@@ -31,28 +32,28 @@ from airflow_provider_seldon.core.resource.unstructured import (
     text_at,
 )
 
-#: Where a number is: ``("replicas",)`` is that of the spec; otherwise the predictor's name comes first.
+#: Path of a number: ``("replicas",)`` is that of the spec; otherwise the predictor's name comes first.
 Place = tuple[str | int, ...]
 GENERAL: Place = ("replicas",)
 DEFAULT = 1
 
 
 def numbers(spec: Object) -> dict[Place, int]:
-    """Return the numbers of pods that a spec says."""
+    """Return the numbers of pods in a spec."""
     holders = [(GENERAL, spec), *_holders(spec)]
     found = {place: number_at(holder, "replicas") for place, holder in holders}
     return {place: number for place, number in found.items() if number is not None}
 
 
 def asked_numbers(deployment: Object) -> dict[Place, int]:
-    """Return the numbers of pods that the request says that made a deployment; none for somebody else's."""
+    """Return the numbers of pods in a deployment's original request; none for another owner's deployment."""
     try:
         config = json.loads(text_at(deployment, "metadata", "annotations", ANNOTATION_CONFIG) or "{}")
     except ValueError:
         return {}
     spec = mapping_at(config, "manifest", "spec")
     if not spec:
-        # The arguments as they come to be in the spec, see ``request.spec``.
+        # The arguments in their form in the spec, see ``request.spec``.
         extra = {key: mapping_at(config, "extra_args", key) for key in ("explainer", "svcOrchSpec")}
         spec = {"predictors": [{"name": text_at(config, "predictor_name") or "default", **extra}]}
     found = numbers(spec)
@@ -63,7 +64,7 @@ def asked_numbers(deployment: Object) -> dict[Place, int]:
 
 
 def with_numbers(spec: Object, wanted: Mapping[Place, int]) -> dict[str, Any]:
-    """Return a spec that says these numbers, and no other."""
+    """Return a spec with exactly these numbers."""
 
     def set_one(place: Place, holder: dict[str, Any]) -> None:
         if place in wanted:
@@ -99,7 +100,7 @@ def as_asked(spec: Object, asked: Mapping[Place, int]) -> dict[str, Any]:
     """
     Return a spec without the numbers that ``completed`` may have added; a version is hashed without them.
 
-    :param asked: the numbers that the request itself says.
+    :param asked: the numbers in the request itself.
     """
 
     def added(place: Place) -> bool:
@@ -109,7 +110,7 @@ def as_asked(spec: Object, asked: Mapping[Place, int]) -> dict[str, Any]:
 
 
 def revision(manifest: Object, asked: Mapping[Place, int]) -> str:
-    """Return the revision of a deployment as it was asked for."""
+    """Return the revision of a deployment as requested."""
     return deployment_revision({**manifest, "spec": as_asked(mapping_at(manifest, "spec"), asked)})
 
 
@@ -124,15 +125,15 @@ def carried(
     """
     Return the spec to apply, with the numbers of pods that stay as they are.
 
-    What ``kubectl scale`` or an autoscaler has set stays theirs: the field is left out, and server-side apply leaves
-    alone what it does not mention. Not so where they have set it to none, because what is deployed has pods, and
-    where the request says another number than the one before did.
+    A number that ``kubectl scale`` or an autoscaler has set stays: the field is left out, and server-side
+    apply does not change fields that it does not mention. Exceptions: they have set it to zero, because a
+    deploy needs pods; and the request has another number than the previous one.
 
-    :param wanted: the deployment to be written, with all its numbers.
-    :param current: the deployment as it is.
-    :param asked: numbers that the request says.
-    :param asked_before: numbers that the request said that made the deployment.
-    :param insist: whether a number that is new in the request counts for more than what others have set.
+    :param wanted: the deployment to write, with all its numbers.
+    :param current: the existing deployment.
+    :param asked: numbers in the request.
+    :param asked_before: numbers in the request of the existing deployment.
+    :param insist: whether a number that is new in the request takes precedence over one that others have set.
     """
     spec, stored = mapping_at(wanted, "spec"), mapping_at(current, "spec")
     kept = numbers(spec)
@@ -156,10 +157,10 @@ def awake(
     deployment: Object, asked: Mapping[Place, int], *, sleeps: Callable[[Object], bool]
 ) -> dict[str, Any]:
     """
-    Return the spec of a deployment with pods: as it is stored, with the numbers that were asked for instead of zeroes.
+    Return the stored spec of a deployment with pods: with the requested numbers instead of zeroes.
 
-    :param asked: numbers that the request says that made the deployment.
-    :param sleeps: tells whether a deployment asks for no pods at all.
+    :param asked: numbers in the request of the deployment.
+    :param sleeps: returns whether a deployment requests no pods at all.
     """
     spec = mapping_at(deployment, "spec")
     found = numbers(spec)
@@ -173,10 +174,10 @@ def awake(
 
 def scaled(spec: Object, replicas: int) -> dict[str, Any]:
     """
-    Return a spec with so many pods of every predictor.
+    Return a spec with ``replicas`` pods of every predictor.
 
-    The number goes where one is; where a predictor has none of its own, to the spec. A separate engine keeps its own
-    number, unless there is to be nothing left.
+    The number replaces existing ones; if a predictor has none of its own, it is set in the spec. A separate
+    engine keeps its own number, unless everything scales to zero.
     """
     inherits = any(number_at(one, "replicas") is None for one in items_at(spec, "predictors"))
 
@@ -190,7 +191,7 @@ def scaled(spec: Object, replicas: int) -> dict[str, Any]:
 
 
 def set_by_others(deployment: Object) -> bool:
-    """Return whether somebody else than this provider's last apply has set ``spec.replicas``."""
+    """Return whether ``spec.replicas`` was set by anybody else than this provider's last apply."""
     if number_at(deployment, "spec", "replicas") is None:
         return False
     owners = _owners(deployment)
@@ -199,24 +200,25 @@ def set_by_others(deployment: Object) -> bool:
 
 def set_by_hand(deployment: Object) -> bool:
     """
-    Return whether the others that own ``spec.replicas`` are no appliers: ``kubectl scale``, ``edit``, an autoscaler.
+    Return whether the other owners of ``spec.replicas`` do not apply it: ``kubectl scale``, ``edit``, an
+    autoscaler.
 
-    An applier comes again with its number, and is told of rather than overruled.
+    A manager that applies its number does so repeatedly, so it is reported instead of overruled.
     """
     return all(_is_ours(one) or one.get("operation") != "Apply" for one in _owners(deployment))
 
 
 def is_scaled_by_us(deployment: Object, asked: Mapping[Place, int]) -> bool:
-    """Return whether the recorded revision counts a number that was not asked for: scaling does that."""
+    """Return whether the recorded revision includes a number that was not requested, as after scaling."""
     recorded = text_at(deployment, "metadata", "annotations", ANNOTATION_REVISION)
     return revision(deployment, asked) != recorded
 
 
 def standing(deployment: Object, place: Place = GENERAL) -> int | None:
     """
-    Return how many pods a Deployment has whose number the spec leaves open; None where it is not known, or none.
+    Return how many pods a Deployment has whose number the spec leaves open; None if not known, or zero.
 
-    The operator leaves the number alone then, so it is what somebody has set on the Deployment itself.
+    The operator does not change such a number, so somebody has set it on the Deployment itself.
     """
     if text_at(deployment, "status", "state").lower() != "available":
         return None
@@ -276,7 +278,7 @@ def _is_explainer(place: Place) -> bool:
 
 
 def _owners(deployment: Object) -> list[Object]:
-    """Return the entries of ``managedFields`` that ``spec.replicas`` belongs to."""
+    """Return the entries of ``managedFields`` that own ``spec.replicas``."""
     entries = items_at(deployment, "metadata", "managedFields")
     return [one for one in entries if "f:replicas" in mapping_at(one, "fieldsV1", "f:spec")]
 
