@@ -289,7 +289,8 @@ def first_url() -> str:
 def report() -> None:
     """Print the table of runs and what to do next."""
     print(
-        f"\n{'run':<16}{'accuracy':<10}{'decision':<10}{'action':<10}{'task':<9}{'seconds':<9}prediction of what serves"
+        f"\n{'run':<16}{'accuracy':<10}{'decision':<10}{'action':<10}{'task':<9}{'seconds':<9}"
+        "prediction of the running version"
     )
     for run in ALL:
         accuracy = run.xcoms.get(("train", "accuracy"))
