@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_seldon.core.fleet.reaper_view import ReaperRun
@@ -40,7 +40,6 @@ class Reapers:
 def _read() -> Sequence[ReaperRun]:
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
-    from airflow.utils import timezone
     from airflow.utils.session import create_session
     from sqlalchemy import and_, select, tuple_
 
@@ -51,7 +50,7 @@ def _read() -> Sequence[ReaperRun]:
         )
     )
     with create_session() as session:
-        since = timezone.utcnow() - LATELY
+        since = datetime.now(UTC) - LATELY
         # Only XComs have an index that leads to them.
         reapers = [
             (dag_id, task_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 #: Runs that the page of a deployment shows.
@@ -67,7 +67,6 @@ def runs(*, dag_id: str, task_id: str, name: str) -> Sequence[RunView]:
 def failures(tasks: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
     """Return the latest failed runs of tasks, by ids of DAG and task, the last one first."""
     from airflow.models.taskinstance import TaskInstance
-    from airflow.utils import timezone
     from airflow.utils.session import create_session
     from sqlalchemy import func, select
 
@@ -81,7 +80,7 @@ def failures(tasks: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], Sequ
             TaskInstance.dag_id.in_({dag_id for dag_id, _ in tasks}),
             TaskInstance.task_id.in_({task_id for _, task_id in tasks}),
             TaskInstance.state == "failed",
-            TaskInstance.end_date >= timezone.utcnow() - LATELY,
+            TaskInstance.end_date >= datetime.now(UTC) - LATELY,
         )
         .subquery()
     )

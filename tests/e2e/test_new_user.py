@@ -37,6 +37,23 @@ PYTHON = os.environ.get("SELDON_TEST_INSTALLED_PYTHON", "")
 PICTURE = os.environ.get("SELDON_TEST_PICTURE", "")
 WHERE = "import airflow_provider_seldon as one, sys; print('from', one.__file__, 'in', sys.prefix)"
 KEYS = ("a-key", "a-secret")
+#: The model's row on the fleet page.
+IRIS = "//tbody/tr[th/a[normalize-space()='iris']]"
+#: What breaks it, and leaves it broken: there is no such version in the bucket.
+BREAKS = """from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+
+SeldonDeployModelOperator(
+    task_id="deploy",
+    namespace="models",
+    name="iris",
+    model_name="iris",
+    model_uri="s3://models/iris/999",
+    implementation="SKLEARN_SERVER",
+    on_failure="keep",
+    failure_policy={"suspect_after": 1},
+    timeout=120,
+)
+"""
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -94,6 +111,8 @@ def airflow(grafana: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         settings={
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "AIRFLOW__SELDON__FLEET_CONNECTIONS": "seldon_default",
+            # Who writes a DAG file here waits no five minutes for Airflow to see it.
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__SELDON__DASHBOARD_URL": f"{grafana}/d/seldon?ns={{namespace}}&name={{name}}",
         },
         python=Path(PYTHON),
@@ -144,6 +163,7 @@ def test_a_new_user_connects_deploys_looks_around_and_sees_the_next_dag_start(
         pages.wait_until_green()
         if AIRFLOW_3:
             look_at_the_fleet(browser, airflow)
+            mend_what_is_broken(browser, airflow)
         if PICTURE:
             browser.screenshot(Path(PICTURE))
     except BaseException:
@@ -180,12 +200,58 @@ def connect(browser: Browser, airflow: Airflow, cluster: LocalSeldon) -> None:
 
 def look_at_the_fleet(browser: Browser, airflow: Airflow) -> None:
     """Find the model on the fleet page, by the connection that was typed in, and follow it to its run."""
-    browser.open(f"{airflow.url}/plugin/seldon")
-    browser.driver.switch_to.frame(browser.find("//iframe[@title='Seldon']"))
-    browser.find("//tbody/tr[th/a[normalize-space()='iris']][contains(., 'serving')][contains(., 'proven')]")
+    show_fleet(browser, airflow)
+    browser.find(f"{IRIS}[contains(., 'serving')][contains(., 'proven')]")
     browser.click("//tbody//a[@data-airflow][contains(@href, '/runs/')]")
     browser.driver.switch_to.default_content()
     eventually("Airflow shows the run", lambda: "/dags/deploy_iris/runs/" in browser.driver.current_url)
+
+
+def mend_what_is_broken(browser: Browser, airflow: Airflow) -> None:
+    """Break the model, find it and its cause on the fleet page, follow the run, and run what is copied from there."""
+    add_dag(airflow, "break_iris", BREAKS)
+    airflow.rest.run("break_iris", day=1).wait_for("failed")
+    show_fleet(browser, airflow)
+    browser.find(f"{IRIS}[contains(., 'failed')][contains(., 'Last failure')]")
+    browser.click(f"{IRIS}//th/a")
+    diagnosis = browser.find("//section[h2='Diagnosis']/pre").text
+    print(f"The page says why:\n{diagnosis}")
+    snippet = browser.find("//pre[@id='snippet']").text
+    print(f"and how to go back:\n{snippet}")
+    browser.click("//section[h2='Now']//a[@data-airflow][contains(@href, '/runs/')]")
+    browser.driver.switch_to.default_content()
+    eventually("Airflow shows the run", lambda: "/dags/break_iris/runs/run-1" in browser.driver.current_url)
+    add_dag(airflow, "mend_iris", snippet)
+    task = next(line for line in snippet.splitlines() if "task_id=" in line).split('"')[1]
+    airflow.rest.run("mend_iris", day=1, task=task).wait_for("success")
+    show_fleet(browser, airflow)
+    found = browser.find(f"{IRIS}[contains(., 'serving')][contains(., 'proven')]").text
+    assert "not proven" not in found
+    print(f"It is green again:\n{found}")
+    browser.driver.switch_to.default_content()
+
+
+def add_dag(airflow: Airflow, dag_id: str, task: str) -> None:
+    """Write a DAG of one task, and switch it on once it is known."""
+    imports, _, body = task.partition("\n\n")
+    body = body.replace("\n", "\n    ").rstrip()
+    (airflow.folder / "dags" / f"{dag_id}.py").write_text(
+        f"from datetime import datetime\nfrom airflow.sdk import DAG\n{imports}\n\n"
+        f'with DAG("{dag_id}", schedule=None, start_date=datetime(2026, 1, 1)):\n    {body}\n'
+    )
+    eventually(f"{dag_id} is known", lambda: dag_id in known_dags(airflow))
+    airflow.rest.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+
+
+def known_dags(airflow: Airflow) -> set[str]:
+    """Return the ids of all DAGs."""
+    return {one["dag_id"] for one in airflow.rest.call("GET", "/dags")["dags"]}
+
+
+def show_fleet(browser: Browser, airflow: Airflow) -> None:
+    """Open the fleet page, and be in its frame."""
+    browser.open(f"{airflow.url}/plugin/seldon")
+    browser.driver.switch_to.frame(browser.find("//iframe[@title='Seldon']"))
 
 
 def train(folder: Path) -> None:
