@@ -1,4 +1,4 @@
-"""A canary whose task runs out of time: its own deadline comes before Airflow's, after which nothing would abort."""
+"""A canary whose task runs out of time, at its own deadline before that of Airflow, or is ended at once."""
 
 from __future__ import annotations
 
@@ -10,18 +10,26 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, TaskDeferred
 
+from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.exceptions import CanaryAbortedError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.operators.canary import SeldonCanaryOperator
+from airflow_provider_seldon.operators.canary import SeldonAbortCanaryOperator, SeldonCanaryOperator
+from tests.clusters import patience
+from tests.integration import task_process
 from tests.integration.conftest import context
 from tests.integration.test_canary import (  # noqa: F401
+    CANDIDATE,
     TUESDAY,
+    assert_serves,
     assert_settles,
     broken,
     event_of,
     operator,
+    predictors,
+    run,
     served,
 )
+from tests.integration.test_storage_secrets import wait_until
 
 pytestmark = pytest.mark.simulated_pods("a few rollouts")
 
@@ -72,3 +80,21 @@ def test_the_alarm_of_execution_timeout_on_a_worker_aborts(
         task.execute(context(logical_date=TUESDAY))
     assert any("was aborted" in note for note in ended.value.__notes__)
     assert_settles(hook, served)
+
+
+def test_a_teardown_aborts_what_a_task_has_left_that_was_ended_by_sigkill(
+    hook: SeldonHook,
+    served: str,  # noqa: F811
+) -> None:
+    task = {**CANDIDATE, "steps": [25], "bake": 600, "timeout": 30, "name": served}
+    process = task_process.start("canary", task)
+    wait_until(
+        lambda: (found := Lease.of(hook.client.get(served))) is not None and found.since is not None,
+        patience(60),
+    )
+    process.kill()
+    process.join()
+    assert predictors(hook, served) == {"default": ("1", 75), "canary": ("2", 25)}
+    teardown = operator(SeldonAbortCanaryOperator, model_name="iris", failure_policy={"settle": 0.1})
+    assert run(teardown)[0] == {"aborted": [served]}
+    assert_serves(hook, served, "1")
