@@ -21,6 +21,16 @@ from airflow_provider_seldon.core.rollout.decision_rules import (
     AskFunction,
     BeatsServing,
     MetricThreshold,
+    RunningVersionFails,
 )
 
-__all__ = ["AllOf", "AnyOf", "AskFunction", "BeatsServing", "Decision", "Evidence", "MetricThreshold"]
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "AskFunction",
+    "BeatsServing",
+    "Decision",
+    "Evidence",
+    "MetricThreshold",
+    "RunningVersionFails",
+]

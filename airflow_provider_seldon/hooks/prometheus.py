@@ -299,3 +299,13 @@ def _number(extras: Mapping[str, Any], name: str, default: float) -> float:
     if not math.isfinite(value) or value < 0:
         raise ConnectionConfigError(f"The connection cannot be used: {name} is not a number of at least 0")
     return value
+
+
+def assess(metric: TrafficMetric, *, prometheus_conn_id: str, **where: Any) -> Assessment:
+    """
+    Assess a metric of a running version; what a decision is given for it.
+
+    :param prometheus_conn_id: Airflow connection.
+    :param where: the arguments of :meth:`PrometheusHook.assess`.
+    """
+    return PrometheusHook(prometheus_conn_id).assess(metric, **where)

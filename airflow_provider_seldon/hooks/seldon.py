@@ -34,6 +34,7 @@ from airflow_provider_seldon.hooks.argument_checks import checked, instance
 from airflow_provider_seldon.hooks.connection_test import check
 from airflow_provider_seldon.hooks.inventory import InventoryHook
 from airflow_provider_seldon.hooks.prediction import PredictionHook
+from airflow_provider_seldon.hooks.prometheus import assess
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
@@ -151,6 +152,7 @@ class SeldonHook(InventoryHook, PredictionHook):
                 retry=retry,
                 drop_unknown_fields=drop_unknown_fields,
                 ttl=ttl,
+                assess=assess,
             )
         )
 

@@ -305,8 +305,10 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
 
     def _request(self, context: Context, server: ModelServer) -> DeployRequest:
         from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
+        from airflow_provider_seldon.hooks.prometheus import assess
 
         return DeployRequest(
+            assess=assess,
             server=server,
             identity=self._identity(context, server),
             deploy=self._decision(context),

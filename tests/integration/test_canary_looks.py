@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_seldon.analysis import Analysis, ErrorRatio, FunctionMetric
 from airflow_provider_seldon.core.canary.lease import Lease
-from airflow_provider_seldon.decisions import AskFunction, Evidence
+from airflow_provider_seldon.decisions import AnyOf, AskFunction, Evidence, RunningVersionFails
 from airflow_provider_seldon.exceptions import CanaryAbortedError
 from airflow_provider_seldon.hooks.prometheus import PrometheusHook
 from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -36,6 +36,7 @@ from tests.integration.test_canary import (
     served,
     writes_of_ours,
 )
+from tests.integration.test_deploy_operator import deploy
 
 __all__ = ["served"]
 
@@ -50,11 +51,14 @@ class ScriptedPrometheus:
     def __init__(self, *bad: int) -> None:
         self.bad = bad
         self.asked: list[float] = []
+        self.queries: list[str] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                moment = float(parse_qs(urlsplit(self.path).query).get("time", [time.time()])[0])
+                given = parse_qs(urlsplit(self.path).query)
+                moment = float(given.get("time", [time.time()])[0])
+                outer.queries += given.get("query", [])
                 outer.asked.append(moment)
                 body = json.dumps({"status": "success", "data": outer.answer(moment)}).encode()
                 self.send_response(200)
@@ -221,6 +225,24 @@ def test_a_canary_whose_prometheus_cannot_be_reached_waits_and_is_given_up_in_th
     with pytest.raises(CanaryAbortedError, match=r"no result.*ErrorRatio: error \(Prometheus at .* does not"):
         attempt(canary(bake=0.5, timeout=patience(3)), context(logical_date=TUESDAY))
     assert_serves(hook, served, "1")
+
+
+def test_a_decision_may_be_that_the_running_version_fails_its_metrics(
+    hook: SeldonHook, scripted: Any
+) -> None:
+    rule = RunningVersionFails(metrics=[ErrorRatio(at_most=0.1)])
+    name = deploy(deploy_decision=AnyOf(rule, True))["name"]
+    second = {"model_uri": "s3://models/iris/2", "deploy_decision": rule}
+    server = scripted()
+    kept = deploy(**second)
+    assert (kept["action"], kept["model_uri"]) == ("reused", "s3://models/iris/1")
+    assert kept["decision"].startswith(f"do not deploy: RunningVersionFails: {name}: ErrorRatio pass: ")
+    assert all(f'"{name}"' in query and f'"{hook.namespace}"' in query for query in server.queries)
+    assert server.queries
+    scripted(1)
+    replaced = deploy(**second)
+    assert (replaced["action"], replaced["model_uri"]) == ("updated", "s3://models/iris/2")
+    assert "ErrorRatio fail: " in replaced["decision"]
 
 
 def test_a_decision_to_deploy_may_ask_how_the_version_that_serves_does(scripted: Any) -> None:

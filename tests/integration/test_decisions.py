@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, XComArg
 
+from airflow_provider_seldon.analysis import ErrorRatio
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS, ANNOTATION_MODEL_URI
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-from airflow_provider_seldon.decisions import AllOf, AnyOf, BeatsServing, Decision, Evidence, MetricThreshold
+from airflow_provider_seldon.decisions import (
+    AllOf,
+    AnyOf,
+    BeatsServing,
+    Decision,
+    Evidence,
+    MetricThreshold,
+    RunningVersionFails,
+)
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeployDecisionError,
@@ -229,7 +238,8 @@ def test_decision_objects_survive_serialization_of_the_dag_and_do_not_change_its
 ) -> None:
     def serialized() -> str:
         with DAG("train", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-            decision = AllOf(BEATS, MetricThreshold("auc", at_most=1), always)
+            running = RunningVersionFails(metrics=[ErrorRatio(at_most=0.01)])
+            decision = AllOf(BEATS, MetricThreshold("auc", at_most=1), running, always)
             if mapped:
                 partial = SeldonDeployModelOperator.partial(
                     task_id="deploy", model_uri="s3://x/1", implementation="X", deploy_decision=decision
@@ -243,6 +253,7 @@ def test_decision_objects_survive_serialization_of_the_dag_and_do_not_change_its
     assert text == serialized()
     assert " at 0x" not in text
     assert "BeatsServing" in text
+    assert "ErrorRatio(at_most=0.01" in text
     serializer().from_dict(json.loads(text))
 
 

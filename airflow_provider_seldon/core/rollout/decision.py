@@ -8,16 +8,20 @@ the running version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 
 if TYPE_CHECKING:
+    from airflow_provider_seldon.core.analysis.assessment import Assessment
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+
+#: Called with a metric and the arguments of ``PrometheusHook.assess``, and with ``prometheus_conn_id``.
+Assess: TypeAlias = "Callable[..., Assessment]"
 
 _WORDS = {
     "true": True,
@@ -44,6 +48,10 @@ class Evidence:
     :param deployment: name of the running deployment; "" when there is none.
     :param serving_since: when the metrics of the running version were recorded; None if not known.
     :param now: the time of the decision.
+    :param namespace: namespace of the running deployment; "" when there is none.
+    :param predictor: name of its first predictor that is no shadow; "" when there is none.
+    :param assess: assesses a metric of the running version in Prometheus, see ``PrometheusHook.assess``; None where
+        nobody can. It sends requests.
     """
 
     candidate: Mapping[str, float] = field(default_factory=dict)
@@ -51,10 +59,18 @@ class Evidence:
     deployment: str = ""
     serving_since: datetime | None = None
     now: datetime
+    namespace: str = ""
+    predictor: str = ""
+    assess: Assess | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(
-        cls, candidate: Mapping[str, float], existing: Sequence[SeldonDeployment], *, now: float
+        cls,
+        candidate: Mapping[str, float],
+        existing: Sequence[SeldonDeployment],
+        *,
+        now: float,
+        assess: Assess | None = None,
     ) -> Evidence:
         """
         Return the evidence on a candidate.
@@ -64,6 +80,7 @@ class Evidence:
 
         :param existing: the equivalents, newest first.
         :param now: epoch seconds.
+        :param assess: see the class.
         """
         # A DAG file imports decisions; these modules are needed only on the worker, and take 30 ms to import.
         from airflow_provider_seldon.core.identity.annotations import ANNOTATION_METRICS
@@ -71,7 +88,7 @@ class Evidence:
 
         time = datetime.fromtimestamp(now, UTC)
         if not existing:
-            return cls(candidate=candidate, now=time)
+            return cls(candidate=candidate, now=time, assess=assess)
         newest = existing[0]
         last = ProvenVersion.last_of(newest)
         text = last.metrics if last else newest.annotations.get(ANNOTATION_METRICS)
@@ -82,6 +99,9 @@ class Evidence:
             deployment=newest.name,
             serving_since=recorded.at,
             now=time,
+            namespace=newest.namespace or "",
+            predictor=next((str(one.name) for one in newest.predictors if not one.shadow), ""),
+            assess=assess,
         )
 
 

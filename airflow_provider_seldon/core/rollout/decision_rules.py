@@ -11,13 +11,16 @@ in every process, because Airflow creates a new version of the DAG when it chang
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide
+
+if TYPE_CHECKING:
+    from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,80 @@ class BeatsServing:
             return ""
         number = evidence.serving[self.metric]
         return f"the {number:g} of {evidence.deployment} is {age} old, more than {self.maximum_age}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningVersionFails:
+    """
+    Deploy when the running version exceeds a limit, as Prometheus has measured it: its users need another one.
+
+    One query per metric, from the worker. There is no candidate to compare with yet, so each metric needs an
+    absolute limit.
+
+    :param metrics: ``ErrorRatio``, ``Latency`` or ``PromQL`` with ``at_most``, and without comparisons.
+    :param window: seconds up to now.
+    :param min_requests: with fewer requests, a metric says nothing.
+    :param prometheus_conn_id: Airflow connection of type ``http``.
+    :param otherwise: the decision if no version is running, or if no metric fails and one cannot be assessed, for
+        want of requests or because Prometheus does not answer.
+    :raises InvalidRequestError: there is no metric, or one cannot be used.
+    """
+
+    metrics: Sequence[TrafficMetric]
+    window: float = 3600.0
+    min_requests: int = 300
+    prometheus_conn_id: str = "prometheus_default"
+    otherwise: bool = False
+
+    def __post_init__(self) -> None:
+        from airflow_provider_seldon.core.analysis.metrics import ErrorRatio, Latency, PromQL
+
+        me = type(self).__name__
+        if not isinstance(self.metrics, list | tuple) or not self.metrics:
+            raise InvalidRequestError.of(f"{me}.metrics", "has no metric", "give a list of metrics")
+        object.__setattr__(self, "metrics", tuple(self.metrics))
+        for index, one in enumerate(self.metrics):
+            place = f"{me}.metrics[{index}]"
+            if not isinstance(one, ErrorRatio | Latency | PromQL):
+                raise InvalidRequestError.of(
+                    place, "is not measured in Prometheus", "give ErrorRatio, Latency or PromQL"
+                )
+            if one.compares or one.at_most is None:
+                raise InvalidRequestError.of(
+                    place, "compares with a second version, and only one is running", "give at_most alone"
+                )
+        if not _is_finite(self.window) or self.window <= 0:
+            raise InvalidRequestError.of(f"{me}.window", "is no number above 0", "give seconds")
+        if not isinstance(self.min_requests, int) or self.min_requests < 1:
+            raise InvalidRequestError.of(f"{me}.min_requests", "is no whole number of 1 or more", "give 300")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Assess the running version."""
+        me = type(self).__name__
+        if not evidence.deployment:
+            return Decision(deploy=self.otherwise, reason=f"{me}: no version is running")
+        if evidence.assess is None:
+            raise InvalidRequestError.of(
+                "deploy_decision",
+                f"{me} needs Prometheus, which is not at hand here",
+                "use it in an operator",
+            )
+        found = [
+            evidence.assess(
+                one,
+                prometheus_conn_id=self.prometheus_conn_id,
+                deployment=evidence.deployment,
+                namespace=evidence.namespace,
+                predictor=evidence.predictor,
+                window=self.window,
+                min_requests=self.min_requests,
+            )
+            for one in self.metrics
+        ]
+        told = "; ".join(f"{one.metric} {one.grade}: {one.reason}" for one in found)
+        grades = {str(one.grade) for one in found}
+        deploy = "fail" in grades or (grades != {"pass"} and self.otherwise)
+        return Decision(deploy=deploy, reason=f"{me}: {evidence.deployment}: {told}")
 
 
 @dataclass(frozen=True)

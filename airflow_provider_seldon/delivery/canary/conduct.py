@@ -39,7 +39,7 @@ from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.lifetime.expiry import Expiry, expiring, expiry_of
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-from airflow_provider_seldon.core.rollout.decision import Decision, Evidence
+from airflow_provider_seldon.core.rollout.decision import Decision
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.core.rollout.plan import Action, plan
 from airflow_provider_seldon.core.rollout.write_mark import Written
@@ -120,7 +120,7 @@ class Conductor:
                 return found
             if decided.action is not Action.UPDATE or not has_baseline(current, decided.deployment):
                 return None
-            decision = decision_on(asked.deploy, Evidence.of(asked.metrics or {}, existing, now=now))
+            decision = decision_on(asked.deploy, asked.evidence(existing, now=now))
             if not decision.deploy:
                 return decision
             heed_claims(current, decided.deployment, identity, replace=True)

@@ -104,7 +104,7 @@ class Deployer:
         named = asked.name != identity.deployment_name(replace=replace)
         for _ in range(CONFLICT_ATTEMPTS):
             existing = existing_for(self._client, identity, asked, look_up=named, adopt=bool(request.adopt))
-            decision = decision_on(request.deploy, Evidence.of(request.metrics or {}, existing, now=now))
+            decision = decision_on(request.deploy, request.evidence(existing, now=now))
             decided = plan(
                 asked,
                 existing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from airflow_provider_seldon.delivery.rollout.handoff import new_mark
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.identity.identity import Identity
     from airflow_provider_seldon.core.request.model_server import ModelServer
+    from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
+    from airflow_provider_seldon.core.rollout.decision import Assess, Evidence
     from airflow_provider_seldon.core.rollout.fence import OrderToken
     from airflow_provider_seldon.core.rollout.plan import Adopt, OnNegative, OnNegativeEmpty
 
@@ -24,6 +26,7 @@ class DeployRequest:
     <airflow_provider_seldon.hooks.seldon.SeldonHook.deploy_model>`, which describes them and has their defaults.
 
     :param mark: distinguishes its write from every other.
+    :param assess: what a decision on the running version asks Prometheus with.
     """
 
     server: ModelServer
@@ -41,3 +44,15 @@ class DeployRequest:
     drop_unknown_fields: bool = False
     mark: str = field(default_factory=new_mark)
     ttl: float | None = None
+    assess: Assess | None = field(default=None, repr=False, compare=False)
+
+    def evidence(self, existing: Sequence[SeldonDeployment], *, now: float) -> Evidence:
+        """
+        Return what the decision is made on.
+
+        :param existing: the equivalents, newest first.
+        :param now: epoch seconds.
+        """
+        from airflow_provider_seldon.core.rollout.decision import Evidence
+
+        return Evidence.of(self.metrics or {}, existing, now=now, assess=self.assess)

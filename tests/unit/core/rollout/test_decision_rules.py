@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from airflow_provider_seldon.analysis import ErrorRatio, FunctionMetric, GoldenSet, Latency
+from airflow_provider_seldon.core.analysis.assessment import Assessment, Grade
+from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
 from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_LAST_AVAILABLE,
     ANNOTATION_METRICS,
@@ -17,7 +21,14 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide
 from airflow_provider_seldon.core.rollout.decision_rules import templatable
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
-from airflow_provider_seldon.decisions import AllOf, AnyOf, AskFunction, BeatsServing, MetricThreshold
+from airflow_provider_seldon.decisions import (
+    AllOf,
+    AnyOf,
+    AskFunction,
+    BeatsServing,
+    MetricThreshold,
+    RunningVersionFails,
+)
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -208,3 +219,86 @@ def test_a_limit_that_is_no_finite_number_is_refused_when_the_dag_is_parsed(limi
         MetricThreshold("auc", at_least=limit)
     with pytest.raises(InvalidRequestError, match="no finite number"):
         BeatsServing("auc", minimum_gain=limit)
+
+
+class Answers:
+    """Grades in the order of the metrics, and what was asked for."""
+
+    def __init__(self, *grades: str) -> None:
+        self._grades = iter(grades)
+        self.asked: list[dict[str, Any]] = []
+
+    def __call__(self, metric: TrafficMetric, **where: Any) -> Assessment:
+        self.asked.append(where)
+        grade = next(self._grades)
+        return Assessment(metric=metric.name, grade=Grade(grade), reason=f"it is {grade}")
+
+
+LIMITS = [ErrorRatio(at_most=0.01), Latency(quantile=0.95, at_most=0.5)]
+
+
+@pytest.mark.parametrize(
+    ("grades", "otherwise", "deploy"),
+    [
+        (("pass", "pass"), True, False),
+        (("pass", "fail"), False, True),
+        (("error", "fail"), False, True),
+        (("pass", "inconclusive"), False, False),
+        (("pass", "inconclusive"), True, True),
+        (("error", "pass"), False, False),
+    ],
+)
+def test_a_running_version_that_fails_a_metric_is_replaced(
+    grades: tuple[str, str], otherwise: bool, deploy: bool
+) -> None:
+    answers = Answers(*grades)
+    running = replace(evidence(serving={}), namespace="models", predictor="main", assess=answers)
+    rule = RunningVersionFails(
+        metrics=LIMITS, window=60, min_requests=20, prometheus_conn_id="mimir", otherwise=otherwise
+    )
+    said = AllOf(rule).decide(running)
+    assert said.deploy is deploy
+    assert all(
+        f"{one.name} {grade}: it is {grade}" in said.reason for one, grade in zip(LIMITS, grades, strict=True)
+    )
+    assert answers.asked == 2 * [
+        {
+            "prometheus_conn_id": "mimir",
+            "deployment": "iris-1",
+            "namespace": "models",
+            "predictor": "main",
+            "window": 60,
+            "min_requests": 20,
+        }
+    ]
+
+
+def test_where_no_version_runs_prometheus_is_not_asked() -> None:
+    for otherwise in (True, False):
+        said = RunningVersionFails(metrics=LIMITS, otherwise=otherwise).decide(evidence())
+        assert (said.deploy, said.reason) == (otherwise, "RunningVersionFails: no version is running")
+
+
+def test_a_rule_on_the_running_version_needs_somebody_who_asks() -> None:
+    with pytest.raises(InvalidRequestError, match="needs Prometheus"):
+        RunningVersionFails(metrics=LIMITS).decide(evidence(serving={}))
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"metrics": []}, "has no metric"),
+        ({"metrics": ErrorRatio(at_most=0.1)}, "has no metric"),
+        ({"metrics": [ErrorRatio(at_most_ratio=2)]}, "compares with a second version"),
+        ({"metrics": [Latency(at_most=1, at_most_delta=0.1)]}, "compares with a second version"),
+        ({"metrics": [FunctionMetric(lambda **_: 1.0, at_most=1)]}, "is not measured in Prometheus"),
+        ({"metrics": [GoldenSet("s3://golden", max_disagreement=0.1)]}, "is not measured in Prometheus"),
+        ({"metrics": LIMITS, "window": 0}, "window"),
+        ({"metrics": LIMITS, "min_requests": 0}, "min_requests"),
+    ],
+)
+def test_a_rule_on_the_running_version_that_cannot_be_evaluated_is_refused_in_the_dag_file(
+    given: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=text):
+        RunningVersionFails(**given)
