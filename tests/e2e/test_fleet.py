@@ -158,7 +158,7 @@ def test_a_preview_that_is_over_is_due_until_the_reaper_has_deleted_it(
     with inside(browser):
         browser.click("//a[normalize-space()='Reaper']")
         done = browser.find(row_of(name, "deleted")).text
-        assert "its time is over since" in done
+        assert "it expired at" in done
         assert browser.find(row_of(name, "marked as due"))
         browser.click(row_of(name, "deleted") + "//a[normalize-space()='run-2']")
     eventually(

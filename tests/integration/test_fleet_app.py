@@ -225,7 +225,7 @@ def test_what_a_reaper_would_do_and_has_done_is_told_to_those_who_may_read_the_d
     assert [one["counts"] for one in told["runs"]] == [{"aborted": 1, "deleted": 2}]
     (due,) = told["due"]
     assert (due["name"], due["verdict"], due["run_id"]) == (name, "notice", "run/2")
-    assert due["reason"] == "its time is over since 2026-01-05T10:00:00+00:00"
+    assert due["reason"] == "it expired at 2026-01-05T10:00:00+00:00"
 
     where = {"connection": "seldon_default", "namespace": hook.namespace, "name": name}
     detail = web_client.get("/api/v1/deployment", params=where, headers=login("viewer")).json()

@@ -217,7 +217,7 @@ def test_a_killed_canary_is_aborted_once_its_lease_has_expired_and_not_before(
     assert (live.aborted, names(live.to_json(), "skipped")) == ([], [served])
     late = after(hook, 2000)
     assert names(late.to_json(), "aborted") == [served]
-    assert "nobody leads the canary of run run-1 any more" in late.aborted[0]["reason"]
+    assert "run run-1 no longer leads its canary" in late.aborted[0]["reason"]
     assert_serves(hook, served, "1")
     assert after(hook, 2000).aborted == []
 

@@ -144,8 +144,8 @@ def look(analysis: Analysis, samples: Mapping[str, Sample], counters: Mapping[st
     """
     Check the hard limits while a step bakes.
 
-    :param samples: by the metric's name; a missing one counts as no data. :param counters: counters of the
-        previous measurements in this step.
+    :param samples: by the metric's name; a missing one counts as no data.
+    :param counters: counters of the previous measurements in this step.
     """
     assessments = [
         assess_safety(metric, samples.get(metric.name, Sample()), min_requests=analysis.min_requests)
@@ -171,9 +171,10 @@ def conclude(
     of the significance level that the previous attempts left; the attempt in which all have one may spend all
     of it.
 
-    :param steps: by the metric's name, a sample for each step so far, the current one last. :param counters:
-        counters of the previous measurements in this step. :param number: number of the step, from 1. :param
-        of: number of steps that are evaluated.
+    :param steps: by the metric's name, a sample for each step so far, the current one last.
+    :param counters: counters of the previous measurements in this step.
+    :param number: number of the step, from 1.
+    :param of: number of steps that are evaluated.
     :param attempt: how often this step was already evaluated at its end, without a result.
     """
 

@@ -188,7 +188,8 @@ class GoldenSet(TrafficMetric):
         supports, or a path on the worker. At most 1,000 rows and 16 MiB.
     :param conn_id: Airflow connection to that storage; the storage's own default when None.
     :param max_disagreement: the largest share of rows that may be answered differently, between 0 and 1.
-    :param tolerance: numbers that differ by no more, absolutely or relatively, agree. :param label: its name.
+    :param tolerance: numbers that differ by no more, absolutely or relatively, agree.
+    :param label: its name.
     """
 
     uri: str = field(default="", kw_only=False)

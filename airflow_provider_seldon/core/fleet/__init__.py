@@ -1,1 +1,1 @@
-"""The fleet: what serves, as one look shows it. Views of deployments, their badges, and choosing among them. Pure."""
+"""The fleet: all deployments at one moment. Views of deployments, badges, and their selection. Pure."""

@@ -1,4 +1,4 @@
-"""Metrics of versions over time, as the points of a line in a picture. Numbers only; how it looks is the page's."""
+"""Metrics of versions over time, as the points of a line chart. Numbers only; the page sets the style."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from airflow_provider_seldon.core.resource.unstructured import seconds_at
 
 #: Size of the area, and the margin around it.
 WIDTH, HEIGHT, MARGIN = 560, 120, 16
-#: Metrics that are drawn, those of the latest version first.
+#: Number of metrics in the chart; those of the latest version come first.
 MOST = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One version's value, and where it is in the picture."""
+    """One version's value, and its position in the chart."""
 
     x: float
     y: float
@@ -33,7 +33,7 @@ class Line:
 
     @property
     def path(self) -> str:
-        """The points, as SVG's ``polyline`` has them."""
+        """The points, in the format of SVG's ``polyline``."""
         return " ".join(f"{point.x:.1f},{point.y:.1f}" for point in self.points)
 
     @property
@@ -51,7 +51,8 @@ def lines_of(versions: Sequence[VersionView]) -> list[Line]:
     """
     Return a line for each metric.
 
-    Versions whose time is known stand where that is; where one is not known, all stand at equal distances.
+    Positions follow from the times of the versions if all are known and ascending; otherwise the distances
+    are equal.
 
     :param versions: the last one first.
     """

@@ -1,4 +1,4 @@
-"""Values of the fleet page that survive being written down as JSON: what is empty is left out."""
+"""Values of the fleet page that can be stored as JSON, without empty fields."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Self, get_type_hints
 
 
 class Plain:
-    """To JSON data and back; the class is a frozen dataclass of plain values."""
+    """Convert a frozen dataclass of plain values to JSON data and back."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data; what is as it is without being said is left out."""
+        """Return plain JSON data, without fields that have their default."""
         return {
             one.name: _plain(getattr(self, one.name))
             for one in fields(self)  # type: ignore[arg-type]
@@ -22,7 +22,7 @@ class Plain:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read it back; unknown fields are passed over, so that releases can differ."""
+        """Read it back; unknown fields are ignored, so that releases can differ."""
         hints: dict[str, Any] = _hints(cls)  # type: ignore[arg-type]
         return cls(**{key: _typed(hints[key], value) for key, value in data.items() if key in hints})
 

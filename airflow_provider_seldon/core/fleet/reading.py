@@ -1,7 +1,7 @@
 """
-From Kubernetes objects and a verdict to what the fleet page shows.
+Convert Kubernetes objects and a verdict into the views of the fleet page.
 
-Read in place, and not through models: a thousand deployments are read at every look.
+Objects are read in place, not through models: each look reads a thousand deployments.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ from airflow_provider_seldon.core.rollout.history import (
 )
 from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
 
-#: Longest sentence that a row of the list shows, in characters; the page of the deployment shows the diagnosis.
+#: Maximum length of a sentence in a row of the list, in characters; the deployment's page shows the whole
+#: diagnosis.
 LONGEST = 300
 _CONDITIONS = {
     Phase.READY: Condition.SERVING,
@@ -67,11 +68,11 @@ def view_of(
     cause: str = "",
 ) -> DeploymentView:
     """
-    Return what the list shows of a deployment.
+    Return the view of a deployment for the list.
 
-    :param children: the Kubernetes Deployments of it; None where they cannot be read.
+    :param children: its Kubernetes Deployments; None if they cannot be read.
     :param verdict: of ``judge``.
-    :param connection: Airflow connection that it was seen through.
+    :param connection: Airflow connection through which it was read.
     :param now: epoch seconds.
     :param cause: what is wrong with its pods.
     """
@@ -138,7 +139,7 @@ def view_of(
 
 
 def detail_of(deployment: Object, view: DeploymentView, *, diagnosis: str = "") -> DetailView:
-    """Return what the page of a deployment shows."""
+    """Return the view of a deployment for its own page."""
     model = SeldonDeployment.from_manifest(deployment)
     try:
         back = version_to_restore(model, "previous").revision
@@ -160,7 +161,7 @@ def shown_uri(uri: str) -> str:
     try:
         parts = urlsplit(uri)
         login, at, host = parts.netloc.rpartition("@")
-        # A container of Azure, see ``credentials.model_uri``; nothing with a colon is one.
+        # An Azure container, see ``credentials.model_uri``; its name has no colon.
         netloc = host if at and ":" in login else parts.netloc
         return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
     except ValueError:

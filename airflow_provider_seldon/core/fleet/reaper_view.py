@@ -1,4 +1,4 @@
-"""What the fleet page shows of reapers: what they would do, and what they have done. Plain values, as in ``view``."""
+"""What the fleet page shows about reapers: what they would do, and did. Plain values, as in ``view``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class ReapingView(Plain):
 
     :param verdict: ``abort``, ``notice``, ``delete``, or ``left``: something is due, but not now or not for a reaper.
     :param reason: why, in a sentence without a full stop.
-    :param after: from when on it may be deleted, in ISO 8601; "" where nothing is noted yet.
-    :param dag_id: DAG of the reaper that looked there last; :param task_id: and :param run_id: its task and run. ""
-        where none has reported.
+    :param after: time from which it may be deleted, in ISO 8601; "" without a note.
+    :param dag_id: DAG of the reaper that scanned there last; :param task_id: and :param run_id: its task and
+        run. "" if none has reported.
     :param looked_at: when that was, in ISO 8601.
     :param dry_run: whether that reaper writes nothing.
     """
@@ -35,7 +35,7 @@ class ReapingView(Plain):
 @dataclass(frozen=True, kw_only=True)
 class ReaperEvent(Plain):
     """
-    What a reaper has done with one deployment.
+    What a reaper did with one deployment.
 
     :param what: ``aborted``, ``deleted``, ``marked``, ``cleared`` or ``errors``.
     :param namespace: of the deployment; :param name: and :param uid: its name and Kubernetes' id.
@@ -63,15 +63,15 @@ class ReaperRun(Plain):
     :param dag_id: its DAG; :param task_id: :param run_id: and :param map_index: its task and run.
     :param at: when it began, in ISO 8601.
     :param state: of the task.
-    :param reported: whether it has left a report; the rest is empty where it has not.
+    :param reported: whether it has left a report; without one, the remaining fields are empty.
     :param dry_run: whether it wrote nothing.
     :param connection: Airflow connection that it used.
-    :param namespaces: namespaces that it looked at.
+    :param namespaces: namespaces that it scanned.
     :param grace: seconds between mark and deletion.
     :param delete_orphans: whether it deletes orphans.
-    :param only: what it was narrowed down to, by ``name``, ``model_name`` or ``labels``.
-    :param counts: of each list of its report that is not empty, how many deployments it names.
-    :param events: what it has done.
+    :param only: its filter, by ``name``, ``model_name`` or ``labels``.
+    :param counts: number of deployments in each non-empty list of its report.
+    :param events: what it did.
     """
 
     dag_id: str = ""

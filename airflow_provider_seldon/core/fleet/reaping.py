@@ -1,8 +1,8 @@
 """
-What reapers would do with the deployments of a fleet, and what they have done.
+What reapers would do with the deployments of a fleet, and what they did.
 
-What they would do is decided by ``core.reaping.decision``, on what the last look has seen, and with the terms of the
-reaper that looked there last. What they have done is what their tasks have reported.
+``core.reaping.decision`` decides what they would do, from the last look and with the parameters of the reaper
+that scanned there last. What they did comes from the reports of their tasks.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from airflow_provider_seldon.core.reaping.decision import GRACE, Facts, Led, dec
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.core.resource.unstructured import seconds_at
 
-#: Lists of a report that tell what was done, or could not be.
+#: Lists of a report with what was done, or failed.
 DONE = ("aborted", "deleted", "marked", "cleared", "errors")
 _LISTS = (*DONE, "orphans", "skipped")
-#: Deployments of one report that are shown, of each list; a reaper that is let loose on a cluster may name thousands.
+#: Maximum number of deployments shown of each list of a report; a reaper of a whole cluster may list
+#: thousands.
 MOST_EVENTS = 200
 _ENTRY = ("namespace", "name", "uid", "model_name", "dag_id", "task_id", "run_id", "reason")
 
@@ -30,7 +31,8 @@ def run_of(report: Any, **run: Any) -> ReaperRun:
     """
     Return a run of a reaper.
 
-    :param report: what it has pushed, of this release or an earlier one; whatever is not one counts as none.
+    :param report: the XCom that it pushed, in this release or an earlier one; anything that is not a report
+        counts as none.
     :param run: the fields of :class:`ReaperRun` that Airflow knows.
     """
     if not isinstance(report, Mapping):
@@ -57,9 +59,9 @@ def reaping_of(
     view: DeploymentView, whereabouts: Whereabouts | None, runs: Sequence[ReaperRun], *, now: float
 ) -> ReapingView | None:
     """
-    Return what a reaper would do with a deployment; None where it stays as it is.
+    Return what a reaper would do with a deployment; None if it stays as it is.
 
-    :param whereabouts: where it comes from, as far as Airflow knows; None where no DAG has made it.
+    :param whereabouts: where it comes from, as far as Airflow knows; None if no DAG made it.
     :param runs: runs of reapers, the latest first.
     :param now: epoch seconds.
     """
@@ -93,9 +95,10 @@ def reaping_of(
 
 def covers(run: ReaperRun, view: DeploymentView) -> bool:
     """
-    Whether a run of a reaper has looked at a deployment, as far as its report tells.
+    Whether a run of a reaper has scanned a deployment, according to its report.
 
-    Connections are not compared: a reaper may use another one than the page, with more rights, to the same cluster.
+    Connections are not compared: a reaper may use a different connection, with more permissions, to the same
+    cluster.
     """
     named = all(getattr(view, key, None) == value for key, value in run.only.items())
     return view.namespace in run.namespaces and named
@@ -103,7 +106,8 @@ def covers(run: ReaperRun, view: DeploymentView) -> bool:
 
 def latest(runs: Iterable[ReaperRun]) -> list[tuple[ReaperRun, ReaperEvent]]:
     """
-    Return what was done, the latest first; what every run tells again, as an error or a dry run, only once.
+    Return what was done, the latest first; what every run reports again, such as an error or a dry run,
+    appears once.
 
     :param runs: the latest first.
     """
@@ -125,7 +129,7 @@ def of_deployment(
 def _concerns(event: ReaperEvent, view: DeploymentView) -> bool:
     if event.uid and view.uid:
         return event.uid == view.uid
-    # An earlier release's report names no id.
+    # The report of an earlier release has no uid.
     same = ("namespace", "name", "dag_id", "task_id")
     return all(getattr(event, key) == getattr(view, key) for key in same)
 

@@ -1,4 +1,4 @@
-"""Choosing among the deployments of a fleet, as the address of the page says it: filter, search, order, part."""
+"""Selection among the deployments of a fleet, from the query of a URL: filter, search, order, page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from airflow_provider_seldon.core.fleet.view import Condition, DeploymentView
 
-#: Deployments of one page, and the most that an address may ask for.
+#: Deployments on one page, and the maximum that a URL may request.
 PART = 100
 MOST = 1000
 _URGENT = [
@@ -19,7 +19,7 @@ _URGENT = [
     Condition.SERVING,
     Condition.ASLEEP,
 ]
-#: Name of an order -> what it goes by.
+#: Name of an order -> its sort key.
 ORDERS: Mapping[str, Callable[[DeploymentView], Any]] = {
     "condition": lambda one: (_URGENT.index(Condition(one.condition)), one.namespace, one.name),
     "name": lambda one: (one.name, one.namespace, one.connection),
@@ -28,7 +28,7 @@ ORDERS: Mapping[str, Callable[[DeploymentView], Any]] = {
     "owner": lambda one: (one.dag_id, one.task_id, one.name),
     "expires": lambda one: (not one.expires, one.expires, one.name),
 }
-#: Fields that are compared as they are.
+#: Fields that are compared for equality.
 _EQUAL = ("connection", "namespace", "condition", "dag_id", "task_id")
 _SEARCHED = (
     "name",
@@ -48,14 +48,14 @@ _SEARCHED = (
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """
-    What an address asks for; empty texts ask for everything.
+    The selection in a URL; empty texts select everything.
 
-    :param q: words that all have to occur, in whatever case, in what is shown of a deployment.
-    :param connection: equal to this, as the next four.
-    :param badge: has this badge.
-    :param sort: one of :data:`ORDERS`, with a ``-`` before it for the other way round.
-    :param page: number of the part, from 1.
-    :param size: deployments of a part.
+    :param q: words that must all occur in the view of a deployment; case does not matter.
+    :param connection: must be equal, like the next four.
+    :param badge: must have this badge.
+    :param sort: one of :data:`ORDERS`, with a leading ``-`` for the reverse order.
+    :param page: page number, from 1.
+    :param size: deployments on a page.
     """
 
     q: str = ""
@@ -71,7 +71,7 @@ class Selection:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
-        """Read the query of an address; what is not understood asks for nothing."""
+        """Read the query of a URL; values that are not understood are ignored."""
         texts = {key: query.get(key, "").strip() for key in (*_EQUAL, "q", "badge")}
         sort = query.get("sort", "")
         return cls(
@@ -82,27 +82,27 @@ class Selection:
         )
 
     def choose(self, views: Iterable[DeploymentView]) -> list[DeploymentView]:
-        """Return those that are asked for, in order, of all parts."""
+        """Return the selected deployments of all pages, in order."""
         words = self.q.casefold().split()
         chosen = [one for one in views if self._fits(one) and all(word in _text(one) for word in words)]
         return sorted(chosen, key=ORDERS[self.sort.removeprefix("-")], reverse=self.sort.startswith("-"))
 
     def part(self, chosen: Sequence[DeploymentView]) -> Sequence[DeploymentView]:
-        """Return the part of them that is asked for."""
+        """Return the selected page of them."""
         return chosen[(self.page - 1) * self.size : self.page * self.size]
 
     def pages(self, count: int) -> int:
-        """Return how many parts there are."""
+        """Return the number of pages."""
         return max(1, -(-count // self.size))
 
     def address(self, **changes: Any) -> str:
-        """Return the query of the address with changes; it begins with ``?``."""
+        """Return the query of the URL with changes; it begins with ``?``."""
         plain = {**vars(self), **({"page": 1} if "page" not in changes else {}), **changes}
         default = vars(Selection())
         return "?" + urlencode({key: value for key, value in plain.items() if value != default[key]})
 
     def toggled(self, order: str) -> str:
-        """Return the address that orders by a column; the other way round where it does already."""
+        """Return the query that sorts by a column; in reverse if it already does."""
         return self.address(sort=f"-{order}" if self.sort == order else order)
 
     def _fits(self, view: DeploymentView) -> bool:

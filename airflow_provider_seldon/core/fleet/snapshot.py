@@ -1,4 +1,4 @@
-"""One look at one namespace through one connection, and how it is written down for a web server without credentials."""
+"""One look at one namespace through one connection, stored for a web server without credentials."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any, Self
 
 from airflow_provider_seldon.core.fleet.view import DetailView
 
-#: Version of what is stored. A later one adds fields, and never gives a known field another meaning.
+#: Version of the stored form. A later version adds fields, and never changes the meaning of a known field.
 SCHEMA = 1
-#: What a snapshot may grow to when it is unpacked; more was not written by this provider.
+#: Maximum size of an unpacked snapshot; this provider writes none that is larger.
 MAX_UNPACKED = 64_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """
-    What one look has seen.
+    The result of one look.
 
     :param connection: Airflow connection.
-    :param namespace: namespace; "" while it is not known.
-    :param moment: epoch seconds of the look; 0.0 where there was none yet.
+    :param namespace: namespace; "" while it is unknown.
+    :param moment: epoch seconds of the look; 0.0 before the first one.
     :param details: the deployments.
-    :param error: why the last look failed; ``details`` are then those of the one before. "" where it did not.
+    :param error: why the last look failed, in which case ``details`` are older; "" if it succeeded.
     """
 
     connection: str
@@ -55,7 +55,7 @@ class Snapshot:
         """
         Read it back.
 
-        :raises ValueError: it is none.
+        :raises ValueError: the text is not a snapshot.
         """
         try:
             data = json.loads(text)
@@ -69,7 +69,7 @@ class Snapshot:
                 details=tuple(DetailView.from_json(one) for one in json.loads(plain)),
             )
         except (KeyError, TypeError, AttributeError, binascii.Error, zlib.error, RecursionError) as error:
-            raise ValueError(f"no snapshot of a fleet: {type(error).__name__}") from None
+            raise ValueError(f"not a snapshot of a fleet: {type(error).__name__}") from None
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

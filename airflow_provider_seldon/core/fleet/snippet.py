@@ -1,4 +1,4 @@
-"""The task that rolls a deployment back, to be copied into a DAG file."""
+"""The code of a task that rolls a deployment back, to copy into a DAG file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_seldon.core.fleet.view import DetailView
 
 
 def rollback_snippet(detail: DetailView) -> str:
-    """Return the code of an operator that rolls a deployment back; "" where there is nothing to go back to."""
+    """Return the code of an operator that rolls a deployment back; "" if no version is left to go back to."""
     if not detail.roll_back_to:
         return ""
     view = detail.deployment

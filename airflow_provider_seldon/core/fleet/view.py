@@ -1,8 +1,8 @@
 """
-What the fleet page shows of one deployment: plain values that survive being written down as JSON.
+What the fleet page shows about one deployment: plain values that can be stored as JSON.
 
-The form is that of the JSON API, version 1: fields are added, never renamed or given another meaning, and what is empty
-is left out. No credential is in it, and nothing of a spec but what is named here.
+The format is that of the JSON API, version 1: fields may be added, but never renamed or changed in meaning,
+and empty fields are left out. It has no credentials, and of a spec only the fields below.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_seldon.core.fleet.reaper_view import ReapingView
 
 
 class Condition(StrEnum):
-    """How a deployment is, in one word."""
+    """The condition of a deployment, in one word."""
 
     SERVING = "serving"
     PROGRESSING = "progressing"
@@ -26,14 +26,14 @@ class Condition(StrEnum):
 
 
 class Badge(StrEnum):
-    """What a deployment is marked with."""
+    """A mark on a deployment."""
 
     FOREIGN = "foreign"  # this provider did not make it
     ORPHANED = "orphaned"  # its DAG or task is gone
-    DEGRADED = "degraded"  # this revision was seen serving, and does not serve completely now
+    DEGRADED = "degraded"  # this revision is proven, but not fully ready now
     SCALED_TO_ZERO = "scaled to zero"
     EXPIRED = "expired"
-    UNLED = "canary without a run"  # its lease is over
+    UNLED = "canary without a run"  # its lease has expired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,10 @@ class PredictorView(Plain):
     A predictor.
 
     :param name: its name.
-    :param traffic: the part of the requests that it is meant to answer, in percent.
-    :param shadow: whether it gets copies of requests, and nobody sees its answers.
-    :param wanted: pods that it should have.
-    :param available: pods that are available.
+    :param traffic: its share of the requests according to the spec, in percent.
+    :param shadow: whether it only receives copies of requests, and its responses are dropped.
+    :param wanted: number of desired pods.
+    :param available: number of available pods.
     """
 
     name: str = ""
@@ -58,18 +58,18 @@ class PredictorView(Plain):
 @dataclass(frozen=True, kw_only=True)
 class CanaryView(Plain):
     """
-    A canary under way, as its lease says it.
+    A canary in progress, according to its lease.
 
-    :param step: number of the present step, from 1.
-    :param steps: what each step gives to the candidate, such as ``25 %``.
+    :param step: number of the current step, from 1.
+    :param steps: the candidate's share at each step, such as ``25 %``.
     :param stage: ``stepping``, ``holding`` or ``promoting``.
     :param run: DAG run that leads it.
     :param candidate: revision of the candidate.
     :param baseline: revision that served before.
-    :param since: when the present step began to bake, in epoch seconds; 0 before that.
-    :param expires: when its lease is over, in epoch seconds.
+    :param since: when the current step began to bake, in epoch seconds; 0 before that.
+    :param expires: when its lease expires, in epoch seconds.
     :param verdict: the last one, such as ``pass``.
-    :param numbers: what was measured last, a line a metric.
+    :param numbers: the last measurements, one line for each metric.
     """
 
     step: int = 0
@@ -90,8 +90,8 @@ class FailureView(Plain):
     A run that failed to deploy.
 
     :param at: when it ended, in ISO 8601.
-    :param cause: why, in a sentence; "" where it has not told.
-    :param run_id: the run; :param map_index: and its index where it is mapped.
+    :param cause: why, in a sentence; "" if it has not reported that.
+    :param run_id: the run; :param map_index: and its index if it is mapped.
     """
 
     at: str = ""
@@ -103,9 +103,9 @@ class FailureView(Plain):
 @dataclass(frozen=True, kw_only=True)
 class DeploymentView(Plain):
     """
-    A SeldonDeployment, as one look shows it.
+    A SeldonDeployment at the time of one look.
 
-    :param connection: Airflow connection that it was seen through.
+    :param connection: Airflow connection through which it was read.
     :param namespace: its namespace.
     :param name: its name.
     :param model_name: name of the model; "" for a foreign deployment.
@@ -113,33 +113,33 @@ class DeploymentView(Plain):
     :param implementation: server of the first node, such as ``SKLEARN_SERVER``.
     :param protocol: ``seldon``, ``v2`` or ``tensorflow``.
     :param revision: hash of what is deployed; "" for a foreign deployment.
-    :param proven: whether that revision was seen serving.
-    :param proven_at: when; "" where that was not recorded.
+    :param proven: whether that revision is proven.
+    :param proven_at: since when; "" if that was not recorded.
     :param condition: see :class:`Condition`.
-    :param reason: one CamelCase word of the verdict.
+    :param reason: the CamelCase reason of the verdict.
     :param message: its sentence.
-    :param cause: what is wrong with its pods, where something is.
-    :param weaker: what the verdict is not known from.
-    :param state: ``status.state``, which is the operator's word alone.
-    :param wanted: pods that it should have.
-    :param available: pods that are available.
+    :param cause: what is wrong with its pods, if anything.
+    :param weaker: evidence that the verdict lacks.
+    :param state: ``status.state``, which only the operator reports.
+    :param wanted: number of desired pods.
+    :param available: number of available pods.
     :param predictors: its predictors.
-    :param canary: the canary under way; None where there is none.
+    :param canary: the canary in progress; None without one.
     :param dag_id: DAG that deployed it last.
     :param task_id: the task.
     :param run_id: the run.
-    :param map_index: index of a mapped task; -1 where it is not mapped, or not known.
+    :param map_index: index of a mapped task; -1 if it is not mapped, or unknown.
     :param action: what that run did, such as ``created``.
-    :param rolled_back_from: revision that a rollback went back from last; "" where there was none.
+    :param rolled_back_from: revision that the last rollback replaced; "" without one.
     :param metrics: metrics that were recorded with it.
-    :param expires: when its time is over; "" where it is meant to stay.
+    :param expires: when it expires; "" if it never does.
     :param created: when it was created.
     :param badges: see :class:`Badge`.
-    :param uid: Kubernetes' own id of it: another one after it was deleted and made again.
-    :param noticed: when a reaper has noted that it is due; "" where no note counts for it as it is.
-    :param unreadable_lease: whether a canary is under way that only a later release can read.
-    :param reaping: what a reaper would do with it now; None where it stays.
-    :param last_failure: the last run that failed to deploy it; None where none is known.
+    :param uid: its Kubernetes UID, which changes when it is deleted and created again.
+    :param noticed: when a reaper marked it as due; "" without a valid note.
+    :param unreadable_lease: whether a canary is in progress that only a later release can read.
+    :param reaping: what a reaper would do with it now; None if it stays.
+    :param last_failure: the last run that failed to deploy it; None if none is known.
     """
 
     connection: str = ""
@@ -187,17 +187,18 @@ class DeploymentView(Plain):
 @dataclass(frozen=True, kw_only=True)
 class VersionView(Plain):
     """
-    A version that was seen serving.
+    A proven version.
 
     :param revision: its revision.
-    :param proven_at: when it was proven; "" where that was not recorded.
-    :param at: when its metrics were recorded or else its run was meant to run; "" where neither is known.
+    :param proven_at: when it was proven; "" if that was not recorded.
+    :param at: when it was proven, otherwise when its metrics were recorded, otherwise the date of its run; ""
+        if none is known.
     :param run_id: run that deployed it; :param dag_id: and :param task_id: its DAG and task.
     :param metrics: its metrics.
     :param model_uri: where it was loaded from.
-    :param withdrawn: a rollback went back from it.
-    :param adopted: it is what was there before the deployment was taken over.
-    :param present: it is what is deployed now.
+    :param withdrawn: a rollback replaced it.
+    :param adopted: it was deployed before this provider took over the deployment.
+    :param present: it is deployed now.
     """
 
     revision: str = ""
@@ -232,13 +233,14 @@ class NodeView(Plain):
 @dataclass(frozen=True, kw_only=True)
 class DetailView(Plain):
     """
-    A deployment with its past.
+    A deployment with its history.
 
     :param deployment: as the list shows it.
-    :param versions: versions that were seen serving, the last one first.
+    :param versions: its proven versions, the last one first.
     :param nodes: nodes of its graphs, parents before children.
-    :param roll_back_to: revision that a rollback goes back to; "" where there is none.
-    :param diagnosis: why it does not serve, as a failed task tells it; "" where nothing is wrong, or it was not read.
+    :param roll_back_to: revision that a rollback goes back to; "" without one.
+    :param diagnosis: why it is not ready, as a failed task reports it; "" if nothing is wrong, or it was not
+        read.
     """
 
     deployment: DeploymentView = field(default_factory=DeploymentView)

@@ -90,8 +90,8 @@ def prediction_url(
     :param namespace: namespace of the deployment.
     :param name: name of the deployment.
     :param protocol: ``seldon`` (default), ``v2``, ``kfserving`` or ``tensorflow``.
-    :param node_name: name of the graph node; part of the path in all protocols except ``seldon``. :raises
-        InvalidRequestError: the protocol or the base URL is invalid.
+    :param node_name: name of the graph node; part of the path in all protocols except ``seldon``.
+    :raises InvalidRequestError: the protocol or the base URL is invalid.
     """
     return _ingress(base_url, namespace, name) + prediction_path(protocol, node_name)
 

@@ -1,1 +1,1 @@
-"""What is left behind: canaries without a leader, deployments whose time is over or whose task is gone. Judged here."""
+"""Decides about leftovers: canaries with an expired lease, deployments that have expired or whose task is gone."""

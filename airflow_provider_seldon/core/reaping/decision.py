@@ -1,14 +1,15 @@
 """
-What a reaper is to do with a deployment: judged on what was read of it, and nothing else.
+What a reaper does with a deployment, decided only from what was read of that deployment.
 
-A deployment is deleted in two steps. The first look that finds its time over, or its task gone, notes that on the
-object (annotation ``expiry-noticed``) and touches nothing else. A later one deletes it when the grace has passed, and
-nobody has deployed, edited or renewed it since: the note names what was seen, so whatever changes that makes it void. A
-note is JSON, ``{"v": 1, "at": time, "of": hash}``.
+A reaper deletes a deployment in two steps. The first run that finds it expired, or its task gone, writes a
+note on the object (annotation ``expiry-noticed``) and changes nothing else. A later run deletes it after the
+grace period, if nobody has deployed, edited or renewed it since: the note has a hash of what the reaper saw,
+so any such change makes it void. A note is JSON, ``{"v": 1, "at": time, "of": hash}``.
 
-A canary comes first. One whose lease has not expired is led by somebody, and its deployment is left alone whatever the
-time. One whose lease has expired is aborted at every stage, ``promoting`` included: what was last proven to serve is
-put back, because nobody has seen the candidate serve in the main predictor. Pure.
+A canary takes precedence. While its lease has not expired, a run leads it, and its deployment stays even if
+it has expired. Once the lease has expired, the reaper aborts the canary at every stage, ``promoting``
+included: it restores the last proven version, because the candidate has not been proven in the main
+predictor. Pure.
 """
 
 from __future__ import annotations
@@ -39,24 +40,24 @@ GRACE = 3600.0
 
 
 class Verdict(StrEnum):
-    """What is to be done."""
+    """What a reaper does with a deployment."""
 
     STAYS = "stays"
-    LEFT = "left"  # something is due, but not now, or not for us
+    LEFT = "left"  # something is due, but not now, or not for a reaper
     ABORT = "abort"
     NOTICE = "notice"
-    CLEAR = "clear"  # an old note has become void
+    CLEAR = "clear"  # the note is void
     DELETE = "delete"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReapingDecision:
     """
-    What a reaper is to do with a deployment, and why.
+    What a reaper does with a deployment, and why.
 
-    :param verdict: what is to be done.
-    :param reason: a sentence without a full stop, for a report; empty for what simply stays.
-    :param after: epoch seconds from which on it may be deleted; None where nothing is noted.
+    :param verdict: what the reaper does.
+    :param reason: a sentence without a full stop, for a report; empty for a deployment that simply stays.
+    :param after: time from which it may be deleted, in epoch seconds; None without a note.
     """
 
     verdict: Verdict
@@ -67,10 +68,10 @@ class ReapingDecision:
 @dataclass(frozen=True, kw_only=True)
 class Led:
     """
-    A canary under way, as far as it concerns a reaper.
+    A canary in progress, as far as it concerns a reaper.
 
     :param run: DAG run that leads it.
-    :param expires: when its lease is over, in epoch seconds; None where the lease cannot be read.
+    :param expires: when its lease expires, in epoch seconds; None for an unreadable lease.
     :param where: stage and step.
     """
 
@@ -80,21 +81,21 @@ class Led:
 
     @classmethod
     def of(cls, lease: Lease) -> Self:
-        """Read it of a lease."""
+        """Build it from a lease."""
         return cls(run=lease.run, expires=lease.expires, where=f"{lease.stage} at {lease.current}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """
-    What a decision is made on: of a deployment itself, or of what was seen of it earlier.
+    The facts that a decision needs, from a deployment itself or from an earlier observation of it.
 
     :param managed: whether this provider made it.
-    :param deleting: whether it is being deleted already.
-    :param canary: the canary under way; None where there is none.
-    :param expiry: when its time is over; None where it is meant to stay.
-    :param noticed: epoch seconds of the note that counts for it as it is; None without one.
-    :param void_note: whether it has a note, which may not count any more.
+    :param deleting: whether its deletion has begun.
+    :param canary: the canary in progress; None without one.
+    :param expiry: when it expires; None if it never does.
+    :param noticed: time of the note that is valid for its present state, in epoch seconds; None without one.
+    :param void_note: whether it has a note at all, which may be void.
     """
 
     managed: bool
@@ -106,7 +107,7 @@ class Facts:
 
     @classmethod
     def of(cls, deployment: SeldonDeployment) -> Self:
-        """Read them of a deployment."""
+        """Read them from a deployment."""
         led = None
         if ANNOTATION_CANARY in deployment.annotations:
             lease = Lease.of(deployment)
@@ -130,13 +131,13 @@ def decision_for(
     delete_orphans: bool = False,
 ) -> ReapingDecision:
     """
-    Judge a deployment.
+    Decide what a reaper does with a deployment.
 
     :param now: epoch seconds.
     :param grace: seconds between the note and the deletion.
-    :param whereabouts: where it comes from; None where that was not asked.
-    :param delete_orphans: whether an orphan is deleted as if its time were over. Only one whose DAG Airflow knows: what
-        it never heard of may belong to another Airflow.
+    :param whereabouts: where it comes from; None if that was not looked up.
+    :param delete_orphans: whether an orphan is deleted like an expired deployment. Only if Airflow knows its
+        DAG: an unknown DAG may belong to another Airflow.
     """
     return decision_on(
         Facts.of(deployment), now=now, grace=grace, whereabouts=whereabouts, delete_orphans=delete_orphans
@@ -151,11 +152,11 @@ def decision_on(
     whereabouts: Whereabouts | None = None,
     delete_orphans: bool = False,
 ) -> ReapingDecision:
-    """Judge what is known of a deployment; see :func:`decision_for`."""
+    """Decide from known facts about a deployment; see :func:`decision_for`."""
     if not facts.managed:
         return ReapingDecision(verdict=Verdict.LEFT, reason="this provider did not make it")
     if facts.deleting:
-        return ReapingDecision(verdict=Verdict.LEFT, reason="it is being deleted already")
+        return ReapingDecision(verdict=Verdict.LEFT, reason="its deletion has already begun")
     if facts.canary is not None:
         return _of_canary(facts.canary, now)
     why = _due(facts.expiry, now, whereabouts, delete_orphans=delete_orphans)
@@ -167,7 +168,7 @@ def decision_on(
     if now < noticed + grace:
         return ReapingDecision(
             verdict=Verdict.LEFT,
-            reason=f"{why}; it may be deleted from {_text(noticed + grace)} on",
+            reason=f"{why}; a reaper may delete it after {_text(noticed + grace)}",
             after=noticed + grace,
         )
     return ReapingDecision(
@@ -176,13 +177,13 @@ def decision_on(
 
 
 def notice(deployment: SeldonDeployment, *, now: float) -> dict[str, str]:
-    """Return the annotation that notes that a deployment is due."""
+    """Return the annotation that marks a deployment as due."""
     data = {"v": SCHEMA, "at": _text(now), "of": _seen(deployment)}
     return {ANNOTATION_EXPIRY_NOTICED: json.dumps(data, separators=(",", ":"), sort_keys=True)}
 
 
 def noticed_at(deployment: SeldonDeployment) -> float | None:
-    """Return when a deployment, as it is now, was noticed, in epoch seconds; None where it was not."""
+    """Return when a deployment in its present state was marked as due, in epoch seconds; None if it was not."""
     data = json_object(deployment.annotations.get(ANNOTATION_EXPIRY_NOTICED))
     at = data.get("at")
     if not isinstance(at, str) or data.get("of") != _seen(deployment):
@@ -197,31 +198,30 @@ def noticed_at(deployment: SeldonDeployment) -> float | None:
 def _of_canary(led: Led, now: float) -> ReapingDecision:
     if led.expires is None:
         return ReapingDecision(
-            verdict=Verdict.LEFT, reason="a canary is under way, whose lease cannot be read"
+            verdict=Verdict.LEFT, reason="a canary is in progress whose lease cannot be read"
         )
     until = _text(led.expires)
     if now <= led.expires:
         return ReapingDecision(
-            verdict=Verdict.LEFT, reason=f"run {led.run} leads a canary on it until {until}"
+            verdict=Verdict.LEFT, reason=f"run {led.run} leads a canary on it, with a lease until {until}"
         )
     return ReapingDecision(
         verdict=Verdict.ABORT,
-        reason=f"nobody leads the canary of run {led.run} any more: its lease has expired at {until}, "
-        f"while {led.where}",
+        reason=f"run {led.run} no longer leads its canary: the lease expired at {until}, while {led.where}",
     )
 
 
 def _due(expiry: Expiry | None, now: float, whereabouts: Whereabouts | None, *, delete_orphans: bool) -> str:
-    """Return why a deployment is to be deleted; "" where it is not."""
+    """Return why a deployment is due for deletion; "" if it is not."""
     if expiry is not None and expiry.is_over(now):
-        return f"its time is over since {expiry}"
+        return f"it expired at {expiry}"
     if delete_orphans and whereabouts is not None and whereabouts.origin is Origin.GONE:
         return whereabouts.reason
     return ""
 
 
 def _seen(deployment: SeldonDeployment) -> str:
-    """Return a hash that is another one once somebody has deployed, edited, confirmed or renewed a deployment."""
+    """Return a hash that changes when somebody deploys, edits, confirms or renews a deployment."""
     written = Written.of(deployment, deployment)
     parts = [
         *(deployment.uid, fingerprint(deployment), dict(written.contents)),

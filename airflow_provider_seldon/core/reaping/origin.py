@@ -1,4 +1,4 @@
-"""Whether the task that a deployment comes from still exists, as far as Airflow could be asked. Pure."""
+"""Whether the task that made a deployment still exists, as far as Airflow could tell. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from enum import StrEnum
 class Origin(StrEnum):
     """What Airflow says about a deployment's DAG and task."""
 
-    PRESENT = "present"  # both are there
-    GONE = "gone"  # Airflow knows the DAG and says that it, or its task, is not there any more
+    PRESENT = "present"  # both exist
+    GONE = "gone"  # Airflow knows the DAG and reports that it, or its task, no longer exists
     UNHEARD_OF = "unheard_of"  # Airflow does not know the DAG: it was deleted, or belongs to another Airflow
-    UNKNOWN = "unknown"  # it could not be looked up, or not in full
+    UNKNOWN = "unknown"  # the lookup failed, or was incomplete
 
 
 @dataclass(frozen=True, kw_only=True)
 class Whereabouts:
     """
-    What is known about where a deployment comes from.
+    What is known about the origin of a deployment.
 
     :param origin: see :class:`Origin`.
     :param reason: a sentence without a full stop, for a report.
@@ -29,5 +29,5 @@ class Whereabouts:
 
     @property
     def is_orphan(self) -> bool:
-        """Whether the deployment has nobody who deploys it: never where that could not be looked up."""
+        """Whether no task deploys the deployment any more; never true if the lookup failed."""
         return self.origin in {Origin.GONE, Origin.UNHEARD_OF}

@@ -27,7 +27,8 @@ def drift(request: SeldonDeployment, stored: SeldonDeployment) -> str:
     """
     Return where a stored deployment differs from a request; "" if it matches.
 
-    :param request: the deployment that would be applied. :param stored: the stored deployment.
+    :param request: the deployment that would be applied.
+    :param stored: the stored deployment.
     :returns: a path, such as ``spec.predictors[0].graph.modelUri``; never a value, which may be a credential.
     """
     wanted, found = request.to_manifest(), stored.to_manifest()

@@ -85,7 +85,8 @@ class ModelSource:
     """
     The file or folder that a training wrote.
 
-    :param path: its path. :raises ModelFilesError: there is nothing.
+    :param path: its path.
+    :raises ModelFilesError: there is nothing.
     """
 
     def __init__(self, path: ObjectStoragePath) -> None:

@@ -136,8 +136,9 @@ class SeldonClient:
 
         Metadata is not part of an object's generation, so this starts no rollout.
 
-        :param uid: refuse if the object of that name was re-created. :param resource_version: refuse if the
-            object has changed since. :raises ConflictError: the uid or the resource version differs.
+        :param uid: refuse if the object of that name was re-created.
+        :param resource_version: refuse if the object has changed since.
+        :raises ConflictError: the uid or the resource version differs.
         :raises DeploymentNotFoundError: there is no such deployment.
         """
         metadata = expecting({"annotations": dict(annotations)}, uid=uid, resource_version=resource_version)
@@ -206,8 +207,9 @@ class SeldonClient:
         deployment that is created at once with the same name would adopt them (Seldon Core reference,
         deletion).
 
-        :param uid: refuse if the object of that name was re-created. :param resource_version: refuse if the
-            object has changed since. :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
+        :param uid: refuse if the object of that name was re-created.
+        :param resource_version: refuse if the object has changed since.
+        :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
         :returns: False when there was nothing to delete.
         :raises ConflictError: a precondition does not hold.
         """
