@@ -1,9 +1,9 @@
 """
 The web application: pages, and the JSON API behind them.
 
-Airflow mounts it without authentication. So the whole application has a dependency that asks Airflow's own auth manager
-(401 without a login, 403 without the right to see DAGs); files are routes like all others, because a mounted folder
-would be exempt. Only GET, and nothing writes.
+Airflow mounts it without authentication. So the whole application has a dependency that asks Airflow's own
+auth manager (401 without a login, 403 without the right to see DAGs); static files are ordinary routes,
+because a mounted folder would be exempt. It only serves GET, and writes nothing.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from airflow_provider_seldon.fleet.pages import render, static
 from airflow_provider_seldon.fleet.shared_look import INTERVAL
 from airflow_provider_seldon.fleet.sources import sources_of
 
-#: Of the JSON API: part of its addresses.
+#: Version of the JSON API; part of its URLs.
 API_VERSION = 1
 _WHO = ("connection", "namespace", "name")
-#: Nothing is loaded from elsewhere, and no script or style but our files runs, whatever a page were to hold.
+#: A page loads nothing from other hosts, and runs no script or style except our files, whatever its content.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
@@ -49,7 +49,7 @@ def application(fleet: Fleet | None = None) -> FastAPI:
     """
     Return the application.
 
-    :param fleet: what it shows; what the configuration names when left out.
+    :param fleet: the fleet to show; by default, the one that the configuration names.
     """
     sources = sources_of(settings.fleet_targets(), source=settings.fleet_source()) if fleet is None else {}
     shown = fleet or Fleet(sources, owners=Owners())
@@ -162,7 +162,7 @@ def _add_api(app: FastAPI, fleet: Fleet) -> None:
 
 
 def readable_by(user: GetUserDep) -> Callable[[], Collection[str]]:
-    """Return what tells which DAGs the user may read."""
+    """Return a function that returns the ids of the DAGs that the user may read."""
     return lambda: get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
 
 
@@ -170,7 +170,7 @@ Readable = Annotated[Callable[[], Collection[str]], Depends(readable_by)]
 
 
 def _event(run: ReaperRun, event: ReaperEvent) -> dict[str, Any]:
-    """Return what was done, and under ``reaper`` the run that did it."""
+    """Return an event, with the reaper's run under ``reaper``."""
     keys = ("dag_id", "task_id", "run_id", "map_index", "at", "dry_run")
     return {**event.to_json(), "reaper": {key: getattr(run, key) for key in keys}}
 
@@ -187,15 +187,17 @@ def _html(template: str, *, status: int = 200, **values: Any) -> Response:
 
 
 def _missing(namespace: str, name: str) -> str:
-    return f"There is no deployment {name} in namespace {namespace}, or none that you may see."
+    return f"There is no deployment {name} in namespace {namespace}, or you may not see it."
 
 
 def _refusal(request: Request, error: Exception) -> Response:
-    """Say why something is refused, to people as a page."""
+    """Return the reason of a refusal: as JSON from the API, as a page elsewhere."""
     assert isinstance(error, StarletteHTTPException)
     if "/api/" in request.url.path:
         return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=HEADERS)
-    told = {401: "Log in to Airflow first.", 403: "Your user may not see DAGs."}.get(error.status_code, "")
+    told = {401: "Log in to Airflow first.", 403: "Your user has no permission to read DAGs."}.get(
+        error.status_code, ""
+    )
     return _html(
         "message.html", status=error.status_code, title=str(error.detail), text=told or "Nothing is shown."
     )

@@ -1,4 +1,4 @@
-"""The fleet, as one user may see it: all sources together, with what Airflow knows of the owners."""
+"""The fleet that one user may see: all sources together, with what Airflow knows about the owners."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airflow_provider_seldon.fleet.shared_look import PATIENCE
 from airflow_provider_seldon.fleet.sources import Source
 from airflow_provider_seldon.hooks.origins.known_dag import KnownDag
 
-#: Characters of the cause of the last failure that a row of the list shows.
+#: Maximum length of the cause of the last failure in a row of the list, in characters.
 LONGEST_CAUSE = 160
 
 
 class Ownership(Protocol):
-    """What is asked about owners."""
+    """Provides what Airflow knows about owners."""
 
     def dags(self, dag_ids: Collection[str]) -> Mapping[str, KnownDag]:
         """Return what is known about DAGs."""
@@ -34,7 +34,7 @@ class Ownership(Protocol):
         ...
 
     def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
-        """Return the latest runs of tasks that have failed, the last one first; by ids of DAG and task."""
+        """Return the latest failed runs of tasks, the last one first; by ids of DAG and task."""
         ...
 
     def reaper_runs(self) -> Sequence[ReaperRun]:
@@ -45,10 +45,10 @@ class Ownership(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """
-    What there is.
+    The whole fleet.
 
-    :param looks: of each source, without the deployments.
-    :param views: the deployments of all of them.
+    :param looks: the last look of each source, without the deployments.
+    :param views: the deployments of all sources.
     :param reapers: what reapers did lately, the last run first.
     """
 
@@ -58,7 +58,7 @@ class Listing:
 
     @property
     def due(self) -> Sequence[DeploymentView]:
-        """The deployments that a reaper would do something with, or has left although something is due."""
+        """The deployments that a reaper would change, or leaves although something is due."""
         return [view for view in self.views if view.reaping]
 
 
@@ -68,8 +68,8 @@ class Found:
     One deployment.
 
     :param detail: its page.
-    :param runs: what the latest runs of its task did; empty for who may not read the DAG.
-    :param reaped: what reapers did with it lately, the last first.
+    :param runs: what the latest runs of its task did; empty for users who may not read the DAG.
+    :param reaped: what reapers did with it lately, the last event first.
     """
 
     detail: DetailView
@@ -79,13 +79,13 @@ class Found:
 
 class Fleet:
     """
-    Puts the sources together.
+    Combines the sources.
 
-    A deployment whose DAG is there is shown to those who may read that DAG; a foreign one, and one whose DAG is gone,
-    to everybody who may see DAGs at all.
+    If the DAG of a deployment exists, only users who may read that DAG see the deployment. Every user who may
+    read any DAGs sees foreign deployments and those whose DAG is gone.
 
     :param sources: by connection and namespace, as configured.
-    :param owners: what Airflow knows.
+    :param owners: what Airflow knows about owners.
     """
 
     def __init__(self, sources: Mapping[tuple[str, str], Source], owners: Ownership) -> None:
@@ -94,13 +94,13 @@ class Fleet:
 
     def listing(self, readable: Callable[[], Collection[str]]) -> Listing:
         """
-        Return what somebody may see.
+        Return what a user may see.
 
-        :param readable: returns the ids of the DAGs that they may read.
+        :param readable: returns the ids of the DAGs that the user may read.
         """
         until = time.monotonic() + PATIENCE
         for source in self._sources.values():
-            # All begin to look before the first is waited for.
+            # All sources start their look before the first one is awaited.
             source.listing(patience=0.0)
         found = [
             source.listing(patience=max(0.0, until - time.monotonic())) for source in self._sources.values()
@@ -111,7 +111,7 @@ class Fleet:
         return Listing(looks=[look for look, _ in found], views=views, reapers=reapers)
 
     def _reaper_runs(self, theirs: Collection[str]) -> Sequence[ReaperRun]:
-        """Return the runs of DAGs that somebody may read; in these, what concerns deployments that they may see."""
+        """Return the runs of DAGs that a user may read, with events only of deployments that are visible."""
         runs = [run for run in self._owners.reaper_runs() if run.dag_id in theirs]
         known = self._owners.dags({event.dag_id for run in runs for event in run.events if event.dag_id})
         return [
@@ -127,7 +127,7 @@ class Fleet:
     def detail(
         self, connection: str, namespace: str, name: str, readable: Callable[[], Collection[str]]
     ) -> Found | None:
-        """Return one deployment; None where there is none, or none that they may see."""
+        """Return one deployment; None if it does not exist, or the user may not see it."""
         for source in self._sources.values():
             if source.connection != connection:
                 continue
@@ -178,9 +178,10 @@ class Fleet:
 
 def last_failure(view: DeploymentView, failed: Sequence[RunView]) -> FailureView | None:
     """
-    Return the last run that failed to deploy a deployment; None where none did.
+    Return the last run that failed to deploy a deployment; None without one.
 
-    A run that failed before it knew what it deploys counts for what its task, or that index of it, has deployed.
+    A run that failed before it knew its deployment counts for the one that its task, or its map index, has
+    deployed.
     """
     for run in failed:
         if run.name == view.name or (not run.name and run.map_index == view.map_index):
@@ -190,6 +191,6 @@ def last_failure(view: DeploymentView, failed: Sequence[RunView]) -> FailureView
 
 
 def _may_see(dag_id: str, known: KnownDag | None, readable: Collection[str]) -> bool:
-    """Whether somebody may see what a DAG has made: where it is there, or may be, only who may read it."""
+    """Whether a user may see a DAG's deployment: if the DAG exists, or may exist, its readers only."""
     gone = known is None or known.origin in (Origin.GONE, Origin.UNHEARD_OF)
     return not dag_id or gone or dag_id in readable

@@ -1,5 +1,6 @@
 """
-What Airflow's own database knows of a deployment's owner: whether its DAG and task are there, and what its runs did.
+What Airflow's own database knows about a deployment's owner: whether its DAG and task exist, and what its
+runs did.
 
 Read only, with the API server's own session.
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Owners:
-    """Asks the database, and remembers which DAGs and tasks there are."""
+    """Queries the database, and caches which DAGs and tasks exist."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, frozenset[str]] = {}
@@ -34,7 +35,7 @@ class Owners:
         return self._dags.get(dag_ids)
 
     def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
-        """Return the latest runs of tasks that have failed; by ids of DAG and task."""
+        """Return the latest failed runs of tasks; by ids of DAG and task."""
         return self._failures.get(tasks)
 
     def runs(self, *, dag_id: str, task_id: str, name: str) -> Sequence[RunView]:
@@ -66,7 +67,7 @@ class Owners:
                 (row.bundle_name, row.filename)
                 for row in session.execute(select(ParseImportError.bundle_name, ParseImportError.filename))
             }
-            # Reading what a DAG is made of takes long, so only that of those that have changed is read.
+            # Reading serialized DAGs takes long, so only those that have changed are read.
             hashes = dict(
                 session.execute(
                     select(SerializedDagModel.dag_id, SerializedDagModel.dag_hash)
@@ -86,7 +87,7 @@ class Owners:
             return unheard_of(dag_id)
         if not row.is_stale:
             return KnownDag(Origin.PRESENT, tasks=self._tasks.get(dag_id))
-        # The reaper says so too: a file that is broken for a while takes no DAG away for good.
+        # As in the reaper: a DAG file with an import error does not mean that the DAG is gone.
         return broken(dag_id) if (row.bundle_name, row.relative_fileloc) in failed else gone(dag_id)
 
 

@@ -1,4 +1,4 @@
-"""HTML of the pages. Everything that comes from a cluster is escaped by the template engine."""
+"""HTML of the pages. The template engine escapes everything that comes from a cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGE = "airflow_provider_seldon.fleet"
 
 @cache
 def environment() -> Environment:
-    """Return the template engine; it escapes whatever is put in."""
+    """Return the template engine; it escapes all values."""
     found = Environment(
         loader=PackageLoader(PACKAGE),
         autoescape=True,
@@ -42,36 +42,36 @@ def render(template: str, **values: Any) -> str:
 
 @cache
 def static(name: str) -> str:
-    """Return the text of a file of ours."""
+    """Return the text of a static file of this package."""
     return (files(PACKAGE) / "static" / name).read_text()
 
 
 def page_of(view: DeploymentView) -> str:
-    """Return the address of a deployment's page, from the list's."""
+    """Return the URL of a deployment's page, relative to the list."""
     return "deployment?" + urlencode(
         {"connection": view.connection, "namespace": view.namespace, "name": view.name}
     )
 
 
-# Addresses of Airflow's own pages count from the page, whatever Airflow's base URL is.
+# URLs of Airflow's own pages are relative to the page, so they work with any base URL of Airflow.
 def dag_page(dag_id: str) -> str:
-    """Return the address of a DAG."""
+    """Return the URL of a DAG."""
     return f"../dags/{_part(dag_id)}"
 
 
 def task_page(dag_id: str, task_id: str) -> str:
-    """Return the address of a task."""
+    """Return the URL of a task."""
     return f"{dag_page(dag_id)}/tasks/{_part(task_id)}"
 
 
 def run_page(dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> str:
-    """Return the address of a task's run."""
+    """Return the URL of a task instance."""
     mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
     return f"{dag_page(dag_id)}/runs/{_part(run_id)}/tasks/{_part(task_id)}{mapped}"
 
 
 def when(moment: str | float) -> str:
-    """Return a moment, given as ISO 8601 or as epoch seconds, as people read it; in UTC."""
+    """Return a time, given as ISO 8601 or epoch seconds, as readable text in UTC."""
     try:
         found = datetime.fromisoformat(moment) if isinstance(moment, str) else _moment(moment)
         utc = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

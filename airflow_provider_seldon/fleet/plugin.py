@@ -1,8 +1,9 @@
 """
-What Airflow's plugin manager loads, in every process of Airflow: so it imports nothing that is not there already.
+The module that Airflow's plugin manager loads in every process of Airflow: so it imports only what is already
+loaded.
 
-The application is made when its first request comes in. Below Airflow 3.1 there are no external views, and while
-``[seldon] fleet_connections`` is empty there is nothing to show: then there is no plugin.
+The application is created by its first request. Airflow before 3.1 has no external views, and while
+``[seldon] fleet_connections`` is empty there is nothing to show: in both cases there is no plugin.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-#: Below Airflow's base URL. Nothing of Airflow's own begins with it (``RESERVED_URL_PREFIXES``).
+#: Path below Airflow's base URL. No path of Airflow itself begins with it (``RESERVED_URL_PREFIXES``).
 PREFIX = "/seldon"
-#: Of Airflow; external views came with it.
+#: First version of Airflow with external views.
 FIRST = (3, 1)
 
 
 class LazyApplication:
-    """The application, as ASGI has it; made by the API server, and only when somebody asks."""
+    """The ASGI application; created in the API server, by the first request."""
 
     def __init__(self) -> None:
         self._application: Any = None
@@ -31,7 +32,7 @@ class LazyApplication:
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if self._application is None:
             from airflow_provider_seldon.fleet.app import application
 
@@ -41,7 +42,7 @@ class LazyApplication:
 
 def views() -> list[dict[str, Any]]:
     """Return where Airflow shows the page: in its navigation, and as a tab of DAGs and tasks."""
-    # Without a slash at the beginning, an address counts from Airflow's base URL, whatever that is.
+    # Without a leading slash, a URL is relative to Airflow's base URL.
     here = PREFIX.removeprefix("/") + "/"
     common = {"name": "Seldon", "icon": None}
     return [
@@ -62,7 +63,7 @@ def views() -> list[dict[str, Any]]:
 
 
 def plugin() -> type | None:
-    """Return the plugin; None where there is nothing to plug in."""
+    """Return the plugin; None if there is nothing to register."""
     from airflow import __version__
 
     major, minor = (int(part) for part in __version__.split(".")[:2])
@@ -83,7 +84,7 @@ def plugin() -> type | None:
 
 
 def _base() -> type:
-    """Return the base class of whoever loads plugins here: a worker has another one than the servers, and only that."""
+    """Return the base class for this process' plugin manager; a worker's differs from the servers'."""
     for name in ("airflow.plugins_manager", "airflow.sdk.plugins_manager"):
         if module := sys.modules.get(name):
             return module.AirflowPlugin  # type: ignore[no-any-return]
@@ -92,5 +93,5 @@ def _base() -> type:
     return AirflowPlugin  # type: ignore[no-any-return]
 
 
-#: What the entry point names. None is no plugin to the plugin manager, and no error.
+#: The object of the entry point. The plugin manager takes None for no plugin, without an error.
 SeldonFleetPlugin = plugin()

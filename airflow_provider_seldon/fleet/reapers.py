@@ -1,8 +1,8 @@
 """
-What reapers have done lately: the reports that their tasks have pushed, from Airflow's own database.
+What reapers did lately: the reports that their tasks have pushed, from Airflow's own database.
 
-A report is the task's own word, with its reasons, and it stays for as long as Airflow keeps XComs. Events of Kubernetes
-would be gone after an hour, and would need a right to write them.
+A report comes from the task itself, with reasons, and lasts as long as Airflow keeps XComs. Kubernetes events
+expire after an hour, and creating them needs a permission.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from airflow_provider_seldon.fleet.shared_look import PATIENCE, SharedLook
 
 log = logging.getLogger(__name__)
 
-#: How long ago a run may have begun, and how many are read.
+#: Maximum age of a run, and maximum number of runs that are read.
 LATELY = timedelta(days=7)
 MOST_RUNS = 500
-#: See ``operators.reaper``. A class that is derived from it has another name, and is not known.
+#: See ``operators.reaper``. A subclass has another name, and is not recognised.
 OPERATOR = "SeldonReaperOperator"
 KEY = "report"
 
 
 class Reapers:
-    """Reads the reports, however many people look at most once an interval of ``shared_look``."""
+    """Reads the reports, at most once per interval of ``shared_look`` for all users."""
 
     def __init__(self) -> None:
         self._look = SharedLook(_read, explain=_explained)
@@ -51,7 +51,7 @@ def _read() -> Sequence[ReaperRun]:
     )
     with create_session() as session:
         since = datetime.now(UTC) - LATELY
-        # Only XComs have an index that leads to them.
+        # Only the XCom table has an index for this query.
         reapers = [
             (dag_id, task_id)
             for dag_id, task_id in session.execute(
@@ -92,5 +92,5 @@ def _run(row: Any) -> ReaperRun:
 
 
 def _explained(error: Exception) -> str:
-    log.warning("The reports of reapers cannot be read", exc_info=error)
+    log.warning("Cannot read the reports of reapers", exc_info=error)
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""What was read of Airflow's database, for some seconds; what nobody has asked for yet is read at once."""
+"""Cache values from Airflow's database for some seconds; a new key is read at once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-#: Seconds for which is believed what was read.
+#: Seconds for which cached values are valid.
 INTERVAL = 30.0
 
 
 class Remembered(Generic[Key, Value]):
     """
-    Reads what is asked for, and what was asked for before, at most once an interval.
+    Reads the requested keys, and those requested earlier, at most once per interval.
 
-    :param read: reads it all.
+    :param read: reads the values of all these keys.
     """
 
     def __init__(self, read: Callable[[frozenset[Key]], Mapping[Key, Value]]) -> None:
@@ -29,7 +29,7 @@ class Remembered(Generic[Key, Value]):
         self._until = 0.0
 
     def get(self, keys: Collection[Key]) -> Mapping[Key, Value]:
-        """Return what is known, of these at least."""
+        """Return the cached values, at least for these keys."""
         wanted = frozenset(keys)
         with self._lock:
             if time.monotonic() >= self._until or not wanted <= self._asked:

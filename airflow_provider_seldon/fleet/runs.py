@@ -1,4 +1,4 @@
-"""What runs of the tasks that deploy did, from Airflow's own database; read only, with the API server's own session."""
+"""What runs of deploying tasks did, from Airflow's database; read only, with the API server's session."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-#: Runs that the page of a deployment shows.
+#: Maximum number of runs on the page of a deployment.
 MOST_RUNS = 20
-#: How long ago a run may have failed to be told of, and how many failures of one task are looked at, because each may
-#: have been about another deployment.
+#: Maximum age of a failure on the page, and maximum number of failures of one task that are read, because
+#: each may concern another deployment.
 LATELY = timedelta(days=30)
 MOST_FAILURES = 3
-#: What a task that deploys has pushed, see ``operators``.
+#: XCom keys of a deploying task, see ``operators``.
 _KEYS = ("name", "action", "revision", "decision", "failure", "canary")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
     """
-    What one run of the task that deploys did.
+    What one run of a deploying task did.
 
-    :param state: of the task; "" where it has not run yet.
-    :param started: when, in ISO 8601.
-    :param ended: when, in ISO 8601; "" where it has not.
-    :param name: the deployment that it was about; "" where it did not get that far.
-    :param action: what it did, such as ``updated``; "" where it did not get that far.
-    :param decision: what it decided, and which rule on which numbers.
-    :param cause: why it failed, or its canary was aborted.
+    :param state: state of the task instance; "" if it has not run yet.
+    :param started: start time, in ISO 8601.
+    :param ended: end time, in ISO 8601; "" before that.
+    :param name: its deployment; "" if the run did not get that far.
+    :param action: what it did, such as ``updated``; "" if the run did not get that far.
+    :param decision: its decision, with the rule and the numbers.
+    :param cause: why it failed, or why its canary was aborted.
     """
 
     dag_id: str
@@ -56,7 +56,7 @@ def runs(*, dag_id: str, task_id: str, name: str) -> Sequence[RunView]:
         instances = session.execute(
             select(*_columns(TaskInstance))
             .where(TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id)
-            # What has not begun yet is the latest.
+            # Runs that have not started yet are the latest.
             .order_by(TaskInstance.start_date.is_not(None), TaskInstance.start_date.desc())
             .limit(MOST_RUNS)
         ).all()
@@ -135,7 +135,7 @@ def _run(instance: Any, pushed: Mapping[str, Any]) -> RunView:
 
 
 def _canary(told: Any) -> tuple[str, str]:
-    """Return how a canary ended, and what its last step said; see ``delivery.canary.lead.told``."""
+    """Return the outcome of a canary, and the reason of its last step; see ``delivery.canary.lead.told``."""
     if not isinstance(told, Mapping):
         return "", ""
     steps = told.get("steps")

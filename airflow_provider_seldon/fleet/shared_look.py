@@ -1,4 +1,4 @@
-"""One look for however many people look: at most one at a time, and none while the last one is new enough."""
+"""One look for all users of the page: at most one at a time, and none while the last one is recent enough."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-#: Seconds for which a look counts as new.
+#: Seconds for which a look counts as recent.
 INTERVAL = 10.0
-#: Seconds that somebody waits for a look where there is none, or an old one. A newer one is shown while the next is on
-#: its way.
+#: Seconds that a request waits for a look if there is none, or an old one. A newer one is shown while the
+#: next one is running.
 PATIENCE = 5.0
-#: Seconds after which a look is old: nobody was there for so long.
+#: Seconds after which a look is old: nobody has requested the page for that long.
 OLD = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen(Generic[Value]):
     """
-    What is known.
+    The present knowledge.
 
-    :param value: of the last look that worked; None where there was none.
-    :param error: why the last look did not work; "" where it did.
-    :param waiting: seconds for which a look has been under way; 0.0 where there is none.
+    :param value: result of the last successful look; None without one.
+    :param error: why the last look failed; "" if it succeeded.
+    :param waiting: seconds since the running look started; 0.0 if none is running.
     """
 
     value: Value | None = None
@@ -36,10 +36,10 @@ class Seen(Generic[Value]):
 
 class SharedLook(Generic[Value]):
     """
-    Remembers the last look, and has it renewed by a thread of its own when somebody asks and it is old.
+    Caches the last look, and renews it in its own thread when it is requested and no longer recent.
 
-    :param look: looks; may block for as long as it likes, and raise.
-    :param explain: returns what people are told of an exception of its.
+    :param look: performs a look; may block for any time, and may raise.
+    :param explain: returns the text that users see for an exception of ``look``.
     :param interval: see :data:`INTERVAL`.
     :param old: see :data:`OLD`.
     """
@@ -64,9 +64,9 @@ class SharedLook(Generic[Value]):
 
     def get(self, *, patience: float = PATIENCE) -> Seen[Value]:
         """
-        Return what is known, and begin to look where that is old.
+        Return the present knowledge, and start a look if it is no longer recent.
 
-        :param patience: seconds to wait where nothing is known yet, or what is known is old.
+        :param patience: seconds to wait if there is no result yet, or an old one.
         """
         with self._lock:
             now = time.monotonic()
@@ -90,7 +90,7 @@ class SharedLook(Generic[Value]):
         value, error = self._seen.value, ""
         try:
             value = self._look()
-        # Whatever a look ends with is told to those who wait for it.
+        # Those who wait for the look see its error, whatever it is.
         except Exception as problem:
             error = self._explain(problem) or type(problem).__name__
         with self._lock:

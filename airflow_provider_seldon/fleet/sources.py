@@ -1,4 +1,4 @@
-"""Where the picture comes from: a cluster, read by the API server itself, or what a task has written down."""
+"""Sources of the fleet page: a cluster that the API server reads, or a snapshot that a task has stored."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from airflow_provider_seldon.operators.fleet import variable_of
 if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.inventory.survey import Survey
 
-#: Seconds after which a look that goes on is told of.
+#: Seconds after which the page mentions a look that is still running.
 SLOW = 3.0
-#: Seconds that a page waits for a diagnosis; it has the rest without.
+#: Seconds that a page waits for a diagnosis; after that, it is shown without.
 DIAGNOSIS_PATIENCE = 3.0
-#: Diagnoses that are remembered.
+#: Maximum number of cached diagnoses.
 MOST_REMEMBERED = 50
 
 
@@ -29,11 +29,11 @@ class Source(Protocol):
     connection: str
 
     def listing(self, *, patience: float) -> tuple[Snapshot, Sequence[DeploymentView]]:
-        """Return the deployments, and the look that they come from (without its details)."""
+        """Return the deployments, and their look (without its details)."""
         ...
 
     def detail(self, name: str) -> DetailView | None:
-        """Return one deployment with its past and, where it does not serve, its diagnosis."""
+        """Return one deployment with its history and, if it is not ready, its diagnosis."""
         ...
 
 
@@ -78,7 +78,7 @@ class ClusterSource:
                 name, SharedLook(lambda: self._diagnosis(name), explain=_explained)
             )
         seen = shared.get(patience=DIAGNOSIS_PATIENCE)
-        # Whoever comes meanwhile has the one before.
+        # Until the new diagnosis is there, the previous one is shown.
         told = seen.value if seen.value is not None else _trouble(seen, "The diagnosis")
         return DetailView(**{**vars(found), "diagnosis": told})
 
@@ -97,7 +97,8 @@ class ClusterSource:
 
 class SnapshotSource:
     """
-    Reads what ``SeldonFleetSnapshotOperator`` has written; the API server needs no credentials of a cluster then.
+    Reads the snapshot of ``SeldonFleetSnapshotOperator``, so that the API server needs no credentials of a
+    cluster.
 
     :param connection: id of the connection that the task used.
     :param namespace: its namespace; the connection's own when empty.
@@ -131,7 +132,9 @@ class SnapshotSource:
         name = variable_of(self.connection, self.namespace)
         text = Variable.get(name, default_var=None)
         if text is None:
-            raise LookupError(f"no task has written the Variable {name} yet; see SeldonFleetSnapshotOperator")
+            raise LookupError(
+                f"the Variable {name} does not exist yet; a task with SeldonFleetSnapshotOperator writes it"
+            )
         return Snapshot.unpack(text)
 
 
@@ -161,6 +164,6 @@ def _explained(error: Exception) -> str:
     from airflow_provider_seldon.exceptions import SeldonError
     from airflow_provider_seldon.hooks.masking import redact
 
-    # What others raise, a secrets backend for one, may quote anything.
+    # Exceptions of other code, such as a secrets backend, may quote anything.
     known = isinstance(error, SeldonError | LookupError)
-    return redact(str(error)) if known else f"{type(error).__name__}; the API server's log says more."
+    return redact(str(error)) if known else f"{type(error).__name__}; see the log of the API server."
