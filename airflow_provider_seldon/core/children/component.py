@@ -1,9 +1,9 @@
 """
-Whether the containers of a graph in a child Deployment are those that the spec asks for.
+Whether the containers of a graph in a child Deployment match the spec.
 
-Images and defaults of servers come from the operator's own configuration, so an image that nobody knows is taken for
-right. What is compared is what the operator tells a container: its variables, and which kind of server it is. Source:
-real operator, what rolls pods; Seldon Core reference, servers.
+Images and defaults of servers come from the operator's own configuration, so an unknown image counts as
+correct. The comparison covers what the operator passes to a container: its variables, and the kind of server.
+Source: real operator, what rolls pods; Seldon Core reference, servers.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from airflow_provider_seldon.core.children.initializer import (
 )
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
 
-#: A container that the operator has written variables into has this one.
+#: Every container to which the operator has added variables has this one.
 _WRITTEN = "PREDICTIVE_UNIT_ID"
 _PARAMETERS = "PREDICTIVE_UNIT_PARAMETERS"
 _RUNTIME = "MLSERVER_MODEL_IMPLEMENTATION"
 
-#: Implementation -> runtime that MLServer is told to load, with protocol v2.
+#: Implementation -> runtime that MLServer loads, with protocol v2.
 _RUNTIMES = {
     "SKLEARN_SERVER": "mlserver_sklearn.SKLearnModel",
     "XGBOOST_SERVER": "mlserver_xgboost.XGBoostModel",
@@ -41,16 +41,16 @@ _IMAGES = {
     "TENSORFLOW_SERVER": "tfserving_proxy",
     "TRITON_SERVER": "tritonserver",
 }
-#: Servers that are run by something of their own with protocol v2 too.
+#: Servers that have their own image with protocol v2, too.
 _OWN_SERVERS = frozenset({"TENSORFLOW_SERVER", "TRITON_SERVER"})
 #: Parameters that the operator adds.
 _ADDED_PARAMETERS = frozenset({"model_uri", "rest_endpoint", "grpc_endpoint", "model_name"})
-#: The container that serves the model beside the one that speaks Seldon's protocol.
+#: The container with the model server beside the one for Seldon's protocol.
 _TENSORFLOW = "tfserving"
 
-#: Labels that the operator may write over.
+#: Labels that the operator may overwrite.
 _OPERATOR_LABELS = ("seldon", "app.kubernetes.io/")
-#: Fields of a container that the operator copies as they stand.
+#: Fields of a container that the operator copies unchanged.
 CONTAINER_FIELDS = (
     "image",
     "command",
@@ -61,12 +61,12 @@ CONTAINER_FIELDS = (
     "workingDir",
     "securityContext",
 )
-#: Fields of a pod that it copies as they stand.
+#: Fields of a pod that it copies unchanged.
 POD_FIELDS = ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName")
 
 
 def protocol_difference(child: Object, expected: ExpectedChild, spec: Object) -> str:
-    """Return how a child's containers speak otherwise than the whole deployment is to; empty when they do not."""
+    """Return how the protocol of a child's containers differs from the deployment's, or an empty text."""
     if expected.role is not Role.COMPONENT:
         return ""
     for unit in graph_units(mapping_at(expected.predictor, "graph")):
@@ -89,14 +89,14 @@ def _server_difference(
     if implementation == "TENSORFLOW_SERVER" and initializer_of(child, text_at(unit, "name")):
         is_alone = not _container(child, _TENSORFLOW)
         if is_alone and protocol != "tensorflow":
-            return f"its server speaks protocol tensorflow, not {protocol}"
+            return f"its server uses protocol tensorflow, not {protocol}"
     if implementation == "TENSORFLOW_SERVER" and protocol == "tensorflow" and _container(child, _TENSORFLOW):
-        return "its server speaks protocol seldon, not tensorflow"
+        return "its server uses protocol seldon, not tensorflow"
     if not is_server(unit) or implementation in _OWN_SERVERS or _RUNTIME in own:
         return ""
     is_v2 = protocol in ("v2", "kfserving")
     if is_v2 != (_RUNTIME in told):
-        return f"its server does not speak protocol {protocol}"
+        return f"its server does not use protocol {protocol}"
     wanted = _RUNTIMES.get(implementation)
     if is_v2 and wanted and told[_RUNTIME] in _RUNTIMES.values() and told[_RUNTIME] != wanted:
         return f"its server loads models with {told[_RUNTIME]}, not {wanted}"
@@ -104,7 +104,7 @@ def _server_difference(
 
 
 def _port_difference(unit: Object, told: Mapping[str, str], own: Mapping[str, str], spec: Object) -> str:
-    """The port that a container serves on is that of the transport."""
+    """Return an error if a container does not listen on the port of the transport."""
     served = "PREDICTIVE_UNIT_SERVICE_PORT"
     grpc = text_at(spec, "transport") == "grpc" or text_at(unit, "endpoint", "type") == "GRPC"
     wanted = told.get(f"PREDICTIVE_UNIT_{'GRPC' if grpc else 'HTTP'}_SERVICE_PORT")
@@ -132,10 +132,10 @@ def _written_difference(child: Object, component: Object) -> str:
         for wanted in items_at(component, "spec", kind):
             kept = {key: wanted[key] for key in CONTAINER_FIELDS if key in wanted}
             if path := missing(kept, _container(child, text_at(wanted, "name"), kind)):
-                return f"its container {text_at(wanted, 'name')} has another {path}"
+                return f"its container {text_at(wanted, 'name')} has a different {path}"
     kept = {key: value for key, value in mapping_at(component, "spec").items() if key in POD_FIELDS}
     path = missing(kept, {key: pod.get(key, kept[key]) for key in kept})
-    return f"its pods have another {path}" if path else ""
+    return f"its pods have a different {path}" if path else ""
 
 
 def _label_difference(child: Object, predictor: Object, component: Object) -> str:
@@ -143,7 +143,7 @@ def _label_difference(child: Object, predictor: Object, component: Object) -> st
     wanted = {**mapping_at(predictor, "labels"), **mapping_at(component, "metadata", "labels")}
     for key, value in wanted.items() if found else ():
         if not key.startswith(_OPERATOR_LABELS) and found.get(key) != value:
-            return f"its pods have another label {key}"
+            return f"its pods have a different label {key}"
     return ""
 
 
@@ -188,7 +188,7 @@ def _parameter_difference(container: Object, unit: Object, own: Mapping[str, str
     names = {text_at(one, "name") for one in wanted}
     for one in wanted:
         if values.get(text_at(one, "name")) != (str(one.get("value", "")), text_at(one, "type")):
-            return f"its container {text_at(unit, 'name')} has another parameter {text_at(one, 'name')}"
+            return f"its container {text_at(unit, 'name')} has a different parameter {text_at(one, 'name')}"
     gone = sorted(set(values) - names - _ADDED_PARAMETERS)
     return f"its container {text_at(unit, 'name')} still has parameter {gone[0]}" if gone else ""
 
@@ -202,7 +202,7 @@ def _parameters(text: str) -> list[Object] | None:
 
 
 def _image_difference(container: Object, unit: Object, given: Object, protocol: str) -> str:
-    """Only another server's image, as Helm installs it, is known to be the wrong one."""
+    """Only the default image of another server, from the Helm chart, is certainly wrong."""
     implementation = text_at(unit, "implementation")
     wanted = _IMAGES.get(implementation)
     if text_at(given, "image") or wanted is None or protocol not in ("", "seldon"):
@@ -219,7 +219,7 @@ def _repository_difference(container: Object, uri: str) -> str:
 
 
 def _given(predictor: Object, name: str) -> Object:
-    """Return the container of that name as the spec has it; empty when the operator makes it up."""
+    """Return the container of that name in the spec; empty if the operator generates it."""
     for component in items_at(predictor, "componentSpecs"):
         for container in items_at(component, "spec", "containers"):
             if text_at(container, "name") == name:

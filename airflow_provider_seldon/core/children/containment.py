@@ -1,7 +1,7 @@
 """
-Whether all that one piece of JSON says is found in another: what a user wrote, in what the operator made of it.
+Whether one piece of JSON contains another: the operator's object contains all that the user wrote.
 
-Defaults only ever add, so everything that the spec says must be found again, and more may be there. Pure.
+Defaults only add fields, so the object must contain everything in the spec, and may contain more. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from airflow_provider_seldon.core.resource.unstructured import text_at
 
 def missing(wanted: Any, found: Any, path: str = "") -> str:
     """
-    Return the path of the first thing in ``wanted`` that ``found`` lacks or has otherwise; empty when none.
+    Return the path of the first value in ``wanted`` that is missing or different in ``found``; empty when
+    none.
 
     Both are JSON. Mappings may have more keys and lists more entries at their end. Empty values count as
     absent, since the operator's types leave them out. ``env`` is compared by name, quantities by value.
@@ -41,7 +42,7 @@ def missing(wanted: Any, found: Any, path: str = "") -> str:
     return "" if wanted == found or (_may_be_quantity(path) and _same_quantity(wanted, found)) else path
 
 
-#: Fields that the operator fills in or overwrites; a server's ``type`` as well.
+#: Fields that the operator sets or overwrites; a server's ``type`` as well.
 _OPERATOR_FIELDS = frozenset({"endpoint", "creationTimestamp", "volumeMounts", "ports"})
 
 

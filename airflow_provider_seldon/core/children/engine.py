@@ -1,9 +1,10 @@
 """
-Whether the engine in a child Deployment was started as the spec asks for.
+Whether the engine in a child Deployment was started according to the spec.
 
-The engine is told everything when it starts: its predictor in ``ENGINE_PREDICTOR``, the rest in arguments and in
-variables that annotations of the spec turn into. What an operator does not tell it cannot be compared and is left out.
-Source: Seldon Core reference, what a client can compare; real operator, engine container.
+The engine gets its whole configuration at its start: the predictor in ``ENGINE_PREDICTOR``, the rest in
+arguments, and in variables made from annotations of the spec. Whatever an operator does not pass to it cannot
+be compared and is left out. Source: Seldon Core reference, what a client can compare; real operator, engine
+container.
 """
 
 from __future__ import annotations
@@ -25,23 +26,24 @@ from airflow_provider_seldon.core.resource.unstructured import Object, items_at,
 
 ENGINE_CONTAINER = "seldon-container-engine"
 ENGINE_PREDICTOR = "ENGINE_PREDICTOR"
-#: Annotations of the spec that begin so become variables of the engine.
+#: Annotations of the spec with this prefix become variables of the engine.
 ENGINE_ANNOTATION = "seldon.io/engine-"
 
-#: Argument -> field of the spec, and what it is when the spec does not say.
+#: Argument -> field of the spec, and its default.
 _ARGUMENTS = {
     "--protocol": ("protocol", "seldon"),
     "--transport": ("transport", "rest"),
     "--server_type": ("serverType", "rpc"),
 }
-#: Argument -> annotation of the spec; without the annotation it is as the operator was started.
+#: Argument -> annotation of the spec; the default depends on how the operator was started.
 _ANNOTATED_ARGUMENTS = {
     "--log_work_buffer_size": "seldon.io/executor-logger-queue-size",
     "--log_write_timeout_ms": "seldon.io/executor-logger-write-timeout-ms",
 }
-#: What ``ENGINE_PREDICTOR`` carries unchanged in every v1 release; the rest is zeroed, dropped or newer.
+#: Fields that are unchanged in ``ENGINE_PREDICTOR`` in every v1 release; others are zeroed, dropped or newer.
 _FIELDS = ("name", "graph", "componentSpecs", "annotations", "labels", "svcOrchSpec")
-#: What the operator leaves as it is in a node of a graph: what the spec does not say must not be there either.
+#: Fields of a graph node that the operator does not change: if the spec lacks one, the engine must lack it,
+#: too.
 _NODE_FIELDS = (
     "modelUri",
     "envSecretRefName",
@@ -59,7 +61,7 @@ def engine_of(child: Object) -> Object:
 
 
 def engine_predictor(engine: Object) -> Object | None:
-    """Return the predictor that the engine was started with; None when there is no readable one."""
+    """Return the predictor with which the engine was started; None if there is none, or an unreadable one."""
     for entry in items_at(engine, "env"):
         if entry.get("name") != ENGINE_PREDICTOR:
             continue
@@ -72,7 +74,7 @@ def engine_predictor(engine: Object) -> Object | None:
 
 
 def engine_difference(engine: Object, expected: ExpectedChild, spec: Object) -> str:
-    """Return how an engine was started otherwise than ``spec`` asks for; empty when it was not, or there is none."""
+    """Return how an engine's start differs from ``spec``; empty when it does not, or there is no engine."""
     if not engine:
         return ""
     return (
@@ -100,7 +102,7 @@ def _variable_difference(engine: Object, predictor: Object, spec: Object) -> str
     own = {text_at(entry, "name") for entry in items_at(predictor, "svcOrchSpec", "env")}
     for name, value in _variables(spec):
         if name not in own and told.get(name) != value:
-            return f"its engine has {'another' if name in told else 'no'} variable {name}"
+            return f"its engine has {'a different' if name in told else 'no'} variable {name}"
     return ""
 
 
@@ -111,7 +113,7 @@ def _variables(spec: Object) -> Iterator[tuple[str, str]]:
 
 
 def variable_of(annotation: str) -> str:
-    """Return the engine's variable that an annotation ``seldon.io/engine-...`` turns into."""
+    """Return the engine's variable for an annotation ``seldon.io/engine-...``."""
     return annotation.removeprefix(ENGINE_ANNOTATION).replace("-", "_").upper()
 
 
@@ -120,11 +122,11 @@ def _predictor_difference(running: Object | None, wanted: Object) -> str:
         return ""
     path = next((text for one in _FIELDS if (text := missing(wanted.get(one), running.get(one), one))), "")
     path = path or _left_over(wanted, running)
-    return f"its engine was started with another {path}" if path else ""
+    return f"its engine was started with a different {path}" if path else ""
 
 
 def _left_over(wanted: Object, running: Object) -> str:
-    """Return the path of something that the spec does not say any more; empty when there is nothing."""
+    """Return the path of a field that is no longer in the spec; empty when there is none."""
     before, now = mapping_at(running, "graph"), mapping_at(wanted, "graph")
     nodes, known = list(graph_units(before)), list(graph_units(now))
     if len(nodes) > len(known):
@@ -143,7 +145,7 @@ def _left_over(wanted: Object, running: Object) -> str:
 
 
 def _left_over_settings(running: Object, wanted: Object) -> str:
-    """The engine's own variables and resources, as far as the names go; their values were compared before."""
+    """Compare the names of the engine's own variables and resources; their values were compared before."""
     for path in (("svcOrchSpec", "resources", "requests"), ("svcOrchSpec", "resources", "limits")):
         if set(mapping_at(running, *path)) - set(mapping_at(wanted, *path)):
             return ".".join(path)

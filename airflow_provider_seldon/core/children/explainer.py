@@ -1,9 +1,9 @@
 """
-Whether an explainer's Deployment is what the spec asks for.
+Whether an explainer's Deployment matches the spec.
 
-An explainer is not part of the stamp, so that changing it restarts no model. What the operator makes of it is known
-completely, its image aside where the spec names none: with protocol v2 it is told in variables, else in arguments.
-Source: real operator, explainer.
+An explainer is not part of the stamp, so that a change of it restarts no model. Its Deployment follows
+completely from the spec, except for the image if the spec names none: with protocol v2 the operator passes
+the settings in variables, otherwise in arguments. Source: real operator, explainer.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from airflow_provider_seldon.core.resource.unstructured import (
 )
 
 _PORT = 9000
-#: Variable with which the operator tells an explainer of protocol v2 what it is.
+#: Variable with the settings of an explainer of protocol v2.
 _EXTRA = "MLSERVER_MODEL_EXTRA"
-#: Type of an explainer -> what it is called in that variable.
+#: Type of an explainer -> its name in that variable.
 _TAGS = {
     "AnchorTabular": "anchor_tabular",
     "AnchorImages": "anchor_image",
@@ -44,13 +44,13 @@ _TAGS = {
     "ALE": "ALE",
     "TreeShap": "tree_shap",
 }
-#: Options that the operator gives by itself; every other one comes from ``config``.
+#: Options that the operator adds; every other one comes from ``config``.
 _OPTIONS = frozenset(
     {"--model_name", "--predictor_host", "--protocol", "--http_port", "--storage_uri", "--tf_data_type"}
 )
-#: Variables that begin so may be the operator's.
+#: Variables with these prefixes may be the operator's.
 _OPERATOR_VARIABLES = ("SELDON_", "PREDICTIVE_UNIT_", "MLSERVER_")
-#: Fields of a container that the operator leaves as they are given.
+#: Fields of a container that the operator does not change.
 _GIVEN_FIELDS = (
     "command",
     "workingDir",
@@ -64,7 +64,7 @@ _GIVEN_FIELDS = (
 
 
 def explainer_difference(child: Object, expected: ExpectedChild, deployment: Object) -> str:
-    """Return how an explainer differs from what its SeldonDeployment asks for; empty when it does not."""
+    """Return how an explainer differs from its SeldonDeployment; empty when it does not."""
     explainer = mapping_at(expected.predictor, "explainer")
     containers = items_at(child, "spec", "template", "spec", "containers")
     container: Object = containers[0] if containers else {}
@@ -83,19 +83,19 @@ def explainer_difference(child: Object, expected: ExpectedChild, deployment: Obj
 def _container_difference(container: Object, wanted: Object, is_v2: bool) -> str:
     image = text_at(wanted, "image")
     if image and text_at(container, "image") != image:
-        return f"its container has another image than {image}"
+        return f"its container has a different image from {image}"
     kept = {key: wanted[key] for key in _GIVEN_FIELDS if key in wanted}
     if path := missing(kept, container):
-        return f"its container has another {path}"
-    if is_v2:  # the operator writes all variables then
+        return f"its container has a different {path}"
+    if is_v2:  # then the operator writes all variables
         return ""
     path = missing({key: wanted.get(key) for key in ("env", "resources")}, container)
     path = path or next(iter(sorted(_settings(container, ("requests",)) - _settings(wanted))), "")
-    return f"its container has another {path}" if path else ""
+    return f"its container has a different {path}" if path else ""
 
 
 def _settings(container: Object, kinds: Sequence[str] = ("requests", "limits")) -> set[str]:
-    """Names of variables and resources; ``kinds`` is where its requests come from: a limit may stand for one."""
+    """Return names of variables and resources; ``kinds`` are sources of requests (a limit may imply one)."""
     resources = mapping_at(container, "resources")
     told = (text_at(entry, "name") for entry in items_at(container, "env"))
     names = {f"env {name}" for name in told if not name.startswith(_OPERATOR_VARIABLES)}
@@ -112,14 +112,14 @@ def _option_difference(container: Object, predictor: Object, deployment: Object)
     texts = [one for one in arguments if isinstance(one, str)]
     told = dict(text.split("=", 1) for text in texts if text.startswith("--") and "=" in text)
     kind = text_at(explainer, "type")
-    # Some explainers are told their type otherwise; then the arguments name none.
+    # Some explainers get their type in another way; then no argument names it.
     named = [text for text in texts if text in EXPLAINER_TYPES or (not text.startswith("-") and text == kind)]
     if named and kind not in named:
         return f"it explains with {named[0]}, not {kind}"
     wanted = dict(_options(predictor, deployment))
     config = dict(_config(explainer))
     for key, value in (wanted | config).items():
-        if key not in told and key in wanted:  # an operator that tells it otherwise
+        if key not in told and key in wanted:  # this operator passes it in another way
             continue
         if told.get(key) != value:
             return f"it runs with {key}={told[key]}, not {value}" if key in told else f"it runs without {key}"

@@ -1,15 +1,15 @@
 """
-Whether the initializer that copies a model into a pod copies what the spec asks for.
+Whether the initializer that copies a model into a pod copies the model of the spec.
 
-The operator names it after the container that it copies for, and cuts the name at 63 characters. Source: real
-operator, what rolls pods.
+The operator names it after its container, and cuts the name at 63 characters. Source: real operator, what
+rolls pods.
 """
 
 from __future__ import annotations
 
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, text_at, value_at
 
-#: Where the model is copied to.
+#: Target directory of the copy.
 MODEL_PATH = "/mnt/models"
 
 _SUFFIX = "-model-initializer"
@@ -33,10 +33,10 @@ def initializer_of(child: Object, container: str) -> Object:
 
 def initializer_difference(child: Object, container: str, holder: Object, *, needed: bool = False) -> str:
     """
-    Return how the initializer for a container differs from what is asked for; empty when it does not.
+    Return how the initializer for a container differs from the spec; empty when it does not.
 
-    :param holder: what has ``modelUri`` and the rest: a node of the graph, or an explainer.
-    :param needed: whether there has to be one; otherwise one that is not there tells nothing.
+    :param holder: the object with ``modelUri``: a node of the graph, or an explainer.
+    :param needed: whether it must exist; otherwise a missing one is no difference.
     """
     uri = text_at(holder, "modelUri")
     if not uri:
@@ -68,14 +68,14 @@ def _source_difference(child: Object, source: object, uri: str) -> str:
 
 
 def _secret_difference(initializer: Object, secret: str) -> str:
-    """Without a Secret of its own it has the one that the operator was told of, which nobody knows."""
+    """Compare the Secret; if the spec has none, the operator's own configuration (unknown) decides."""
     found = [text_at(one, "secretRef", "name") for one in items_at(initializer, "envFrom")]
     return f"its initializer does not use Secret {secret}" if secret and secret not in found else ""
 
 
 def _image_difference(initializer: Object, image: str) -> str:
     return (
-        f"its initializer has another image than {image}"
+        f"its initializer has a different image from {image}"
         if image and initializer.get("image") != image
         else ""
     )

@@ -1,10 +1,11 @@
 """
-Which ports the operator gives to the containers of a graph, and whether a child Deployment has them.
+Which ports the operator assigns to the containers of a graph, and whether a child Deployment has them.
 
-It numbers them across all predictors of a deployment, in their order: each container that is a node of its graph gets
-the next metrics port, unless it declares one, and each container name the next port for HTTP and for gRPC. So a
-predictor that goes, comes or moves changes the pods of those behind it, although nothing in them was changed.
-Source: real operator, predictors and ports; the numbers begin where the operator's own environment says.
+It numbers them across all predictors of a deployment, in their order: each container that is a node of its
+graph gets the next metrics port, unless it declares one, and each container name the next port for HTTP and
+for gRPC. So a predictor that is removed, added or moved changes the pods of the following ones, although
+their spec is unchanged. Source: real operator, predictors and ports; the operator's own environment sets the
+first numbers.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from airflow_provider_seldon.core.children.expected import ExpectedChild, Role, graph_units, is_server
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
 
-#: Kind of port -> its first number, and the variable in which a container is told it.
+#: Kind of port -> its first number, and the variable that passes it to a container.
 KINDS: Mapping[str, tuple[int, str]] = {
     "metrics": (6000, "PREDICTIVE_UNIT_METRICS_SERVICE_PORT"),
     "http": (9000, "PREDICTIVE_UNIT_HTTP_SERVICE_PORT"),
     "grpc": (9500, "PREDICTIVE_UNIT_GRPC_SERVICE_PORT"),
 }
 
-#: No deployment has as many containers: numbers that are further off begin elsewhere.
+#: No deployment has that many containers: a larger offset means another first number.
 _ANOTHER_START = 100
 
 #: Predictor, container and kind -> number.
@@ -33,7 +34,7 @@ class PortPlan:
     The ports of one deployment.
 
     :param deployment: the SeldonDeployment's manifest.
-    :param wanted: the children that it is to have.
+    :param wanted: the expected children.
     :param children: Kubernetes Deployments, by name.
     """
 
@@ -56,7 +57,7 @@ class PortPlan:
             self._starts[kind] = _start({offset for one, offset in found if one == kind}, kind)
 
     def difference(self, child: Object, expected: ExpectedChild) -> str:
-        """Return which port of a child's containers is not the one that it is to have; empty when all are."""
+        """Return the first unexpected port of a child's containers; empty when there is none."""
         if expected.role is not Role.COMPONENT:
             return ""
         predictor = text_at(expected.predictor, "name")
@@ -69,7 +70,7 @@ class PortPlan:
 
 
 def expected_ports(spec: Object) -> Ports:
-    """Return the ports that the operator chooses itself; those that a container declares are left out."""
+    """Return the ports that the operator assigns; those that a container declares are left out."""
     ports: dict[tuple[str, str, str], int] = {}
     numbers: dict[str, int] = {}
     metrics = KINDS["metrics"][0]
@@ -92,7 +93,7 @@ def expected_ports(spec: Object) -> Ports:
 
 
 def _containers(predictor: Object, units: Mapping[str, Object]) -> Iterator[tuple[str, Object]]:
-    """Yield the containers in the order in which they are numbered: those that are written down come first."""
+    """Yield the containers in the order of their numbers: those in the spec come first."""
     given: set[str] = set()
     for component in items_at(predictor, "componentSpecs"):
         for container in items_at(component, "spec", "containers"):
@@ -114,10 +115,10 @@ def _found(child: Object) -> Iterator[tuple[str, str, int]]:
 
 def _start(offsets: set[int], kind: str) -> int:
     """
-    Return how much later, or earlier, than usual an operator begins to count.
+    Return the difference between an operator's first number and the usual one.
 
-    Where all ports are off by the same number, that is what it is, with one exception: nobody moves the first metrics
-    port by a few, and a predictor that is gone does.
+    If all ports differ by the same number, that is the difference, with one exception: nobody configures a
+    slightly different first metrics port, but a removed predictor has that effect.
     """
     if len(offsets) != 1:
         return 0

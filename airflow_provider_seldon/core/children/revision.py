@@ -97,6 +97,6 @@ def _annotation_difference(
     found = mapping_at(metadata, "annotations")
     for key, value in wanted.items():
         if found.get(key) != value:
-            return f"its pods have {'another' if key in found else 'no'} annotation {key}"
+            return f"its pods have {'a different' if key in found else 'no'} annotation {key}"
     gone = sorted(key for key in withdrawn if key in found and key not in wanted)
     return f"its pods still have annotation {gone[0]}" if gone else ""

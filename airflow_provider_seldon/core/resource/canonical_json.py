@@ -1,4 +1,4 @@
-"""The one JSON text of a value, and hashes of it."""
+"""The canonical JSON text of a value, and hashes of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of ``value`` that does not depend on the order of keys, for hashing."""
+    """Return the canonical JSON text of ``value``, independent of the order of keys, for hashing."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(value: Any, length: int) -> str:
-    """Return so many hexadecimal digits of the SHA-256 of a value's JSON text."""
+    """Return the first ``length`` hexadecimal digits of the SHA-256 of a value's JSON text."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]

@@ -1,5 +1,5 @@
 """
-The inference graph of a predictor: its nodes ("predictive units") and what hangs on them.
+The inference graph of a predictor: its nodes ("predictive units") and their parts.
 
 Field names are the CRD's own, which mix camel and snake case (``service_host`` next to ``httpPort``).
 Source: Seldon Core reference, the v1 CRD.
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from airflow_provider_seldon.core.resource.manifest_model import Int, Lenient, ManifestModel, Text
 
-#: Prepackaged servers that may serve without a model URI.
+#: Prepackaged servers that do not need a model URI.
 MODEL_URI_OPTIONAL = frozenset({"HUGGINGFACE_SERVER"})
 
 
@@ -31,7 +31,7 @@ class Parameter(ManifestModel):
 
 
 class Endpoint(ManifestModel):
-    """Where the engine reaches a graph node; ``type`` is REST or GRPC. Seldon fills in what is absent."""
+    """Where the engine reaches a graph node; ``type`` is REST or GRPC. Seldon sets missing fields."""
 
     service_host: Text = None
     service_port: Int = None
@@ -41,7 +41,7 @@ class Endpoint(ManifestModel):
 
 
 class Logger(ManifestModel):
-    """Payload logging of a graph node; ``mode`` is all, request or response and must be given."""
+    """Payload logging of a graph node; ``mode`` is all, request or response, and required."""
 
     url: Text = None
     mode: Text = None
@@ -52,7 +52,7 @@ class PredictiveUnit(ManifestModel):
     A node of the inference graph.
 
     Its name must be that of a container in ``componentSpecs`` unless ``implementation`` names a server that
-    brings its own. ``type`` is one of UNKNOWN_TYPE, ROUTER, COMBINER, MODEL, TRANSFORMER, OUTPUT_TRANSFORMER.
+    has its own. ``type`` is one of UNKNOWN_TYPE, ROUTER, COMBINER, MODEL, TRANSFORMER, OUTPUT_TRANSFORMER.
     """
 
     name: Text = None

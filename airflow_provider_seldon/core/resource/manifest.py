@@ -1,9 +1,9 @@
 """
-Manifests as plain JSON data: reading them from YAML as Kubernetes does, without loss.
+Manifests as plain JSON data: read from YAML as in Kubernetes, without loss.
 
-Kubernetes manifests are JSON objects; YAML is only a way to write them down. So a manifest that this module
-lets through consists of dict (with string keys), list, str, int, finite float, bool and None, and nothing
-shares memory with what the caller passed in. It does not know what a SeldonDeployment is: see ``seldon_deployment``.
+Kubernetes manifests are JSON objects; YAML is only a notation. So a manifest that this module accepts
+consists of dict (with string keys), list, str, int, finite float, bool and None, and shares no memory with
+the caller's data. It does not know SeldonDeployments: see ``seldon_deployment``.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ import yaml
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
-#: Deep enough for the ten levels of graph that the CRD keeps, and an end for YAML aliases that contain
+#: Enough for the ten levels of graph that the CRD keeps, and a limit for YAML aliases that contain
 #: themselves.
 MAX_DEPTH = 100
 
 
-#: Values in a manifest, unfolded: an object of 1.5 MB, as large as etcd takes one, has fewer.
+#: Maximum number of values in a manifest, with aliases expanded: an object of 1.5 MB, etcd's limit, has
+#: fewer.
 MAX_VALUES = 200_000
 
 
 def json_copy(value: Any, field: str = "manifest") -> Any:
     """
-    Return a deep copy of JSON data; refuse what JSON cannot carry.
+    Return a deep copy of JSON data; refuse values that JSON cannot represent.
 
     :param value: dict, list, tuple (becomes a list), str, int, float, bool or None.
     :param field: path of ``value``, for the message.
@@ -41,15 +42,15 @@ def json_copy(value: Any, field: str = "manifest") -> Any:
 
 def _check_size(value: Any, field: str) -> None:
     """
-    Refuse what unfolds to more than it is worth: aliases of aliases are a few lines, and millions of values.
+    Refuse data that expands to too many values: a few lines with aliases of aliases become millions.
 
-    Each object is looked at once. What contains itself is left to those who report its place.
+    Each object is counted once. Data that contains itself is refused elsewhere, with its path.
     """
     if isinstance(value, dict | list | tuple) and _size(value, {}, MAX_DEPTH) > MAX_VALUES:
         raise InvalidRequestError.of(
             field,
-            f"has more than {MAX_VALUES} values, with its YAML aliases unfolded",
-            "write what is needed only",
+            f"has more than {MAX_VALUES} values, with its YAML aliases expanded",
+            "reduce the manifest to what is needed",
         )
 
 
@@ -80,7 +81,7 @@ def _json_copy(value: Any, field: str, depth: int) -> Any:
         return str.__str__(value)
     raise InvalidRequestError.of(
         field,
-        f"a value of type {type(value).__name__} has no place in a Kubernetes manifest",
+        f"a value of type {type(value).__name__} is not allowed in a Kubernetes manifest",
         "use text, a whole or finite number, true/false, null, a list or a mapping (quote dates and times)",
     )
 
@@ -97,9 +98,9 @@ def parse_yaml(text: str, field: str = "manifest") -> Any:
     """
     Read one YAML (or JSON) document the way the Kubernetes tools do.
 
-    Differences from ``yaml.safe_load``, so that what is sent is what ``kubectl apply`` would send: times and
-    dates stay text, ``20:30`` stays text, ``1e3`` is a number, keys become text, and a key given twice is
-    an error rather than a silent loss.
+    Differences from ``yaml.safe_load``, so that the request is the same as with ``kubectl apply``: times and
+    dates stay text, ``20:30`` stays text, ``1e3`` is a number, keys become text, and a key given twice is an
+    error rather than a silent loss.
 
     :raises InvalidRequestError: on broken YAML, on no document and on several documents.
     """
@@ -130,7 +131,7 @@ class _KubernetesLoader(yaml.SafeLoader):
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Refuse what nests too deeply: PyYAML's time grows with the square of the depth, until Python's own limit."""
+        """Refuse data that nests too deeply: PyYAML's time is quadratic in the depth."""
         self._depth += 1
         if self._depth > MAX_DEPTH + 1:
             raise RecursionError
@@ -139,7 +140,7 @@ class _KubernetesLoader(yaml.SafeLoader):
         return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge what ``<<`` names; refuse merges of merges that grow without end."""
+        """Merge the mappings of ``<<``; refuse merges of merges that grow without limit."""
         merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
         parts = [
             part
@@ -151,7 +152,7 @@ class _KubernetesLoader(yaml.SafeLoader):
             self.flatten_mapping(part)
         if sum(len(part.value) for part in parts) > MAX_VALUES:
             raise yaml.constructor.ConstructorError(
-                None, None, f"its merge keys unfold to more than {MAX_VALUES} values", node.start_mark
+                None, None, f"its merge keys expand to more than {MAX_VALUES} values", node.start_mark
             )
         super().flatten_mapping(node)
 

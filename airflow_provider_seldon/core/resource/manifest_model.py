@@ -1,4 +1,4 @@
-"""The base of all resource models, and the types of their fields: what does not fit is kept as it came."""
+"""The base of all resource models, and the types of their fields: invalid values are kept unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic_core import core_schema
 
 
 class _Lenient:
-    """Validate as annotated; keep what does not fit as it is. A union, so that it runs inside pydantic."""
+    """Validate as annotated; keep invalid values unchanged. A union, so that it runs inside pydantic."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -25,8 +25,8 @@ class _Lenient:
         return core_schema.union_schema([handler(source), core_schema.any_schema()], mode="left_to_right")
 
 
-#: A value of an unexpected type is kept as it came: a manifest that Kubernetes would refuse must still load,
-#: so that ``validation`` can say what is wrong with it.
+#: A value of an unexpected type is kept unchanged: a manifest that Kubernetes would refuse must still load,
+#: so that ``validation`` can report what is wrong with it.
 Lenient = _Lenient()
 
 Text = Annotated[str | None, Strict(), Lenient]
@@ -41,17 +41,17 @@ class ManifestModel(BaseModel):
     """
     Base of all resource models: fields by their Kubernetes names, unknown ones kept, absent ones absent.
 
-    Annotations say what the CRD wants. A manifest can break that promise (``replicas: "1"``); the value is
-    then kept as it is, so code that must survive any manifest checks with ``isinstance``.
+    Annotations are the types of the CRD. A manifest can violate them (``replicas: "1"``); the value is then
+    kept unchanged, so code that must work with any manifest checks with ``isinstance``.
     """
 
     model_config = ConfigDict(
         extra="allow",
         validate_by_alias=True,
-        # An unknown key may be spelt like a Python name (``http_port``); it is data, and stays what it is. Passing
-        # ``by_name=False`` for each reading does not reach nested models before pydantic 2.14.
+        # An unknown key may be spelt like a Python name (``http_port``); it is data, and stays unchanged.
+        # Before pydantic 2.14, ``by_name=False`` for each reading does not apply to nested models.
         validate_by_name=False,
-        # Tens of models: built when a manifest is read for the first time, not when a DAG file is parsed.
+        # Tens of models: they are built when a manifest is first read, not when a DAG file is parsed.
         defer_build=True,
     )
 
@@ -59,7 +59,7 @@ class ManifestModel(BaseModel):
     @classmethod
     def _tell_fields_from_unknown_keys(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         # A manifest may hold the unknown key "http_port" (Seldon's old docs do), which is also the Python
-        # name of the field httpPort. pydantic keeps its value, but then believes that the field was set, too.
+        # name of the field httpPort. pydantic keeps its value, but then also treats the field as set.
         model = validate(data)
         if isinstance(data, Mapping) and model.__pydantic_extra__:
             fields = cls.model_fields

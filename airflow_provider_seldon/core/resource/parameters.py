@@ -1,7 +1,7 @@
 """
-Parameters of a graph node: Python values to the text-and-type pairs of the CRD.
+Parameters of a graph node: convert Python values to the text-and-type pairs of the CRD.
 
-The CRD wants every value as text, also numbers and booleans (Seldon Core reference, graph node).
+In the CRD every value is text, also numbers and booleans (Seldon Core reference, graph node).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def node_parameters(values: Mapping[str, Scalar]) -> list[dict[str, str]]:
 
 
 def as_text(value: Scalar) -> str:
-    """Return a scalar as Seldon's servers read it: ``true`` or ``false``, numbers as in JSON."""
+    """Return a scalar as text for Seldon's servers: ``true`` or ``false``, numbers as in JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def environment(values: Mapping[str, Scalar] | list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return ``env`` of a container, from names and values or from a list that already has that shape."""
+    """Return ``env`` of a container, from names and values or from a list that already has that format."""
     if isinstance(values, Mapping):
         return [{"name": name, "value": as_text(value)} for name, value in values.items()]
     return [dict(variable) for variable in values]

@@ -1,8 +1,8 @@
 """
 A predictor: one version of a model with its graph, its pods and its share of the traffic.
 
-Source: Seldon Core reference, the v1 CRD. Pod specs, metrics and containers are Kubernetes' own types and
-stay plain mappings.
+Source: Seldon Core reference, the v1 CRD. Pod specs, metrics and containers are types of Kubernetes and stay
+plain mappings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class HpaSpec(ManifestModel):
 
 
 class KedaSpec(ManifestModel):
-    """KEDA autoscaling of one component; ``triggers`` is required. Wins over ``hpaSpec``."""
+    """KEDA autoscaling of one component; ``triggers`` is required. Takes precedence over ``hpaSpec``."""
 
     polling_interval: Int = Field(None, alias="pollingInterval")
     cooldown_period: Int = Field(None, alias="cooldownPeriod")
@@ -59,7 +59,7 @@ class SeldonPodSpec(ManifestModel):
     """
     An entry of ``componentSpecs``: the pods of one Kubernetes Deployment.
 
-    ``metadata.name`` changes the name of that Deployment; ``replicas`` wins over the predictor's.
+    ``metadata.name`` changes the name of that Deployment; ``replicas`` takes precedence over the predictor's.
     """
 
     metadata: Object = None
@@ -76,7 +76,7 @@ class SeldonPodSpec(ManifestModel):
         return [c for c in containers if isinstance(c, dict)] if isinstance(containers, list) else []
 
 
-#: Explainer types that Seldon's operator has names for; with protocol v2 it takes no other.
+#: Explainer types that Seldon's operator knows; with protocol v2 it accepts no other.
 EXPLAINER_TYPES = (
     "AnchorTabular",
     "AnchorImages",
@@ -94,8 +94,8 @@ class Explainer(ManifestModel):
     """
     A model explainer beside the predictor; without ``type`` there is none.
 
-    The operator hands the type on to the explainer's image, which alone knows which there are; with protocol v2 it
-    takes only those above.
+    The operator passes the type to the explainer's image, and only the image knows the valid types; with
+    protocol v2 the operator accepts only those above.
     """
 
     type: Text = None

@@ -1,16 +1,17 @@
 """
-Maps that say nothing, left out of what is applied.
+Leave empty maps without a meaning out of an apply.
 
 Under server-side apply ``annotations: {}`` after ``annotations: {a: b}`` is refused as null (measured on a
-kube-apiserver). Left out, it means the same. Only maps that are empty by meaning go: ``emptyDir: {}`` and an empty
-selector say something. Pure.
+kube-apiserver). Without the field, the meaning is the same. Only maps without a meaning are removed:
+``emptyDir: {}`` and an empty selector have one. Pure.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Fields that hold a map of text, and what may hold nothing but such (Kubernetes API reference; Seldon Core, types).
+#: Fields with a map of text, and fields that may contain only such maps (Kubernetes API reference; Seldon
+#: Core, types).
 _SAYS_NOTHING_WHEN_EMPTY = frozenset(
     {
         "annotations",
@@ -28,7 +29,7 @@ _SAYS_NOTHING_WHEN_EMPTY = frozenset(
 
 
 def without_empty_maps(value: Any) -> Any:
-    """Return JSON data without the empty maps that mean the same when they are left out."""
+    """Return JSON data without the empty maps that have no meaning."""
     if isinstance(value, list):
         return [without_empty_maps(one) for one in value]
     if not isinstance(value, dict):

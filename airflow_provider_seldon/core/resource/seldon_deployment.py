@@ -1,11 +1,11 @@
 """
 The SeldonDeployment custom resource, as pydantic models of the whole v1 CRD, without loss.
 
-``SeldonDeployment.from_manifest`` and ``to_manifest`` are the two doors, and ``from_manifest(m).to_manifest()
-== m`` for every manifest that is JSON: unknown fields are kept, absent ones stay absent, nulls stay, and a
-value of a type that the CRD does not allow is carried along as it is. Reading therefore never fails because
-of what is *inside* a SeldonDeployment; ``validation`` says what is wrong with it. It does not build requests
-(``model_server``) nor judge a status (``readiness``).
+``SeldonDeployment.from_manifest`` reads and ``to_manifest`` writes, and ``from_manifest(m).to_manifest() ==
+m`` for every manifest that is JSON: unknown fields are kept, absent ones stay absent, nulls stay, and a value
+of a type that the CRD does not allow is kept unchanged. So the content of a SeldonDeployment never makes
+reading fail; ``validation`` reports what is wrong with it. This module neither builds requests
+(``model_server``) nor evaluates a status (``readiness``).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ __all__ = [
 
 GROUP = "machinelearning.seldon.io"
 VERSION = "v1"
-#: One set of types behind three names; there is no conversion, so a manifest reads the same under each.
+#: Three names for the same types; there is no conversion, so a manifest has the same meaning under each.
 SERVED_VERSIONS = ("v1", "v1alpha2", "v1alpha3")
 PLURAL = "seldondeployments"
 KIND = "SeldonDeployment"
@@ -85,7 +85,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 
 class ObjectMeta(ManifestModel):
-    """Kubernetes object metadata, as far as this provider looks at it; the rest is kept."""
+    """Kubernetes object metadata: the fields that this provider uses; the rest is kept."""
 
     name: Text = None
     namespace: Text = None
@@ -104,7 +104,7 @@ class SeldonDeploymentSpec(ManifestModel):
     """
     ``spec`` of a SeldonDeployment; ``predictors`` is required by the CRD.
 
-    ``name``, ``oauth_key`` and ``oauth_secret`` are leftovers that the operator does not use.
+    ``name``, ``oauth_key`` and ``oauth_secret`` are obsolete: the operator does not use them.
     """
 
     name: Text = None
@@ -133,8 +133,9 @@ class SeldonDeployment(ManifestModel):
         Read a manifest.
 
         :param manifest: a mapping of JSON data, or YAML or JSON text with exactly one document.
-        :raises InvalidRequestError: when it is not readable, not JSON data, or not a SeldonDeployment. Names
-            the field and the fix. ``kind`` and ``apiVersion`` may be absent, but not those of something else.
+        :raises InvalidRequestError: it is unreadable, not JSON data, or not a SeldonDeployment. Names the
+            field and the fix. ``kind`` and ``apiVersion`` may be absent, but must not be those of another
+            resource.
         """
         data = parse_yaml(manifest) if isinstance(manifest, str) else manifest
         if not isinstance(data, Mapping):
@@ -146,7 +147,7 @@ class SeldonDeployment(ManifestModel):
         return cls.model_validate(data, by_alias=True, by_name=False)
 
     def annotated(self, annotations: Mapping[str, str]) -> Self:
-        """Return a copy with further annotations, which win over those that there are."""
+        """Return a copy with further annotations, which override existing ones."""
         manifest = self.to_manifest()
         metadata = manifest.get("metadata") or {}
         merged = {**(metadata.get("annotations") or {}), **annotations}
@@ -190,12 +191,12 @@ class SeldonDeployment(ManifestModel):
 
     @property
     def state(self) -> DeploymentState:
-        """``status.state`` in whatever case; UNKNOWN when absent or not one of Seldon's."""
+        """``status.state`` in any case; UNKNOWN when absent or not one of Seldon's."""
         return DeploymentState.of(self._status.state)
 
     @property
     def description(self) -> str:
-        """``status.description``: why the operator calls it Failed; empty otherwise."""
+        """``status.description``: why the operator reports Failed; empty otherwise."""
         return _text(self._status.description)
 
     @property

@@ -1,8 +1,7 @@
 """
-What the operator reports about a SeldonDeployment.
+The status that the operator reports for a SeldonDeployment.
 
-Only the shape: whether a status proves anything is decided in ``readiness``. Source: Seldon Core reference,
-status.
+Only its structure: ``readiness`` decides what a status proves. Source: Seldon Core reference, status.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from airflow_provider_seldon.core.resource.manifest_model import Int, Lenient, M
 
 
 class DeploymentState(StrEnum):
-    """``status.state``: the operator writes the first three, UNKNOWN stands for none and any other."""
+    """``status.state``: the operator writes the first three; UNKNOWN stands for none or any other."""
 
     AVAILABLE = "Available"
     CREATING = "Creating"
@@ -25,7 +24,7 @@ class DeploymentState(StrEnum):
 
     @classmethod
     def of(cls, text: object) -> DeploymentState:
-        """Return the state that ``text`` names, in whatever case; anything else is UNKNOWN."""
+        """Return the state that ``text`` names, in any case; anything else is UNKNOWN."""
         wanted = text.strip().lower() if isinstance(text, str) else ""
         return next((state for state in cls if state.value.lower() == wanted), cls.UNKNOWN)
 
@@ -42,7 +41,7 @@ class Condition(ManifestModel):
 
 
 class DeploymentStatus(ManifestModel):
-    """Replica counts of one child Deployment. Zeroes are left out by the operator."""
+    """Replica counts of one child Deployment. The operator leaves zeroes out."""
 
     name: Text = None
     status: Text = None

@@ -1,8 +1,9 @@
 """
-Fields that the cluster's CRD does not declare: which the server names, and a manifest without them.
+Fields that the cluster's CRD does not declare: find them in the server's message, and remove them from a
+manifest.
 
-A server-side apply with such a field is refused as a whole; a plain creation drops it without a word. So manifests that
-``kubectl create`` has taken for years may hold some (``endpoint.http_port``). Pure.
+The API server refuses a server-side apply with such a field; a plain creation silently drops the field. So
+manifests that ``kubectl create`` has accepted for years may contain some (``endpoint.http_port``). Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Seen in the two sentences of the API server, of server-side apply and of strict decoding.
+# The two messages of the API server: of server-side apply, and of strict decoding.
 _APPLIED = re.compile(r"(?:^|[\s:])(\.[^\s]+?): field not declared in schema")
 _DECODED = re.compile(r'unknown field "([^"]+)"')
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\[([^\]]+)\]")
@@ -27,9 +28,9 @@ def undeclared_fields(message: str) -> tuple[str, ...]:
 
 def without_fields(manifest: Mapping[str, Any], paths: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
     """
-    Return a manifest without some fields, and the paths of those that it had.
+    Return a manifest without some fields, and the paths of the removed ones.
 
-    :param paths: as the API server writes them: ``spec.predictors[0].graph.x``, ``containers[name="a"].x``.
+    :param paths: in the API server's notation: ``spec.predictors[0].graph.x``, ``containers[name="a"].x``.
     """
     new: dict[str, Any] = copy.deepcopy(dict(manifest))
     dropped = []

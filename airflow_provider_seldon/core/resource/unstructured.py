@@ -1,8 +1,8 @@
 """
-Reading Kubernetes objects as they arrive: plain JSON that may lack, or misstate, anything.
+Read Kubernetes objects as received: plain JSON in which any field may be missing or invalid.
 
-What a watch delivers is judged thousands of times a minute, so it is read in place instead of being turned
-into models. A field of the wrong type counts as absent; nothing here raises.
+Objects of a watch are evaluated thousands of times a minute, so they are read in place instead of being
+converted to models. A field of the wrong type counts as absent; nothing here raises.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def count_at(value: Any, *path: str) -> int:
 def value_at(value: Any, *path: str) -> Any:
     """Return whatever is at ``path``, or None."""
     for key in path:
-        # What comes from the API server is a dict; asking the abstract class costs ten times as much.
+        # Objects from the API server are dicts; a check against the abstract class takes ten times as long.
         if type(value) is not dict and not isinstance(value, Mapping):
             return None
         value = value.get(key)

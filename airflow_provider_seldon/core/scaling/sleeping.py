@@ -1,8 +1,9 @@
 """
-Whether a deployment asks for pods at all.
+Whether a deployment requests any pods.
 
-``kubectl scale`` sets ``spec.replicas``, which predictors without replicas of their own inherit (Seldon Core reference,
-replicas). Where a spec says no number, the one that a Deployment has stays, none included (measured). Pure.
+``kubectl scale`` sets ``spec.replicas``, which predictors without replicas of their own inherit (Seldon Core
+reference, replicas). If a spec sets no number, a Deployment keeps its present one, zero included (measured).
+Pure.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from airflow_provider_seldon.core.resource.unstructured import (
 
 def is_scaled_to_zero(deployment: HasManifest | Object) -> bool:
     """
-    Return whether the spec asks for no pods of any predictor.
+    Return whether the spec requests no pods for any predictor.
 
-    One that says no number asks for as many as there are: for none, where the operator reports a Deployment of each
-    predictor with none.
+    A spec without a number requests the present number of pods: none, if the operator reports a Deployment
+    with no pods for each predictor.
     """
     manifest = as_manifest(deployment)
     spec = mapping_at(manifest, "spec")
@@ -44,7 +45,7 @@ def is_scaled_to_zero(deployment: HasManifest | Object) -> bool:
 
 
 def asking_for_pods(deployment: Object) -> tuple[str, ...]:
-    """Return the names of the predictors for which the spec asks for pods, or lets somebody else say how many."""
+    """Return the names of the predictors whose spec requests pods, or leaves their number to others."""
     spec = mapping_at(deployment, "spec")
     general = number_at(spec, "replicas")
     predictors = items_at(spec, "predictors")
@@ -57,7 +58,7 @@ def wakes(wanted: HasManifest, current: HasManifest) -> bool:
 
 
 def _idle_predictors(manifest: Object) -> list[Object]:
-    """Return the predictors whose Deployments, left without a number, are reported with no pods."""
+    """Return the predictors whose Deployments get no number from the spec and are reported with no pods."""
     seen = mapping_at(manifest, "status", "deploymentStatus")
     idle: dict[int, bool] = {}
     predictors = []
