@@ -1,1 +1,1 @@
-"""Seldon Core on this machine, without a cluster. Nothing outside of it imports it, and it imports no Airflow."""
+"""Seldon Core on this machine, without a cluster. Nothing else imports it, and it does not import Airflow."""

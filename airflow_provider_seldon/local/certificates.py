@@ -1,4 +1,4 @@
-"""A certificate authority for one run: the API server's certificate, and what clients check it with.
+"""A certificate authority for one run: the API server's certificate, and the authority's for its clients.
 
 Needs the ``cryptography`` package (extra ``local``). Keys exist only in memory, except for the moment in which
 Python's ``ssl`` module, which reads files only, loads the server's.
@@ -22,7 +22,7 @@ _LIFETIME = timedelta(days=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """What one server needs: a context to serve with, and the authority's certificate for its clients."""
+    """The certificates of one server: a context for itself, and the authority's certificate for clients."""
 
     server: ssl.SSLContext
     authority_pem: bytes
@@ -33,7 +33,7 @@ class Certificates:
 
 
 def make_certificates(host: str) -> Certificates:
-    """Make an authority and a server certificate for ``host``, ``localhost`` and the loopback addresses."""
+    """Create an authority and a server certificate for ``host``, ``localhost`` and the loopback addresses."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -1,8 +1,8 @@
-"""Removes a directory when its owner is gone, however it went. A script, not a module.
+"""Removes a directory after the end of its owner, however it ended. A script, not a module.
 
-Usage: ``python -I -S cleanup.py DIRECTORY``. It waits for the end of standard input, which comes when the owner
-closes it and also when the owner is killed; then it removes the directory, twice, because processes that
-are just ending may still write into it.
+Usage: ``python -I -S cleanup.py DIRECTORY``. It waits for the end of standard input: the owner has closed it,
+or was killed. Then it removes the directory, twice, because processes that are just ending may still write to
+it.
 """
 
 from __future__ import annotations

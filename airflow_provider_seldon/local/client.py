@@ -1,8 +1,8 @@
 """A small asynchronous Kubernetes client for the controllers, the kubelet and the gateway of ``local``.
 
-It speaks plain Kubernetes REST over HTTP and nothing else, so that the same controllers run against the API
-server in this package and against a kube-apiserver that nobody here wrote. It does not retry, cache or
-decide anything: :mod:`.controllers.informer` caches, the work queues retry.
+It only uses the Kubernetes REST API over HTTP, so that the same controllers run against the API server in
+this package and against a kube-apiserver. It does not retry, cache or decide anything:
+:mod:`.controllers.informer` caches, the work queues retry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ USER_AGENT = "seldon-local"
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One resource type of the API: where it lives and what it is called."""
+    """One resource type of the API: its group version and its names."""
 
     api_version: str
     plural: str
@@ -75,7 +75,7 @@ SCALED_OBJECTS = Kind(api_version="keda.sh/v1alpha1", plural="scaledobjects", ki
 
 
 class ApiError(Exception):
-    """The API server refused: HTTP status, the reason word and the sentence of its ``Status`` answer."""
+    """The API server refused a request: HTTP status, and reason and message of its ``Status`` object."""
 
     def __init__(self, *, status: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -89,12 +89,12 @@ class ApiError(Exception):
 
     @property
     def conflict(self) -> bool:
-        """A stale resource version (and not an object that exists already)."""
+        """Whether the resource version is stale (and not that the object already exists)."""
         return self.status == 409 and self.reason != "AlreadyExists"
 
     @property
     def gone(self) -> bool:
-        """The resource version asked for is too old: list again (Kubernetes API concepts, 410)."""
+        """Whether the requested resource version is too old: list again (Kubernetes API concepts, 410)."""
         return self.status == 410 or self.reason in ("Expired", "Gone")
 
 
@@ -107,12 +107,12 @@ class WatchEvent:
 
 
 class ApiClient:
-    """Talks to one API server; made and used inside one event loop.
+    """Client of one API server; created and used inside one event loop.
 
     :param url: base URL of the API server
-    :param token: bearer token, if the server asks for one
-    :param ssl_context: how to check the server's certificate; None for plain HTTP
-    :param user_agent: how the requests show up in the server's request log
+    :param token: bearer token, if the server requires one
+    :param ssl_context: context that verifies the server's certificate; None for plain HTTP
+    :param user_agent: user agent of the requests, for the server's request log
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class ApiClient:
         return await self._request("GET", kind.path(namespace, name))
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
-        """Create in the namespace that the manifest names; with ``dry_run`` only say whether it would be."""
+        """Create in the namespace of the manifest; with ``dry_run`` only check whether that would succeed."""
         namespace = manifest["metadata"].get("namespace")
         params = {"dryRun": "All"} if dry_run else None
         return await self._request("POST", kind.path(namespace), params=params, body=manifest)
@@ -200,7 +200,7 @@ class ApiClient:
     async def create_subresource(
         self, kind: Kind, namespace: str, name: str, subresource: str, body: Mapping[str, Any]
     ) -> Manifest:
-        """Create what exists only below another object, such as a pod's binding."""
+        """Create a subresource, such as a pod's binding."""
         return await self._request("POST", kind.path(namespace, name, subresource), body=body)
 
     async def update(
@@ -234,10 +234,10 @@ class ApiClient:
         propagation: str | None = None,
         grace_seconds: int | None = None,
     ) -> None:
-        """Delete; absent is success.
+        """Delete; a missing object is a success.
 
-        :param uid: delete only this very object
-        :param propagation: ``Foreground``, ``Background`` or ``Orphan``; None leaves it to the server
+        :param uid: delete only the object with this uid
+        :param propagation: ``Foreground``, ``Background`` or ``Orphan``; None for the server's default
         """
         options: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if uid:
@@ -253,7 +253,7 @@ class ApiClient:
                 raise
 
     async def serves(self, kind: Kind) -> bool:
-        """Whether the API server has this resource type at all (discovery)."""
+        """Whether the API server serves this resource type (discovery)."""
         root = "/api" if "/" not in kind.api_version else "/apis"
         try:
             answer = await self._request("GET", f"{root}/{kind.api_version}")
@@ -295,7 +295,7 @@ def _selectors(*, labels: str = "", fields: str = "") -> dict[str, str]:
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines of any length: ``StreamReader.readline`` refuses those beyond its buffer."""
+    """Lines of any length: ``StreamReader.readline`` refuses lines longer than its buffer."""
     rest = b""
     async for chunk in content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")

@@ -52,9 +52,9 @@ _CLEANUP = Path(__file__).with_name("cleanup.py")
 
 
 class LocalSeldon:
-    """A cluster with Seldon Core, without the cluster.
+    """Seldon Core on this machine, without a cluster.
 
-    :param options: what to choose; the defaults make a cluster that runs models as processes
+    :param options: its options; by default it runs models as processes
     """
 
     def __init__(self, options: LocalOptions | None = None) -> None:
@@ -90,7 +90,7 @@ class LocalSeldon:
 
     @property
     def workdir(self) -> Path:
-        """Where the kubeconfig and the pods' files are."""
+        """Directory of the kubeconfig and the pods' files."""
         if self._folder is None:
             raise RuntimeError("not started")
         return self._folder
@@ -112,12 +112,12 @@ class LocalSeldon:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong for clients (not for the controllers); may be changed from any thread."""
+        """Faults for clients (not for the controllers); may be changed from any thread."""
         return self.server.faults
 
     @property
     def controller_faults(self) -> Faults:
-        """What goes wrong for the operator, the other controllers and the kubelet."""
+        """Faults for the operator, the other controllers and the kubelet."""
         return self._entrance.faults
 
     @property
@@ -127,14 +127,15 @@ class LocalSeldon:
 
     @property
     def misbehaviours(self) -> Misbehaviours:
-        """How badly predictors answer, at once and without a rollout; may be changed from any thread."""
+        """Faults in the responses of predictors, without a rollout; may be changed from any thread."""
         return self.kubelet.misbehaviours
 
     def scrape_config(self, *, interval: float = 1.0, job: str = "seldon") -> dict[str, Any]:
         """
         An entry of ``scrape_configs`` in Prometheus' configuration: every pod with an engine is a target.
 
-        Targets have the labels ``namespace`` and ``pod``, as with a PodMonitor. They are looked up anew each second.
+        Targets have the labels ``namespace`` and ``pod``, as with a PodMonitor. They are refreshed every
+        second.
 
         :param interval: seconds between two scrapes
         """
@@ -149,7 +150,7 @@ class LocalSeldon:
     def airflow_connection(self, **extra: Any) -> str:
         """The connection to this cluster, as JSON for ``AIRFLOW_CONN_SELDON_DEFAULT``.
 
-        :param extra: further (or other) entries of the connection's ``extra``
+        :param extra: entries of the connection's ``extra`` to add or replace
         """
         settings = {
             "kube_config_path": str(self.kubeconfig_path),
@@ -159,20 +160,20 @@ class LocalSeldon:
         return json.dumps({"conn_type": "seldon", "extra": settings | extra})
 
     def pause_operator(self, namespace: str | None = None) -> None:
-        """The operator is down: nothing is reconciled, statuses keep what they say.
+        """Stop the operator: it reconciles nothing, and statuses do not change.
 
-        :param namespace: only there; None for everywhere
+        :param namespace: only this namespace; None for all
         """
         self._call(lambda: self._operator().pause(namespace))
 
     def resume_operator(self, namespace: str | None = None) -> None:
-        """The operator is back."""
+        """Start the operator again."""
         self._call(lambda: self._operator().resume(namespace))
 
     # -- Starting and stopping ---------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start everything; stop again if a part does not start."""
+        """Start everything; stop again if a part fails to start."""
         self._make_folder()
         options = self.options
         self.server = self._make_server()
@@ -218,7 +219,7 @@ class LocalSeldon:
             raise
 
     async def stop(self) -> None:
-        """Stop everything and remove what was written; processes of pods have ended afterwards."""
+        """Stop everything and remove all files; afterwards, the processes of pods have ended."""
         for part in (
             "gateway",
             "_metrics",
@@ -269,7 +270,7 @@ class LocalSeldon:
         return self.controllers.operator
 
     def _call(self, function: Callable[[], None]) -> None:
-        """Run in the loop's thread, from whatever thread."""
+        """Run in the loop's thread, from any thread."""
         if self._thread is None:
             function()
         else:

@@ -1,8 +1,8 @@
-"""Faults to order: what the local API server should do wrong, to which requests, and how often.
+"""Configurable faults: what the local API server does wrong, for which requests, and how often.
 
-Purpose: tests of retries, reconnects and idempotency need a server that misbehaves exactly as told. A
-:class:`Fault` is data (JSON-able); :class:`Faults` is the list of those that are active and hands out the one that a
-request meets. The server acts on it; nothing here does I/O.
+Purpose: tests of retries, reconnects and idempotency need a server with exactly defined faults. A
+:class:`Fault` is JSON data; :class:`Faults` is the list of active ones and returns the one that matches a
+request. The server acts on it; this module does no I/O.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ DROP_BEFORE, DROP_AFTER = "before", "after"
 @dataclass(kw_only=True)
 class Fault:
     """
-    One thing that goes wrong.
+    One fault.
 
     :param verb: ``get``, ``list``, ``watch``, ``create``, ``update``, ``patch``, ``apply``, ``delete``,
-        ``deletecollection`` or ``*``. ``patch`` meets every PATCH; ``apply`` only server-side apply.
-    :param resource: Plural name, with its subresource where that is meant (``seldondeployments/status``); ``*``
-        for all, and ``<plural>/*`` for a resource with all its subresources.
-    :param name: Object name; for lists and watches the name pinned by a field selector. ``*`` for all.
+        ``deletecollection`` or ``*``. ``patch`` matches every PATCH; ``apply`` only server-side apply.
+    :param resource: Plural name, with a subresource if needed (``seldondeployments/status``); ``*`` for all,
+        and ``<plural>/*`` for a resource with all its subresources.
+    :param name: Object name; for lists and watches, the name in a field selector. ``*`` for all.
     :param namespace: Namespace, or ``*``.
-    :param count: How many matching requests are hit; ``None`` for all of them.
-    :param skip: How many matching requests pass unharmed first.
-    :param status: HTTP code to answer with instead of handling the request, with a Kubernetes ``Status`` body.
-    :param reason: ``reason`` of that body; default goes with the code.
+    :param count: Maximum number of affected requests; ``None`` for all matching ones.
+    :param skip: Number of matching requests that are first handled normally.
+    :param status: HTTP code to return instead of handling the request, with a Kubernetes ``Status`` body.
+    :param reason: ``reason`` of that body; by default, the one of the code.
     :param message: ``message`` of that body.
     :param retry_after: ``Retry-After`` in seconds.
     :param delay: Seconds to wait before anything else.
-    :param drop: ``before``: close the connection before the request is handled; ``after``: handle it, then close
-        the connection without an answer.
-    :param stall: Send the response's head and no more, for this many seconds.
+    :param drop: ``before``: close the connection before the request is handled; ``after``: handle it, then
+        close the connection without a response.
+    :param stall: Send only the response's headers, for this many seconds.
     :param close_watch_after: End a watch (cleanly) after this many seconds.
-    :param webhook: Make the admission webhook ``down`` (500 ``failed calling webhook``) or ``off`` (lets all pass).
+    :param webhook: Make the admission webhook ``down`` (500 ``failed calling webhook``) or ``off`` (accepts
+        everything).
     """
 
     verb: str = "*"
@@ -66,9 +67,9 @@ class Fault:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fault:
         """
-        Return the fault that JSON data describes.
+        Return the fault for JSON data.
 
-        :raises ValueError: For a name that no fault has.
+        :raises ValueError: For an unknown field.
         """
         known = {item.name for item in fields(cls)}
         unknown = sorted(data.keys() - known)
@@ -81,7 +82,7 @@ class Fault:
         return asdict(self)
 
     def matches(self, *, verb: str, apply: bool, resource: str, name: str, namespace: str) -> bool:
-        """Return whether a request is of the kind that this fault hits."""
+        """Return whether a request matches this fault."""
         verbs = {"*", verb} | ({"apply"} if apply else set())
         resources = {"*", resource, f"{resource.partition('/')[0]}/*"}
         return (
@@ -100,7 +101,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> Fault:
-        """Activate a fault and return it; its ``hits`` counts the requests that met it."""
+        """Activate a fault and return it; its ``hits`` counts the affected requests."""
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -111,12 +112,12 @@ class Faults:
             self._faults.clear()
 
     def active(self) -> list[Fault]:
-        """Return the faults that can still hit."""
+        """Return the faults that can still affect a request."""
         with self._lock:
             return list(self._faults)
 
     def take(self, *, verb: str, apply: bool, resource: str, name: str, namespace: str) -> Fault | None:
-        """Return the first fault that a request meets, counting it; ``None`` when it passes."""
+        """Return the first fault that matches a request, and count it; ``None`` if none does."""
         with self._lock:
             for fault in self._faults:
                 if not fault.matches(

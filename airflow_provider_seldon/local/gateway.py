@@ -1,11 +1,11 @@
 """The ingress: ``/seldon/<namespace>/<name>/...`` to the ready pods of a SeldonDeployment.
 
-Like an ingress in a cluster it splits requests by the predictors' ``traffic``, copies them to shadow predictors
-and knows nothing of models. The operator gives it the routes while all Deployments are ready, before it removes
-what is no longer wanted (Seldon Core reference, section 8); of an operator outside of this process it only sees the
-state ``Available``. Requests go to ready pods only, so the old ones serve during a rollout. Explainers are served
-below ``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio switched on the operator's VirtualServices say
-all that instead. Only HTTP, no gRPC.
+Like an ingress in a cluster it splits requests by the predictors' ``traffic``, copies them to shadow
+predictors and knows nothing about models. The operator passes it the routes while all Deployments are ready,
+before it removes obsolete objects (Seldon Core reference, section 8); of an operator outside of this process
+it only sees the state ``Available``. Requests go to ready pods only, so the old ones receive them during a
+rollout. Explainers are below ``/seldon/<namespace>/<name>-explainer/<predictor>``. With Istio enabled, the
+operator's VirtualServices define all that instead. Only HTTP, no gRPC.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _ATTEMPTS = 3
 class Gateway:
     """Serves the ingress.
 
-    :param caches: where SeldonDeployments and pods are read from
-    :param kubelet: knows where pods answer
+    :param caches: caches of SeldonDeployments and pods
+    :param kubelet: knows the addresses of pods
     :param options: address, credentials and the mesh's delay
     """
 
@@ -65,7 +65,7 @@ class Gateway:
         self.url = ""
 
     async def start(self) -> None:
-        """Listen; :attr:`url` is known afterwards."""
+        """Start listening; sets :attr:`url`."""
         self._deployments = await self._caches.of(SELDON_DEPLOYMENTS)
         (await self._caches.of(PODS)).subscribe(self._on_pod)
         if self._options.istio:
@@ -91,9 +91,9 @@ class Gateway:
 
     def route(self, deployment: Manifest) -> None:
         """
-        Take over the routes of a deployment, as its operator says; every pass says them again.
+        Set the routes of a deployment; its operator calls this in every pass.
 
-        They are those of this moment, even where they take effect later.
+        They are the routes of this moment, even if they take effect later.
         """
         key = key_of(deployment)
         known = self._deployments.get(*key)
@@ -119,7 +119,7 @@ class Gateway:
             asyncio.get_running_loop().call_later(delay, self._publish, key, targets)
 
     def _publish(self, key: tuple[str, str], targets: list[Target]) -> None:
-        """Send requests where a deployment's routes lead, once all that they lead to can answer."""
+        """Use a deployment's routes for requests, once all their targets are ready."""
         if self._wanted.get(key) != targets:
             return
         self._unrouted.discard(key)
@@ -129,7 +129,7 @@ class Gateway:
             self._unrouted.add(key)
 
     def _on_virtual_service(self, old: Manifest | None, new: Manifest | None) -> None:
-        """Istio's own routes: taken over as they stand, whatever there is behind them."""
+        """Use Istio's own routes unchanged, whatever their targets."""
         before = routes_of(old) if old is not None else {}
         routes = routes_of(new) if new is not None else {}
 
@@ -188,7 +188,7 @@ class Gateway:
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
     def _refuse(self, request: web.Request) -> web.Response | None:
-        """Ask for credentials where the options say so."""
+        """Require credentials if the options do."""
         wanted = []
         if self._options.gateway_user is not None:
             pair = ":".join(self._options.gateway_user).encode()
@@ -203,7 +203,7 @@ class Gateway:
         return answer
 
     def _explainer(self, namespace: str, name: str, path: str) -> tuple[list[Target], str] | None:
-        """``<name>-explainer/<predictor>/...`` leads to that predictor's explainer."""
+        """The target of ``<name>-explainer/<predictor>/...``: that predictor's explainer."""
         deployment = self._deployments.get(namespace, name.removesuffix("-explainer"))
         _, _, rest = path.partition("/")
         predictor_name, _, tail = rest.partition("/")
@@ -223,7 +223,7 @@ class Gateway:
         return self._random.choices(live, weights=[target.weight for target in live])[0]
 
     async def _forward(self, namespace: str, target: Target, request: Request) -> Response | None:
-        """To one of the ready pods; another one if that pod went away meanwhile. None: there is none."""
+        """Forward to a ready pod, or to another one if that pod is gone; None if there is none."""
         tried: set[str] = set()
         for _ in range(_ATTEMPTS):
             pods = self._by_service.get((namespace, target.service)) or {}
@@ -242,7 +242,7 @@ class Gateway:
         return None
 
     async def _mirror(self, namespace: str, target: Target, request: Request) -> None:
-        """A shadow gets a copy; its answer is dropped."""
+        """Send a copy to a shadow, and drop its response."""
         try:
             await self._forward(namespace, target, request)
         except Exception as error:

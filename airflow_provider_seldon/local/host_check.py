@@ -1,9 +1,9 @@
 """
-Who may knock at a port of ``local``: no web page, whatever name it has given to this machine.
+Which requests a port of ``local`` accepts: none from a web page, whatever name it uses for this machine.
 
-A browser on this machine sends what a page of any site tells it to, also to 127.0.0.1. It says which site that was
-(``Origin``), or which name it took for this machine's (``Host``, when a site's name server answers with a loopback
-address). Neither is checked by tokens alone where none is asked for.
+A browser on this machine sends the requests of any site's pages, also to 127.0.0.1. Its headers name that
+site (``Origin``), or the name used for this machine (``Host``, when a site's name server returns a loopback
+address). Where no token is required, only these headers protect the port.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _NAMES = frozenset({"localhost", "ip6-localhost"})
 
 def refusal(request: web.Request, *, any_host: bool = False) -> str:
     """
-    Return why a request is not let in; "" when it is.
+    Return why a request is refused; "" if it is accepted.
 
-    :param any_host: requests may name any host, as a gateway is that routes by it.
+    :param any_host: accept any host, for a gateway that routes by it.
     """
     host = request.headers.get("Host", "")
     if not any_host and not _is_this_machine(host):
@@ -32,7 +32,7 @@ def refusal(request: web.Request, *, any_host: bool = False) -> str:
 
 
 def _netloc(origin: str) -> str:
-    """Return host and port of an origin; "" for ``null`` and for what is none."""
+    """Return host and port of an origin; "" for ``null`` and for invalid ones."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

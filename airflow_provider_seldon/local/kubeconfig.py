@@ -1,4 +1,4 @@
-"""The kubeconfig that leads to Seldon Core on this machine."""
+"""The kubeconfig for Seldon Core on this machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def kubeconfig(*, server: str, namespace: str, token: str | None, authority: byt
     Return a kubeconfig as data.
 
     :param server: base URL of the API server
-    :param namespace: the context's default
+    :param namespace: default namespace of the context
     :param token: bearer token; None or empty for none
-    :param authority: certificate in PEM of who has signed the server's; None for plain HTTP
+    :param authority: certificate of the authority that has signed the server's, in PEM; None for plain HTTP
     """
     cluster: dict[str, Any] = {"server": server}
     if authority is not None:
@@ -36,7 +36,7 @@ def kubeconfig(*, server: str, namespace: str, token: str | None, authority: byt
 
 
 def write_kubeconfig(path: Path, config: dict[str, Any]) -> None:
-    """Write a file that only its owner can read; what was there before is replaced."""
+    """Write a file that only its owner can read; an existing file is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

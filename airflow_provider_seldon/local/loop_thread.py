@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for who is not asynchronous and uses what is."""
+"""An event loop in its own thread, for synchronous callers of asynchronous code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs work in an event loop of its own; from other threads only, except for :meth:`call`.
+    """Runs coroutines in its own event loop; use it from other threads only, except for :meth:`call`.
 
     :param name: the thread's name
     """
@@ -25,7 +25,7 @@ class LoopThread:
         self._stop_asked: asyncio.Event
 
     def start(self) -> None:
-        """Start the thread; returns when the loop runs."""
+        """Start the thread; return when the loop is running."""
         running: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._run(running)), name=self._name, daemon=True
@@ -34,7 +34,7 @@ class LoopThread:
         running.result(timeout=60)
 
     def stop(self) -> None:
-        """Cancel what still runs, and end loop and thread."""
+        """Cancel the remaining tasks, and end loop and thread."""
         if self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._stop_asked.set)
@@ -50,7 +50,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=timeout)
 
     def call(self, function: Callable[[], T]) -> T:
-        """Return what a function returns that is called in the loop's thread."""
+        """Call a function in the loop's thread, and return its result."""
         if threading.current_thread() is self._thread:
             return function()
 

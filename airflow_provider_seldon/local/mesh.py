@@ -1,4 +1,4 @@
-"""What a VirtualService tells the ingress. Pure."""
+"""The routes in a VirtualService. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where requests can go: the label ``seldon-app`` of a predictor's pods, and its share."""
+    """A target of requests: the label ``seldon-app`` of a predictor's pods, and its share."""
 
     service: str
     weight: int
@@ -22,10 +22,10 @@ class Target:
 
 def routes_of(virtual_service: Manifest) -> dict[Path, list[Target]]:
     """
-    Where requests go, by the parts of their path after ``/seldon/``.
+    Return the targets of requests, by the parts of their path after ``/seldon/``.
 
-    Rules without a path prefix are for gRPC, which this ingress does not speak. A mirror without a percentage gets
-    everything.
+    Rules without a path prefix are for gRPC, which this ingress does not support. A mirror without a
+    percentage receives all requests.
     """
     found: dict[Path, list[Target]] = {}
     for rule in dig(virtual_service, "spec", "http", default=[]):

@@ -1,9 +1,9 @@
-"""What the local operator is slow or wrong about, and for how long.
+"""Delays and errors of the local operator, and their duration.
 
 Seldon's status is wrong by nature (Seldon Core reference, section 2): the operator looks only at
-``readyReplicas`` and ``unavailableReplicas`` of its children and forgets generations. Those faults come out of
-the algorithm itself; here one chooses how long the moments last in which they can be seen, and adds those
-that need another writer, a slow cache or bad luck.
+``readyReplicas`` and ``unavailableReplicas`` of its children and forgets generations. Those faults follow
+from the algorithm itself; these options set how long they are visible, and add those that need another
+writer, a slow cache or chance.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorFaults:
-    """Switches for what a client may be told wrongly; everything is off (or as short as can be) by default.
+    """Switches for wrong statuses; all are off (or as short as possible) by default.
 
-    Not so the hot loop, which is no moment: it is on as long as nobody switches it off.
+    The exception is the hot loop, which is not a momentary fault: it is on unless switched off.
 
-    :param operator_delay: seconds for which a changed SeldonDeployment is left unread: the previous
+    :param operator_delay: seconds until the operator reads a changed SeldonDeployment: the previous
         ``Available`` stays visible (section 2.3, row 7)
     :param deployment_status_delay: seconds after which the Deployment controller notices a new template: the
-        operator reads the old numbers and says ``Available`` again (row 8)
-    :param rollout_pause: seconds between the steps of a rollout: with two replicas or more ``Available``
-        shows up in its middle (row 9)
+        operator reads the old numbers and reports ``Available`` again (row 8)
+    :param rollout_pause: seconds between the steps of a rollout: with two replicas or more the operator
+        reports ``Available`` in the middle of it (row 9)
     :param transient_failed: probability, per pass, of a ``Failed`` flash that recovers (row 10)
     :param transient_failed_limit: at most that many flashes per generation; None for no limit
-    :param transient_failed_seconds: how long a flash is left standing before the retry
+    :param transient_failed_seconds: seconds for which a flash lasts before the retry
     :param mesh_delay: seconds by which the condition ``istioVirtualServicesReady`` (and so ``Ready``) lags
-        behind the state, and by which the gateway learns of new routes (SeldonIO/seldon-core #3474, #1461)
-    :param hot_loop_rate: updates a second that the operator makes for ever of each Deployment whose number of
-        replicas neither component nor predictor, specification or autoscaler gives, from its first update on; 0 for
-        none, which no operator is like
+        behind the state, and by which new routes reach the gateway (SeldonIO/seldon-core #3474, #1461)
+    :param hot_loop_rate: updates per second that the operator makes for ever to each Deployment without a
+        number of replicas from component, predictor, spec or autoscaler, from its first update on; 0 for
+        none, unlike any real operator
     :param jitter: every delay is multiplied by a random factor between ``1 - jitter`` and ``1 + jitter``
     :param seed: makes the randomness repeatable
     """
@@ -53,7 +53,7 @@ class OperatorFaults:
 
     @classmethod
     def all(cls, *, seed: int | None = None) -> OperatorFaults:
-        """Every fault, long enough to be seen by any client, short enough for hundreds of rollouts."""
+        """Every fault, long enough for any client to notice, short enough for hundreds of rollouts."""
         return cls(
             operator_delay=0.3,
             deployment_status_delay=0.3,
@@ -66,5 +66,5 @@ class OperatorFaults:
         )
 
 
-#: Former name, which tests of users import.
+#: Former name, which users' tests import.
 Lies = OperatorFaults

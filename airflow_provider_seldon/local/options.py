@@ -1,4 +1,4 @@
-"""What can be chosen about Seldon Core on this machine."""
+"""Options of Seldon Core on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENV_MLSERVER_PYTHON = "SELDON_LOCAL_MLSERVER_PYTHON"
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStore:
-    """A directory that stands for an object store; its entries are the buckets.
+    """A directory that replaces an object store; its entries are the buckets.
 
     :param folder: the directory
     :param credentials: the access key and secret key that it accepts; None accepts all
@@ -30,39 +30,40 @@ class ObjectStore:
 class LocalOptions:
     """Options of :class:`~airflow_provider_seldon.local.cluster.LocalSeldon`; every time is in seconds.
 
-    :param cluster: kubeconfig of a bare API server (kube-apiserver without controllers) to run everything else
-        against, instead of an API server in this process; clients still come in by a port of this process
+    :param cluster: kubeconfig of a bare API server (kube-apiserver without controllers) to run everything
+        else against, instead of an API server in this process; clients still use a port of this process
     :param port: port of the API server; 0 picks a free one
     :param gateway_port: port of the ingress gateway; 0 picks a free one
     :param host: address that both listen on
-    :param namespace: a namespace that exists from the start and is the kubeconfig's default
-    :param token: bearer token that the API server asks for; one is made up where none is given, and None asks for none,
-        so that everybody on this machine may do everything. The kubeconfig carries it
-    :param tls: serve the API over TLS, with a certificate authority of its own. kubectl sends a kubeconfig's token over
-        TLS only
+    :param namespace: a namespace that exists from the start, the default of the kubeconfig
+    :param token: bearer token that the API server requires; random by default. With None it requires none, so
+        that everybody on this machine may do everything. The kubeconfig contains it
+    :param tls: serve the API over TLS, with its own certificate authority. kubectl sends a kubeconfig's token
+        over TLS only
     :param admission: run the rules of Seldon's admission webhook
-    :param workdir: where the kubeconfig and the pods' files go; None makes a temporary directory, removed at the end
-    :param kubeconfig: where to write the kubeconfig instead of into ``workdir``
+    :param workdir: directory of the kubeconfig and the pods' files; None for a temporary directory, removed
+        at the end
+    :param kubeconfig: path of the kubeconfig, instead of a file in ``workdir``
     :param kubelet: ``process`` runs containers as processes of this machine, ``simulated`` runs nothing
     :param mlserver_python: a Python with MLServer and its scikit-learn and XGBoost runtimes; default: the
         environment variable ``SELDON_LOCAL_MLSERVER_PYTHON``
     :param images: commands of images that this machine can run, by image name (with or without tag)
-    :param volumes: directories that stand for persistent volume claims, by claim name
-    :param object_stores: what stands for object stores, by rclone's type (``s3``, ``google cloud storage``)
-    :param capacity: what the only node has, per resource; more than that is unschedulable
+    :param volumes: directories that replace persistent volume claims, by claim name
+    :param object_stores: replacements of object stores, by rclone's type (``s3``, ``google cloud storage``)
+    :param capacity: capacity of the only node, per resource; pods beyond it are unschedulable
     :param pod_startup: shortest and longest time until a simulated container is ready
-    :param backoff: first wait before a failed container is started again (10 s in a cluster), doubled each time
-    :param backoff_limit: longest such wait (300 s in a cluster)
-    :param probe_period: how often readiness is probed; initial delays of probes are not waited for
-    :param grace: longest wait for a container to end by itself after SIGTERM
-    :param drain: how long a pod goes on serving after its deletion was asked for
-    :param gateway_user: name and password that the gateway asks for (HTTP basic); None asks for none
-    :param gateway_token: bearer token that the gateway asks for; None asks for none
-    :param istio: the operator keeps VirtualServices, which the API server then has, and the gateway goes by them; not
+    :param backoff: first delay before a failed container is restarted (10 s in a cluster), doubled each time
+    :param backoff_limit: maximum of that delay (300 s in a cluster)
+    :param probe_period: period of readiness probes; initial delays of probes are ignored
+    :param grace: maximum time for a container to end after SIGTERM
+    :param drain: time for which a pod continues to serve after the request to delete it
+    :param gateway_user: name and password that the gateway requires (HTTP basic); None requires none
+    :param gateway_token: bearer token that the gateway requires; None requires none
+    :param istio: the API server has VirtualServices, which the operator writes and the gateway follows; not
         together with ``cluster``
-    :param operator_faults: what the operator is slow or wrong about
+    :param operator_faults: delays and errors of the operator
     :param seed: makes the simulated kubelet's randomness repeatable
-    :param lies: former name of ``operator_faults``, still read
+    :param lies: former name of ``operator_faults``, still accepted
     """
 
     cluster: Path | None = None

@@ -1,9 +1,9 @@
 """
-Reading a large JSON list piece by piece.
+Parse a large JSON list incrementally.
 
-A LIST of a busy namespace is tens of megabytes; decoding it in one go would hold up every other task of the event loop
-for as long. Here each object is decoded as soon as it has arrived. It knows the shape of Kubernetes lists (one object
-with an array ``items``, in whatever place) and nothing else.
+A LIST of a busy namespace has tens of megabytes; decoding it at once would block the event loop for that
+time. This parser decodes each object as soon as it has arrived. It knows only the structure of Kubernetes
+lists (one object with an array ``items``, at any position).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
 _WORD = re.compile(r"[-+.\w]+")
-#: The largest object that is read, in characters; etcd's limit is 1.5 MB.
+#: Maximum size of an object, in characters; etcd's limit is 1.5 MB.
 LONGEST = 8 * 1024 * 1024
 
 
 class ListParser:
-    """Feed it bytes, get objects; ``metadata`` is complete once all has been fed."""
+    """Takes bytes, and yields objects; ``metadata`` is complete at the end of the list."""
 
     def __init__(self) -> None:
         self.metadata: dict[str, Any] = {}
@@ -36,7 +36,7 @@ class ListParser:
         """
         Take the next piece and yield the objects that it completes.
 
-        :raises ValueError: this is not a JSON object, one of its items is none, or one is too large.
+        :raises ValueError: it is not a JSON object, or one of its items is not an object, or too large.
         """
         self._text += self._bytes.decode(data)
         position = 0
@@ -50,14 +50,14 @@ class ListParser:
                 yield item
         self._text = self._text[position:]
         if len(self._text) > LONGEST:
-            raise ValueError("an object in the answer has no end")
+            raise ValueError("an object in the response is too large")
 
     def _step(self, position: int) -> tuple[int, dict[str, Any] | None]:
         """Read the next token from ``position``; return where it ends, and an item if it was one."""
         position, char = self._next(position)
         if not self._started:
             if char != "{":
-                raise ValueError("the answer is not a JSON object")
+                raise ValueError("the response is not a JSON object")
             self._started = True
             return position + 1, None
         if char == ",":
@@ -68,7 +68,7 @@ class ListParser:
                 return position + 1, None
             item, position = self._value(position)
             if not isinstance(item, dict):
-                raise ValueError("an item of the answer is no object")
+                raise ValueError("an item of the response is not an object")
             return position, item
         if char == "}":
             self.complete = True
@@ -79,7 +79,7 @@ class ListParser:
         key, position = self._value(position)
         position, char = self._next(position)
         if char != ":":
-            raise ValueError("a colon is missing in the answer's JSON")
+            raise ValueError("a colon is missing in the JSON of the response")
         position, char = self._next(position + 1)
         if key == "items" and char == "[":
             self._in_items = True
@@ -90,7 +90,7 @@ class ListParser:
         return position
 
     def _value(self, position: int) -> tuple[Any, int]:
-        # A number or word that ends where the text ends may go on in the next piece.
+        # A number or word at the end of the text may continue in the next piece.
         word = _WORD.match(self._text, position)
         if word is not None and word.end() == len(self._text):
             raise _MoreNeeded
@@ -99,7 +99,7 @@ class ListParser:
         except json.JSONDecodeError:
             raise _MoreNeeded from None
         except RecursionError:
-            raise ValueError("the answer nests too deeply") from None
+            raise ValueError("the response nests too deeply") from None
         return value, end
 
     def _next(self, position: int) -> tuple[int, str]:
@@ -111,4 +111,4 @@ class ListParser:
 
 
 class _MoreNeeded(Exception):  # noqa: N818
-    """The text ends in the middle of something."""
+    """The text ends within a token or a value."""

@@ -42,4 +42,6 @@ def pages(
         if not token:
             return
         if token == before:
-            raise UnexpectedAnswerError(f"GET {path}: the list does not go on; the same page follows again")
+            raise UnexpectedAnswerError(
+                f"GET {path}: the list does not continue; the same page follows again"
+            )

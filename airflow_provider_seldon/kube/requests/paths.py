@@ -1,8 +1,8 @@
 """
-Every path of the Kubernetes API that this provider asks for, made in one place of checked and quoted parts.
+All paths of the Kubernetes API that this provider requests, from checked and quoted parts.
 
-:raises InvalidModelServerError: (all functions) a name is none.
-:raises ConnectionConfigError: (all functions) the namespace is none.
+:raises InvalidModelServerError: (all functions) a name is invalid.
+:raises ConnectionConfigError: (all functions) the namespace is invalid.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from airflow_provider_seldon.exceptions import ConnectionConfigError, InvalidMod
 
 #: The group version, for discovery.
 GROUP_VERSION = f"/apis/{GROUP}/{VERSION}"
-#: Istio's API in the version that Seldon's operator writes; later ones of Istio serve it, too.
+#: Istio's API in the version that Seldon's operator writes; later versions of Istio serve it, too.
 ISTIO_GROUP_VERSION = "/apis/networking.istio.io/v1alpha3"
 #: Ambassador's API (Emissary) in the version that Seldon's operator writes.
 AMBASSADOR_GROUP_VERSION = "/apis/getambassador.io/v2"
-#: Where one asks for one's own rights.
+#: Path for checks of the account's own permissions.
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -34,18 +34,18 @@ def all_seldon_deployments() -> str:
 
 
 def virtual_service(namespace: str, name: str) -> str:
-    """Return the path of the routes that Seldon's operator writes for a SeldonDeployment, where Istio is used."""
+    """Return the path of the VirtualService of a SeldonDeployment, which Seldon's operator writes with Istio."""
     return _object(f"{ISTIO_GROUP_VERSION}/namespaces/{_namespace(namespace)}/virtualservices", name)
 
 
 def mappings(namespace: str) -> str:
-    """Return the path of a namespace's Mappings, where Ambassador is used."""
+    """Return the path of a namespace's Mappings, with Ambassador."""
     return f"{AMBASSADOR_GROUP_VERSION}/namespaces/{_namespace(namespace)}/mappings"
 
 
 def routes(namespace: str, deployment: str) -> list[tuple[str, dict[str, str]]]:
     """
-    Return where the routes of a deployment may be: path and query, the first that holds any.
+    Return where the routes of a deployment may be: paths and queries; the first non-empty one counts.
 
     :param deployment: value of the label ``seldon-deployment-id``.
     """
@@ -82,16 +82,16 @@ def secrets(namespace: str, name: str | None = None) -> str:
 
 def service_proxy(namespace: str, service: str, port: str, below: str) -> str:
     """
-    Return the path of a request through the API server to what is behind a Service.
+    Return the path of a request through the API server to the backend of a Service.
 
     :param port: name of the Service's port.
-    :param below: path of that request, quoted, with its slash.
+    :param below: path of that request, quoted, with its leading slash.
     """
     return f"{_object(f'/api/v1/namespaces/{_namespace(namespace)}/services', service)}:{port}/proxy{below}"
 
 
 def checked(name: str) -> str:
-    """Return a name that is one, for a selector."""
+    """Return a valid name, for a selector."""
     problem = ""
     try:
         return checked_name(name)

@@ -1,8 +1,8 @@
 """
-Pods of a deployment: which there are, what they log, what events tell about them.
+Pods of a deployment: the list of them, their logs and their events.
 
-Logs are of *all* pods that are asked for, each line as it was written, empty ones included; a container that
-crashed shows its previous run.
+Logs are those of *all* requested pods, with each line unchanged, empty ones included; of a crashed container,
+the log is that of its previous run.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class PodReader:
         """
         List the pods of deployment ``name``, newest first, those of a separate engine included.
 
-        :param engines: further values of the label, one per predictor Service (a separate engine's pods carry
-            that instead of the deployment's name).
+        :param engines: further values of the label, one per predictor Service (a separate engine's pods have
+            that value instead of the deployment's name).
         """
         values = ",".join([deployment_id(paths.checked(name)), *(engines or {}).values()])
         answer = self._transport.request(
@@ -59,7 +59,7 @@ class PodReader:
         List events, oldest first.
 
         :param about: name of the object concerned, of any kind; all when None.
-        :param warnings_only: leave out what went as planned.
+        :param warnings_only: leave out normal events.
         """
         selectors = [f"involvedObject.name={paths.checked(about)}"] if about else []
         if warnings_only:
@@ -81,8 +81,8 @@ class PodReader:
         """
         Yield the log lines of one container.
 
-        :param follow: go on until the container ends.
-        :param tail: the last so many lines only.
+        :param follow: continue until the container ends.
+        :param tail: number of lines, from the end of the log.
         :param previous: the run before the last restart.
         :raises NotFoundError: there is no such pod.
         :raises RejectedError: there is no such container, it has not started, or it has no previous run.
@@ -112,8 +112,8 @@ class PodReader:
 
         Without ``follow``, every pod is shown, newest first. With it, the newest pod is followed.
 
-        :param container: one container; without it, every container that has something to say, the model's
-            before the engine's, and of a crashed one the previous run.
+        :param container: one container; without it, every relevant container, the model's before the
+            engine's, and of a crashed one the previous run.
         """
         pods = self.of_deployment(name, engines=engines)
         if not pods:
@@ -129,7 +129,7 @@ class PodReader:
         name = pod["metadata"]["name"]
         prefix = f"[{name} {container}]"
         if not pod["spec"].get("nodeName"):
-            # The API server has no kubelet to ask, and answers with an empty log.
+            # Without a node there is no kubelet, and the API server returns an empty log.
             yield f"{prefix} (no log: {_why_unscheduled(pod)})"
             return
         previous = not follow and is_waiting_after_crash(pod, container)
@@ -152,8 +152,8 @@ def _why_unscheduled(pod: Mapping[str, Any]) -> str:
 
 def containers_to_show(pod: Mapping[str, Any]) -> list[str]:
     """
-    Name the containers of a pod whose logs tell something: failed or running init containers while the pod
-    has not come past them, then the model's containers, then the engine.
+    Return the containers of a pod with relevant logs: the first init container that has failed or has not
+    finished; without one, the model's containers, then the engine.
     """
     status = pod.get("status") or {}
     pending_init = [
@@ -168,7 +168,7 @@ def containers_to_show(pod: Mapping[str, Any]) -> list[str]:
 
 
 def is_waiting_after_crash(pod: Mapping[str, Any], container: str) -> bool:
-    """Tell whether the container waits to be started again, so that its log is that of the previous run."""
+    """Return whether the container waits for a restart, so that its log is that of the previous run."""
     status = pod.get("status") or {}
     for entry in [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]:
         if entry.get("name") == container:

@@ -93,7 +93,7 @@ class SharedPods:
                     pods.setdefault(replica_set.rpartition("-")[0], []).append(_trimmed(pod))
                 await asyncio.sleep(0)
         if not parser.complete:
-            raise ValueError("the answer is not complete")
+            raise ValueError("the response is incomplete")
         self._pods, self._read, self._read_at = pods, ids, time.monotonic()
 
 

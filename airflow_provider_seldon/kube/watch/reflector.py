@@ -186,7 +186,7 @@ class Reflector:
                         seen.add(name_of(item))
                         await self._breathe()
             if not parser.complete:
-                raise ValueError("the answer is not complete")
+                raise ValueError("the response is incomplete")
             version = text_at(parser.metadata, "resourceVersion") or version
             token = text_at(parser.metadata, "continue")
             if not token:
@@ -195,7 +195,7 @@ class Reflector:
                 raise ValueError("the list does not continue; the same page follows again")
             proceed = {"continue": token}
         if not version:
-            raise ValueError("the answer is not a list of the Kubernetes API")
+            raise ValueError("the response is not a list of the Kubernetes API")
         for name in self._sink.names():
             if name not in seen:
                 self._sink.drop(name)
@@ -221,13 +221,13 @@ class Reflector:
             async for chunk in response.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")
                 if len(rest) > LONGEST:
-                    raise ValueError("an event of the watch has no end")
+                    raise ValueError("an event of the watch is too large")
                 for line in lines:
                     if line:
                         self._take(_event(line))
                         await self._breathe()
         if time.monotonic() - started < self._tuning.first_pause:
-            raise ServerUnavailableError(f"GET {self._path}: the watch ended at once")
+            raise ServerUnavailableError(f"GET {self._path}: the watch ended immediately")
         self._went_well()
 
     def _take(self, event: dict[str, Any]) -> None:
@@ -267,7 +267,7 @@ class Reflector:
             self._sink.drop(name_of(manifest))
 
     def _raise_for(self, status: Object) -> None:
-        message = f"GET {self._path}: the watch failed: {text_at(status, 'message') or 'no reason is given'}"
+        message = f"GET {self._path}: the watch failed: {text_at(status, 'message') or 'no reason given'}"
         code = number_at(status, "code") or 0
         if code == 410 or status.get("reason") in ("Expired", "Gone"):
             raise ExpiredError(message)
@@ -310,7 +310,7 @@ def _event(line: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("an event of the watch nests too deeply") from None
     except ValueError:
-        raise ValueError("an event of the watch is no JSON") from None
+        raise ValueError("an event of the watch is not JSON") from None
     if not isinstance(event, dict):
-        raise ValueError("an event of the watch is no object")
+        raise ValueError("an event of the watch is not an object")
     return event

@@ -288,7 +288,7 @@ class _Waiter:
             pause = min(LOOK_PAUSE, pause * 2)
 
     def _unconfirmed(self, verdict: Verdict) -> Verdict:
-        message = f"the API server does not confirm yet: {verdict.message}"
+        message = f"the API server has not confirmed this yet: {verdict.message}"
         return dataclasses.replace(
             _pending(verdict.reason, message), history=verdict.history, recheck_at=self._clock() + LOOK_PAUSE
         )

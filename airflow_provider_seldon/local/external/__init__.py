@@ -1,1 +1,1 @@
-"""What an API server lacks that was there before, and that nobody of this package has made."""
+"""What an existing API server, which is not part of this package, lacks to run Seldon Core."""

@@ -1,7 +1,8 @@
-"""What a bare API server lacks to be a cluster with Seldon Core: the definition, the webhook, and a node.
+"""What a bare API server lacks to be a cluster with Seldon Core: the CRD, the webhook, and a node.
 
-Purpose: to run :class:`~airflow_provider_seldon.local.cluster.LocalSeldon` against a kube-apiserver that has no
-controllers. A cluster that has nodes of its own is refused: its controllers and these would fight over every pod.
+Purpose: to run :class:`~airflow_provider_seldon.local.cluster.LocalSeldon` against a kube-apiserver that has
+no controllers. A cluster with nodes of its own is refused: its controllers and these would conflict over
+every pod.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _PAUSE = 0.1
 
 
 class Bootstrap:
-    """Brings it, and takes away again what would outlive this process to no use.
+    """Creates these, and removes at the end what is useless without this process.
 
     :param api: the client to write with
-    :param host: address to listen on, as the API server reaches it
-    :param namespace: a namespace that is to exist
-    :param capacity: what the node has, per resource
+    :param host: address to listen on, reachable by the API server
+    :param namespace: a namespace to create
+    :param capacity: capacity of the node, per resource
     :param admission: register the webhook
     """
 
@@ -58,7 +59,7 @@ class Bootstrap:
         self._logs: LogServer | None = None
 
     async def prepare(self) -> None:
-        """Namespace, definition and webhook, in force afterwards.
+        """Create namespace, CRD and webhook, and wait until they are effective.
 
         :raises ValueError: the cluster has nodes of its own
         """
@@ -66,8 +67,8 @@ class Bootstrap:
         others = [one["metadata"]["name"] for one in nodes if one["metadata"]["name"] != NODE]
         if others:
             raise ValueError(
-                f"the cluster has nodes of its own ({others[0]}, ...): install Seldon Core there instead; this is for "
-                "an API server without controllers"
+                f"the cluster has nodes of its own ({others[0]}, ...): install Seldon Core there instead; "
+                "this is for an API server without controllers"
             )
         for name in dict.fromkeys(["default", self._namespace]):
             await self._ensure(
@@ -85,7 +86,7 @@ class Bootstrap:
                     await asyncio.sleep(_PAUSE)
 
     async def add_node(self, kubelet: Kubelet) -> None:
-        """Tell the API server of the node, and where its kubelet gives out logs."""
+        """Register the node in the API server, with the address of its kubelet for logs."""
         self._logs = LogServer(kubelet=kubelet, host=self._host)
         await self._logs.start()
         labels = {"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux"}
@@ -102,7 +103,7 @@ class Bootstrap:
         await self._api.patch(NODES, None, NODE, {"status": status}, subresource="status")
 
     async def stop(self) -> None:
-        """Take webhook and node away; definition and objects stay."""
+        """Remove webhook and node; CRD and objects stay."""
         with suppress(ApiError, OSError, TimeoutError):
             await self._api.delete(CONFIGURATIONS, None, CONFIGURATION)
             await self._api.delete(NODES, None, NODE)
@@ -120,7 +121,7 @@ class Bootstrap:
                 await self._api.create(kind, manifest)
 
     async def _is_refused(self) -> bool:
-        """Whether the webhook is asked already: API servers take note of a new one after a moment."""
+        """Whether the API server already calls the webhook: a new one is effective after a moment."""
         wrong = {
             "apiVersion": SELDON_DEPLOYMENTS.api_version,
             "kind": SELDON_DEPLOYMENTS.kind,

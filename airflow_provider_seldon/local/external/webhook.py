@@ -1,7 +1,8 @@
-"""Seldon Core's validating webhook as a server of its own, for an API server that is not part of ``local``.
+"""Seldon Core's validating webhook as a separate server, for an API server that is not part of ``local``.
 
-Purpose: a kube-apiserver asks it about every write of a SeldonDeployment (Kubernetes documentation, "Dynamic Admission
-Control"). The rules are those of :class:`~airflow_provider_seldon.local.apiserver.writes.admission.AdmissionWebhook`.
+Purpose: a kube-apiserver calls it for every write of a SeldonDeployment (Kubernetes documentation, "Dynamic
+Admission Control"). The rules are those of
+:class:`~airflow_provider_seldon.local.apiserver.writes.admission.AdmissionWebhook`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _PATH = "/validate-machinelearning-seldon-io-v1-seldondeployment"
 class Webhook:
     """Serves the webhook.
 
-    :param host: address to listen on, as the API server reaches it
+    :param host: address to listen on, reachable by the API server
     """
 
     def __init__(self, *, host: str) -> None:
@@ -39,7 +40,7 @@ class Webhook:
         self._port = 0
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_post(_PATH, self._review)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -48,12 +49,12 @@ class Webhook:
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop serving; take the registration away before."""
+        """Stop serving; remove the registration first."""
         if self._runner is not None:
             await self._runner.cleanup()
 
     def configuration(self) -> Manifest:
-        """What registers it with an API server."""
+        """The object that registers it in an API server."""
         rule = {
             "apiGroups": ["machinelearning.seldon.io"],
             "apiVersions": ["v1"],

@@ -64,7 +64,7 @@ def test_items_come_before_the_list_is_complete():
 
 @pytest.mark.parametrize("data", [b"[]", b"<html>", b'{"items" 1}'])
 def test_what_is_no_list_is_refused(data: bytes):
-    with pytest.raises(ValueError, match="answer"):
+    with pytest.raises(ValueError, match="response"):
         list(ListParser().feed(data))
 
 
