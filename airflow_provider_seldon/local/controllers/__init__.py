@@ -1,1 +1,1 @@
-"""The controllers that matter to a SeldonDeployment: Seldon's operator, Deployments, ReplicaSets. They run no pods."""
+"""The controllers for a SeldonDeployment: Seldon's operator, Deployments, ReplicaSets. They run no pods."""

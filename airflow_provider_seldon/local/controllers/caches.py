@@ -1,4 +1,4 @@
-"""One cache per resource type, shared by all that read it."""
+"""One cache per resource type, shared by all readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _START_SECONDS = 30.0
 class Caches:
     """Informers of one API server; each runs from its first use until :meth:`close`.
 
-    :param api: the client to read with
+    :param api: client for reads
     """
 
     def __init__(self, api: ApiClient) -> None:

@@ -1,7 +1,7 @@
-"""What can go wrong while the operator works out a SeldonDeployment's children."""
+"""Errors while the operator computes a SeldonDeployment's children."""
 
 from __future__ import annotations
 
 
 class ComponentError(Exception):
-    """The children cannot be built: the operator answers with state ``Failed`` and this text."""
+    """The children cannot be built: the operator reports the state ``Failed`` with this text."""

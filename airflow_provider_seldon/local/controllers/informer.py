@@ -1,7 +1,7 @@
-"""A cache of one resource type, kept up to date by LIST and WATCH, that tells others what changed.
+"""A cache of one resource type, kept up to date by LIST and WATCH, that notifies subscribers of changes.
 
-Controllers read from here and not from the server, as controller-runtime does; what they read may therefore be
-a moment old, which is where some of the real operator's faults come from.
+Controllers read from here and not from the server, as in controller-runtime; so they may read slightly old
+objects, which is the cause of some of the real operator's faults.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _RETRY_SECONDS = 0.2
 class Informer:
     """Caches one kind in all namespaces (or in one).
 
-    :param api: the client to read with
-    :param kind: what to cache
+    :param api: client for reads
+    :param kind: the resource type to cache
     :param namespace: only this namespace
     """
 
@@ -43,7 +43,7 @@ class Informer:
         self.synced = asyncio.Event()
 
     def subscribe(self, handler: Handler) -> None:
-        """Call ``handler`` on every change from now on, and for what is cached already."""
+        """Call ``handler`` for every cached object, and for every change from now on."""
         self._handlers.append(handler)
         for manifest in self._objects.values():
             handler(None, manifest)
@@ -62,15 +62,16 @@ class Informer:
 
     def observe(self, manifest: Manifest) -> None:
         """
-        Take in the answer to one's own write at once, so that the next pass sees it.
+        Add the response of the caller's own write to the cache at once, for the next pass.
 
-        Where the watch has passed that write already, it has told everything since as well, perhaps of a deletion.
+        If the watch has already passed that write, it has also reported all later changes, perhaps a
+        deletion.
         """
         if _is_newer(manifest["metadata"]["resourceVersion"], self._version):
             self._put(manifest)
 
     def expect_deletion(self, namespace: str, name: str) -> None:
-        """Remember at once that one has deleted an object; the watch may tell later."""
+        """Record at once that the caller has deleted an object; the watch may report that later."""
         old = self._objects.get((namespace, name))
         if old is not None and "deletionTimestamp" not in old["metadata"]:
             metadata = old["metadata"] | {"deletionTimestamp": now()}
@@ -97,7 +98,7 @@ class Informer:
         self.synced.set()
 
     async def _follow(self) -> None:
-        """Watch from there on; a stream that just ends is continued where it stopped."""
+        """Watch from the present version; a stream that ends without an error is resumed."""
         while True:
             async for event in self._api.watch(self._kind, self._namespace, resource_version=self._version):
                 self._version = event.object["metadata"]["resourceVersion"]

@@ -1,4 +1,4 @@
-"""Starts and stops all controllers; what kube-controller-manager and Seldon's operator are to a cluster."""
+"""Starts and stops all controllers, in place of a cluster's kube-controller-manager and Seldon's operator."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _COLLECTED = (SELDON_DEPLOYMENTS, DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES, SEC
 class Controllers:
     """Runs the controllers against one API server, over HTTP.
 
-    :param api: the client to write with
-    :param caches: what to read from
-    :param operator_faults: what to be slow or wrong about
-    :param seldon_only: run Seldon's operator alone, where a cluster's own controllers do the rest
-    :param istio: keep VirtualServices
-    :param route: takes over the routes of a SeldonDeployment; nobody does, where it is not given
-    :param garbage: collect garbage, where the API server does not do it itself
+    :param api: client for writes
+    :param caches: caches for reads
+    :param operator_faults: delays and errors of the operator
+    :param seldon_only: run only Seldon's operator, in a cluster that has the other controllers
+    :param istio: write VirtualServices
+    :param route: called with a SeldonDeployment to set its routes; without it, no routes are set
+    :param garbage: collect garbage, if the API server does not do so itself
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Controllers:
         self._work(replica_sets.queue)
 
     async def stop(self) -> None:
-        """Stop all work; nothing in the cluster changes by that."""
+        """Stop all work; the objects in the cluster stay."""
         for queue in self._queues:
             queue.close()
         for task in self._tasks:

@@ -1,4 +1,4 @@
-"""Reading and comparing Kubernetes objects as plain data. Pure; knows no resource type in particular."""
+"""Read and compare Kubernetes objects as plain data. Pure; independent of resource types."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def dig(value: Any, *path: str | int, default: Any = None) -> Any:
-    """The value below ``path``, or ``default`` where any step is missing or null."""
+    """The value at ``path``, or ``default`` if any step is missing or null."""
     for step in path:
         if isinstance(value, Mapping):
             value = value.get(step)
@@ -62,23 +62,23 @@ def name_of(manifest: Manifest) -> str:
 
 
 def namespace_of(manifest: Manifest) -> str:
-    """``metadata.namespace``, empty for what has none."""
+    """``metadata.namespace``; empty if there is none."""
     return str(manifest["metadata"].get("namespace") or "")
 
 
 def key_of(manifest: Manifest) -> tuple[str, str]:
-    """Namespace and name: what the caches and queues call an object."""
+    """Namespace and name: the key of an object in caches and queues."""
     return namespace_of(manifest), name_of(manifest)
 
 
 def now(*, micro: bool = False) -> str:
-    """The time as Kubernetes writes it: RFC 3339 in UTC, whole seconds unless ``micro``."""
+    """The time in Kubernetes' format: RFC 3339 in UTC, whole seconds unless ``micro``."""
     moment = datetime.now(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")
 
 
 def canonical(value: Any) -> str:
-    """One JSON text per value, whatever the order of its keys."""
+    """The canonical JSON text of a value, independent of the order of its keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -93,7 +93,7 @@ def short_hash(value: Any, length: int = 10) -> str:
 
 
 def owner_reference(owner: Manifest) -> Manifest:
-    """The reference by which a child names its managing controller."""
+    """The owner reference of a child to its managing controller."""
     return {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -121,10 +121,10 @@ def condition(status: Any, kind: str) -> Manifest | None:
 
 
 def is_subset(wanted: Any, found: Any) -> bool:
-    """Whether all that is ``wanted`` is in ``found`` as well; lists must have the same length.
+    """Whether ``found`` contains all of ``wanted``; lists must have the same length.
 
-    What the API server added by defaulting does not count as a difference; unset and empty are the same, and
-    so are two spellings of one quantity.
+    Defaults that the API server has added do not count as a difference; unset and empty are equal, and so are
+    two notations of one quantity.
     """
     if wanted is None or wanted == "":
         return wanted is None or not found
@@ -149,10 +149,10 @@ def _same_amounts(wanted: Any, found: Any) -> bool:
 
 
 def is_derivative(old: Any, new: Any) -> bool:
-    """Whether ``new`` merely adds to ``old``: unset fields are ignored, lists may have become longer.
+    """Whether ``new`` only adds to ``old``: unset fields are ignored, lists may be longer.
 
     The operator counts a pod template as changed only when this is false (Seldon Core reference, section
-    2.2): purely additive updates pass unnoticed.
+    2.2): it ignores purely additive updates.
     """
     if not old:
         return True

@@ -33,7 +33,7 @@ def quantity(text: str | int | float) -> float:
 
 
 def same_quantity(one: object, other: object) -> bool:
-    """Whether two texts mean the same: the API server writes ``0.5`` as ``500m``."""
+    """Whether two texts have the same value: the API server writes ``0.5`` as ``500m``."""
     try:
         return quantity(str(one)) == quantity(str(other))
     except ValueError:

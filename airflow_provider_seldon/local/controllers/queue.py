@@ -19,7 +19,7 @@ _MAX_BACKOFF = 30.0
 
 
 class Retry(Exception):  # noqa: N818 - a request, not an error
-    """Raised by the work to be called again, without anything being wrong.
+    """Raised by the work function to be called again, without an error.
 
     :param after: seconds to wait; None to back off as after an error
     """
@@ -30,11 +30,11 @@ class Retry(Exception):  # noqa: N818 - a request, not an error
 
 
 class WorkQueue:
-    """Hands keys to an asynchronous function; what raises is tried again (after 5 ms, doubled each time).
+    """Passes keys to an asynchronous function; after an exception it retries (after 5 ms, doubled each time).
 
-    :param name: for the log
+    :param name: name for the log
     :param work: called with a key; it may raise to be called again
-    :param workers: how many keys are worked on at the same time
+    :param workers: number of keys that are processed at the same time
     """
 
     def __init__(self, *, name: str, work: Callable[[Key], Awaitable[None]], workers: int = 1) -> None:
@@ -49,7 +49,7 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
 
     def add(self, key: Key, delay: float = 0.0) -> None:
-        """Ask for a key to be worked on; an earlier moment that is already planned wins."""
+        """Schedule a key; an earlier schedule takes precedence."""
         if delay <= 0:
             handle = self._waiting.pop(key, None)
             if handle is not None:
@@ -76,7 +76,7 @@ class WorkQueue:
                 group.create_task(self._run_one())
 
     def close(self) -> None:
-        """Forget what was planned for later."""
+        """Drop the keys that are scheduled for later."""
         for handle in self._waiting.values():
             handle.cancel()
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Kubernetes events: written in the background, repeated ones counted instead of written again."""
+"""Kubernetes events: written in the background; repeated ones are counted instead of written again."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from airflow_provider_seldon.local.controllers.manifests import namespace_of, no
 log = logging.getLogger(__name__)
 
 _BURST = 25
-"""So many events a component writes about one object before it is throttled (client-go's spam filter)."""
+"""Number of events of a component about one object before throttling (client-go's spam filter)."""
 
 
 class Recorder:
     """Writes the events of one component.
 
-    :param api: the client to write with
+    :param api: client for writes
     :param component: ``source.component`` of the events
-    :param only_warnings: write no events about what went well
+    :param only_warnings: write no normal events
     """
 
     def __init__(self, *, api: ApiClient, component: str, only_warnings: bool = False) -> None:
@@ -35,12 +35,12 @@ class Recorder:
         self._per_object: Counter[str] = Counter()
 
     def normal(self, about: Manifest, reason: str, message: str) -> None:
-        """Something happened as it should."""
+        """Record a normal event."""
         if not self._only_warnings:
             self._queue.put_nowait((about, "Normal", reason, message))
 
     def warning(self, about: Manifest, reason: str, message: str) -> None:
-        """Something went wrong."""
+        """Record a warning."""
         self._queue.put_nowait((about, "Warning", reason, message))
 
     async def run(self) -> None:

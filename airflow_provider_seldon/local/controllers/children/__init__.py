@@ -1,1 +1,1 @@
-"""What the operator makes for a SeldonDeployment. Pure: writes nothing."""
+"""The objects that the operator creates for a SeldonDeployment. Pure: writes nothing."""

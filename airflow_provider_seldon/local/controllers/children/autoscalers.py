@@ -16,7 +16,7 @@ from airflow_provider_seldon.local.controllers.manifests import clone
 def horizontal_pod_autoscaler(
     component: Manifest, name: str, namespace: str, seldon_id: str
 ) -> Manifest | None:
-    """The HPA, unless KEDA is asked for as well: KEDA wins."""
+    """The HPA, unless the spec has KEDA as well, which takes precedence."""
     given = component.get("hpaSpec")
     if not given or component.get("kedaSpec"):
         return None

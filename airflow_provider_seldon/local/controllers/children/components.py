@@ -1,7 +1,7 @@
-"""The children that a SeldonDeployment asks for: Deployments, Services, autoscalers, budgets. Pure.
+"""The children of a SeldonDeployment: Deployments, Services, autoscalers, budgets. Pure.
 
-Rules and names: Seldon Core reference, sections 1.2, 2.2, 3.2 and 7. Nothing here looks at the cluster; what
-exists already is the business of :mod:`.seldon`.
+Rules and names: Seldon Core reference, sections 1.2, 2.2, 3.2 and 7. This module does not read the cluster;
+:mod:`.seldon` handles existing objects.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _SERVICE_ACCOUNT = "default"
 
 @dataclass(kw_only=True)
 class Components:
-    """What one pass of the operator wants to exist."""
+    """The objects that should exist after one pass of the operator."""
 
     deployments: list[Manifest] = field(default_factory=list)
     services: list[Manifest] = field(default_factory=list)
@@ -77,9 +77,9 @@ class Components:
 
 
 def build(deployment: Manifest) -> Components:
-    """Work out the children of a SeldonDeployment as it is stored.
+    """Compute the children of a stored SeldonDeployment.
 
-    :raises ComponentError: what the operator would report as state ``Failed`` (section 2.6, "permanent")
+    :raises ComponentError: the operator would report the state ``Failed`` (section 2.6, "permanent")
     """
     deployment = with_defaults(deployment)
     components = Components()
@@ -102,7 +102,7 @@ def _ports_of(deployment: Manifest, components: Components) -> list[dict[str, in
 
 
 def replicas_of(deployment: Manifest, predictor: Manifest, component: Manifest) -> int | None:
-    """Wanted replicas of one component; None where an autoscaler decides, or nobody (section 1.2)."""
+    """Desired replicas of one component; None if an autoscaler decides, or nothing does (section 1.2)."""
     if component.get("kedaSpec") or component.get("hpaSpec"):
         return None
     for owner in (component, predictor, deployment.get("spec") or {}):
@@ -182,7 +182,7 @@ class _Builder:
                 self._set_address(ports["http"])
 
     def _inject_engine(self, children: list[Manifest]) -> None:
-        """The engine joins the pod of the first unit that is reached through localhost."""
+        """Add the engine to the pod of the first unit on localhost."""
         units = [unit for unit in walk(self.predictor["graph"]) if not is_hardcoded(unit["implementation"])]
         local = [unit for unit in units if unit["endpoint"].get("service_host") == "localhost"]
         if not local:
@@ -197,7 +197,7 @@ class _Builder:
             add_selector_labels(child, {LABEL_APP: self.service})
 
     def _engine_deployment(self) -> Manifest:
-        """A separate engine: its id label holds the *Service* name, and only spec annotations reach it."""
+        """A separate engine: its id label has the *Service* name, and it only gets annotations of the spec."""
         name = naming.engine_deployment(self.deployment, self.predictor)
         labels = {LABEL_APP: self.service, LABEL_ID: self.service}
         child = skeleton(self.deployment, name)

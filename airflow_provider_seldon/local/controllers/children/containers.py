@@ -1,7 +1,7 @@
 """What the operator adds to the container of every graph unit: ports, probes, pre-stop hook, environment. Pure.
 
-Source: Seldon Core reference, section 3.2. The containers stay those of the predictor: what is added here is in the
-predictor that the engine is started with as well, as with the real operator, which shares them by accident.
+Source: Seldon Core reference, section 3.2. The containers stay those of the predictor: additions are also in
+the predictor that the engine is started with, as with the real operator, which shares them by accident.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PROBE_TIMES = {"periodSeconds": 5, "successThreshold": 1, "failureThreshold": 3,
 def complete_unit_container(
     container: Manifest, *, unit: Manifest, deployment: Manifest, predictor: Manifest
 ) -> None:
-    """Add to a graph unit's container what every unit gets, whatever serves it."""
+    """Add to a graph unit's container what every unit gets, whatever its server."""
     endpoint = unit["endpoint"]
     add_port(container, "http", endpoint["httpPort"])
     add_port(container, "grpc", endpoint["grpcPort"])
@@ -74,7 +74,7 @@ def parameters_text(parameters: list[Manifest]) -> str:
 
 
 def add_port(container: Manifest, name: str, number: int) -> int:
-    """The container's port of that name, added if it names none."""
+    """The container's port of that name; added if there is none."""
     ports = container["ports"] = list(container.get("ports") or [])
     for port in ports:
         if port.get("name") == name:

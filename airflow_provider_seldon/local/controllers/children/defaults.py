@@ -1,6 +1,6 @@
-"""What the operator fills in, in memory, before each pass (Seldon Core reference, section 3.2). Pure.
+"""The defaults that the operator sets in memory before each pass (Seldon Core reference, section 3.2). Pure.
 
-Nothing of this is ever written back into the stored resource: Seldon Core has not done so since 1.6.0.
+They are never written to the stored resource: Seldon Core has not done so since 1.6.0.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ def unit_of(graph: Manifest, name: str) -> Manifest | None:
 
 
 def has_separate_engine(deployment: Manifest) -> bool:
-    """Whether the engine runs in pods of its own."""
+    """Whether the engine runs in separate pods."""
     return str(dig(deployment, "spec", "annotations", ANNOTATION_SEPARATE_ENGINE)).lower() == "true"
 
 
 def has_no_engine(predictor: Manifest) -> bool:
-    """Whether a predictor is served by its only container, without an engine in front."""
+    """Whether a predictor's only container receives requests directly, without an engine."""
     return str(dig(predictor, "annotations", ANNOTATION_NO_ENGINE)).lower() == "true"
 
 
 def with_defaults(deployment: Manifest) -> Manifest:
-    """A copy of the SeldonDeployment with everything filled in that the operator needs."""
+    """A copy of the SeldonDeployment with all defaults that the operator needs."""
     deployment = clone(deployment)
     numbers = _Numbers()
     protocol = protocol_key(dig(deployment, "spec", "protocol"))
@@ -67,8 +67,8 @@ class _Numbers:
     """
     Ports in the order of a deployment's containers, across all its predictors.
 
-    Containers of one name share their HTTP and gRPC ports; each container with metrics has a port of its own, so that
-    dropping an earlier predictor changes the later ones.
+    Containers of one name share their HTTP and gRPC ports; each container with metrics has its own port, so
+    that the removal of an earlier predictor changes the later ones.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class _Numbers:
         self.metrics = FIRST_METRICS_PORT
 
     def place(self, name: str) -> int:
-        """How many other names came before."""
+        """The number of earlier names."""
         return self._places.setdefault(name, len(self._places))
 
 
@@ -120,7 +120,7 @@ def _add_server_containers(predictor: Manifest, protocol: str) -> None:
 def _default_container(
     deployment: Manifest, predictor: Manifest, index: int, container: Manifest, numbers: _Numbers
 ) -> None:
-    """The first entry of ``componentSpecs`` shares a pod with the engine; what is no graph unit is left alone."""
+    """The first entry of ``componentSpecs`` shares a pod with the engine; other containers stay."""
     place = numbers.place(container["name"])
     unit = unit_of(predictor["graph"], container["name"])
     if unit is None:

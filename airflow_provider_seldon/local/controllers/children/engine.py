@@ -1,4 +1,4 @@
-"""The service orchestrator's container, and the certificate that it and its units may share. Pure.
+"""The service orchestrator's container, and the certificate that it may share with its units. Pure.
 
 Source: Seldon Core reference, sections 3.2 and 6; arguments and security context were seen on the real operator.
 """
@@ -37,10 +37,10 @@ _PROBE = {
 
 def engine_predictor(predictor: Manifest) -> str:
     """
-    Value of ``ENGINE_PREDICTOR``: the predictor without what must not roll its pods.
+    Value of ``ENGINE_PREDICTOR``: the predictor without fields that must not roll its pods.
 
-    Its containers are shown as they stand at that moment, with all that the operator has added to them, and as Go
-    writes them: no empty fields, quantities in canonical form.
+    Its containers are those of that moment, with all additions of the operator, in Go's notation: no empty
+    fields, quantities in canonical form.
     """
     shown = _as_go_writes({key: value for key, value in predictor.items() if key != "explainer"})
     shown.pop("traffic", None)  # zero, and zero is left out
@@ -72,9 +72,9 @@ def _as_go_writes(value: Any) -> Any:
 
 def engine_container(deployment: Manifest, predictor: Manifest) -> Manifest:
     """
-    The service orchestrator that answers for a predictor.
+    The service orchestrator of a predictor.
 
-    :raises ComponentError: an annotation for its request log is no number
+    :raises ComponentError: an annotation for its request log is not a number
     """
     orchestrator = predictor.get("svcOrchSpec") or {}
     env = [
@@ -138,7 +138,7 @@ def _number(text: str) -> str:
 
 
 def mount_certificate(child: Manifest, secret: str) -> None:
-    """Mount a predictor's certificate into all containers of a Deployment, and tell them where it is."""
+    """Mount a predictor's certificate into all containers of a Deployment, and set its path in variables."""
     pod = child["spec"]["template"]["spec"]
     pod["volumes"].append({"name": _CERTIFICATE_VOLUME, "secret": {"secretName": secret}})
     for container in pod["containers"]:

@@ -1,7 +1,7 @@
 """The Deployment and the Service of a predictor's explainer (Seldon Core reference, sections 1.5 and 6). Pure.
 
-What is in it was seen on the real operator: it counts no metrics, is selected by the deployment's label alone, and in
-the Open Inference Protocol its environment is replaced by MLServer's.
+Its content was measured on the real operator: it has no metrics, its selector is the deployment's label
+alone, and in the Open Inference Protocol its environment is replaced by MLServer's.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MLSERVER_TYPES = {
 
 
 def is_explained(predictor: Manifest) -> bool:
-    """Whether a predictor has an explainer; one without a type is none."""
+    """Whether a predictor has an explainer; one without a type does not count."""
     return bool(dig(predictor, "explainer", "type"))
 
 
@@ -53,7 +53,7 @@ def explainer_deployment(deployment: Manifest, predictor: Manifest, details: Man
     """
     The explainer's Deployment.
 
-    :param details: entry of ``serviceStatus`` of the predictor that is explained
+    :param details: entry of ``serviceStatus`` of the explained predictor
     :raises ComponentError: in the Open Inference Protocol, a type that Seldon Core does not know
     """
     explainer = predictor["explainer"]
@@ -118,7 +118,7 @@ def _arguments(explainer: Manifest, predictor: Manifest, host: str, protocol: st
 def _mlserver_env(
     explainer: Manifest, predictor: Manifest, name: str, host: str, port: int
 ) -> list[Manifest]:
-    """MLServer's variables; ``initParameters`` is JSON and goes in as it stands."""
+    """MLServer's variables; ``initParameters`` is JSON and is copied unchanged."""
     kind = explainer["type"]
     if kind not in _MLSERVER_TYPES:
         raise ComponentError(f"{kind} not supported")
@@ -138,7 +138,7 @@ def _mlserver_env(
 
 
 def _replicas(deployment: Manifest, predictor: Manifest) -> int | None:
-    """The explainer's own number; zero when the predictor is at zero, and None where nobody says."""
+    """The explainer's own number; zero when the predictor is at zero, and None if the spec has none."""
     main = predictor.get("replicas")
     if main is None:
         main = dig(deployment, "spec", "replicas")

@@ -31,7 +31,7 @@ def child_deployment(
     """
     The Deployment of one component, before units, engine and initializers are added to its pods.
 
-    Its containers are the component's own, so that what is added to them later shows there too.
+    Its containers are the component's own objects, so that later additions appear there, too.
 
     :param metrics: annotate the pods for Prometheus
     """
@@ -68,7 +68,8 @@ def child_deployment(
 def skeleton(deployment: Manifest, name: str) -> Manifest:
     """An empty Deployment with the operator's rolling strategy.
 
-    ``maxUnavailable`` is 0 on the wire, though the operator's source says 10 %: a type tag is wrong there.
+    ``maxUnavailable`` is 0 in the request, although the operator's source has 10 %: a type tag is wrong
+    there.
     """
     return {
         "apiVersion": "apps/v1",
@@ -88,7 +89,7 @@ def skeleton(deployment: Manifest, name: str) -> Manifest:
 
 
 def complete_pod(pod: Manifest) -> None:
-    """Fill in what the operator writes into every pod."""
+    """Set the fields that the operator sets in every pod."""
     pod.setdefault("restartPolicy", "Always")
     pod.setdefault("dnsPolicy", "ClusterFirst")
     pod.setdefault("schedulerName", "default-scheduler")
@@ -102,9 +103,9 @@ def complete_pod(pod: Manifest) -> None:
 
 def unit_labels(unit: Manifest | None, predictor: Manifest) -> dict[str, str]:
     """
-    The labels by which Seldon Core tells what a Deployment or Service is for.
+    The labels with which Seldon Core marks the purpose of a Deployment or Service.
 
-    :param unit: the graph unit; None for a container that is none, which counts as the explainer where there is one
+    :param unit: the graph unit; None for another container, which counts as the explainer if there is one
     """
     labels = dict(MANAGED_BY)
     kind = (unit or {}).get("type")
@@ -124,6 +125,6 @@ def add_labels(child: Manifest, labels: dict[str, str]) -> None:
 
 
 def add_selector_labels(child: Manifest, labels: dict[str, str]) -> None:
-    """Label the Deployment and its pods, and select by it."""
+    """Label the Deployment and its pods, and add the labels to the selector."""
     add_labels(child, labels)
     child["spec"]["selector"]["matchLabels"] |= labels

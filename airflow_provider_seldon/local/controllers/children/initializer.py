@@ -16,12 +16,12 @@ _MAX_NAME = 63
 
 def add_initializer(pod: Manifest, container: Manifest, source: Manifest) -> None:
     """
-    Give the pod an init container that copies ``modelUri`` to where the model server looks for it.
+    Add an init container to the pod that copies ``modelUri`` to the directory of the model server.
 
     :param pod: the pod's specification
     :param container: the container that reads the model; the init container is named after it
     :param source: the graph unit or explainer with ``modelUri``, ``envSecretRefName``, ...
-    :raises ComponentError: a claim's URI names no claim
+    :raises ComponentError: the URI of a claim has no name
     """
     uri = source.get("modelUri")
     if not uri:
@@ -58,7 +58,7 @@ def add_initializer(pod: Manifest, container: Manifest, source: Manifest) -> Non
 
 
 def _source(uri: str) -> tuple[str, str | None]:
-    """What the initializer copies, and the volume claim that holds it, if it is one."""
+    """The source that the initializer copies, and its volume claim, if any."""
     if not uri.startswith("pvc://"):
         return uri, None
     claim, _, path = uri.removeprefix("pvc://").partition("/")

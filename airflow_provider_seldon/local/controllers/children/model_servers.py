@@ -1,7 +1,7 @@
-"""What the operator makes of a unit that asks for a prepackaged model server. Pure.
+"""What the operator does with a unit that has a prepackaged model server. Pure.
 
-It comes after the services of the unit's container, so some of what was added there is overwritten here. Source:
-Seldon Core reference, section 4; order of variables and ports as seen on the real operator.
+It runs after the Services of the unit's container, and overwrites some of the fields that were added there.
+Source: Seldon Core reference, section 4; order of variables and ports as seen on the real operator.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _TRITON_PARAMETERS = {
 
 def add_model_servers(deployment: Manifest, predictor: Manifest, children: list[Manifest]) -> None:
     """
-    Complete the pods of a predictor's prepackaged servers, and give each unit with a model its initializer.
+    Complete the pods of a predictor's prepackaged servers, and add an initializer for each unit with a model.
 
     :param deployment: the SeldonDeployment with its defaults
     :param predictor: one of its predictors
     :param children: the Deployments of that predictor's components
-    :raises ComponentError: a server is not known, or speaks another protocol
+    :raises ComponentError: a server is unknown, or does not support the protocol
     """
     for unit in walk(predictor["graph"]):
         server = is_prepackaged(unit["implementation"])
@@ -113,7 +113,7 @@ def _mlserver(container: Manifest, unit: Manifest, namespace: str) -> None:
 
 
 def _triton(deployment: Manifest, pod: Manifest, container: Manifest, unit: Manifest) -> None:
-    """Triton keeps the TCP probes; it may load from a store by itself."""
+    """Triton keeps the TCP probes; it may load from an object store itself."""
     _check_image(deployment, container, unit)
     endpoint = unit["endpoint"]
     arguments = [
@@ -140,7 +140,7 @@ def _triton(deployment: Manifest, pod: Manifest, container: Manifest, unit: Mani
 
 
 def _tensorflow(deployment: Manifest, pod: Manifest, container: Manifest, unit: Manifest) -> None:
-    """TensorFlow Serving: by itself in its own protocol, behind a proxy in Seldon's; the server gets the model."""
+    """TensorFlow Serving: alone in its own protocol, behind a proxy in Seldon's; it gets the model."""
     endpoint = unit["endpoint"]
     if protocol_key(dig(deployment, "spec", "protocol")) == "tensorflow":
         server = container

@@ -1,4 +1,4 @@
-"""Names of what the operator makes for a SeldonDeployment (Seldon Core reference, section 7.2). Pure."""
+"""Names of the operator's objects for a SeldonDeployment (Seldon Core reference, section 7.2). Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANNOTATION_SERVICE_NAME = "seldon.io/svc-name"
 
 
 def _fit(name: str) -> str:
-    """A name that is too long becomes ``seldon-`` and the MD5 of itself: not of the content."""
+    """A name that is too long becomes ``seldon-`` and the MD5 of the name, not of the content."""
     if len(name) <= MAX_NAME:
         return name
     return "seldon-" + hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
@@ -25,13 +25,13 @@ def deployment_id(deployment: Manifest) -> str:
 
 
 def predictor_service(deployment: Manifest, predictor: Manifest) -> str:
-    """The Service that carries requests to a predictor; also the value of the label ``seldon-app``."""
+    """The Service of a predictor; also the value of the label ``seldon-app``."""
     given: Any = dig(predictor, "annotations", ANNOTATION_SERVICE_NAME)
     return str(given) if given else _fit(f"{name_of(deployment)}-{predictor['name']}")
 
 
 def container_service(deployment: Manifest, predictor: Manifest, container: str) -> str:
-    """The Service that carries requests to one graph container."""
+    """The Service of one graph container."""
     return _fit(f"{name_of(deployment)}-{predictor['name']}-{container}")
 
 
@@ -44,7 +44,7 @@ def component_deployment(deployment: Manifest, predictor: Manifest, component: M
 
 
 def engine_deployment(deployment: Manifest, predictor: Manifest) -> str:
-    """The Deployment of an engine that runs in pods of its own."""
+    """The Deployment of an engine that runs in separate pods."""
     return _fit(f"{name_of(deployment)}-{predictor['name']}-svc-orch")
 
 

@@ -21,7 +21,7 @@ _BUILT_IN = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One prepackaged server: its image per protocol and MLServer's class for it, where MLServer runs it."""
+    """One prepackaged server: its image per protocol and, if MLServer runs it, MLServer's class for it."""
 
     images: dict[str, str]
     mlserver_implementation: str = ""
@@ -66,10 +66,10 @@ def protocol_key(protocol: str | None) -> str:
 
 
 def is_prepackaged(implementation: str | None) -> bool:
-    """Whether a graph node asks for a model server by name, and not for a container of its own."""
+    """Whether a graph node names a model server, instead of having its own container."""
     return (implementation or "") not in _BUILT_IN
 
 
 def is_hardcoded(implementation: str | None) -> bool:
-    """Whether the engine itself does the node's work, without any container."""
+    """Whether the engine itself implements the node, without a container."""
     return implementation in _BUILT_IN - {"", "UNKNOWN_IMPLEMENTATION"}

@@ -1,7 +1,7 @@
-"""The routes of a SeldonDeployment as Istio knows them. Pure.
+"""The routes of a SeldonDeployment for Istio. Pure.
 
-One VirtualService for all predictors, called like the deployment, and one for each explainer. Source: seen on the real
-operator with Istio switched on; its DestinationRules are not made here.
+One VirtualService for all predictors, with the name of the deployment, and one for each explainer. Source:
+measured on the real operator with Istio enabled; its DestinationRules are not created here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The Deployments of a SeldonDeployment: made, updated and removed as Seldon's operator does it.
+"""The Deployments of a SeldonDeployment: created, updated and removed as in Seldon's operator.
 
-What counts as a change, and is updated for ever, is the operator's own (Seldon Core reference, sections 2.1 and 2.2).
+The rules for a change, and the endless updates, are the operator's own (Seldon Core reference, sections 2.1
+and 2.2).
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ _WITH_REPLICAS = "+replicas"
 class ChildDeployments:
     """Changes the Deployments of one SeldonDeployment.
 
-    :param writer: makes children and events
-    :param components: the wanted children
-    :param namespace: where they are
+    :param writer: writes children and events
+    :param components: the desired children
+    :param namespace: their namespace
     """
 
     def __init__(self, *, writer: Writer, components: Components, namespace: str) -> None:
@@ -36,7 +37,7 @@ class ChildDeployments:
         self._namespace = namespace
 
     async def ensure(self, wanted: Manifest) -> Manifest | None:
-        """The child as found, or None when it was made or really changed in this pass."""
+        """The existing child, or None if this pass has created or really changed it."""
         name = name_of(wanted)
         applied = _applied(wanted["spec"])
         found = self._writer.cluster.deployments.get(self._namespace, name)
@@ -65,7 +66,7 @@ class ChildDeployments:
         return None
 
     async def remove(self, names: list[str], *, status: Manifest) -> None:
-        """Old children go in the foreground, old engines before anything else."""
+        """Delete old children in the foreground, old engines first."""
         found = {name: self._writer.cluster.deployments.get(self._namespace, name) for name in names}
         engines = [name for name, child in found.items() if dig(child, "metadata", "labels", LABEL_ENGINE)]
         for name, child in found.items():
@@ -77,10 +78,11 @@ class ChildDeployments:
 
     def _loops(self, wanted: Manifest, found: Manifest) -> bool:
         """
-        Whether the operator wants to take away a number of replicas that it has copied itself.
+        Whether the operator would remove a number of replicas that it has copied itself.
 
-        The number of a Deployment that is there is kept when nobody gives one, and is recorded as applied; from then
-        on every comparison says that it has to go. Under an autoscaler the number is not compared.
+        Without a number in the spec, the operator keeps that of the existing Deployment and records it as
+        applied; from then on every comparison finds that it must be removed. With an autoscaler the number is
+        not compared.
         """
         recorded = str(dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED, default=""))
         return (
@@ -91,13 +93,13 @@ class ChildDeployments:
 
 
 def _applied(spec: Manifest) -> str:
-    """What stands for the record of the last applied configuration; the real one holds all of it."""
+    """A short form of the last applied configuration; the real operator records all of it."""
     text = short_hash({key: value for key, value in spec.items() if key != "replicas"})
     return text + (_WITH_REPLICAS if "replicas" in spec else "")
 
 
 def _same_spec(wanted: Manifest, found: Manifest) -> bool:
-    """Neither what is wanted now nor what was wanted last time differs from what is there; metadata is ignored."""
+    """Whether the present and the last desired spec both equal the existing one; metadata is ignored."""
     recorded = str(dig(found, "metadata", "annotations", ANNOTATION_LAST_APPLIED, default=""))
     template = {key: value for key, value in wanted["spec"].items() if key != "replicas"}
     return recorded.removesuffix(_WITH_REPLICAS) == _applied(template) and is_subset(

@@ -1,4 +1,4 @@
-"""How often the operator repeats an update that it believes to be needed for ever."""
+"""The rate at which the operator repeats an endless update."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from airflow_provider_seldon.local.controllers.manifests import controller_of, n
 
 class HotLoop:
     """
-    Paces the endless updates of Deployments whose number of replicas nobody gave.
+    Limits the rate of endless updates of Deployments without a number of replicas in the spec.
 
-    A real operator is held back by its client and by the server; here nothing else would.
+    A real operator is slowed down by its client and by the server; here nothing else does that.
 
     :param rate: updates a second of each such Deployment; 0 for none
-    :param again: asks for another pass over a SeldonDeployment after some seconds
+    :param again: schedules another pass over a SeldonDeployment after some seconds
     """
 
     def __init__(self, *, rate: float, again: Callable[[Key, float], None]) -> None:
@@ -26,7 +26,7 @@ class HotLoop:
         self._due: dict[str, float] = {}
 
     def is_due(self, child: Manifest) -> bool:
-        """Whether it is time for another update of this Deployment; otherwise one is planned."""
+        """Whether it is time for another update of this Deployment; otherwise one is scheduled."""
         if self._rate <= 0:
             return False
         uid, time = child["metadata"]["uid"], asyncio.get_running_loop().time()
@@ -40,5 +40,5 @@ class HotLoop:
         return is_due
 
     def forget(self, child: Manifest) -> None:
-        """A Deployment is gone."""
+        """Forget a deleted Deployment."""
         self._due.pop(child["metadata"]["uid"], None)

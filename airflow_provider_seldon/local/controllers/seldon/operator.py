@@ -1,9 +1,10 @@
 """Seldon's operator: reconciles SeldonDeployments into Deployments and Services, and reports their status.
 
 Source: Seldon Core reference, section 2. Status is written through the ``status`` subresource with the
-resource version that was read, so that a write computed from an old specification is refused (fact 6); an
-error flashes as ``Failed`` and is retried. When and how long the natural faults can be seen is up to
-:class:`~airflow_provider_seldon.local.operator_faults.OperatorFaults`.
+resource version that was read, so that a write computed from an old spec is refused (fact 6); an error
+appears briefly as ``Failed`` and is retried.
+:class:`~airflow_provider_seldon.local.operator_faults.OperatorFaults` sets when and how long the natural
+faults are visible.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ LABEL_CONTROLLER = "seldon.io/controller-id"
 class SeldonController:
     """The operator's loop: one worker for the whole cluster, as in Seldon Core.
 
-    :param api: the client to write with
+    :param api: client for writes
     :param deployments: cache of Deployments
     :param services: cache of Services
-    :param recorder: where events go
+    :param recorder: writes events
     :param virtual_services: cache of VirtualServices; None without Istio
     :param served: the optional resource types (autoscalers, budgets) that the API server has
     :param seldon_deployments: cache of the resources to reconcile
-    :param namespaces: cache of namespaces, for the label that hands them to another operator
-    :param operator_faults: what to be slow or wrong about
-    :param route: takes over the routes of a SeldonDeployment
+    :param namespaces: cache of namespaces, for the label that assigns them to another operator
+    :param operator_faults: delays and errors of the operator
+    :param route: called with a SeldonDeployment to set its routes
     """
 
     def __init__(
@@ -95,9 +96,10 @@ class SeldonController:
             virtual_services.subscribe(self._on_child)
 
     def pause(self, namespace: str | None = None) -> None:
-        """Stop reconciling, as when the operator is down: statuses keep what they say.
+        """Stop reconciling, as when the operator is down: statuses do not change.
 
-        :param namespace: only there, as of an operator that looks after no other; None for everywhere
+        :param namespace: only this namespace, as for an operator that is responsible for no other; None for
+            all
         """
         if namespace is None:
             self._paused = True
@@ -105,7 +107,7 @@ class SeldonController:
             self._paused_in.add(namespace)
 
     def resume(self, namespace: str | None = None) -> None:
-        """Reconcile everything again, everywhere or in one namespace."""
+        """Reconcile everything again, in all namespaces or in one."""
         if namespace is None:
             self._paused = False
         else:
@@ -134,7 +136,7 @@ class SeldonController:
             self._enqueue((namespace_of(manifest), owner["name"]))
 
     def _enqueue(self, key: Key) -> None:
-        """A deployment whose change is being overlooked is overlooked whoever asks."""
+        """Enqueue a deployment, after the rest of a fault's delay if its change is still hidden."""
         held = self._holds.get(key, 0.0) - asyncio.get_running_loop().time()
         self.queue.add(key, max(0.0, held))
 
@@ -167,7 +169,7 @@ class SeldonController:
         self._cluster.recorder.normal(instance, "Updated", f'Updated SeldonDeployment "{name_of(instance)}"')
 
     def _is_mine(self, found: Manifest) -> bool:
-        """Objects that are being deleted, or that belong to another operator, are left alone (2.1)."""
+        """Whether to handle an object: not if it is being deleted, or is another operator's (2.1)."""
         paused = self._paused or namespace_of(found) in self._paused_in
         if paused or "deletionTimestamp" in found["metadata"]:
             return False
@@ -192,7 +194,7 @@ class SeldonController:
             conditions.set_state(work.status, "Creating")
 
     def _maybe_flash(self, instance: Manifest, components: Components) -> None:
-        """Bad luck on demand: the error of a cache that has not seen the operator's own write yet."""
+        """Inject the error of a cache that does not have the operator's own write yet."""
         if not components.deployments or self._random.random() >= self._operator_faults.transient_failed:
             return
         metadata = instance["metadata"]
@@ -206,7 +208,7 @@ class SeldonController:
         raise _FlashError(status=409, reason="AlreadyExists", message=message)
 
     async def _report_error(self, instance: Manifest, error: ApiError | ComponentError) -> None:
-        """``updateStatusForError``: everything but a conflict shows up as ``Failed`` (row 10)."""
+        """``updateStatusForError``: everything but a conflict appears as ``Failed`` (row 10)."""
         if isinstance(error, ApiError) and error.conflict:
             return
         self._cluster.recorder.warning(instance, "InternalError", str(error))
@@ -221,7 +223,7 @@ class SeldonController:
             raise Retry(self._jittered(self._operator_faults.transient_failed_seconds))
 
     async def _write_status(self, found: Manifest, instance: Manifest) -> None:
-        """Write only what differs; no difference, no write, even for a new generation (fact 6)."""
+        """Write only a status that differs: otherwise no write, even for a new generation (fact 6)."""
         if conditions.same(found.get("status"), instance["status"]):
             return
         try:
@@ -235,7 +237,7 @@ class SeldonController:
         self._seldon_deployments.observe(written)
 
     def _mesh_ready(self, instance: Manifest) -> bool:
-        """Routes appear a while after they are written; until then ``Ready`` lags behind the state."""
+        """Whether the routes are in place, which takes time; until then ``Ready`` lags behind the state."""
         routes = canonical(
             [
                 [predictor.get("name"), predictor.get("traffic"), predictor.get("shadow")]

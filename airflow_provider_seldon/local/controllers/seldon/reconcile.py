@@ -1,7 +1,7 @@
-"""One pass of Seldon's operator over one SeldonDeployment: make the children, write down what is seen.
+"""One pass of Seldon's operator over one SeldonDeployment: create the children, and record their status.
 
-The order of steps and what each of them looks at (and does not look at) is the operator's own: Seldon Core
-reference, sections 2.1 and 2.2. The faults that clients trip over are in here on purpose; none is invented.
+The order of steps and what each of them reads (and does not read) is that of the operator: Seldon Core
+reference, sections 2.1 and 2.2. It has the operator's faults on purpose, and no others.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _SCALING_CONDITIONS = {
 class Pass:
     """Changes the children and, in memory, the status of ``instance``.
 
-    :param cluster: where to read and write
+    :param cluster: reads and writes objects
     :param instance: the SeldonDeployment, a copy that may be changed
-    :param components: its wanted children
+    :param components: its desired children
     :param mesh_ready: whether the routes to this deployment are in place; None without a mesh
     """
 
@@ -68,7 +68,7 @@ class Pass:
         self.status: Manifest = instance["status"]
 
     async def services(self, *, complete: bool = False) -> bool:
-        """Make the Services; every pass first reports ``ServicesReady=False`` (2.4, step 2)."""
+        """Create the Services; every pass first reports ``ServicesReady=False`` (2.4, step 2)."""
         ready = True
         for service in self._components.services:
             name = name_of(service)
@@ -94,7 +94,7 @@ class Pass:
         return ready
 
     async def scaling(self) -> bool:
-        """Make autoscalers and budgets; without the resource type in the API they count as made."""
+        """Create autoscalers and budgets; without the resource type in the API they count as created."""
         wanted = {
             HORIZONTAL_POD_AUTOSCALERS: self._components.horizontal_pod_autoscalers,
             SCALED_OBJECTS: self._components.scaled_objects,
@@ -112,7 +112,7 @@ class Pass:
         return all_ready
 
     async def deployments(self) -> tuple[bool, bool]:
-        """Make the Deployments; returns whether they are ready and whether they progress."""
+        """Create the Deployments; return whether they are ready and whether they progress."""
         ready = progressing = True
         latest: Manifest | None = None
         for wanted in self._components.deployments:
@@ -137,7 +137,7 @@ class Pass:
         return ready, progressing
 
     async def complete(self) -> None:
-        """All Deployments are ready: routes, and the clean-up of what is no longer wanted."""
+        """After all Deployments are ready: set the routes, and remove obsolete objects."""
         await self.services(complete=True)
         routed = self._mesh_ready is None or self._mesh_ready()
         meshed = self._mesh_ready is not None or self._cluster.virtual_services is not None
@@ -152,7 +152,7 @@ class Pass:
             await self._remove_services()
 
     async def _virtual_services(self) -> bool:
-        """Make the routes, and remove those that are no longer wanted; what was written is ready in the next pass."""
+        """Write the routes, and remove obsolete ones; new routes are ready in the next pass."""
         cache = self._cluster.virtual_services
         if cache is None:
             return True
@@ -175,7 +175,7 @@ class Pass:
         return ready
 
     def _note_replicas(self, found: Manifest) -> None:
-        """``deploymentStatus``; zeroes are left out, and what was always zero is never listed."""
+        """``deploymentStatus``; zeroes are left out, and a number that was always zero is never listed."""
         name = name_of(found)
         replicas = int(dig(found, "status", "replicas", default=0))
         available = int(dig(found, "status", "availableReplicas", default=0))
@@ -190,7 +190,7 @@ class Pass:
             self.status |= {"replicas": replicas} if replicas else {}
 
     async def _remove_services(self) -> None:
-        """Old Services go one pass after the last old Deployment; one that is gone already is an error."""
+        """Remove old Services one pass after the last old Deployment; a missing one is an error."""
         for name in list(self.status.get("serviceStatus") or {}):
             if name in self._components.service_details:
                 continue

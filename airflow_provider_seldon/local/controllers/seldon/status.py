@@ -1,4 +1,4 @@
-"""The status of a SeldonDeployment: knative conditions and the state word. Pure.
+"""The status of a SeldonDeployment: knative conditions and the state. Pure.
 
 Source: Seldon Core reference, sections 1.6 and 2.1. Nothing here (nor anywhere else) ever sets
 ``observedGeneration``: Seldon Core does not.
@@ -51,9 +51,9 @@ _REASONS = {
 
 
 def report(status: Manifest, kind: str, *, ready: bool, defined: bool = True) -> None:
-    """Set a condition with the operator's own reason: a sentence with blanks.
+    """Set a condition with the operator's own reason, which is a sentence with spaces.
 
-    :param defined: whether there is anything of that kind; what is not asked for counts as ready
+    :param defined: whether the spec has anything of that kind; otherwise it counts as ready
     """
     yes, no, absent = _REASONS[kind]
     mark(status, kind, "True" if ready else "False", (yes if defined else absent) if ready else no)
@@ -79,7 +79,7 @@ def copy_deployment_condition(status: Manifest, found: Manifest | None) -> None:
 
 
 def set_state(status: Manifest, state: str, description: str = "") -> None:
-    """Set the state word; an empty description is left out, as Go leaves out empty strings."""
+    """Set the state; an empty description is left out, like empty strings in Go."""
     status["state"] = state
     status.pop("description", None)
     if description:
@@ -87,7 +87,7 @@ def set_state(status: Manifest, state: str, description: str = "") -> None:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two statuses say the same; the times of conditions do not count (knative's volatile time)."""
+    """Whether two statuses are equal, except for the times of conditions (knative's volatile time)."""
     return bool(_without_times(one) == _without_times(other))
 
 

@@ -1,4 +1,4 @@
-"""How the operator makes a child of a SeldonDeployment, and tells of it by an event."""
+"""How the operator creates a child of a SeldonDeployment, and reports that in an event."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SHORT = {"HorizontalPodAutoscaler": "HPA", "PodDisruptionBudget": "PDB"}
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """What a pass reads from and writes to.
+    """Caches and clients of a pass.
 
     :param served: the optional resource types (autoscalers, budgets) that the API server has
     :param virtual_services: cache of VirtualServices; None without Istio
-    :param hot_loop: paces the updates that the operator makes for ever
-    :param route: takes over the routes of a SeldonDeployment, as an ingress does that goes by what the operator says
+    :param hot_loop: limits the rate of endless updates
+    :param route: called with a SeldonDeployment to set its routes, for an ingress that follows the operator
     """
 
     api: ApiClient
@@ -42,9 +42,9 @@ class Cluster:
 
 
 class Writer:
-    """Makes children of one SeldonDeployment.
+    """Writes children of one SeldonDeployment.
 
-    :param cluster: where to read and write
+    :param cluster: reads and writes objects
     :param instance: the SeldonDeployment
     """
 
@@ -53,7 +53,7 @@ class Writer:
         self._instance = instance
 
     async def create(self, kind: Kind, manifest: Manifest) -> None:
-        """Create a child of the SeldonDeployment; the caches have it at once."""
+        """Create a child of the SeldonDeployment, and add it to the caches at once."""
         manifest["metadata"]["ownerReferences"] = [owner_reference(self._instance)]
         created = await self.cluster.api.create(kind, manifest)
         if kind is DEPLOYMENTS:

@@ -1,7 +1,7 @@
-"""The Deployment controller: one ReplicaSet per pod template, rolled over step by step.
+"""The Deployment controller: one ReplicaSet per pod template, with rolling updates.
 
-Source: Kubernetes documentation, "Deployments". It scales ReplicaSets and writes the Deployment's status; pods are
-the ReplicaSet controller's business. Not implemented, because Seldon's operator never asks for it: ``Recreate``,
+Source: Kubernetes documentation, "Deployments". It scales ReplicaSets and writes the Deployment's status; the
+ReplicaSet controller handles pods. Not implemented, because Seldon's operator never uses them: ``Recreate``,
 pausing and rolling back.
 """
 
@@ -43,11 +43,11 @@ ANNOTATION_MAXIMUM = "deployment.kubernetes.io/max-replicas"
 class DeploymentController:
     """Rolls Deployments.
 
-    :param api: the client to write with
+    :param api: client for writes
     :param deployments: cache of Deployments
     :param replica_sets: cache of ReplicaSets
-    :param recorder: where events go
-    :param operator_faults: how long to leave a changed Deployment unread, and to pause between two steps
+    :param recorder: writes events
+    :param operator_faults: delays before a changed Deployment is read, and between two steps
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class DeploymentController:
         return next((one for one in every if dig(one, "metadata", "labels", LABEL_HASH) == wanted), None)
 
     async def _step(self, deployment: Manifest, new: Manifest, every: list[Manifest]) -> list[Manifest]:
-        """Scale up, or down, or nothing: one direction per pass, as the real controller does."""
+        """Scale up, or down, or not at all: one direction per pass, as in the real controller."""
         size = rolling.new_size(deployment, new, every)
         if size != rolling.spec_replicas(new):
             return [await self._scale(deployment, new, size)]
@@ -177,9 +177,9 @@ class DeploymentController:
 
     async def _annotate(self, deployment: Manifest, new: Manifest) -> Manifest:
         """
-        Number the revisions; a former template that comes back keeps the progress of the one before it.
+        Number the revisions; a former template that is used again keeps the progress of its predecessor.
 
-        The number is written through the status, as the real controller does: it is no new generation.
+        The number is written through the status, as in the real controller: it causes no new generation.
         """
         latest = max(_revision(one) for one in self._replica_sets.owned_by(deployment["metadata"]["uid"]))
         if _revision(new) < latest:  # a former template came back
@@ -195,7 +195,7 @@ class DeploymentController:
         return updated
 
     def _restart_progress(self, deployment: Manifest) -> Manifest:
-        """Say so in the status, again and again until a status write has gone through."""
+        """Return the deployment with a restarted progress, until a status write has succeeded."""
         message = self._started.get(key_of(deployment))
         if message is None:
             return deployment

@@ -50,7 +50,7 @@ def next_status(
 
 
 def seconds_to_deadline(deployment: Manifest, time: datetime) -> float | None:
-    """When to look again for the progress deadline; None when nothing is awaited."""
+    """Seconds until the next check of the progress deadline; None if there is none."""
     progressing = condition(deployment.get("status"), "Progressing")
     if progressing is None or progressing.get("reason") in (NEW_AVAILABLE, TIMED_OUT):
         return None
@@ -58,7 +58,7 @@ def seconds_to_deadline(deployment: Manifest, time: datetime) -> float | None:
 
 
 def set_condition(status: Manifest, kind: str, value: str, reason: str, message: str) -> None:
-    """Set a condition; the transition time moves only when the value does."""
+    """Set a condition; the transition time changes only with the value."""
     old = condition(status, kind)
     if old is not None and (old["status"], old.get("reason")) == (value, reason):
         return
@@ -114,7 +114,7 @@ def _progress(
 
 
 def _advanced(old: Manifest, counts: dict[str, int]) -> bool:
-    """Any step forward since the last status restarts the deadline."""
+    """Whether there was progress since the last status, which restarts the deadline."""
     before = {key: int(old.get(key, 0)) for key in counts}
     return (
         counts["updatedReplicas"] > before["updatedReplicas"]

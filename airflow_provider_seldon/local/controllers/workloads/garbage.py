@@ -1,8 +1,8 @@
-"""The garbage collector of a cluster whose API server has none: dependents follow their owners.
+"""The garbage collector for an API server without one: it deletes dependents after their owners.
 
-Purpose: what kube-controller-manager does ("Owners and Dependents", "Garbage Collection"), over HTTP. It knows the
-kinds that it is given caches of. Whether an owner is gone is asked of the API server, because the caches lag. It does
-not empty namespaces.
+Purpose: the work of kube-controller-manager ("Owners and Dependents", "Garbage Collection"), over HTTP. It
+handles the kinds whose caches it gets. It asks the API server whether an owner is gone, because the caches
+lag. It does not empty namespaces.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 class GarbageCollector:
     """Collects.
 
-    :param api: the client to write with
+    :param api: client for writes
     :param caches: the kinds whose objects can be owners or dependents
     """
 
@@ -34,7 +34,7 @@ class GarbageCollector:
             informer.subscribe(lambda old, new, kind=kind: self._notice(kind, old, new))  # type: ignore[misc]
 
     def _notice(self, kind: Kind, old: Manifest | None, new: Manifest | None) -> None:
-        """Look at what changed, at its owners, and at its dependents once it is gone."""
+        """Check a changed object, its owners and, once it is gone, its dependents."""
         manifest = new or old
         if manifest is None:
             return
@@ -78,7 +78,7 @@ class GarbageCollector:
             await self._judge(kind, found)
 
     async def _judge(self, kind: Kind, found: Manifest) -> None:
-        """Delete an object whose owners are gone or wait for it; take references off that lead nowhere."""
+        """Delete an object whose owners are gone or wait for it; remove references to missing owners."""
         solid: list[Manifest] = []
         waiting = False
         for reference in _owners(found):
@@ -115,7 +115,7 @@ class GarbageCollector:
         return owner if owner["metadata"]["uid"] == uid else None
 
     async def _release(self, kind: Kind, owner: Manifest) -> None:
-        """Let go of an owner that is deleted in the foreground, once no dependent blocks it."""
+        """Release an owner that is deleted in the foreground, once no dependent blocks it."""
         uid = owner["metadata"]["uid"]
         for key in list(self._dependents.get(uid, {})):
             _, dependent = self._find(key)
@@ -137,7 +137,7 @@ class GarbageCollector:
         await self._patch(kind, owner, {"finalizers": left or None})
 
     async def _patch(self, kind: Kind, found: Manifest, metadata: Manifest) -> None:
-        """Change what was seen, and nothing newer."""
+        """Patch the object in the version that was read, and no newer one."""
         seen = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
         try:
             await self._api.patch(kind, namespace_of(found), name_of(found), {"metadata": seen | metadata})

@@ -1,7 +1,7 @@
-"""The ReplicaSet controller: as many pods of one template as wanted.
+"""The ReplicaSet controller: it keeps the desired number of pods of one template.
 
-Source: Kubernetes documentation, "ReplicaSet". Pods that cannot be created (a quota, an admission rule) show
-up as ``FailedCreate`` events and as the condition ``ReplicaFailure``.
+Source: Kubernetes documentation, "ReplicaSet". Pods that cannot be created (a quota, an admission rule)
+appear as ``FailedCreate`` events and as the condition ``ReplicaFailure``.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ MAX_PODS = 110
 class ReplicaSetController:
     """Creates and deletes pods.
 
-    :param api: the client to write with
+    :param api: client for writes
     :param replica_sets: cache of ReplicaSets
     :param pods: cache of pods
-    :param recorder: where events go
+    :param recorder: writes events
     """
 
     def __init__(self, *, api: ApiClient, replica_sets: Informer, pods: Informer, recorder: Recorder) -> None:
@@ -126,7 +126,7 @@ class ReplicaSetController:
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Whether a pod's ``Ready`` condition holds."""
+    """Whether a pod's ``Ready`` condition is true."""
     entry = condition(pod.get("status"), "Ready")
     return entry is not None and entry["status"] == "True"
 
@@ -149,6 +149,6 @@ def _pod(replica_set: Manifest) -> Manifest:
 
 
 def _importance(pod: Manifest) -> tuple[bool, bool, str]:
-    """Which pods to delete first: those that do not run, that are not ready, the newest ones last in line."""
+    """Order of deletion: first pods that do not run, then those that are not ready, the newest ones last."""
     running = dig(pod, "status", "phase") == "Running"
     return running, is_ready(pod), str(pod["metadata"].get("creationTimestamp", ""))

@@ -20,12 +20,12 @@ def wanted_replicas(deployment: Manifest) -> int:
 
 
 def spec_replicas(replica_set: Manifest) -> int:
-    """How many pods a ReplicaSet is told to have."""
+    """The desired number of pods of a ReplicaSet."""
     return int(dig(replica_set, "spec", "replicas", default=1))
 
 
 def available_replicas(replica_set: Manifest) -> int:
-    """How many of its pods are available."""
+    """The number of its available pods."""
     return int(dig(replica_set, "status", "availableReplicas", default=0))
 
 
@@ -48,7 +48,7 @@ def _resolve(value: int | str, total: int, *, up: bool) -> int:
 
 
 def new_size(deployment: Manifest, new: Manifest | None, every: list[Manifest]) -> int:
-    """How many pods the newest ReplicaSet should have now."""
+    """The number of pods that the newest ReplicaSet should have now."""
     wanted = wanted_replicas(deployment)
     current = spec_replicas(new) if new is not None else 0
     if current > wanted:
@@ -59,9 +59,9 @@ def new_size(deployment: Manifest, new: Manifest | None, every: list[Manifest]) 
 
 
 def old_sizes(deployment: Manifest, new: Manifest, old: list[Manifest]) -> dict[str, int]:
-    """The ReplicaSets of former versions that should shrink now, by name.
+    """New sizes of the ReplicaSets of former versions that should scale down now, by name.
 
-    Unhealthy pods go first; healthy ones only as far as enough others are available.
+    Unhealthy pods are removed first; healthy ones only if enough others are available.
     """
     wanted = wanted_replicas(deployment)
     _, unavailable = limits(deployment)
