@@ -1,4 +1,4 @@
-"""What a node does for pods: run their containers (or pretend to), probe them, keep their logs.
+"""The node: it runs the containers of pods (or simulates them), probes them, and keeps their logs.
 
-Writes nothing but pods.
+It only writes pods.
 """

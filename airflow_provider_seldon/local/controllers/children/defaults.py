@@ -120,7 +120,7 @@ def _add_server_containers(predictor: Manifest, protocol: str) -> None:
 def _default_container(
     deployment: Manifest, predictor: Manifest, index: int, container: Manifest, numbers: _Numbers
 ) -> None:
-    """The first entry of ``componentSpecs`` shares a pod with the engine; other containers stay."""
+    """The first entry of ``componentSpecs`` shares a pod with the engine; only units are changed."""
     place = numbers.place(container["name"])
     unit = unit_of(predictor["graph"], container["name"])
     if unit is None:

@@ -1,1 +1,1 @@
-"""What a container needs to run on this machine: process, ports, volumes, environment, logs."""
+"""Parts of a container on this machine: process, ports, volumes, environment, logs."""

@@ -1,7 +1,7 @@
 """A container's environment variables: literals, references to Secrets and ConfigMaps, pod fields.
 
-Source: Kubernetes documentation, "Define environment variables" and "Distribute credentials using Secrets". What is
-missing stops the container with ``CreateContainerConfigError``.
+Source: Kubernetes documentation, "Define environment variables" and "Distribute credentials using Secrets". A
+missing object or key stops the container with ``CreateContainerConfigError``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BULK_SOURCES = {"secretRef": SECRETS, "configMapRef": CONFIG_MAPS}
 async def resolve(api: ApiClient, pod: Manifest, container: Manifest) -> dict[str, str]:
     """The variables of a container of this pod.
 
-    :raises StartError: a Secret, ConfigMap or key that must exist does not
+    :raises StartError: a required Secret, ConfigMap or key does not exist
     """
     env: dict[str, str] = {}
     for source in container.get("envFrom") or []:
@@ -42,7 +42,7 @@ async def resolve(api: ApiClient, pod: Manifest, container: Manifest) -> dict[st
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """Replace ``$(NAME)`` where the name is known, as Kubernetes does in commands, arguments and values."""
+    """Replace ``$(NAME)`` for known names, as in commands, arguments and values of Kubernetes."""
     return _REFERENCE.sub(lambda match: env.get(match[1], match[0]), text)
 
 
@@ -70,7 +70,7 @@ async def _value_from(api: ApiClient, pod: Manifest, container: Manifest, source
 
 
 async def _data(api: ApiClient, kind: Kind, namespace: str, reference: Manifest) -> dict[str, str] | None:
-    """The decoded keys; None where the object is optional and absent."""
+    """The decoded keys; None if the object is optional and absent."""
     try:
         found = await api.get(kind, namespace, reference["name"])
     except ApiError as error:

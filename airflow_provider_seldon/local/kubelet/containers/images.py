@@ -1,7 +1,7 @@
-"""Which images this machine can run, and as what. Pure.
+"""Which images this machine can run, and how. Pure.
 
-There is no container engine here: an image is a name for a way to run something. Names are checked as a
-kubelet checks them (``InvalidImageName``); what is not known cannot be pulled (``ErrImagePull``).
+There is no container engine: an image is the name of a way to run something. Names are validated as in a
+kubelet (``InvalidImageName``); an unknown image cannot be pulled (``ErrImagePull``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SELDON_SERVERS = {
 
 
 class Role(StrEnum):
-    """What an image is run as."""
+    """How an image is run."""
 
     ENGINE = "engine"
     INITIALIZER = "initializer"
@@ -41,11 +41,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run for a container.
+    """The program of a container.
 
     :param command: for a command: program and arguments, before arguments of the container
     :param implementation: for MLServer: the runtime class
-    :param seldon_protocol: MLServer stands in for one of Seldon's own servers, which speak another protocol
+    :param seldon_protocol: MLServer replaces one of Seldon's own servers, which use another protocol
     """
 
     role: Role
@@ -57,11 +57,11 @@ class Program:
 def program_of(
     container: Manifest, *, images: Mapping[str, Sequence[str]], mlserver_python: str | None
 ) -> Program:
-    """What to run for a container.
+    """Return the program of a container.
 
     :param images: commands of further images, by name with or without tag
     :param mlserver_python: the Python that has MLServer, if there is one
-    :raises StartError: the name is not valid, or no such image is known here
+    :raises StartError: the name is invalid, or the image is unknown
     """
     image = str(container.get("image") or "")
     match = _REFERENCE.fullmatch(image)

@@ -1,4 +1,4 @@
-"""What the kubelet asks of a container runtime; two exist: real processes, and a simulation."""
+"""The interface of a container runtime for the kubelet; there are two: real processes, and a simulation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 
 
 class StartError(Exception):
-    """A container cannot be started: the waiting reason and the message of its status."""
+    """A container cannot be started: the reason and the message of its waiting state."""
 
     def __init__(self, *, reason: str, message: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a container ended: exit code and the reason word of its status."""
+    """How a container ended: exit code and the reason of its status."""
 
     code: int
     reason: str
@@ -39,22 +39,23 @@ class Run(Protocol):
     """One run of one container."""
 
     async def wait(self) -> Exit:
-        """Until it has ended."""
+        """Wait until it has ended."""
 
     async def probe(self) -> str | None:
         """None when the container is ready, else why not."""
 
     async def stop(self, grace: float) -> None:
-        """Ask it to end, and make it end after ``grace`` seconds."""
+        """Request its end, and kill it after ``grace`` seconds."""
 
 
 class Sandbox(Protocol):
-    """What the containers of one pod share; lives as long as the pod."""
+    """Shared resources of the containers of one pod, for the lifetime of the pod."""
 
     async def pull(self, container: Manifest) -> None:
-        """Make the image available, and what else it takes to start.
+        """Make the image and everything else available that the start needs.
 
-        :raises StartError: it is not (``ErrImagePull``, ``InvalidImageName``, ``CreateContainerConfigError``)
+        :raises StartError: something is unavailable (``ErrImagePull``, ``InvalidImageName``,
+            ``CreateContainerConfigError``)
         """
 
     async def start(
@@ -66,20 +67,20 @@ class Sandbox(Protocol):
         """
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request sent to the pod's service port."""
+        """Handle a request to the pod's service port."""
 
     async def close(self) -> None:
-        """The pod is gone: free what it used."""
+        """Free the resources of a deleted pod."""
 
 
 class Runtime(Protocol):
-    """Makes sandboxes."""
+    """Creates sandboxes."""
 
     def sandbox(self, pod: Manifest) -> Sandbox:
         """A sandbox for a pod that was just scheduled."""
 
     def refuses(self, pod: Manifest) -> bool:
-        """Whether the pod is to be treated as one for which there is no room."""
+        """Whether to treat the pod as unschedulable."""
 
     async def close(self) -> None:
-        """No pod runs any more: free what they shared."""
+        """Free the shared resources, after the end of all pods."""

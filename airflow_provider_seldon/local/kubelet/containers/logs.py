@@ -1,4 +1,4 @@
-"""What containers print: kept in memory, current run and previous one, read line by line."""
+"""Output of containers: the current and the previous run, in memory, read line by line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ContainerLog:
         self._wake()
 
     def close(self) -> None:
-        """The container has ended: those who follow come to an end."""
+        """Mark the container as ended, which ends followers."""
         self._ended = True
         self._wake()
 
@@ -46,8 +46,8 @@ class ContainerLog:
     ) -> AsyncIterator[bytes]:
         """Lines with their line ends; with ``follow`` until the container ends.
 
-        :param tail: only so many of the lines that are there already
-        :param since: only lines written after that moment
+        :param tail: maximum number of existing lines
+        :param since: only lines written after that time
         :param timestamps: put the time before each line
         """
         kept = list(self._lines)

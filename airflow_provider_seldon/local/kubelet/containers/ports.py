@@ -1,7 +1,7 @@
 """Ports of containers as ports of this machine.
 
-In a cluster each pod has an address of its own and every model server listens on 9000; here they share
-one address, so each container's ports get free numbers, and the variables that name a port (``...PORT...``) say so.
+In a cluster each pod has its own address and every model server listens on 9000; here they share one address,
+so each container's ports get free numbers, which replace those in variables for ports (``...PORT...``).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Ports:
         return next(iter(self._local.values()), None)
 
     def substitute(self, env: Mapping[str, str]) -> dict[str, str]:
-        """The variables with container ports replaced in those that are about a port."""
+        """The variables, with replaced container ports in those for ports."""
         replaced = dict(env)
         for name, value in env.items():
             if "PORT" in name and value.isdigit() and int(value) in self._local:
@@ -62,7 +62,7 @@ class Ports:
 
 
 def _unlisted(container: Manifest) -> list[int]:
-    """Ports for metrics, which the operator names in variables alone where it overwrites a server's ports."""
+    """Ports for metrics that are only in variables, because the operator overwrites a server's ports."""
     values = [
         str(entry.get("value", ""))
         for entry in container.get("env") or []

@@ -1,4 +1,4 @@
-"""One process (with all that it starts) as a run of a container."""
+"""One process (with its children) as a run of a container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 Probe = Callable[[], Awaitable[str | None]]
-"""Answers None when ready, else why not."""
+"""Returns None when ready, otherwise the reason."""
 
 
 class ProcessRun:
@@ -45,8 +45,8 @@ class ProcessRun:
         :param command: program and arguments
         :param env: its whole environment
         :param folder: its working directory
-        :param log: where its output goes
-        :param probe: how to see that it is ready
+        :param log: receives its output
+        :param probe: its readiness probe
         :param grace: seconds between SIGTERM and SIGKILL when it is stopped
         """
         process = await asyncio.create_subprocess_exec(
@@ -61,7 +61,7 @@ class ProcessRun:
         return cls(process, log, probe)
 
     async def wait(self) -> Exit:
-        """Until it has ended and its last output is in the log."""
+        """Wait until it has ended and its last output is in the log."""
         code = await self._process.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2.0):
@@ -69,11 +69,11 @@ class ProcessRun:
         return Exit.of(code)
 
     async def probe(self) -> str | None:
-        """Ask whether it is ready."""
+        """Run its readiness probe."""
         return await self._probe()
 
     async def stop(self, grace: float) -> None:
-        """End it; the supervisor sends SIGKILL when it takes too long."""
+        """End it; the supervisor sends SIGKILL if that takes too long."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

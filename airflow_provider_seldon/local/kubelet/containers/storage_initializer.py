@@ -1,9 +1,9 @@
-"""The storage initializer: copies a model's files to where its server looks for them, as ``rclone copy`` does.
+"""The storage initializer: copies a model's files to the directory of its server, like ``rclone copy``.
 
-It prints what rclone prints and ends with rclone's exit codes, so that a failure reads as in a cluster. Sources:
-directories and files of this machine (paths, ``file://``, mounted claims) and rclone remotes, configured by
-``RCLONE_CONFIG_<REMOTE>_*`` variables as in a Secret: of the types ``local`` and ``alias``, and of the types of
-object stores for which a directory stands in (``LocalOptions.object_stores``). Nothing is fetched from a network.
+It prints rclone's messages and ends with rclone's exit codes, so that a failure looks as in a cluster.
+Sources: directories and files of this machine (paths, ``file://``, mounted claims) and rclone remotes,
+configured by ``RCLONE_CONFIG_<REMOTE>_*`` variables as in a Secret: of the types ``local`` and ``alias``, and
+of the types of object stores that a directory replaces (``LocalOptions.object_stores``). It uses no network.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _NO_SUCH_DIRECTORY = 3
 _FAILED = 1
 
 _IMAGE_ENV = {"RCLONE_CONFIG_GS_TYPE": "google cloud storage", "RCLONE_CONFIG_GS_ANONYMOUS": "true"}
-"""What the initializer's image brings along (Seldon Core reference, section 5)."""
+"""Variables of the initializer's image (Seldon Core reference, section 5)."""
 
 
 class _DeniedError(Exception):
-    """The store does not accept the credentials."""
+    """The store rejects the credentials."""
 
 
 def copy_model(
@@ -40,12 +40,12 @@ def copy_model(
 ) -> int:
     """Copy a model; returns the exit code.
 
-    :param source: what ``modelUri`` says, with mount paths replaced
+    :param source: the ``modelUri``, with mount paths replaced
     :param target: the directory to copy into
     :param env: variables of the initializer
-    :param stores: directories that stand for object stores, by rclone's type
-    :param log: where its output goes
-    :param stopped: set by another thread to give up between two files
+    :param stores: directories that replace object stores, by rclone's type
+    :param log: receives its output
+    :param stopped: set by another thread to stop between two files
     """
     try:
         path = _resolve(source, _IMAGE_ENV | dict(env), stores)
@@ -75,7 +75,7 @@ def copy_model(
 
 
 def _copy(path: Path, target: Path, stopped: threading.Event) -> int:
-    """Copy a file or a directory; the number of files."""
+    """Copy a file or a directory; return the number of files."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     root = path.parent if path.is_file() else path
     for file in files:

@@ -1,10 +1,10 @@
-"""Runs one command, and makes sure that nothing of it outlives the kubelet. A script, not a module.
+"""Runs one command, and ensures that none of its processes outlives the kubelet. A script, not a module.
 
-Usage: ``python -I -S supervisor.py GRACE COMMAND...``. The command gets a session (and so a process group) of
-its own. It is ended, by SIGTERM and after GRACE seconds by SIGKILL, when standard input reaches its end: that
-happens when the kubelet closes it, and also when the kubelet is killed. Where the system has
-``prctl`` (Linux), the command dies with the supervisor too, and its orphans come back here to be ended. The exit code
-is the command's, or 128 plus the number of the signal that ended it.
+Usage: ``python -I -S supervisor.py GRACE COMMAND...``. The command gets its own session (and so its own
+process group). It is ended, by SIGTERM and after GRACE seconds by SIGKILL, when standard input reaches its
+end: the kubelet has closed it, or was killed. If the system has ``prctl`` (Linux), the command also dies with
+the supervisor, and its orphans become children of the supervisor, which ends them. The exit code is the
+command's, or 128 plus the number of the signal that ended it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command; return its exit code."""
     grace, command = float(arguments[0]), arguments[1:]
     wake_reader, wake_writer = os.pipe()
     os.set_blocking(wake_writer, False)
@@ -54,7 +54,7 @@ def _become(command: list[str]) -> None:
 
 
 def _watch(child: int, grace: float, wake_reader: int) -> int:
-    """Until the command has ended; its wait status."""
+    """Wait until the command has ended; return its wait status."""
     sources = [0, wake_reader]
     deadline: float | None = None
     while True:

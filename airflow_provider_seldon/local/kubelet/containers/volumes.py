@@ -1,8 +1,8 @@
-"""The volumes of a pod as directories of this machine, and the paths that containers know them by.
+"""The volumes of a pod as directories of this machine, and their mount paths in containers.
 
-A container in a cluster sees its volumes at their mount paths. Processes here share one file system, so
-mount paths in commands, arguments and variables are replaced by the directories (``/mnt/models`` becomes the
-pod's own copy of the model), and ``SELDON_MODELS_DIR`` names that one.
+A container in a cluster sees its volumes at their mount paths. Processes here share one file system, so mount
+paths in commands, arguments and variables are replaced by the directories (``/mnt/models`` becomes the pod's
+own copy of the model), and ``SELDON_MODELS_DIR`` is the path of that copy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Volumes:
     """The volumes of one pod.
 
     :param pod: the pod
-    :param folder: where to make directories
+    :param folder: parent of the directories
     :param claims: directories of persistent volume claims, by name
     """
 
@@ -36,7 +36,7 @@ class Volumes:
         self._paths: dict[str, Path] = {}
 
     async def mount(self, api: ApiClient) -> None:
-        """Make the directories; again after a failure.
+        """Create the directories; called again after a failure.
 
         :raises StartError: a Secret, ConfigMap or claim does not exist
         """
@@ -46,11 +46,11 @@ class Volumes:
                 self._paths[name] = await self._make(api, volume)
 
     def path_of(self, container: Manifest, mount_path: str) -> Path | None:
-        """The directory that a container knows as ``mount_path``."""
+        """The directory that a container mounts at ``mount_path``."""
         return dict(self._mounts(container)).get(mount_path)
 
     def substitute(self, container: Manifest, text: str) -> str:
-        """Replace mount paths of a container by directories."""
+        """Replace mount paths of a container with directories."""
         for mount_path, folder in sorted(self._mounts(container), key=lambda pair: -len(pair[0])):
             pattern = rf"(?<![\w./-]){re.escape(mount_path.rstrip('/'))}(?![\w.-])"
             text = re.sub(pattern, lambda _, folder=folder: str(folder), text)  # type: ignore[misc]
@@ -121,7 +121,7 @@ class Volumes:
 
 
 def models_dir(volumes: Volumes, container: Manifest) -> Path | None:
-    """The directory that a container knows as ``/mnt/models``."""
+    """The directory that a container mounts at ``/mnt/models``."""
     return volumes.path_of(container, MODELS_PATH)
 
 

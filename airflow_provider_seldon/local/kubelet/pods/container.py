@@ -1,7 +1,8 @@
-"""One container of a pod: pulled, started, probed, started again after it ended.
+"""One container of a pod: it is pulled, started, probed, and restarted after its end.
 
-Source: Kubernetes documentation, "Pod Lifecycle" (container states, restarts, back-off). It tells the pod about
-every change through a callback and keeps what the pod's status needs; it writes nothing to the API itself.
+Source: Kubernetes documentation, "Pod Lifecycle" (container states, restarts, back-off). It reports every
+change to the pod through a callback and keeps the data of the pod's status; it writes nothing to the API
+itself.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog
 _BACKOFF_RESET_SECONDS = 60.0
 _READY_PROBE_SECONDS = 1.0
 _PROBES_BEFORE_WARNING = 50
-"""So many probes may fail before an event says so; stands for the initial delay, which is not waited for."""
+"""Number of failed probes before an event; replaces the initial delay, which is ignored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How long things take, in seconds (see ``LocalOptions``)."""
+    """Durations in seconds (see ``LocalOptions``)."""
 
     backoff: float
     backoff_limit: float
@@ -39,12 +40,12 @@ class Container:
 
     :param pod: the pod
     :param spec: the container's entry in the pod's specification
-    :param init: an init container: it is done when it ends with exit code 0
-    :param sandbox: where to run it
-    :param api: to read Secrets and ConfigMaps
-    :param recorder: where events go
-    :param timing: how long to wait between attempts
-    :param changed: called whenever :meth:`status` would differ
+    :param init: whether it is an init container, which is done when it ends with exit code 0
+    :param sandbox: runs it
+    :param api: client that reads Secrets and ConfigMaps
+    :param recorder: writes events
+    :param timing: delays between attempts
+    :param changed: called whenever :meth:`status` changes
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Container:
 
     @property
     def running(self) -> bool:
-        """Whether it runs right now."""
+        """Whether it is running now."""
         return self._running is not None
 
     def status(self) -> Manifest:
@@ -106,11 +107,11 @@ class Container:
         return status
 
     def wait_for_others(self, reason: str) -> None:
-        """Say why it has not begun yet."""
+        """Set the reason why it has not started yet."""
         self._set(waiting={"reason": reason})
 
     async def run(self) -> bool:
-        """Run until done; whether it ended well.
+        """Run until done; return whether it succeeded.
 
         A container that is restarted for ever never returns: cancel it and call :meth:`stop`.
         """
@@ -130,7 +131,7 @@ class Container:
                 await self._back_off()
 
     async def stop(self) -> None:
-        """End what runs; used when the pod goes away."""
+        """End the present run; used when the pod is deleted."""
         run, self._run = self._run, None
         self.ready = False
         if run is not None:
@@ -167,7 +168,7 @@ class Container:
         return ended
 
     async def _pull(self) -> None:
-        """Until the image is there; what cannot be pulled is tried again after a while."""
+        """Wait until the image is available; failed pulls are retried after a delay."""
         image, delay = self._spec.get("image", ""), self._timing.backoff
         while True:
             try:
@@ -187,7 +188,7 @@ class Container:
                 delay = min(delay * 2, self._timing.backoff_limit)
 
     async def _environment(self) -> dict[str, str]:
-        """Until everything that the variables refer to is there."""
+        """Wait until all objects exist to which the variables refer."""
         delay = self._timing.backoff
         while True:
             try:
@@ -199,7 +200,7 @@ class Container:
                 delay = min(delay * 2, self._timing.backoff_limit)
 
     async def _probe(self, run: Run) -> None:
-        """Readiness of a running container, as often as asked for."""
+        """Probe the readiness of a running container, periodically."""
         failures = 0
         limit = int(dig(self._spec, "readinessProbe", "failureThreshold", default=3))
         while True:
@@ -228,7 +229,7 @@ class Container:
         await asyncio.sleep(delay)
 
     def _failed_to_start(self, error: StartError) -> Exit:
-        """The command does not exist or may not be run: the container ends before it began."""
+        """Record that the command does not exist or may not be run: the container ends before its start."""
         self._warn("Failed", f"Error: {error.message}")
         self._runs += 1
         ended = Exit(code=128, reason=error.reason)
@@ -266,7 +267,7 @@ class Container:
         self._changed()
 
     def _warn_unstartable(self, error: StartError) -> None:
-        """The kubelet's events for a container that waits."""
+        """Write the kubelet's events for a waiting container."""
         if error.reason == "CreateContainerConfigError":
             self._warn("Failed", f"Error: {error.message}")
             return

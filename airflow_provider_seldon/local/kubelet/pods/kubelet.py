@@ -1,7 +1,7 @@
-"""The node: takes pods, finds room for them, runs them with a runtime and serves their logs.
+"""The node: it accepts pods, schedules them, runs them with a runtime and serves their logs.
 
-It is scheduler and kubelet in one, for a cluster of one node. Where its pods' processes (or pretended ones)
-answer requests is known only here: the gateway asks :meth:`Kubelet.handle`.
+It is scheduler and kubelet in one, for a cluster of one node. Only this module knows the addresses of its
+pods' processes (or simulated ones): the gateway calls :meth:`Kubelet.handle`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ NODE = "local"
 class Kubelet:
     """Runs the pods of a cluster.
 
-    :param api: the client to read and write with
-    :param caches: where pods are read from
-    :param options: capacity, back-off and the like
-    :param runtime: what runs the containers
+    :param api: client for reads and writes
+    :param caches: cache of pods
+    :param options: capacity, back-off and others
+    :param runtime: runs the containers
     """
 
     def __init__(self, *, api: ApiClient, caches: Caches, options: LocalOptions, runtime: Runtime) -> None:
@@ -61,14 +61,14 @@ class Kubelet:
         self._queue = WorkQueue(name="scheduler", work=self._schedule)
 
     async def start(self) -> None:
-        """Take pods until :meth:`stop`."""
+        """Accept pods until :meth:`stop`."""
         self._informer = await self._caches.of(PODS)
         work = (self._recorder.run, self._scheduler_recorder.run, self._queue.run)
         self._tasks = [asyncio.create_task(run()) for run in work]
         self._informer.subscribe(self._on_pod)
 
     async def stop(self) -> None:
-        """End everything that runs; the API is not told, it goes away as well."""
+        """End everything that runs, without a report to the API server, which ends as well."""
         self._queue.close()
         for task in self._tasks:
             task.cancel()
@@ -79,24 +79,24 @@ class Kubelet:
         await self._runtime.close()
 
     def is_ready(self, namespace: str, name: str) -> bool:
-        """Whether a pod may get requests right now."""
+        """Whether a pod may receive requests now."""
         pod = self.pod(namespace, name)
         return pod is not None and pod.ready
 
     def is_draining(self, namespace: str, name: str) -> bool:
-        """Whether a pod that is to end still answers."""
+        """Whether a terminating pod still handles requests."""
         pod = self.pod(namespace, name)
         return pod is not None and pod.draining
 
     async def handle(self, namespace: str, name: str, request: Request) -> Response:
-        """Hand a request to a pod. :raises ConnectionError: the pod is not there (any more)"""
+        """Pass a request to a pod. :raises ConnectionError: there is no such pod (any more)"""
         pod = self.pod(namespace, name)
         if pod is None:
             raise ConnectionError(f"pod {namespace}/{name} does not run")
         return await pod.handle(request)
 
     def metrics(self) -> list[tuple[Manifest, RequestMetrics]]:
-        """The pods that run, and what they have counted."""
+        """The running pods, and their metrics."""
         return [(pod.manifest, pod.metrics) for pod in self._pods.values()]
 
     def pod(self, namespace: str, name: str) -> Pod | None:
@@ -104,7 +104,7 @@ class Kubelet:
         return self._pods.get(self._by_key.get((namespace, name), ""))
 
     def manifest(self, namespace: str, name: str) -> Manifest | None:
-        """A pod as the API server last told."""
+        """The last known object of a pod."""
         return self._informer.get(namespace, name)
 
     def _on_pod(self, old: Manifest | None, new: Manifest | None) -> None:
@@ -168,7 +168,7 @@ class Kubelet:
             self._drop(latest, remove=True)
 
     async def _bind(self, manifest: Manifest) -> Manifest:
-        """Give the pod its node: from now on its deletion waits for the kubelet."""
+        """Bind the pod to the node: from now on its deletion waits for the kubelet."""
         if dig(manifest, "spec", "nodeName"):
             return manifest
         namespace, name = key_of(manifest)

@@ -1,7 +1,8 @@
 """The part of a kubelet's own API that an API server needs: the logs of containers, over HTTPS.
 
-``GET /containerLogs/<namespace>/<pod>/<container>``, as a kube-apiserver asks it for ``kubectl logs``. The certificate
-is the kubelet's own, and nobody has to authenticate: it is for an API server on this machine.
+``GET /containerLogs/<namespace>/<pod>/<container>``, the request of a kube-apiserver for ``kubectl logs``.
+The certificate is the kubelet's own, and no authentication is required: it is for an API server on this
+machine.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from airflow_provider_seldon.local.kubelet.pods.log_source import KubeletLogs
 class LogServer:
     """Serves the logs of one kubelet.
 
-    :param kubelet: whose containers' logs these are
+    :param kubelet: runs the containers
     :param host: address to listen on
     """
 
@@ -32,7 +33,7 @@ class LogServer:
         self.port = 0
 
     async def start(self) -> None:
-        """Begin to serve; :attr:`port` is known afterwards."""
+        """Start serving; sets :attr:`port`."""
         app = web.Application()
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)

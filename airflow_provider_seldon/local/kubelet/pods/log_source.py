@@ -1,4 +1,4 @@
-"""Gives the API server the logs of the kubelet's containers."""
+"""Provides the logs of the kubelet's containers to the API server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 class KubeletLogs:
     """A log source for the API server.
 
-    :param kubelet: whose containers' logs these are
+    :param kubelet: runs the containers
     """
 
     def __init__(self, kubelet: Kubelet) -> None:

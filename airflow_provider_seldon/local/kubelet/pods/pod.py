@@ -33,11 +33,11 @@ class Pod:
     """Runs one pod.
 
     :param manifest: the pod
-    :param sandbox: where its containers run
-    :param api: the client to write the status with
-    :param recorder: where events go
-    :param timing: how long to wait between attempts
-    :param misbehaviours: how badly it is to answer
+    :param sandbox: runs its containers
+    :param api: client that writes the status
+    :param recorder: writes events
+    :param timing: delays between attempts
+    :param misbehaviours: faults of its responses
     """
 
     def __init__(
@@ -82,16 +82,16 @@ class Pod:
 
     @property
     def ready(self) -> bool:
-        """Whether it may get requests."""
+        """Whether it may receive requests."""
         return self._ending is None and all(one.ready for one in self._containers)
 
     @property
     def draining(self) -> bool:
-        """Whether it is to end, and still answers who has not heard of that yet."""
+        """Whether it is terminating, and still handles requests of clients that do not know that yet."""
         return self._ending is not None and all(one.ready for one in self._containers)
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request to its service port, and count it."""
+        """Handle a request to its service port, and count it."""
         if self.metrics.counts and (request.method, request.path) == ("GET", PROMETHEUS_PATH):
             headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
             return Response(status=200, body=self.metrics.exposition().encode(), headers=headers)
@@ -111,16 +111,16 @@ class Pod:
         return next((one for one in [*self._inits, *self._containers] if one.name == name), None)
 
     def start(self) -> None:
-        """Begin to run it."""
+        """Start it."""
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._write_statuses())]
         for task in self._tasks:
             task.add_done_callback(self._report)
 
     def terminate(self, *, remove: bool = True, drain: bool = True) -> asyncio.Task[None]:
-        """End it; idempotent. The task ends when nothing of it is left.
+        """Terminate it; idempotent. The task ends when all its containers have ended.
 
         :param remove: remove it from the API at the end
-        :param drain: go on serving for a moment, for requests that are on their way
+        :param drain: continue to serve for a moment, for requests in transit
         """
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(remove=remove, drain=drain))
@@ -137,7 +137,7 @@ class Pod:
                 group.create_task(one.run())
 
     def _report(self, task: asyncio.Task[None]) -> None:
-        """A fault of the kubelet itself must not pass unnoticed: the pod would just never start."""
+        """Report an error of the kubelet itself: without that, the pod would silently never start."""
         if not task.cancelled() and task.exception() is not None:
             log.error("pod %s", name_of(self.manifest), exc_info=task.exception())
 
@@ -158,7 +158,7 @@ class Pod:
         await container.stop()
 
     async def _remove(self) -> None:
-        """The kubelet's last word: the object may go now."""
+        """Remove the object from the API, as the kubelet's last step."""
         name, namespace = name_of(self.manifest), namespace_of(self.manifest)
         uid = self.manifest["metadata"]["uid"]
         while True:
@@ -174,7 +174,7 @@ class Pod:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _write_statuses(self) -> None:
-        """Whenever something changed; what changes meanwhile goes into the next write."""
+        """Write the status after every change; changes during a write are in the next one."""
         while True:
             await self._dirty.wait()
             self._dirty.clear()

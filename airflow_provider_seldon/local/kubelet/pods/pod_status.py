@@ -12,7 +12,7 @@ POD_IP = "127.0.0.1"
 
 
 def pending(pod: Manifest, *, message: str) -> Manifest:
-    """The status of a pod for which there is no room."""
+    """The status of an unschedulable pod."""
     return {
         "phase": "Pending",
         "conditions": [_condition(pod, "PodScheduled", False, reason="Unschedulable", message=message)],
@@ -22,11 +22,11 @@ def pending(pod: Manifest, *, message: str) -> Manifest:
 def of_containers(
     pod: Manifest, inits: list[Manifest], containers: list[Manifest], *, started: str
 ) -> Manifest:
-    """The status of a pod that has a node.
+    """The status of a scheduled pod.
 
     :param inits: entries of ``initContainerStatuses``
     :param containers: entries of ``containerStatuses``
-    :param started: when the kubelet took the pod
+    :param started: when the kubelet accepted the pod
     """
     initialized = all(dig(one, "state", "terminated", "exitCode") == 0 for one in inits)
     ready = initialized and all(one["ready"] for one in containers)
@@ -72,7 +72,7 @@ def _phase(pod: Manifest, initialized: bool, inits: list[Manifest], containers: 
 
 
 def _condition(pod: Manifest, kind: str, value: bool, *, reason: str = "", message: str = "") -> Manifest:
-    """A condition; the transition time moves only when the value does."""
+    """A condition; the transition time changes only with the value."""
     text = "True" if value else "False"
     old = condition(pod.get("status"), kind)
     since = old["lastTransitionTime"] if old is not None and old["status"] == text else now()

@@ -1,4 +1,4 @@
-"""Readiness probes as Kubernetes defines them: HTTP, TCP, a command, or none."""
+"""Readiness probes of Kubernetes: HTTP, TCP, a command, or none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def readiness_probe(
     env: Mapping[str, str],
     folder: Path,
 ) -> Probe:
-    """The probe of a container; without one it is ready as soon as it runs."""
+    """The probe of a container; without one, it is ready as soon as it is running."""
     spec = container.get("readinessProbe") or {}
     timeout = max(1.0, float(spec.get("timeoutSeconds") or 1))
     if "httpGet" in spec:
@@ -41,7 +41,7 @@ def readiness_probe(
 
 
 def http_probe(session: aiohttp.ClientSession, url: str, timeout: float = 1.0) -> Probe:
-    """Ready when a GET is answered with 200 to 399."""
+    """Ready when a GET returns 200 to 399."""
 
     async def probe() -> str | None:
         try:

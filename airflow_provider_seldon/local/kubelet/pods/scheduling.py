@@ -14,7 +14,7 @@ from airflow_provider_seldon.local.controllers.quantities import quantity
 
 
 def requests(pod: Manifest) -> dict[str, float]:
-    """What a pod asks for; a limit counts where no request is made."""
+    """The requests of a pod; without a request, the limit counts."""
     total: dict[str, float] = {}
     for container in dig(pod, "spec", "containers", default=[]):
         for resource, amount in _of(container).items():
@@ -26,7 +26,7 @@ def requests(pod: Manifest) -> dict[str, float]:
 
 
 def lacking(pod: Manifest, placed: Iterable[Manifest], capacity: Mapping[str, str]) -> list[str]:
-    """The resources of which the node has too little left, beside the pods that are placed already."""
+    """The resources of which the node has too little left, beside the scheduled pods."""
     used: dict[str, float] = {}
     for other in placed:
         for resource, amount in requests(other).items():
@@ -39,7 +39,7 @@ def lacking(pod: Manifest, placed: Iterable[Manifest], capacity: Mapping[str, st
 
 
 def unschedulable_message(resources: Iterable[str]) -> str:
-    """The scheduler's sentence for a pod that fits nowhere."""
+    """The scheduler's message for an unschedulable pod."""
     reasons = ", ".join(f"1 Insufficient {resource}" for resource in resources)
     return (
         f"0/1 nodes are available: {reasons}. preemption: 0/1 nodes are available: "

@@ -1,4 +1,4 @@
-"""Gives the API server's proxy the pods behind Services."""
+"""Provides the pods of Services to the API server's proxy."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from airflow_provider_seldon.local.kubelet.pods.kubelet import Kubelet
 class KubeletServices:
     """Services whose pods run on one kubelet.
 
-    :param services: where Services are read from
-    :param pods: where pods are read from
-    :param kubelet: runs them
+    :param services: cache of Services
+    :param pods: cache of pods
+    :param kubelet: runs the pods
     """
 
     def __init__(self, *, services: Informer, pods: Informer, kubelet: Kubelet) -> None:
@@ -36,11 +36,11 @@ class KubeletServices:
         return cls(services=await caches.of(SERVICES), pods=await caches.of(PODS), kubelet=kubelet)
 
     def service(self, namespace: str, name: str) -> Manifest | None:
-        """A Service, as the API server last told."""
+        """The last known object of a Service."""
         return self._services.get(namespace, name)
 
     async def send(self, service: Mapping[str, Any], port: str, request: Request) -> Response | None:
-        """To one of the ready pods; None: there is none, or no such port. :raises ConnectionError: it is gone"""
+        """Send to a ready pod; None without one, or without the port. :raises ConnectionError: the pod is gone"""
         ports = dig(service, "spec", "ports", default=[])
         namespace = namespace_of(dict(service))
         ready = [name for name in self._selected(service) if self._kubelet.is_ready(namespace, name)]

@@ -1,9 +1,9 @@
 """A runtime that runs containers as processes of this machine.
 
-What an image stands for is decided in :mod:`.images`: the engine and the storage initializer run in here, Seldon's
+:mod:`.images` decides how an image is run: the engine and the storage initializer in this process, Seldon's
 prepackaged servers and MLServer as MLServer processes, everything else as its command. Containers share the
 machine's file system and network; volumes and ports are translated (:mod:`.volumes`, :mod:`.ports`). Not
-done: liveness probes, resource limits, other users.
+implemented: liveness probes, resource limits, other users.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _HOST = "http://127.0.0.1"
 class ProcessRuntime:
     """Runs pods as processes.
 
-    :param api: to read what volumes refer to
-    :param options: images, volumes and the like
-    :param folder: where pods' files go
+    :param api: client that reads the objects of volumes
+    :param options: images, volumes and others
+    :param folder: directory of the pods' files
     """
 
     def __init__(self, *, api: ApiClient, options: LocalOptions, folder: Path) -> None:
@@ -58,29 +58,29 @@ class ProcessRuntime:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """For calls to containers."""
+        """HTTP session for calls to containers."""
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         return self._session
 
     def sandbox(self, pod: Manifest) -> ProcessSandbox:
-        """A sandbox with a folder of its own."""
+        """A sandbox with its own directory."""
         sandbox = ProcessSandbox(runtime=self, pod=pod, folder=self.folder / pod["metadata"]["uid"])
         self.sandboxes.add(sandbox)
         return sandbox
 
     def refuses(self, pod: Manifest) -> bool:
-        """No pod is refused that there is room for."""
+        """Never: pods with enough capacity are accepted."""
         return False
 
     async def close(self) -> None:
-        """Free what the pods shared."""
+        """Free the shared resources of the pods."""
         if self._session is not None:
             await self._session.close()
 
 
 class ProcessSandbox:
-    """Runs the containers of one pod. Made by :meth:`ProcessRuntime.sandbox`."""
+    """Runs the containers of one pod. Created by :meth:`ProcessRuntime.sandbox`."""
 
     def __init__(self, *, runtime: ProcessRuntime, pod: Manifest, folder: Path) -> None:
         self.pod = pod
@@ -94,7 +94,7 @@ class ProcessSandbox:
         (folder / "work").mkdir(parents=True, mode=0o700, exist_ok=True)
 
     async def pull(self, container: Manifest) -> None:
-        """Find out how to run the image, and mount the volumes."""
+        """Decide how to run the image, and mount the volumes."""
         options = self._runtime.options
         self._programs[container["name"]] = program_of(
             container, images=options.images, mlserver_python=options.mlserver_python
@@ -104,7 +104,7 @@ class ProcessSandbox:
     async def start(
         self, container: Manifest, env: Mapping[str, str], log: ContainerLog, *, init: bool, attempt: int
     ) -> Run:
-        """Start a container's process, or what stands for it."""
+        """Start a container's process, or its replacement."""
         name = container["name"]
         program = self._programs[name]
         if program.role is Role.ENGINE:
@@ -117,7 +117,7 @@ class ProcessSandbox:
         return await self._start_command(container, program, values, log)
 
     def component(self, name: str) -> Component | None:
-        """Where a container of this pod answers, if it is one that does."""
+        """The address of a container of this pod, if it has one."""
         ports = self._ports.get(name)
         port = ports.first() if ports is not None and name in self._programs else None
         if port is None:
@@ -127,7 +127,7 @@ class ProcessSandbox:
         return Component(name=name, url=f"{_HOST}:{port}", mlserver=stands_in)
 
     async def handle(self, request: Request) -> Response:
-        """Answer through the engine; a pod without one answers itself."""
+        """Handle a request with the engine; without one, with the pod's own container."""
         if self._engine is not None:
             return await self._engine.handle(request)
         for box in self.pod["spec"]["containers"]:
@@ -139,7 +139,7 @@ class ProcessSandbox:
         raise ConnectionError("no container of the pod listens")
 
     def _without_engine(self, box: Manifest, component: Component) -> Engine:
-        """MLServer needs a translator in front of it even where Seldon's own server would need no engine."""
+        """MLServer needs a translating engine even if Seldon's own server would need none."""
         server = (
             "XGBOOST_SERVER" if "xgboost" in self._programs[box["name"]].implementation else "SKLEARN_SERVER"
         )
@@ -167,7 +167,7 @@ class ProcessSandbox:
         return InProcessRun(self._engine.probe)
 
     def _locate(self, unit: Manifest) -> Component | None:
-        """A unit in this pod, or in a pod behind the Service that its endpoint names."""
+        """A unit in this pod, or in a pod of the Service in its endpoint."""
         name = str(unit["name"])
         host = str(dig(unit, "endpoint", "service_host", default="localhost"))
         if host == "localhost":
@@ -238,7 +238,7 @@ class ProcessSandbox:
         )
 
     def _environment(self, container: Manifest, env: Mapping[str, str]) -> dict[str, str]:
-        """What the container says, on top of the little that a process needs; nothing of the caller's secrets."""
+        """The container's variables, and the few that a process needs; none of the caller's secrets."""
         base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         base["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         base |= {"HOME": str(self._folder / "work"), "PYTHONUNBUFFERED": "1"}
@@ -250,19 +250,19 @@ class ProcessSandbox:
 
 
 class InProcessRun:
-    """A container that is played by an object of this process."""
+    """A container that is an object of this process."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._stopped = asyncio.Event()
 
     async def wait(self) -> Exit:
-        """Until it is stopped."""
+        """Wait until it is stopped."""
         await self._stopped.wait()
         return Exit.of(0)
 
     async def probe(self) -> str | None:
-        """Ask the object."""
+        """Probe the object."""
         return await self._probe()
 
     async def stop(self, grace: float) -> None:
@@ -271,14 +271,14 @@ class InProcessRun:
 
 
 class TaskRun:
-    """A container that is played by a piece of work with an exit code."""
+    """A container that is a task with an exit code."""
 
     def __init__(self, work: asyncio.Future[int], stopped: threading.Event) -> None:
         self._work = work
         self._stopped = stopped
 
     async def wait(self) -> Exit:
-        """Until the work is done."""
+        """Wait until the task has ended."""
         return Exit.of(await asyncio.shield(self._work))
 
     async def probe(self) -> str | None:
@@ -286,6 +286,6 @@ class TaskRun:
         return None
 
     async def stop(self, grace: float) -> None:
-        """Ask the work to give up, and wait until it has."""
+        """Request the end of the task, and wait for it."""
         self._stopped.set()
         await asyncio.wait([self._work], timeout=grace)

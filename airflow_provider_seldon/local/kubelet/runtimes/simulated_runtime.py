@@ -1,7 +1,7 @@
-"""A runtime that runs nothing: containers become ready after a while, or fail as an annotation says.
+"""A runtime that runs nothing: containers become ready after some time, or fail according to an annotation.
 
 For tests with hundreds of rollouts. Annotations of a predictor reach its pods, so the annotation
-``local.seldon/behaviour`` on a predictor decides what becomes of them:
+``local.seldon/behaviour`` on a predictor decides how they behave:
 
 =========================  ====================================================================
 ``slow:5``                 ready after five seconds
@@ -17,7 +17,7 @@ For tests with hundreds of rollouts. Annotations of a predictor reach its pods, 
 ``unschedulable``          there is no room for it
 =========================  ====================================================================
 
-Predictions are answered with the revision and the model URI of the pod that answers, as a version marker.
+Predictions return the revision and the model URI of the pod that handles them, as a version marker.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ANNOTATION_BEHAVIOUR = "local.seldon/behaviour"
 
 
 class SimulatedRuntime:
-    """Pretends to run containers.
+    """Simulates containers.
 
     :param options: ``pod_startup`` and ``seed``
     """
@@ -52,15 +52,15 @@ class SimulatedRuntime:
         self._random = random.Random(options.seed)
 
     def sandbox(self, pod: Manifest) -> Sandbox:
-        """A sandbox whose containers behave as the pod's annotation says."""
+        """A sandbox whose containers behave according to the pod's annotation."""
         return _SimulatedSandbox(pod, self._random.uniform(*self._startup))
 
     def refuses(self, pod: Manifest) -> bool:
-        """Whether the node pretends to have no room."""
+        """Whether the annotation makes the pod unschedulable."""
         return _behaviour(pod)[0] == "unschedulable"
 
     async def close(self) -> None:
-        """There is nothing to free."""
+        """Do nothing: there is nothing to free."""
 
 
 class _SimulatedSandbox:
