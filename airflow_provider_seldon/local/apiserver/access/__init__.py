@@ -1,1 +1,1 @@
-"""Who asks, and what they may do. Certificates are in local."""
+"""Authentication and authorization. Certificates are in local."""

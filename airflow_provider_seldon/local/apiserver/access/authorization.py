@@ -1,8 +1,8 @@
-"""Who asks, and may they: bearer tokens and simple deny rules.
+"""Authentication and authorization: bearer tokens and simple deny rules.
 
-Purpose: enough authentication and authorization to test what a client does with 401 and 403, and to answer access
-reviews consistently with what the server then does. There are no roles: everything is allowed except what a rule
-denies.
+Purpose: enough authentication and authorization to test a client's reaction to 401 and 403, and access
+reviews that agree with the server's later decisions. There are no roles: everything is allowed except what a
+rule denies.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class User:
 @dataclass(frozen=True, kw_only=True)
 class Deny:
     """
-    One thing that is not allowed.
+    A rule that denies actions.
 
     :param verb: Kubernetes verb, or ``*``.
-    :param resource: Plural, with subresource where that is meant (``pods/log``), or ``*``.
+    :param resource: Plural, with a subresource if needed (``pods/log``), or ``*``.
     :param group: API group, or ``*``; empty is the core group.
     :param namespace: Namespace, or ``*``.
     :param name: Object name, or ``*``.
@@ -61,7 +61,7 @@ class Deny:
 
 @dataclass(frozen=True, kw_only=True)
 class Attributes:
-    """An action on a resource, as access reviews describe it."""
+    """An action on a resource, with the attributes of an access review."""
 
     verb: str
     resource: str
@@ -85,9 +85,9 @@ class Authorizer:
     """
     Checks tokens and rules; both may be changed while the server runs.
 
-    :param tokens: Accepted bearer tokens and the users they stand for; none means that nobody has to authenticate.
-    :param deny: Rules about what is not allowed.
-    :param anonymous: Where tokens are demanded, whether the version may be read without one.
+    :param tokens: Accepted bearer tokens and their users; without any, no authentication is required.
+    :param deny: Rules that deny actions.
+    :param anonymous: If tokens are required, whether the version may be read without one.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class Authorizer:
 
     def authenticate(self, header: str) -> User:
         """
-        Return the user of an ``Authorization`` header; without one, an anonymous user who may do nothing.
+        Return the user of an ``Authorization`` header; without one, an anonymous user without permissions.
 
-        :raises StatusError: 401 when tokens are demanded and this is none of them.
+        :raises StatusError: 401 if tokens are required and this is not one of them.
         """
         if not self.tokens:
             return User()
@@ -120,7 +120,7 @@ class Authorizer:
         return User(name=name)
 
     def has_token(self, header: str) -> bool:
-        """Return whether tokens are demanded, and an ``Authorization`` header has one of them."""
+        """Return whether tokens are required, and an ``Authorization`` header has one of them."""
         scheme, _, token = header.partition(" ")
         return scheme.lower() == "bearer" and self._user_of(token.strip()) is not None
 
@@ -131,12 +131,12 @@ class Authorizer:
         )
 
     def is_allowed(self, attributes: Attributes, user: User) -> bool:
-        """Return whether a user may do something."""
+        """Return whether a user may perform an action."""
         return user.name != ANONYMOUS and not any(rule.forbids(attributes, user) for rule in tuple(self.deny))
 
     def check_path(self, path: str, user: User) -> None:
         """
-        Check the reading of a path that is no resource.
+        Check a request to read a path that is not a resource.
 
         :raises StatusError: 403 for an anonymous user, unless it is the version.
         """
@@ -152,7 +152,7 @@ class Authorizer:
         """
         Check a request.
 
-        :raises StatusError: 403 naming the user, the verb, the resource and where.
+        :raises StatusError: 403 with the user, the verb, the resource and the namespace.
         """
         attributes = Attributes.of(info)
         if self.is_allowed(attributes, user):

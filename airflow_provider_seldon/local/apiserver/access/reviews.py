@@ -1,4 +1,4 @@
-"""Access reviews: "may I?" and "who am I?", answered by the rules that requests are checked with."""
+"""Access reviews and self subject reviews, by the same rules as for requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_seldon.local.apiserver.protocol.resources import RESOURCES
 
 
 def review(authorizer: Authorizer, info: RequestInfo, user: User, raw: bytes) -> Manifest:
-    """Return the review in the body, with its status filled in."""
+    """Return the review in the body, with its status."""
     body = bodies.decode_object(info, raw)
     body["metadata"].setdefault("creationTimestamp", None)
     spec: dict[str, Any] = body.get("spec") or {}

@@ -1,4 +1,4 @@
-"""What answers a request once it has been let in: the objects of this process, or another API server."""
+"""Handlers of accepted requests: the objects of this process, or another API server."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 
 
 class Backend(Protocol):
-    """Answers requests; see ``dispatch.py`` and ``forwarding.py``."""
+    """Handles requests; see ``dispatch.py`` and ``forwarding.py``."""
 
     def understand(self, request: web.Request) -> RequestInfo | None:
         """
-        Return what a request asks of which resource, or ``None`` for a document (discovery, OpenAPI).
+        Return verb and resource of a request, or ``None`` for a document (discovery, OpenAPI).
 
         :raises NoSuchPathError: When nothing is served there.
         """
@@ -25,7 +25,7 @@ class Backend(Protocol):
         self, request: web.Request, info: RequestInfo, user: User, *, close_watch_after: float | None = None
     ) -> web.StreamResponse:
         """
-        Carry out a request on a resource.
+        Handle a request for a resource.
 
         :param close_watch_after: End a watch after this many seconds whatever the client asked.
         :raises StatusError: When it fails.
@@ -34,7 +34,7 @@ class Backend(Protocol):
 
     async def document(self, request: web.Request) -> web.StreamResponse:
         """
-        Answer a request for what is no resource.
+        Handle a request for another path than that of a resource.
 
         :raises NoSuchPathError: When nothing is served there.
         """

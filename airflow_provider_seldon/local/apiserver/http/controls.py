@@ -1,8 +1,8 @@
 """Hooks for tests in other processes: faults, the request log, compaction, and an end to all watches.
 
-Purpose: ``/_faults`` (GET, POST one or a list, DELETE), ``/_requests`` (GET, DELETE), ``/_compact`` (POST) and
-``/_watches`` (DELETE). They ask for the same tokens as everything
-else, and are only there for clients on this machine.
+Purpose: ``/_faults`` (GET, POST one or a list, DELETE), ``/_requests`` (GET, DELETE), ``/_compact`` (POST)
+and ``/_watches`` (DELETE). They require the same tokens as everything else, and only accept clients on this
+machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Hooks:
-    """Answers requests below ``/_``."""
+    """Handles requests below ``/_``."""
 
     def __init__(self, *, dispatcher: Backend, faults: Faults, requests: RequestLog) -> None:
         self._dispatcher = dispatcher
@@ -41,7 +41,7 @@ class Hooks:
         }
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Carry out a hook, for somebody on this machine."""
+        """Run a hook, for a client on this machine."""
         if request.remote not in _LOOPBACK:
             return web.Response(status=403, text="hooks are for this machine only\n")
         handler = self._handlers.get((request.method, request.path))

@@ -1,7 +1,7 @@
-"""From an understood request to a response: which part answers, and in which representation.
+"""Dispatch a parsed request: which module handles it, and in which representation.
 
 Purpose: read verbs go to ``reading.py`` and ``watch_stream.py``, writes to ``writing.py``, deletes to
-``deletion.py``, subresources with a shape of their own to theirs.
+``deletion.py``, subresources with their own format to their modules.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from airflow_provider_seldon.local.apiserver.writes.writing import Writer
 
 class Dispatcher:
     """
-    Answers requests on resources.
+    Handles requests for resources.
 
-    :param store: Where objects live.
-    :param writer: Carries out writes.
-    :param authorizer: Answers access reviews.
-    :param log_source: Where pod logs come from; ``None`` when no kubelet is connected.
+    :param store: Stores objects.
+    :param writer: Performs writes.
+    :param authorizer: Decides access reviews.
+    :param log_source: Provides pod logs; ``None`` without a kubelet.
     :param bookmark_seconds: Time between the bookmarks of a watch that allows them.
     """
 
@@ -70,12 +70,12 @@ class Dispatcher:
         self.store.compact()
 
     def understand(self, request: web.Request) -> RequestInfo | None:
-        """Return what a request asks of which resource, or ``None`` when the path is no resource."""
+        """Return verb and resource of a request, or ``None`` if the path is not that of a resource."""
         return requests.understand(request)
 
     async def document(self, request: web.Request) -> web.StreamResponse:
         """
-        Answer with discovery, the version or the OpenAPI documents.
+        Return discovery, the version or the OpenAPI documents.
 
         :raises NoSuchPathError: For any other path.
         """
@@ -93,7 +93,7 @@ class Dispatcher:
         return _json(encode(found))
 
     def served(self) -> list[ResourceType]:
-        """Return the resources that are served now: custom ones only while their definition is there."""
+        """Return the resources that are served now: custom ones only while their definition exists."""
         defined = self.store.get(crd.DEFINITIONS, "", crd.NAME) is not None
         return [
             resource
@@ -105,7 +105,7 @@ class Dispatcher:
         self, request: web.Request, info: RequestInfo, user: User, *, close_watch_after: float | None = None
     ) -> web.StreamResponse:
         """
-        Carry out a request.
+        Handle a request.
 
         :param close_watch_after: End a watch after this many seconds whatever the client asked.
         :raises StatusError: When it fails.
@@ -152,7 +152,7 @@ class Dispatcher:
 
 
 def _check_verb(info: RequestInfo) -> None:
-    """Refuse what the resource does not take: a verb, a write to a collection, a create under a name."""
+    """Refuse unsupported requests: a verb, a write to a collection, a create with a name."""
     refused = status.method_not_allowed("the server does not allow this method on the requested resource")
     if not info.verb or (info.verb not in info.resource.verbs and not info.subresource):
         raise refused

@@ -1,1 +1,1 @@
-"""What containers answer: Seldon's engine, the graph, model servers."""
+"""Servers in containers: Seldon's engine, the graph, model servers."""

@@ -1,9 +1,9 @@
-"""The service orchestrator of a pod: answers for a predictor by calling its graph's units.
+"""The service orchestrator of a pod: it handles a predictor's requests with calls to its graph's units.
 
-It stands for ``seldon-container-engine``: the predictor comes from the pod's own ``ENGINE_PREDICTOR``, so that an old
-pod answers as the old version. In Seldon's protocol it walks the graph; in the others it hands the request to the
-unit that is named (graphs of several units work there as chains). Ready means that every unit accepts TCP
-connections, as in Seldon Core (SeldonIO/seldon-core #5150); no gRPC.
+It replaces ``seldon-container-engine``: the predictor comes from the pod's own ``ENGINE_PREDICTOR``, so that
+an old pod serves the old version. In Seldon's protocol it walks the graph; in the others it passes the
+request to the named unit (graphs of several units work there as chains). Ready means that every unit accepts
+TCP connections, as in Seldon Core (SeldonIO/seldon-core #5150); no gRPC.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from airflow_provider_seldon.local.kubelet.servers.routes import Operation, Rout
 from airflow_provider_seldon.local.kubelet.servers.unit_calls import Component, ComponentCallError
 
 Locate = Callable[[Manifest], Component | None]
-"""Where a graph unit answers; None when it does not run (yet)."""
+"""Returns the address of a graph unit; None if it is not running (yet)."""
 
 _HOP_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "authorization"}
 _JSON = {"Content-Type": "application/json"}
 
 
 class Engine:
-    """Answers requests for one predictor.
+    """Handles the requests of one predictor.
 
-    :param predictor: the predictor, as its pod knows it
-    :param locate: finds units
-    :param session: to call them with
-    :param log: where it notes failures
+    :param predictor: the predictor, from its pod
+    :param locate: returns the address of a unit
+    :param session: HTTP session for the calls
+    :param log: log of failures
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Engine:
         return None
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request to the predictor's service."""
+        """Handle a request to the predictor's service."""
         target = route(request.method, request.path)
         puid = request.headers.get("Seldon-Puid") or secrets.token_hex(13)
         try:
@@ -132,7 +132,7 @@ class Engine:
         return _json({"data": {"tensor": {"shape": [0], "values": []}}, "meta": {}})
 
     async def _infer(self, request: Request, name: str) -> Response:
-        """The named unit, and its first child with what it answered, and so on."""
+        """Call the named unit, then its first child with the response, and so on."""
         unit = self._unit(name)
         response = await self._proxy(request, unit)
         while unit.get("children") and response.status == 200:
@@ -193,7 +193,7 @@ class Engine:
 async def proxy(
     session: aiohttp.ClientSession, url: str, request: Request, *, path: str | None = None
 ) -> Response:
-    """Hand a request on as it is."""
+    """Forward a request unchanged."""
     headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_HEADERS}
     target = url + (path or request.path) + (f"?{request.query}" if request.query else "")
     async with session.request(request.method, target, data=request.body, headers=headers) as response:
@@ -202,7 +202,7 @@ async def proxy(
 
 
 async def accepts_connections(url: str) -> bool:
-    """Whether something listens there."""
+    """Whether a server listens at a URL."""
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(1.0):

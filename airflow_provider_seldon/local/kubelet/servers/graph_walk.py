@@ -1,7 +1,8 @@
-"""The engine's way through an inference graph, in Seldon's protocol.
+"""The engine's walk through an inference graph, in Seldon's protocol.
 
-Source: Seldon Core reference, section 1.4 (node types, hard-coded implementations). A node transforms its input,
-its children answer, their answers are combined and transformed; ``meta`` collects routing, tags and path.
+Source: Seldon Core reference, section 1.4 (node types, hard-coded implementations). A node transforms its
+input and passes it to its children; their responses are combined and transformed; ``meta`` collects routing,
+tags and path.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ _DEFAULT_METHODS = {
 
 
 class GraphRun:
-    """One request on its way through the graph.
+    """One request through the graph.
 
-    :param call: how to call a unit
+    :param call: calls a unit
     :param images: image of each unit's container, for ``meta.requestPath``
-    :param chance: for the units that choose at random
+    :param chance: random numbers for units that choose at random
     """
 
     def __init__(self, *, call: Call, images: dict[str, str], chance: random.Random) -> None:
@@ -46,7 +47,7 @@ class GraphRun:
         self.metrics: list[Any] = []
 
     async def predict(self, unit: Manifest, message: Manifest) -> Manifest:
-        """The answer of a node and all below it."""
+        """The response of a node and all nodes below it."""
         self.path[unit["name"]] = self._images.get(unit["name"], "")
         methods = _methods(unit)
         if is_hardcoded(unit.get("implementation")):
@@ -63,7 +64,7 @@ class GraphRun:
         return message
 
     def meta(self, given: Manifest, puid: str) -> Manifest:
-        """The ``meta`` of the final answer."""
+        """The ``meta`` of the final response."""
         meta = {key: value for key, value in given.items() if key in ("puid",)} | {"puid": puid}
         meta |= {"routing": self.routing} if self.routing else {}
         meta |= {"tags": self.tags} if self.tags else {}
@@ -85,7 +86,7 @@ class GraphRun:
         return list(await asyncio.gather(*work))
 
     async def _branch(self, unit: Manifest, methods: set[str], message: Manifest) -> int | None:
-        """Which child a router chooses; -1 means all, None that this is no router."""
+        """The child that a router chooses; -1 means all, None that the unit is not a router."""
         implementation = unit.get("implementation")
         if implementation == "SIMPLE_ROUTER":
             return 0
@@ -100,14 +101,14 @@ class GraphRun:
         return int(choice)
 
     async def _combined(self, unit: Manifest, methods: set[str], answers: list[Manifest]) -> Manifest:
-        """What the children answer together; the first speaks for all where nothing combines them."""
+        """The combined response of the children; without a combiner, that of the first."""
         if "AGGREGATE" in methods and not is_hardcoded(unit.get("implementation")):
             return self._merged(await self._call(unit, "aggregate", {"seldonMessages": answers}), {})
         # Also for AVERAGE_COMBINER: Seldon's executor, unlike the engine before it, does not know it.
         return answers[0]
 
     def _hard_coded(self, unit: Manifest, message: Manifest) -> Manifest:
-        """``SIMPLE_MODEL`` answers the same to everybody; routers and combiners pass the message on."""
+        """``SIMPLE_MODEL`` always returns the same response; routers and combiners pass the message on."""
         if unit["implementation"] != "SIMPLE_MODEL":
             return message
         data = {"names": ["class0", "class1", "class2"]}

@@ -1,8 +1,8 @@
-"""How MLServer is started for a container. Pure.
+"""The start of MLServer for a container. Pure.
 
-In a cluster the image runs ``mlserver start`` on the mounted model and the operator's ``MLSERVER_*`` variables say
-which runtime and which ports; the same happens here, with a Python that has MLServer. Where it stands in for one of
-Seldon's own servers, only the file that this server reads counts (Seldon Core reference, section 4).
+In a cluster the image runs ``mlserver start`` on the mounted model, and the operator's ``MLSERVER_*``
+variables set the runtime and the ports; here it is the same, with a Python that has MLServer. If it replaces
+one of Seldon's own servers, only the file that this server reads counts (Seldon Core reference, section 4).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def command(python: str, models: Path) -> list[str]:
 def environment(
     program: Program, env: Mapping[str, str], *, name: str, models: Path, ports: Ports
 ) -> dict[str, str]:
-    """The variables that MLServer is configured by.
+    """The variables that configure MLServer.
 
-    :param env: what the container says already
-    :param name: the container, which is the model's name as well unless a variable says otherwise
+    :param env: the container's own variables
+    :param name: the container, which is also the model's name unless a variable sets another one
     :param models: the directory with the model's files
     :param ports: the container's ports on this machine
     """

@@ -1,4 +1,4 @@
-"""The page at ``/api/v1.0/doc/``: what a predictor's service answers to. Pure."""
+"""The page at ``/api/v1.0/doc/``: the paths of a predictor's service. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paths that a predictor's service answers (Seldon Core reference, section 6), as data. Pure."""
+"""The paths of a predictor's service (Seldon Core reference, section 6), as data. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Operation(StrEnum):
-    """What a request asks for."""
+    """The operation of a request."""
 
     PREDICT = "predict"
     FEEDBACK = "feedback"
@@ -26,9 +26,9 @@ class Operation(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """
-    An operation and the graph unit it names, if it names one.
+    An operation, and the graph unit in its path, if any.
 
-    For an unknown operation, ``takes`` is the method that there is for this path, if there is one.
+    For an unknown operation, ``takes`` is the allowed method of this path, if any.
     """
 
     operation: Operation
@@ -55,7 +55,7 @@ _ROUTES: list[tuple[str, str, Operation]] = [
 
 
 def route(method: str, path: str) -> Route:
-    """What a request to a predictor's service is about."""
+    """Return the route of a request to a predictor's service."""
     takes = ""
     for verb, pattern, operation in _ROUTES:
         match = re.fullmatch(pattern + "/?", path)
@@ -66,7 +66,7 @@ def route(method: str, path: str) -> Route:
 
 
 def refusal(target: Route, method: str, path: str) -> tuple[int, str]:
-    """Status and reason of the answer to a request that asks for nothing known."""
+    """Return status and reason of the response to an unknown request."""
     if target.takes:
         return 405, f"{path} takes {target.takes}, not {method}"
     return 404, f"no such path: {path}"

@@ -1,4 +1,4 @@
-"""What a simulated pod answers: plausible bodies that carry the pod's own revision as a version marker. Pure."""
+"""Responses of a simulated pod: plausible bodies with the pod's own revision as a version marker. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_seldon.local.kubelet.servers.routes import Operation, refu
 
 
 def answer(pod: Manifest, request: Request) -> tuple[int, Any]:
-    """Status and body of the answer to a request to this pod's service."""
+    """Status and body of the response to a request to this pod's service."""
     target = route(request.method, request.path)
     predictor = predictor_of(pod)
     if target.operation is Operation.PREDICT:
@@ -49,7 +49,7 @@ def answer(pod: Manifest, request: Request) -> tuple[int, Any]:
 
 
 def predictor_of(pod: Manifest) -> Manifest:
-    """The predictor that this pod serves, as its engine knows it; empty for a pod without an engine."""
+    """The predictor of this pod, from its engine; empty for a pod without an engine."""
     for container in dig(pod, "spec", "containers", default=[]):
         if container["name"] == ENGINE:
             for entry in container.get("env") or []:
@@ -60,7 +60,7 @@ def predictor_of(pod: Manifest) -> Manifest:
 
 
 def marker(pod: Manifest, predictor: Manifest) -> dict[str, Any]:
-    """What tells one version from another: revision stamp, model URIs, pod."""
+    """The data that identifies a version: revision stamp, model URIs, pod."""
     revision = dig(predictor, "annotations", ANNOTATION_REVISION) or dig(
         pod, "metadata", "annotations", ANNOTATION_REVISION, default=""
     )

@@ -1,7 +1,7 @@
-"""Seldon's JSON to the open inference protocol (v2) and back. Pure.
+"""Convert Seldon's JSON to the open inference protocol (v2) and back. Pure.
 
-Seldon's own prepackaged servers speak Seldon's protocol; here MLServer stands in for them. Shapes and names
-follow those servers: Seldon Core reference, sections 4 and 6.
+Seldon's own prepackaged servers use Seldon's protocol; here MLServer replaces them. Shapes and names are
+those of these servers: Seldon Core reference, sections 4 and 6.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class BadRequestError(ValueError):
 def to_v2(body: Mapping[str, Any], *, outputs: Sequence[str] = ()) -> Manifest:
     """The inference request for a Seldon message.
 
-    :param outputs: names of the outputs to ask for; none asks for the server's default
+    :param outputs: names of the outputs to request; none requests the server's default
     :raises BadRequestError: there is no tabular data in it
     """
     data = body.get("data")
@@ -47,7 +47,7 @@ def from_v2(answer: Mapping[str, Any], *, request: Mapping[str, Any], booster: b
     """The Seldon message for an inference response, in the form of the request (ndarray or tensor).
 
     :param request: the Seldon message that was answered
-    :param booster: answer as an XGBoost booster does: of two classes only the probability of the second
+    :param booster: respond like an XGBoost booster: of two classes only the probability of the second
     """
     output = dig(answer, "outputs", 0, default={})
     shape = [int(size) for size in output.get("shape") or []]

@@ -1,4 +1,4 @@
-"""Calls to one graph unit: over HTTP to its process, in the dialect that the process speaks."""
+"""Calls to one graph unit: over HTTP to its process, in the protocol of that process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 class ComponentCallError(Exception):
-    """A unit answered with an error. :param status: HTTP status; :param body: what it said"""
+    """A unit returned an error. :param status: HTTP status; :param body: its response"""
 
     def __init__(self, *, unit: str, status: int, body: str) -> None:
         super().__init__(f"{unit}: {status} {body}")
@@ -36,11 +36,11 @@ class ComponentCallError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """Where one unit answers.
+    """The address of one unit.
 
     :param name: the unit
     :param url: base URL of its process
-    :param mlserver: MLServer stands in for one of Seldon's own servers: translate
+    :param mlserver: MLServer replaces one of Seldon's own servers: translate
     """
 
     name: str
@@ -51,7 +51,7 @@ class Component:
         """One step of the graph in Seldon's protocol.
 
         :param verb: ``predict``, ``transform-input``, ``route``, ...
-        :raises ComponentCallError: the unit refused
+        :raises ComponentCallError: the unit returned an error
         :raises aiohttp.ClientError: the unit cannot be reached
         """
         if self.mlserver:
@@ -105,7 +105,7 @@ def parameter(unit: Mapping[str, Any], name: str, default: str) -> str:
 
 
 def _gist(body: str) -> str:
-    """MLServer answers with a whole traceback; its last line says what is wrong."""
+    """Return the last line of an error: MLServer returns a whole traceback, which ends with the cause."""
     with contextlib.suppress(ValueError, AttributeError):
         body = str(json.loads(body).get("error", body))
     lines = [line for line in body.splitlines() if line.strip()]
@@ -113,9 +113,9 @@ def _gist(body: str) -> str:
 
 
 def _outputs(unit: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The outputs to ask for, one try after the other: what Seldon's own server would answer.
+    """The outputs to request, in order of preference: those that Seldon's own server would return.
 
-    scikit-learn's defaults to ``predict_proba``; XGBoost's answers with the booster's raw prediction, which are
+    scikit-learn's defaults to ``predict_proba``; XGBoost's returns the booster's raw prediction, which are
     probabilities for a classifier and values for a regressor.
     """
     if unit.get("implementation") == "SKLEARN_SERVER":

@@ -1,1 +1,1 @@
-"""What pods tell of the requests that they answer, and how they can be made to answer badly."""
+"""Metrics of the requests to pods, and faults in their responses."""

@@ -1,8 +1,8 @@
-"""Where Prometheus scrapes the pods: one address for all, a path for each, and a list of them that it reads itself.
+"""The server that Prometheus scrapes: one address for all pods, a path for each, and a list for discovery.
 
-In a cluster each pod has an address of its own, with a port called ``metrics``; here
-``/pods/<namespace>/<pod>/prometheus`` stands for that, and ``/targets`` (Prometheus' HTTP service discovery) adds the
-labels that a PodMonitor adds.
+In a cluster each pod has its own address, with a port named ``metrics``; here
+``/pods/<namespace>/<pod>/prometheus`` replaces it, and ``/targets`` (Prometheus' HTTP service discovery) adds
+the labels that a PodMonitor adds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 class MetricsServer:
     """Serves the metrics of all pods.
 
-    :param pods: the pods that run, with their metrics
+    :param pods: the running pods, with their metrics
     :param host: address to listen on
     """
 
@@ -34,7 +34,7 @@ class MetricsServer:
         self.url = ""
 
     async def start(self) -> None:
-        """Listen; :attr:`url` is known afterwards."""
+        """Start listening; sets :attr:`url`."""
         app = web.Application()
         app.router.add_get("/targets", self._targets)
         app.router.add_get(f"/pods/{{namespace}}/{{pod}}{PROMETHEUS_PATH}", self._exposition)

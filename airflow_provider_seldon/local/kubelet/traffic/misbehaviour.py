@@ -1,7 +1,7 @@
-"""Answers that are late, wrong or errors, as ordered for a predictor: what a bad candidate of a canary does.
+"""Configurable faults in the responses of a predictor, as of a bad canary: delays, wrong values, errors.
 
-Two ways to order: annotations of a predictor, which reach its pods and so come and go with a version, and
-``LocalSeldon.misbehaviours``, at any moment and without a rollout.
+There are two ways: annotations of a predictor, which its pods inherit, so that they belong to a version; and
+``LocalSeldon.misbehaviours``, at any time and without a rollout.
 
 ==============================  ========================================================
 ``local.seldon/error-rate``     share of predictions that are answered with HTTP 500
@@ -33,11 +33,11 @@ _ERROR = {"status": {"code": 500, "info": "ordered to fail", "reason": "ORDERED"
 
 @dataclass(frozen=True, kw_only=True)
 class Misbehaviour:
-    """How badly predictions are answered.
+    """Faults of predictions.
 
-    :param error_rate: share of them that are answered with HTTP 500, between 0 and 1
-    :param latency: seconds by which they are late
-    :param wrong_answers: share of them in which every number of the answer is larger by one
+    :param error_rate: share of predictions that return HTTP 500, between 0 and 1
+    :param latency: seconds by which predictions are delayed
+    :param wrong_answers: share of predictions in which every number of the response is larger by one
     """
 
     error_rate: float = 0.0
@@ -46,7 +46,7 @@ class Misbehaviour:
 
     @classmethod
     def of(cls, pod: Manifest) -> Misbehaviour:
-        """What a pod's annotations order; an annotation that is no number orders nothing."""
+        """The faults in a pod's annotations; an annotation that is not a number is ignored."""
         annotations = dig(pod, "metadata", "annotations", default={})
         return cls(
             error_rate=_number(annotations.get(f"{_ANNOTATION}error-rate")),
@@ -56,9 +56,9 @@ class Misbehaviour:
 
 
 class Misbehaviours:
-    """What is ordered besides annotations. Safe to change from another thread while the pods run.
+    """The faults besides annotations. Safe to change from another thread while the pods are running.
 
-    :param seed: makes it repeatable which requests are met
+    :param seed: makes the choice of affected requests repeatable
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -67,7 +67,7 @@ class Misbehaviours:
         self._lock = threading.Lock()
 
     def order(self, misbehaviour: Misbehaviour, *, deployment: str = "*", predictor: str = "*") -> None:
-        """From now on predictors answer so, in place of what was ordered for the same before.
+        """Set the faults of predictors from now on, in place of earlier ones for the same predictors.
 
         :param deployment: name of the SeldonDeployment; ``*`` for all
         :param predictor: name of the predictor; ``*`` for all
@@ -76,7 +76,7 @@ class Misbehaviours:
             self._ordered[deployment, predictor] = misbehaviour
 
     def clear(self) -> None:
-        """Nothing is ordered any more; annotations still hold."""
+        """Remove these faults; those in annotations stay."""
         with self._lock:
             self._ordered.clear()
 
@@ -89,7 +89,7 @@ class Misbehaviours:
         predictor: str,
         handle: Callable[[Request], Awaitable[Response]],
     ) -> Response:
-        """Answer a request, as badly as was ordered."""
+        """Handle a request, with the configured faults."""
         found = self._of(pod, deployment, predictor)
         if found == Misbehaviour() or route(request.method, request.path).operation not in _PREDICTIONS:
             return await handle(request)
@@ -123,7 +123,7 @@ def _wrong(body: bytes) -> bytes:
 
 
 def _larger(value: Any) -> Any:
-    """Every number is one larger, apart from shapes."""
+    """Increase every number by one, apart from shapes."""
     if isinstance(value, dict):
         return {key: one if key == "shape" else _larger(one) for key, one in value.items()}
     if isinstance(value, list):

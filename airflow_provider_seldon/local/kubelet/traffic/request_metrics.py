@@ -1,8 +1,9 @@
-"""The metrics of the service orchestrator of one pod, as Prometheus reads them below ``/prometheus``.
+"""The metrics of the service orchestrator of one pod, for Prometheus at ``/prometheus``.
 
-Names, labels and bounds are those of Seldon's executor (1.18.2, ``executor/api/metric``, and what its REST server
-counts under which ``service``). Not told: its summaries of the same, whose quantiles nobody can add up. A unit of the
-graph is counted as a client call of the whole request's duration, because a simulated pod calls none.
+Names, labels and bounds are those of Seldon's executor (1.18.2, ``executor/api/metric``, and the ``service``
+labels of its REST server). Not included: its summaries of the same values, whose quantiles cannot be added. A
+unit of the graph is counted as a client call of the whole request's duration, because a simulated pod calls
+none.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ _Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class RequestMetrics:
-    """Counts what a pod answers, from its start.
+    """Counts the requests to a pod, from its start.
 
     :param pod: the pod
-    :param predictor: the predictor that its engine serves; empty for a pod without an engine, which counts nothing
+    :param predictor: the predictor of its engine; empty for a pod without an engine, which counts nothing
     """
 
     def __init__(self, *, pod: Manifest, predictor: Manifest) -> None:
@@ -61,7 +62,7 @@ class RequestMetrics:
 
     @property
     def deployment(self) -> str:
-        """Name of the SeldonDeployment, as the engine was told."""
+        """Name of the SeldonDeployment, from the engine's configuration."""
         return self._common["deployment_name"]
 
     @property
@@ -70,7 +71,7 @@ class RequestMetrics:
         return self._common["predictor_name"]
 
     def observe(self, request: Request, *, status: int, seconds: float) -> None:
-        """Count an answered request, and the calls of its graph."""
+        """Count a handled request, and the calls of its graph."""
         operation = route(request.method, request.path).operation
         service = _SERVICES.get(operation)
         if not self.counts or service is None:
@@ -103,7 +104,7 @@ class RequestMetrics:
         return "\n".join([*lines, ""])
 
     def _model(self, name: str) -> dict[str, str]:
-        """Name and version of an image as the executor takes them apart: at its only colon."""
+        """Name and version of an image, split like in the executor: at its only colon."""
         parts = self._images.get(name, "").split(":")
         version = parts[1] if len(parts) == 2 else ""
         return {"model_name": name, "model_image": parts[0], "model_version": version}
