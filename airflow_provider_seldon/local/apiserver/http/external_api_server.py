@@ -1,7 +1,7 @@
-"""How to reach an API server that runs already: address and credentials, from a kubeconfig.
+"""Address and credentials of an existing API server, from a kubeconfig.
 
-Understood are tokens, client certificates and authorities, in files or inside of the kubeconfig. Not understood:
-plug-ins that fetch credentials, and user names with passwords.
+Supported are tokens, client certificates and authorities, in files or inside of the kubeconfig. Not
+supported: credential plugins, and user names with passwords.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import yaml
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalApiServer:
-    """An API server that was there before.
+    """An existing API server.
 
     :param url: base URL
     :param token: bearer token; None sends none
-    :param ssl_context: how to check its certificate, and what to show of one's own; None for plain HTTP
+    :param ssl_context: context that verifies its certificate and has the client's own; None for plain HTTP
     """
 
     url: str
@@ -34,7 +34,7 @@ class ExternalApiServer:
     def of_kubeconfig(cls, path: Path) -> ExternalApiServer:
         """The cluster of the current context.
 
-        :raises ValueError: the file names none, or needs a kind of credentials that is not understood
+        :raises ValueError: the file has none, or needs an unsupported kind of credentials
         """
         config = yaml.safe_load(path.read_text()) or {}
         context = _named(config, "context", config.get("current-context"))

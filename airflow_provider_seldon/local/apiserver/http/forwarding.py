@@ -1,7 +1,7 @@
-"""A backend that is another API server: requests are handed on, answers are handed back as they come.
+"""A backend that is another API server: it forwards requests, and returns responses unchanged.
 
-Purpose: the faults, the rules about rights and the request log of the local API server in front of one that nobody here
-wrote. It changes nothing of what passes through, except the credentials. Not handed on: upgraded connections (exec,
+Purpose: the faults, the deny rules and the request log of the local API server in front of a real one. It
+changes nothing in requests and responses, except the credentials. Not forwarded: upgraded connections (exec,
 port-forward).
 """
 
@@ -31,10 +31,10 @@ from airflow_provider_seldon.local.apiserver.writes.admission import DOWN, unrea
 
 class Forwarder:
     """
-    Hands requests on.
+    Forwards requests.
 
-    :param external: Where to.
-    :param authorizer: Answers access reviews while it has tokens or rules of its own.
+    :param external: The other API server.
+    :param authorizer: Decides access reviews while it has its own tokens or rules.
     """
 
     def __init__(self, *, external: ExternalApiServer, authorizer: Authorizer) -> None:
@@ -58,29 +58,29 @@ class Forwarder:
 
     def compact(self) -> None:
         """
-        Not possible from here.
+        Not possible for another API server.
 
         :raises StatusError: 405.
         """
         raise status.method_not_allowed("the history of another API server cannot be compacted from here")
 
     def understand(self, request: web.Request) -> RequestInfo | None:
-        """Return what a request asks of a resource that is known here; the others are handed on as they are."""
+        """Return verb and resource of a request for a known resource; others are forwarded unchanged."""
         with suppress(status.NoSuchPathError):
             return requests.understand(request)
         return None
 
     async def document(self, request: web.Request) -> web.StreamResponse:
-        """Hand on."""
+        """Forward a request."""
         return await self._forward(request)
 
     async def answer(
         self, request: web.Request, info: RequestInfo, user: User, *, close_watch_after: float | None = None
     ) -> web.StreamResponse:
         """
-        Hand on; only what was ordered of this process is answered here.
+        Forward a request; only those for this process itself are handled here.
 
-        :raises StatusError: 503 when nobody answers.
+        :raises StatusError: 503 without a response.
         """
         if info.webhook == DOWN and info.resource.custom and not info.subresource:
             raise unreachable()
@@ -110,7 +110,7 @@ class Forwarder:
     async def _forward(
         self, request: web.Request, ended: asyncio.Event | None = None, seconds: float | None = None
     ) -> web.StreamResponse:
-        """Hand on; with ``ended`` the answer comes piece by piece, and ends early when told so."""
+        """Forward a request; with ``ended`` the response is streamed, and ends early when that is set."""
         headers = [
             (name, value) for name, value in request.headers.items() if name.lower() not in NOT_PASSED_ON
         ]

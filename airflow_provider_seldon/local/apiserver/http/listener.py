@@ -1,4 +1,4 @@
-"""One port on which a backend's answers can be had: with faults, rules about rights and a request log of its own."""
+"""One port for a backend, with its own faults, deny rules and request log."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MAX_BODY = 3 * 1024 * 1024
 
 class Listener:
     """
-    Listens, and lets requests in.
+    Listens, and accepts requests.
 
-    :param backend: What answers them.
+    :param backend: Handles the requests.
     :param authorizer: Checks tokens and rules; may be changed while the server runs.
     :param tls: Server certificate to serve HTTPS with.
     """
@@ -46,12 +46,12 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port of the listener."""
         return self._address[1]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """
-        Begin to serve.
+        Start serving.
 
         :param port: 0 picks a free one; see :attr:`url`.
         :raises OSError: When the port is taken.
@@ -72,15 +72,15 @@ class Listener:
             self._runner = None
 
     def close_watches(self) -> None:
-        """End every watch, as a restarted or overloaded server does."""
+        """End every watch, like a restarted or overloaded server."""
         self._backend.close_watches()
 
     def second_door(self, token: str) -> Listener:
         """
-        Return a further listener for the same objects, with faults and a log of its own.
+        Return a further listener for the same objects, with its own faults and log.
 
-        It lets a cluster's own components pass while faults strike the clients.
+        It lets a cluster's own components work while faults affect the clients.
 
-        :param token: Bearer token of these components; nobody else gets anything.
+        :param token: Bearer token of these components; all other requests are refused.
         """
         return Listener(backend=self._backend, authorizer=Authorizer(tokens=[token], anonymous=False))

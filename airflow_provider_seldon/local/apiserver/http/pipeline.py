@@ -1,7 +1,7 @@
-"""What happens to every request before and after it is answered: log, faults, authentication, errors.
+"""The steps of every request before and after its handler: log, faults, authentication, errors.
 
-Purpose: one place that turns :class:`StatusError` into responses, lets ordered faults strike, and notes each
-request. Who answers is told by ``backend.py``; the test hooks are in ``hooks.py``.
+Purpose: one place that turns :class:`StatusError` into responses, applies faults, and logs each request.
+``backend.py`` handles the requests; the test hooks are in ``controls.py``.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Pipeline:
     """
     The server's request handler.
 
-    :param dispatcher: Answers requests on resources.
+    :param dispatcher: Handles requests for resources.
     :param authorizer: Checks tokens and rules.
-    :param faults: What should go wrong.
-    :param requests: Where requests are noted.
+    :param faults: The active faults.
+    :param requests: Log of requests.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Pipeline:
         self._hooks = Hooks(dispatcher=dispatcher, faults=faults, requests=requests)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer any request."""
+        """Handle any request."""
         if request.path.startswith("/_"):
             return await self._hook(request)
         entry = LoggedRequest(
@@ -98,7 +98,7 @@ class Pipeline:
         return await self._hooks.answer(request)
 
     async def _guarded(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
-        """Answer a request; whatever goes wrong is an answer, too."""
+        """Handle a request; every error becomes a response, too."""
         try:
             return await self._answer(request, entry)
         except status.StatusError as error:
@@ -144,11 +144,11 @@ class Pipeline:
 
     def _check_door(self, request: web.Request) -> None:
         """
-        Refuse what a web page can send without asking this server first.
+        Refuse requests that a web page can send without a preflight request.
 
-        Whoever has a token is none, and may come through a proxy by any name.
+        A client with a token is not a web page, and may come through a proxy with any name.
 
-        :raises StatusError: 403 for a foreign host or origin, 415 for a body of which nobody says what it is.
+        :raises StatusError: 403 for a foreign host or origin, 415 for a body without a content type.
         """
         known = self._authorizer.has_token(request.headers.get("Authorization", ""))
         refused = refusal(request, any_host=known)
@@ -221,7 +221,7 @@ def _ordered_error(fault: Fault) -> status.StatusError:
 
 
 def error_response(error: status.StatusError) -> web.Response:
-    """Return the response that tells a client about an error."""
+    """Return the response for an error."""
     response = json_response(error.body(), code=error.code)
     retry_after = (error.details or {}).get("retryAfterSeconds")
     if retry_after is not None:

@@ -1,7 +1,8 @@
-"""An API server that runs already, behind a door like the local one's.
+"""An existing API server, behind a port like the local one's.
 
-Purpose: faults, denied rights and counted requests for clients of a kube-apiserver. Whoever comes in by this door acts
-with the credentials of ``external``: like ``kubectl proxy``, it is for this machine only, or asks for a token.
+Purpose: faults, denied permissions and counted requests for clients of a kube-apiserver. Clients of this port
+act with the credentials of ``external``: like ``kubectl proxy``, it is for this machine only, or requires a
+token.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from airflow_provider_seldon.local.apiserver.reads.logs import LogSource
 
 class ApiProxy(Listener):
     """
-    A door to another API server.
+    A port in front of another API server.
 
     :param external: That server.
     :param tokens: Accepted bearer tokens (or a mapping to user names); none: no authentication.
@@ -41,7 +42,7 @@ class ApiProxy(Listener):
 
     @property
     def log_source(self) -> LogSource | None:
-        """Where pod logs come from; None asks the other server."""
+        """Source of pod logs; None for the other server."""
         return self._forwarder.log_source
 
     @log_source.setter
@@ -50,7 +51,7 @@ class ApiProxy(Listener):
 
     @property
     def service_source(self) -> ServiceSource | None:
-        """What is behind Services; None asks the other server."""
+        """Backends of Services; None for the other server."""
         return self._forwarder.service_source
 
     @service_source.setter
@@ -58,6 +59,6 @@ class ApiProxy(Listener):
         self._forwarder.service_source = source
 
     async def stop(self) -> None:
-        """Stop serving; the other server is left as it is."""
+        """Stop serving; the other server does not change."""
         await super().stop()
         await self._forwarder.close()

@@ -1,8 +1,8 @@
 """The local API server as one object: composed, started and stopped.
 
-Purpose: a Kubernetes API on one port of this machine that ``kubectl`` and the official clients use unmodified.
-It stores objects and enforces the API's rules; nothing happens to the objects unless controllers run against it
-(``airflow_provider_seldon.local``), except that dependents are collected.
+Purpose: a Kubernetes API on one port of this machine that ``kubectl`` and the official clients use
+unmodified. It stores objects and enforces the API's rules; apart from garbage collection, only controllers
+change the objects (``airflow_provider_seldon.local``).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class ApiServer(Listener):
 
     :param tokens: Accepted bearer tokens (or a mapping to user names); none: no authentication.
     :param deny: Rules about what users may not do; ``server.authorizer.deny`` may be changed later.
-    :param admission: Whether SeldonDeployments are checked by the admission rules of Seldon Core; may be changed
+    :param admission: Whether the admission rules of Seldon Core apply to SeldonDeployments; may be changed
         later as ``server.admission.enabled``.
     :param seldon: Whether the SeldonDeployment definition is installed; see also :meth:`remove_crd`.
-    :param namespaces: Namespaces to make at the start.
-    :param create_namespaces: Make missing namespaces on first use instead of answering 404.
-    :param history_limit: Events kept per resource type, after which old watches get 410.
+    :param namespaces: Namespaces to create at the start.
+    :param create_namespaces: Create missing namespaces on first use instead of returning 404.
+    :param history_limit: Maximum number of events per resource type; older watches get 410.
     :param bookmark_seconds: Time between bookmarks.
-    :param garbage_collection: Whether dependents follow their owners.
-    :param garbage_delay: Seconds that the garbage collector lags behind.
-    :param log_source: Where pod logs come from; may be set later as ``server.log_source``.
+    :param garbage_collection: Whether dependents are deleted after their owners.
+    :param garbage_delay: Delay of the garbage collector in seconds.
+    :param log_source: Source of pod logs; may be set later as ``server.log_source``.
     :param istio: Whether Istio's VirtualServices are served.
     :param tls: Server certificate to serve HTTPS with.
     """
@@ -83,7 +83,7 @@ class ApiServer(Listener):
 
     @property
     def log_source(self) -> LogSource | None:
-        """Where pod logs come from."""
+        """Source of pod logs."""
         return self._dispatcher.log_source
 
     @log_source.setter
@@ -92,7 +92,7 @@ class ApiServer(Listener):
 
     @property
     def service_source(self) -> ServiceSource | None:
-        """What is behind Services."""
+        """Backends of Services."""
         return self._dispatcher.service_source
 
     @service_source.setter
@@ -101,7 +101,7 @@ class ApiServer(Listener):
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """
-        Begin to serve.
+        Start serving.
 
         :param port: 0 picks a free one; see :attr:`url`.
         :raises OSError: When the port is taken.
@@ -123,14 +123,14 @@ class ApiServer(Listener):
             self._garbage = None
 
     def install_crd(self) -> None:
-        """Install the SeldonDeployment definition unless it is there."""
+        """Install the SeldonDeployment definition if it is missing."""
         if self.store.get(crd.DEFINITIONS, "", crd.NAME) is None:
             manifest = crd.definition() | {"status": crd.established(metadata.now())}
             metadata.fill_new(crd.DEFINITIONS, manifest, "")
             self.store.put(crd.DEFINITIONS, manifest)
 
     def remove_crd(self) -> None:
-        """Remove the definition and all SeldonDeployments with it; their paths answer 404 from then on."""
+        """Remove the definition and all SeldonDeployments; from then on, their paths return 404."""
         for stored in list(self.store.list(crd.CUSTOM)):
             self.store.remove(stored)
         found = self.store.get(crd.DEFINITIONS, "", crd.NAME)
@@ -138,5 +138,5 @@ class ApiServer(Listener):
             self.store.remove(found)
 
     def compact(self) -> None:
-        """Forget the history, so that running clients' next watch or page answers 410."""
+        """Drop the history, so that the next watch or page of running clients gets 410."""
         self.store.compact()

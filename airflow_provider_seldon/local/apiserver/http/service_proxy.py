@@ -1,10 +1,10 @@
 """The subresource ``services/proxy``: a request to the API server becomes one to a pod behind a Service.
 
-Purpose: what ``kubectl get --raw /api/v1/namespaces/x/services/http:y:8000/proxy/...`` does. As the real server does it
-(Kubernetes, registry of Services and its proxy): ``[scheme:]name[:port]`` with a port's number or name; 404 without
-such a Service, 503 without such a port or without a ready pod; credentials stay here, and a place that an answer leads
-to is put below the proxy's own path. What a pod answers is handed back as it is, errors and other redirects too.
-Not here: HTTPS to pods, upgraded connections.
+Purpose: what ``kubectl get --raw /api/v1/namespaces/x/services/http:y:8000/proxy/...`` does. As the real
+server does it (Kubernetes, registry of Services and its proxy): ``[scheme:]name[:port]`` with a port's number
+or name; 404 without such a Service, 503 without such a port or without a ready pod; credentials are not
+forwarded, and the location of a redirect is moved below the proxy's own path. Other responses of a pod are
+returned unchanged, errors and other redirects included. Not implemented: HTTPS to pods, upgraded connections.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _NOT_PASSED_ON = NOT_PASSED_ON | {"proxy-authorization"}
 
 
 class ServiceSource(Protocol):
-    """What is behind Services."""
+    """Backends of Services."""
 
     def service(self, namespace: str, name: str) -> Mapping[str, Any] | None:
-        """Return a Service; None where there is none."""
+        """Return a Service; None if it does not exist."""
         ...
 
     async def send(self, service: Mapping[str, Any], port: str, request: Request) -> Response | None:
         """
-        Send a request to a ready pod of a Service; None where there is none.
+        Send a request to a ready pod of a Service; None without one.
 
-        :raises ConnectionError: The pod does not answer.
+        :raises ConnectionError: The pod does not respond.
         """
         ...
 
@@ -43,9 +43,9 @@ async def respond(
     request: web.Request, source: ServiceSource | None, info: RequestInfo
 ) -> web.StreamResponse:
     """
-    Answer a request with what a pod of the Service answers.
+    Return the response of a pod of the Service.
 
-    :raises StatusError: 400, 404 or 503 when no pod is reached.
+    :raises StatusError: 400, 404 or 503 if no pod can be reached.
     """
     scheme, name, port = _parts(info.name)
     service = source.service(info.namespace, name) if source is not None else None

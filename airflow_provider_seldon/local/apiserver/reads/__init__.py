@@ -1,1 +1,1 @@
-"""Get, list, watch, logs and discovery. Changes nothing."""
+"""Get, list, watch, logs and discovery. It changes nothing."""

@@ -1,4 +1,4 @@
-"""Discovery: what is served, in which versions, with which verbs; plus the version and health documents.
+"""Discovery: the served resources with their versions and verbs; and the version and health documents.
 
 Purpose: ``/api``, ``/apis``, ``/apis/<group>``, ``/apis/<group>/<version>`` and ``/version``, from the table of
 resources. Only the classic, unaggregated form; clients that prefer the aggregated one fall back to it.
@@ -44,7 +44,7 @@ def group_versions(served: Iterable[ResourceType]) -> list[tuple[str, str]]:
 
 def document(path: str, address: str, served: Sequence[ResourceType]) -> Manifest | None:
     """
-    Return the discovery document at a path, or ``None`` when there is none.
+    Return the discovery document at a path, or ``None`` without one.
 
     :param address: ``host:port`` of the server.
     :param served: The resources that are served.

@@ -1,4 +1,4 @@
-"""Pod logs: which container is meant, the errors for one that has none yet, and the stream.
+"""Pod logs: the choice of the container, the errors for one without a log, and the stream.
 
 Purpose: ``GET .../pods/<name>/log``. The text itself comes from a :class:`LogSource`, which the kubelet of the local
 Seldon implements.
@@ -20,15 +20,15 @@ from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
     """
-    What part of a log is wanted.
+    The requested part of a log.
 
-    :param follow: Go on until the container ends.
+    :param follow: Continue until the container ends.
     :param tail: Only this many last lines; ``None`` for all.
     :param previous: The log of the container's previous run.
-    :param since_seconds: Only lines of the last so many seconds.
+    :param since_seconds: Only lines of that many last seconds.
     :param since_time: Only lines after this time, RFC 3339.
     :param timestamps: Put an RFC 3339 time in front of each line.
-    :param limit_bytes: End after so many bytes.
+    :param limit_bytes: End after that many bytes.
     """
 
     follow: bool = False
@@ -41,7 +41,7 @@ class LogOptions:
 
 
 class LogSource(Protocol):
-    """Where the logs of pods come from."""
+    """Source of the logs of pods."""
 
     def stream(
         self, namespace: str, pod: str, container: str, *, options: LogOptions
@@ -58,7 +58,7 @@ async def respond(
     request: web.Request, source: LogSource | None, pod: Stored, info: RequestInfo
 ) -> web.StreamResponse:
     """
-    Answer a request for a pod's log.
+    Handle a request for a pod's log.
 
     :raises StatusError: 400 when the container is not named, unknown or has not started; 500 without a source.
     """

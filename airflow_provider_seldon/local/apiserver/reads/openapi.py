@@ -1,4 +1,4 @@
-"""OpenAPI v3 documents: enough that ``kubectl`` leaves the field validation to the server.
+"""OpenAPI v3 documents: enough for ``kubectl`` to leave the field validation to the server.
 
 Purpose: one document per group and version with the paths, verbs and group-version-kinds of its resources. Schemas
 of built-in kinds are not described. The older ``/openapi/v2`` is not served: clients ask for it as protobuf.

@@ -21,10 +21,11 @@ from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 from airflow_provider_seldon.local.apiserver.reads.selectors import FieldSelector, LabelSelector
 
 _CONTINUE_EXPIRED = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
-    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
-    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter, or use the continue token in this response to retrieve the "
+    "remainder of the results. Continuing with the provided token results in an inconsistent list - "
+    "objects that were created, modified, or deleted between the time the first chunk was returned and now "
+    "may show up in the list."
 )
 _LATEST = -1
 
@@ -41,7 +42,7 @@ class Selection:
         """
         Parse the selectors of a request.
 
-        :raises StatusError: 400 when they are wrong.
+        :raises StatusError: 400 for invalid ones.
         """
         fields = info.query.get("fieldSelector", "")
         if info.name:
@@ -87,7 +88,7 @@ class Page:
 
 
 class Reader:
-    """Answers get and list from the store."""
+    """Handles get and list from the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -108,7 +109,7 @@ class Reader:
         """
         Return the selected objects, or one page of them.
 
-        :raises StatusError: 400, 410, 422 or 504 for parameters that cannot be honoured.
+        :raises StatusError: 400, 410, 422 or 504 for invalid or unsupported parameters.
         """
         selection = Selection.of(info)
         limit = info.number("limit") or 0
@@ -142,7 +143,7 @@ class Reader:
         return self._store.list(info.resource, namespace)
 
     def _position(self, info: RequestInfo) -> tuple[int, Key | None]:
-        """Return the resource version to list at and the key to start after."""
+        """Return the resource version of the list, and the key after which it starts."""
         match = info.query.get("resourceVersionMatch", "")
         token = info.query.get("continue", "")
         requested = info.query.get("resourceVersion", "")

@@ -1,7 +1,7 @@
-"""The form in which a client gets objects: JSON, a Table, or metadata alone.
+"""The representation of objects in a response: JSON, a Table, or metadata alone.
 
-Purpose: content negotiation by the ``Accept`` header ("Alternate representations of resources", Kubernetes API
-concepts). Only JSON is spoken; a client that accepts nothing else is told so.
+Purpose: content negotiation by the ``Accept`` header ("Alternate representations of resources", Kubernetes
+API concepts). Only JSON is supported; a client that does not accept it gets an error.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _FORMS = ("", "Table", _PARTIAL, f"{_PARTIAL}List")
 
 class Representation:
     """
-    The form that a client asks for.
+    The representation that a client requests.
 
     :param accept: The ``Accept`` header.
     :param include: The ``includeObject`` parameter, for tables.
-    :raises StatusError: 406 when the client takes no JSON.
+    :raises StatusError: 406 if the client does not accept JSON.
     """
 
     def __init__(self, accept: str, include: str) -> None:
@@ -32,11 +32,11 @@ class Representation:
 
     @property
     def name(self) -> str:
-        """What tells two forms apart."""
+        """The key of a representation."""
         return f"{self.kind}:{self.include}" if self.kind == "Table" else self.kind
 
     def one(self, info: RequestInfo, stored: Stored) -> bytes:
-        """Return the JSON of one object in this form."""
+        """Return the JSON of one object in this representation."""
         if self.kind == "Table":
             page = Page(items=[stored], revision=stored.revision)
             return self.many(info, page)
@@ -45,7 +45,7 @@ class Representation:
         return stored.encoded(info.version)
 
     def many(self, info: RequestInfo, page: Page) -> bytes:
-        """Return the JSON of a list in this form."""
+        """Return the JSON of a list in this representation."""
         if self.kind == "Table":
             return encode(
                 tables.table(

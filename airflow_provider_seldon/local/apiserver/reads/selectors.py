@@ -136,9 +136,10 @@ def _label_requirement(match: re.Match[str]) -> Requirement:
         if not _LABEL_VALUE.fullmatch(value):
             raise status.bad_request(
                 f'unable to parse requirement: values[0][{match["key"]}]: Invalid value: "{value}": '
-                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-                "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
-                "'12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+                "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
+                "'my_value',  or '12345', regex used for validation is "
+                "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
             )
     if match["operator"] in (">", "<"):
         return Requirement(match["key"], match["operator"], values)
@@ -181,7 +182,7 @@ class FieldSelector:
         return all((read(manifest) == value) != negative for _, read, value, negative in self.terms)
 
     def exact(self, field: str) -> str | None:
-        """Return the one value that ``field`` must have, or ``None`` when it is not pinned."""
+        """Return the only value that ``field`` may have, or ``None`` if there is no such restriction."""
         for key, _, value, negative in self.terms:
             if key == field and not negative:
                 return value

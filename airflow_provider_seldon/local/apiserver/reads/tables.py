@@ -1,4 +1,4 @@
-"""Tables: what ``kubectl get`` prints, made by the server.
+"""Tables: the output of ``kubectl get``, from the server.
 
 Purpose: "Receiving resources as Tables" of the Kubernetes API concepts: columns per kind and a row per object.
 SeldonDeployments have no columns of their own, as in the released definition: name and age.
@@ -44,7 +44,7 @@ class Column:
 
 
 def age(timestamp: str | None) -> str:
-    """Return how long ago a time was, as ``kubectl`` abbreviates it."""
+    """Return the age of a time, in the notation of ``kubectl``."""
     if not timestamp:
         return "<unknown>"
     then = datetime.fromisoformat(timestamp)
@@ -240,7 +240,7 @@ def table(
     """
     Return a ``meta.k8s.io/v1`` Table.
 
-    :param include: ``Metadata``, ``Object`` or ``None``: what each row carries along.
+    :param include: ``Metadata``, ``Object`` or ``None``: the additional content of each row.
     """
     columns = _COLUMNS.get(resource.qualified, _CUSTOM_COLUMNS if resource.custom else (_NAME, _AGE))
     rows = [

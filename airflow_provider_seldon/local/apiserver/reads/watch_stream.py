@@ -1,4 +1,4 @@
-"""The answer to a watch request: what it begins with, then events and bookmarks until its time is over."""
+"""The response to a watch request: the initial events, then events and bookmarks until its timeout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class WatchServer:
     """
     Serves watches.
 
-    :param store: Where objects live.
+    :param store: Stores objects.
     :param bookmark_seconds: Time between the bookmarks of a watch that allows them.
     """
 
@@ -48,10 +48,10 @@ class WatchServer:
         self, request: web.Request, info: RequestInfo, form: Representation, *, close_after: float | None
     ) -> web.StreamResponse:
         """
-        Stream events until the client's time-out, its departure, or ``close_after`` seconds.
+        Stream events until the client's timeout, its disconnect, or ``close_after`` seconds.
 
-        :raises StatusError: 400, 422 or 500 for parameters that make no sense. A resource version that is too old is
-            no error of the request: the stream says so (an ``ERROR`` event with 410).
+        :raises StatusError: 400, 422 or 500 for invalid parameters. A resource version that is too old is not
+            an error of the request: the stream reports it (an ``ERROR`` event with 410).
         """
         selection = Selection.of(info)
         _check_initial_events(info)
@@ -82,7 +82,7 @@ class WatchServer:
     def _start(
         self, info: RequestInfo, selection: Selection, render: Callable[[Stored], bytes]
     ) -> tuple[bytes, bool]:
-        """Return what a watch begins with (objects, missed events or an error), and whether it ends there."""
+        """Return the first events of a watch (objects, missed events or an error), and whether it ends."""
         revision = info.revision()
         initial = info.flag("sendInitialEvents") if "sendInitialEvents" in info.query else not revision
         lines: list[bytes] = []

@@ -1,9 +1,9 @@
-"""Watches: who is told about which change, and the stream that carries it.
+"""Watches: the receivers of each change, and their streams.
 
-Purpose: "Efficient detection of changes" of the Kubernetes API concepts. Watches with the same scope and selectors
-form a group, for which an event is judged and serialised once, however many clients listen. A group pinned to one
-name is found by that name, so that a thousand watches of single objects cost no more than one.
-Reading the request and writing the response is done by the caller.
+Purpose: "Efficient detection of changes" of the Kubernetes API concepts. Watches with the same scope and
+selectors form a group, for which an event is evaluated and serialised once, for any number of clients. A
+group for a single name is found by that name, so that a thousand watches of single objects cost no more than
+one. The caller reads the request and writes the response.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Watcher:
     """
     One client's queue of lines.
 
-    :param limit: Lines that may wait; a client that falls further behind is cut off, as a real server does.
+    :param limit: Maximum length of the queue; a slower client is disconnected, as by a real server.
     """
 
     def __init__(self, *, limit: int = 50_000) -> None:
@@ -52,12 +52,12 @@ class Watcher:
         self._wake.set()
 
     def close(self) -> None:
-        """End the stream after what is queued."""
+        """End the stream after the queued lines."""
         self.closed = True
         self._wake.set()
 
     async def wait(self, timeout: float) -> None:
-        """Return when there is something to take, when the watch is closed, or after ``timeout`` seconds."""
+        """Return when a line is queued, when the watch is closed, or after ``timeout`` seconds."""
         if self._lines or self.closed:
             return
         with suppress(TimeoutError):
@@ -65,7 +65,7 @@ class Watcher:
                 await self._wake.wait()
 
     def take(self) -> bytes:
-        """Return everything that is queued; empty when nothing is."""
+        """Return all queued lines; empty when there are none."""
         self._wake.clear()
         data = b"".join(self._lines)
         self._lines.clear()
@@ -74,7 +74,7 @@ class Watcher:
 
 @dataclass
 class Group:
-    """Watchers that see the same events in the same form."""
+    """Watchers that receive the same events in the same representation."""
 
     namespace: str
     selection: Selection
@@ -82,7 +82,7 @@ class Group:
     watchers: list[Watcher] = field(default_factory=list)
 
     def judge(self, event: Event) -> bytes | None:
-        """Return the line that this group's watchers get for an event, if any."""
+        """Return the line of an event for this group's watchers, if any."""
         selected_before = event.before is not None and self.selection.matches(event.before)
         selected_after = event.after is not None and self.selection.matches(event.after)
         if selected_after and event.after is not None:
@@ -174,7 +174,7 @@ def replay(
 
 
 def bookmark(info: RequestInfo, revision: int, *, initial_events_end: bool = False) -> bytes:
-    """Return the line that tells a client how far the stream has come."""
+    """Return the bookmark line with the present resource version."""
     metadata: dict[str, object] = {"resourceVersion": str(revision)}
     if initial_events_end:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}

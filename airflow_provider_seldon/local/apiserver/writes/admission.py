@@ -30,7 +30,7 @@ class AdmissionWebhook:
     """
     Checks SeldonDeployments before they are stored.
 
-    :param enabled: Whether it checks anything; may be changed while the server runs.
+    :param enabled: Whether it is active; may be changed while the server is running.
     :param known_servers: Prepackaged servers in the operator's configuration.
     """
 
@@ -42,9 +42,9 @@ class AdmissionWebhook:
 
     def __call__(self, info: RequestInfo, new: Manifest, old: Manifest | None) -> None:
         """
-        Let a write pass, or refuse it.
+        Accept a write, or refuse it.
 
-        :raises StatusError: 422 with the webhook's sentence, or 500 when the webhook was ordered to be down.
+        :raises StatusError: 422 with the webhook's message, or 500 if a fault makes the webhook unavailable.
         """
         if not info.resource.custom or info.subresource:
             return
@@ -57,8 +57,7 @@ class AdmissionWebhook:
         """
         Apply the rules to an object.
 
-        :raises StatusError: 422 with the webhook's sentence.
-        """
+        :raises StatusError: 422 with the webhook's message."""
         try:
             deployment = SeldonDeployment.from_manifest(manifest)
         except (ValidationError, ValueError):
@@ -75,7 +74,7 @@ class AdmissionWebhook:
 
 
 def unreachable() -> status.StatusError:
-    """Return what the API server says while the webhook does not answer."""
+    """Return the API server's error while the webhook does not respond."""
     return status.internal_error(
         f'failed calling webhook "{NAME}": failed to call webhook: Post "{_SERVICE}?timeout=10s": '
         "dial tcp 10.96.0.17:443: connect: connection refused"

@@ -1,4 +1,4 @@
-"""The binding subresource of pods: how a scheduler gives a pod its node, which no update may change."""
+"""The binding subresource of pods: a scheduler uses it to set a pod's node, which no update may change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def bind(store: Store, info: RequestInfo, raw: bytes) -> Outcome:
     """
     Handle POST of a ``v1.Binding``.
 
-    :raises StatusError: 404 without the pod, 409 when it has a node already, 422 without a target.
+    :raises StatusError: 404 without the pod, 409 if it already has a node, 422 without a target.
     """
     body = bodies.decode(raw, info.content_type)
     target = body.get("target") if isinstance(body, dict) else None

@@ -1,9 +1,8 @@
 """The last steps of a write: system fields, defaults, validation, admission, and then the store.
 
-Purpose: what is common to every way of writing an object, in the order of a Kubernetes API server. How the new
-object came about (POST, PUT, a patch, an apply, a scale) is the business of ``writing.py`` and
-``server_side_apply.py``.
-Everything between reading the live object and storing the new one is synchronous, so a write is atomic.
+Purpose: the common steps of every write, in the order of a Kubernetes API server. ``writing.py`` and
+``server_side_apply.py`` make the new object (POST, PUT, a patch, an apply, a scale). Everything between
+reading the live object and storing the new one is synchronous, so a write is atomic.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ _NAMESPACES = BY_PLURAL["namespaces"]
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """
-    What a request answers with.
+    The result of a request.
 
     :param code: HTTP status code.
-    :param stored: The stored object, when there is one.
+    :param stored: The stored object, if any.
     :param manifest: The object otherwise (a dry run, a ``Status``).
     """
 
@@ -44,9 +43,9 @@ class Committer:
     """
     Stores new and changed objects.
 
-    :param store: Where objects live.
+    :param store: Stores objects.
     :param admission: Called with (request, new object, old object) before an object is stored; raises to refuse.
-    :param create_namespaces: Make a missing namespace on first use instead of answering 404.
+    :param create_namespaces: Create a missing namespace on first use instead of returning 404.
     """
 
     def __init__(self, *, store: Store, admission: Admission, create_namespaces: bool = False) -> None:
@@ -100,9 +99,9 @@ class Committer:
         new: Manifest,
     ) -> Outcome:
         """
-        Store a changed object; a change that changes nothing is not stored.
+        Store a changed object, unless nothing has changed.
 
-        :raises StatusError: 409 when the resource version is another one, 422 when the object is invalid.
+        :raises StatusError: 409 if the resource version differs, 422 if the object is invalid.
         """
         resource, old = info.resource, live.manifest
         new["apiVersion"] = resource.api_version
@@ -127,7 +126,7 @@ class Committer:
         return Outcome(stored=self.store.put(resource, new))
 
     def ensure_namespace(self, name: str) -> None:
-        """Make a namespace unless it is there."""
+        """Create a namespace if it is missing."""
         if self.store.get(_NAMESPACES, "", name) is None:
             manifest: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             metadata.fill_new(_NAMESPACES, manifest, "")
@@ -196,7 +195,7 @@ def _raise_invalid(info: RequestInfo, manifest: Mapping[str, Any], causes: metad
 
 
 def is_finalized(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Return whether this update takes away the last finalizer of an object that is being deleted."""
+    """Return whether this update removes the last finalizer of an object that is being deleted."""
     return (
         "deletionTimestamp" in old["metadata"]
         and not new["metadata"].get("finalizers")
@@ -205,7 +204,7 @@ def is_finalized(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def same_ignoring_times(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Return whether a write changes nothing, times of ``managedFields`` aside."""
+    """Return whether a write changes nothing, except for times of ``managedFields``."""
     if any(old.get(key) != new.get(key) for key in (old.keys() | new.keys()) - {"metadata"}):
         return False
     before, after = dict(old["metadata"]), dict(new["metadata"])

@@ -1,8 +1,8 @@
 """Delete and deletecollection: preconditions, propagation, finalizers and grace.
 
-Purpose: the two-step deletion of the Kubernetes API ("Garbage Collection", "Finalizers", "Termination of Pods"): an
-object with finalizers, or a pod on a node, is first marked with ``deletionTimestamp``; it goes when the last
-finalizer or the grace period is over. Dependents are the business of ``garbage.py``.
+Purpose: the two-step deletion of the Kubernetes API ("Garbage Collection", "Finalizers", "Termination of
+Pods"): an object with finalizers, or a pod on a node, is first marked with ``deletionTimestamp``; it is
+removed after the last finalizer, or the grace period. ``garbage.py`` handles dependents.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class DeleteOptions:
     """
     The options of a delete, from its body or its query.
 
-    :param propagation: ``Background``, ``Foreground`` or ``Orphan``; ``None`` when the client does not say.
-    :param grace_seconds: Requested grace period; ``None`` when the client does not say.
+    :param propagation: ``Background``, ``Foreground`` or ``Orphan``; ``None`` if the client sets none.
+    :param grace_seconds: Requested grace period; ``None`` if the client sets none.
     :param uid: Only delete the object with this uid.
     :param resource_version: Only delete the object at this resource version.
     :param dry_run: Do everything except deleting.
-    :param legacy_cascade: ``orphanDependents`` was sent as false (the answer is 202 then, not 200).
+    :param legacy_cascade: ``orphanDependents`` was sent as false (the status is then 202, not 200).
     """
 
     propagation: str | None = None
@@ -47,7 +47,7 @@ class DeleteOptions:
 
 def delete_options(info: RequestInfo, raw: bytes) -> DeleteOptions:
     """
-    Read the options of a delete; the body wins over the query.
+    Read the options of a delete; the body takes precedence over the query.
 
     :raises StatusError: 400 for an unreadable body, 422 for values that are not allowed.
     """
@@ -99,9 +99,9 @@ def _dry_run(body: Mapping[str, Any], info: RequestInfo) -> bool:
 
 class Deleter:
     """
-    Carries out deletes on the store.
+    Performs deletes on the store.
 
-    :param store: Where objects live.
+    :param store: Stores objects.
     """
 
     def __init__(self, store: Store) -> None:
@@ -117,7 +117,7 @@ class Deleter:
         return self.remove(live, options)
 
     def delete_collection(self, info: RequestInfo, raw: bytes) -> Page:
-        """Handle DELETE of all selected objects and return what was deleted."""
+        """Handle DELETE of all selected objects, and return the deleted ones."""
         options = delete_options(info, raw)
         page = self._reader.list(info)
         for stored in page.items:
@@ -126,7 +126,7 @@ class Deleter:
 
     def remove(self, live: Stored, options: DeleteOptions) -> Outcome:
         """
-        Delete an object, or mark it as being deleted.
+        Delete an object, or set its deletion time.
 
         :raises StatusError: 409 when a precondition does not hold.
         """
@@ -201,7 +201,7 @@ def _check_preconditions(live: Stored, options: DeleteOptions) -> None:
 
 
 def _grace(live: Stored, options: DeleteOptions) -> int | None:
-    """Return the grace period to set; ``None`` when there is none; ``_PENDING`` when one runs already."""
+    """Return the grace period to set; ``None`` without one; ``_PENDING`` if one is already running."""
     meta = live.metadata
     requested = None if options.grace_seconds is None else max(options.grace_seconds, 0)
     if options.grace_seconds is not None and options.grace_seconds < 0:

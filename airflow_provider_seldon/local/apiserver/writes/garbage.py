@@ -1,9 +1,9 @@
-"""The garbage collector: dependents follow their owners.
+"""The garbage collector: it deletes dependents after their owners.
 
-Purpose: what the garbage and namespace controllers of a cluster do ("Owners and Dependents", "Garbage Collection"):
-delete dependents whose owners are gone, hold an owner that is deleted in the foreground until its blocking
-dependents are gone, take owner references off where dependents are to be orphaned, empty a namespace that is being
-deleted. Like the real one it works after the fact: a client sees the owner go first.
+Purpose: the work of a cluster's garbage and namespace controllers ("Owners and Dependents", "Garbage
+Collection"): delete dependents whose owners are gone, keep an owner that is deleted in the foreground until
+its blocking dependents are gone, remove owner references if dependents become orphans, empty a namespace that
+is being deleted. Like the real one it works afterwards: a client sees the deletion of the owner first.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Reference = Mapping[str, Any]
 
 class GarbageCollector:
     """
-    Watches the store and collects.
+    Watches the store, and collects garbage.
 
-    :param store: Where objects live.
-    :param delay: Seconds between a change and its consequences; a busy cluster's collector lags as well.
+    :param store: Stores objects.
+    :param delay: Seconds between a change and its consequences; a busy cluster's collector is late as well.
     """
 
     def __init__(self, *, store: Store, delay: float = 0.0) -> None:
@@ -44,7 +44,7 @@ class GarbageCollector:
                 store.collection(resource).listeners.append(self._notice)
 
     def start(self) -> None:
-        """Begin to collect."""
+        """Start collecting."""
         self._task = asyncio.create_task(self._run(), name="garbage collector")
 
     async def stop(self) -> None:
@@ -56,7 +56,7 @@ class GarbageCollector:
             self._task = None
 
     def _notice(self, event: Event) -> None:
-        """Note which objects a change concerns: itself, its owners, and its dependents when it is gone."""
+        """Record the objects that a change concerns: itself, its owners and, after a deletion, dependents."""
         uids: set[str] = set()
         for stored in (event.before, event.after):
             if stored is not None:
@@ -118,7 +118,7 @@ class GarbageCollector:
             self._judge_dependent(stored)
 
     def _judge_dependent(self, stored: Stored) -> None:
-        """Delete an object without a living owner; take dangling references off one that has another owner."""
+        """Delete an object without an existing owner; remove dangling references if it has another owner."""
         solid, waiting, dangling = [], [], []
         for reference in _owners(stored):
             if find_kind(str(reference.get("apiVersion")), str(reference.get("kind"))) is None:

@@ -1,4 +1,4 @@
-"""The scale subresource: an ``autoscaling/v1`` Scale as a window on ``spec.replicas`` and ``status.replicas``."""
+"""The scale subresource: an ``autoscaling/v1`` Scale for ``spec.replicas`` and ``status.replicas``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def respond(writer: Writer, reader: Reader, info: RequestInfo, raw: bytes) -> Ou
     """
     Handle GET, PUT and PATCH of a scale.
 
-    :raises StatusError: 404, 405, 409, 415 or 422 as for the object itself; 500 for a read when the object does not
-        say how many replicas it wants.
+    :raises StatusError: 404, 405, 409, 415 or 422 as for the object itself; 500 for a read if the object has
+        no number of replicas.
     """
     live = reader.get(info)
     if info.verb == "get":

@@ -1,7 +1,7 @@
 """Server-side apply: a configuration, merged into the live object under a field manager.
 
-Purpose: the request side of "Server-Side Apply" (Kubernetes API concepts): checks of the configuration, creation
-when there is no object, preconditions on uid and resource version inside the configuration.
+Purpose: the request side of "Server-Side Apply" (Kubernetes API concepts): checks of the configuration,
+creation of a missing object, preconditions on uid and resource version inside the configuration.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from airflow_provider_seldon.local.apiserver.writes.commit import Committer, Out
 
 def apply(committer: Committer, info: RequestInfo, raw: bytes) -> Outcome:
     """
-    Carry out a server-side apply.
+    Perform a server-side apply.
 
     :raises StatusError: 400 for a configuration of another kind or version, 409 for a conflict with another manager
         or a precondition that does not hold, 500 for fields that the kind does not have.

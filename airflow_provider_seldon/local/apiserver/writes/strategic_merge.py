@@ -1,9 +1,9 @@
 """Strategic merge patch for the built-in kinds.
 
-Purpose: the patch type that ``kubectl apply`` and ``kubectl patch`` send for built-in resources: keyed lists are
+Purpose: the patch type of ``kubectl apply`` and ``kubectl patch`` for built-in resources: keyed lists are
 merged item by item, ``$patch: delete|replace|merge``, ``$deleteFromPrimitiveList/<field>``,
-``$setElementOrder/<field>`` and ``$retainKeys`` directives are obeyed ("Update API Objects in Place Using kubectl
-patch"). The keys come from ``schema.py``. Custom resources do not support it.
+``$setElementOrder/<field>`` and ``$retainKeys`` directives are supported ("Update API Objects in Place Using
+kubectl patch"). The keys come from ``schema.py``. Custom resources do not support it.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _merge_list(schema: MergeSchema, target: list[Any], patch: list[Any], where:
 
 
 def _interleave(items: Mapping[Any, Any], patched: list[Any], live: list[Any]) -> list[Any]:
-    """Order items: those of the patch in its order, the others where they were, new ones first."""
+    """Order items: those of the patch in its order, the others at their old places, new ones first."""
     position = {key: index for index, key in enumerate(live)}
     left = [key for key in dict.fromkeys(patched) if key in items]
     right = [key for key in live if key in items and key not in set(left)]

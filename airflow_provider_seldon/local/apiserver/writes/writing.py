@@ -21,9 +21,9 @@ from airflow_provider_seldon.local.apiserver.writes.commit import Committer, Out
 
 class Writer:
     """
-    Carries out writes.
+    Performs writes.
 
-    :param committer: Stores what comes out.
+    :param committer: Stores the results.
     """
 
     def __init__(self, committer: Committer) -> None:
@@ -79,7 +79,7 @@ class Writer:
         live: Stored,
         new: Manifest,
     ) -> Outcome:
-        """Store a changed object, recording who changed what."""
+        """Store a changed object, and record the owners of the changes."""
         kinds.set_defaults(info.resource, new, live.manifest)
         owned = track_update(info, options, live, new)
         return self._committer.update(info, options, live, owned)
@@ -123,7 +123,7 @@ def _decode_patch(info: RequestInfo, raw: bytes) -> Any:
 
 
 def patch_types(info: RequestInfo) -> list[str]:
-    """Return the media types of patches that a resource takes."""
+    """Return the media types of patches that a resource accepts."""
     types = [patching.JSON_PATCH, patching.MERGE_PATCH]
     if not info.resource.custom:
         types.append(patching.STRATEGIC_MERGE_PATCH)
