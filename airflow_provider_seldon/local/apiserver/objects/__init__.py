@@ -1,1 +1,1 @@
-"""Which kinds there are, their fields, defaults and rules, and where objects are stored."""
+"""The kinds, their fields, defaults and rules, and the store of objects."""

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition of SeldonDeployments, rendered from the types that the server checks with.
+"""The CustomResourceDefinition of SeldonDeployments, rendered from the types that the server validates with.
 
 Purpose: clients look whether the definition exists, ``kubectl explain`` shows its fields, and a real API server can
 be given the same definition (:func:`definition` is complete and structural).
@@ -76,7 +76,7 @@ def _schema() -> Manifest:
 
 
 def definition() -> Manifest:
-    """Return the definition as one would apply it to a cluster."""
+    """Return the definition in the form that is applied to a cluster."""
     return {
         "apiVersion": DEFINITIONS.api_version,
         "kind": DEFINITIONS.kind,
@@ -108,7 +108,7 @@ def definition() -> Manifest:
 
 def established(now: str) -> Manifest:
     """
-    Return the status of a definition that is in force.
+    Return the status of an established definition.
 
     :param now: Since when, RFC 3339.
     """

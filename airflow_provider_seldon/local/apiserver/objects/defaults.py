@@ -1,8 +1,8 @@
-"""Defaults of built-in kinds, filled in when an object is written.
+"""Defaults of built-in kinds, set when an object is written.
 
-Purpose: what the server adds to Deployments, ReplicaSets, Pods, Services, Secrets and Events, so that a client that
-compares what it sent with what it reads meets the same surprises as on a cluster. Source: Kubernetes API reference.
-SeldonDeployments get their defaults from their schema.
+Purpose: what the server adds to Deployments, ReplicaSets, Pods, Services, Secrets and Events, so that a
+client that compares its request with the stored object finds the same differences as on a cluster. Source:
+Kubernetes API reference. SeldonDeployments get their defaults from their schema.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def without_empty(value: Any) -> Any:
 
 
 def set_defaults(resource: ResourceType, manifest: Manifest) -> None:
-    """Fill in the defaults of a built-in kind; ``manifest`` must not share its parts with a stored object."""
+    """Set the defaults of a built-in kind; ``manifest`` must not share its parts with a stored object."""
     setter = _SETTERS.get(resource.qualified)
     if setter is not None:
         setter(manifest)
 
 
 def complete(resource: ResourceType, manifest: Manifest) -> None:
-    """Fill in what a new object gets from admission and the registry; nobody owns these fields."""
+    """Set the fields of a new object from admission and the registry; no manager owns these fields."""
     completer = _COMPLETERS.get(resource.qualified)
     if completer is not None:
         completer(manifest)
 
 
 def set_status_defaults(resource: ResourceType, manifest: Manifest) -> None:
-    """Fill in what a status written by a controller lacks; the status must not be shared with a stored object."""
+    """Set the missing fields of a controller's status, which must not be shared with a stored object."""
     setter = _STATUS_SETTERS.get(resource.qualified)
     if setter is not None and isinstance(manifest.get("status"), dict):
         setter(manifest["status"])

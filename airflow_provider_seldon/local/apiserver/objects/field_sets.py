@@ -1,9 +1,9 @@
 """Sets of field paths, their ``FieldsV1`` form, and the walks over an object that produce and use them.
 
-Purpose: the set algebra of field ownership ("Server-Side Apply", Kubernetes API concepts): which fields a value has,
-what differs between two values, merging one value into another, and removing fields.
-A path is a tuple of ``FieldsV1`` elements: ``f:<name>``, ``k:<JSON of key fields>`` or ``v:<JSON of a set item>``.
-Who owns what is decided in ``managed_fields.py``.
+Purpose: the set algebra of field ownership ("Server-Side Apply", Kubernetes API concepts): which fields a
+value has, what differs between two values, merging one value into another, and removing fields. A path is a
+tuple of ``FieldsV1`` elements: ``f:<name>``, ``k:<JSON of key fields>`` or ``v:<JSON of a set item>``.
+``managed_fields.py`` decides about ownership.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MISSING: Any = object()
 
 
 class Difference(NamedTuple):
-    """The paths that one value has more, less, or otherwise than another."""
+    """The paths that one value has in addition to, less than, or different from another."""
 
     added: FieldSet
     modified: FieldSet
@@ -73,7 +73,7 @@ def from_fields_v1(fields: Mapping[str, Any]) -> FieldSet:
 
 
 def path_text(path: Path) -> str:
-    """Return a path as conflicts print it: ``.spec.containers[name="a"].image``."""
+    """Return a path in the notation of conflicts: ``.spec.containers[name="a"].image``."""
     text = ""
     for element in path:
         kind, _, rest = element.partition(":")

@@ -1,7 +1,7 @@
 """What differs between kinds when an object is written: prune, default, separate, count generations, validate.
 
-Purpose: the strategy of each kind in the registry of an API server, as functions that ``writing.py`` calls in order.
-The tables of defaults and rules are in ``defaults.py``, ``object_rules.py`` and ``seldon_types.py``.
+Purpose: the strategy of each kind in the registry of an API server, as functions that ``writing.py`` calls in
+order. The tables of defaults and rules are in ``defaults.py``, ``validation.py`` and ``seldon_types.py``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check_fields(
     info: RequestInfo, manifest: Manifest, directive: str, *, old: Mapping[str, Any] | None = None
 ) -> None:
     """
-    Prune unknown fields; warn about them or refuse them as ``fieldValidation`` says.
+    Prune unknown fields; warn about them or refuse them according to ``fieldValidation``.
 
     :param old: The stored object that was patched; ``None`` for a whole new one. What both share was checked before.
     :raises StatusError: 400 (422 for a patch) under ``Strict``, and for a built-in kind's field of a wrong type.
@@ -88,7 +88,7 @@ def _schema(resource: ResourceType) -> structural.Type | None:
 def _prune(
     schema: structural.Type, manifest: Manifest, old: Mapping[str, Any] | None, *, nulls: bool
 ) -> list[str]:
-    """Take unknown fields out of the object and return their paths."""
+    """Remove unknown fields from the object and return their paths."""
     changed = structural.changed_parts(manifest, old)
     pruned = structural.prune(schema, changed, nulls=nulls)
     unknown = list(pruned.unknown)
@@ -116,7 +116,7 @@ def check_apply(info: RequestInfo, config: Mapping[str, Any]) -> None:
     """
     Check that an applied configuration fits the schema of its kind.
 
-    :raises StatusError: 500 (yes: that is what servers answer) for an unknown field or a wrong type.
+    :raises StatusError: 500 (as in real servers) for an unknown field or a wrong type.
     """
     schema = _schema(info.resource)
     problems = "" if schema is None else structural_validation.typed_errors(schema, config)
@@ -139,7 +139,7 @@ def ignored_fields(resource: ResourceType, subresource: str) -> tuple[Path, ...]
 
 
 def prepare_new(resource: ResourceType, manifest: Manifest) -> None:
-    """Drop what a create may not set, and give a new object its first status."""
+    """Drop fields that a create may not set, and set the first status of a new object."""
     if "status" in resource.subresources:
         manifest.pop("status", None)
     if resource.qualified == "pods":
@@ -166,7 +166,7 @@ def _quality(spec: Mapping[str, Any]) -> str:
 
 
 def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, Any] | None = None) -> None:
-    """Fill in defaults; parts that are the old object's own are complete already and left alone."""
+    """Set defaults; parts of the old object are already complete and do not change."""
     metadata.drop_empty(manifest["metadata"])
     if resource.custom:
         changed = structural.changed_parts(manifest, old)
@@ -187,7 +187,7 @@ def set_defaults(resource: ResourceType, manifest: Manifest, old: Mapping[str, A
 def keep_other_parts(
     resource: ResourceType, subresource: str, new: Manifest, old: Mapping[str, Any]
 ) -> Manifest:
-    """Return what a write to this endpoint may change, over what it may not."""
+    """Return the object with the parts that a write to this endpoint may change, and the old other parts."""
     if "status" not in resource.subresources:
         return new
     if subresource != "status":
@@ -212,7 +212,7 @@ def keep_other_parts(
 def counts_as_new_generation(
     resource: ResourceType, new: Mapping[str, Any], old: Mapping[str, Any], subresource: str
 ) -> bool:
-    """Return whether an update changes what the generation counts: the specification."""
+    """Return whether an update changes the spec, which increases the generation."""
     if not resource.generation or subresource == "status":
         return False
     # Deployments count annotations as well: their controller copies them to ReplicaSets.

@@ -1,10 +1,10 @@
-"""How values merge: which maps and lists of an object are atomic, and by which keys list items are told apart.
+"""How values merge: which maps and lists of an object are atomic, and which keys identify list items.
 
 Purpose: the merge strategy markers of the Kubernetes API (``x-kubernetes-list-type``, ``-list-map-keys``,
-``-map-type``, "Server-Side Apply, Merge strategy") for the kinds served here, as data. Strategic merge patch, server
-side apply and field ownership read the same table.
-What the table does not name follows the defaults: objects are granular, lists are replaced as a whole. That is also
-what the SeldonDeployment definition says, which marks no list: ``spec.predictors`` is one value.
+``-map-type``, "Server-Side Apply, Merge strategy") for the kinds served here, as data. Strategic merge patch,
+server side apply and field ownership read the same table. Everything else follows the defaults: objects are
+granular, lists are replaced as a whole. This also applies to SeldonDeployments, whose definition marks no
+list: ``spec.predictors`` is one value.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class MergeSchema:
         self.blank = blank
 
     def relation(self, path: str, value: Any) -> Relation:
-        """Return how the parts of ``value`` at ``path`` relate."""
+        """Return the relation of the parts of ``value`` at ``path``."""
         found = self._relations.get(path)
         if found is not None:
             return found

@@ -1,8 +1,8 @@
-"""The rules of ``metadata``: what the server fills in, what a write may not change, and which names are legal.
+"""The rules of ``metadata``: fields that the server sets, immutable fields, and valid names.
 
-Purpose: the checks that every kind shares ("Object Names and IDs", "Labels and Selectors", "Owners and Dependents"
-in the Kubernetes documentation), worded as the server words them.
-Rules of single kinds are in ``kinds.py``.
+Purpose: the checks that every kind shares ("Object Names and IDs", "Labels and Selectors", "Owners and
+Dependents" in the Kubernetes documentation), with the server's messages. Rules of single kinds are in
+``kinds.py``.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
-    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
+    "must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
-    "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
+    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _LABEL_1035_TEXT = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-    "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation "
-    "is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+    "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+    "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _QUALIFIED_TEXT = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
@@ -49,9 +49,9 @@ _QUALIFIED_TEXT = (
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
 _VALUE_TEXT = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
-    "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
-    "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
+    "must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex "
+    "used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 _ANNOTATIONS_LIMIT = 256 * 1024
 _IMMUTABLE = "field is immutable"
@@ -59,7 +59,7 @@ _GENERATED_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def now() -> str:
-    """Return the current time as the API writes it: RFC 3339, whole seconds, UTC."""
+    """Return the current time in the API's format: RFC 3339, whole seconds, UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -140,7 +140,7 @@ def generated_name(prefix: str) -> str:
 
 
 def fill_new(resource: ResourceType, manifest: Manifest, namespace: str) -> None:
-    """Set what the server decides about a new object: uid, creation time, namespace, first generation."""
+    """Set the server's fields of a new object: uid, creation time, namespace, first generation."""
     metadata = manifest["metadata"]
     if metadata.get("generateName") and not metadata.get("name"):
         metadata["name"] = generated_name(metadata["generateName"])
@@ -156,7 +156,7 @@ def fill_new(resource: ResourceType, manifest: Manifest, namespace: str) -> None
 
 
 def keep_system_fields(old: Mapping[str, Any], new: Manifest) -> None:
-    """Carry over what an update cannot change or remove."""
+    """Keep the fields that an update cannot change or remove."""
     for name in ("creationTimestamp", "generation", "deletionTimestamp"):
         if name in old:
             new[name] = old[name]
@@ -171,7 +171,7 @@ def keep_system_fields(old: Mapping[str, Any], new: Manifest) -> None:
 
 
 def drop_empty(metadata: Manifest) -> None:
-    """Drop what says nothing: empty labels, annotations, finalizers and owner references."""
+    """Drop empty labels, annotations, finalizers and owner references."""
     for name in ("finalizers", "ownerReferences", "labels", "annotations"):
         if name in metadata and not metadata[name]:
             del metadata[name]
@@ -224,7 +224,7 @@ def label_value_problems(value: Any) -> list[str]:
 
 
 def warnings(metadata: Mapping[str, Any]) -> list[str]:
-    """Return what the server advises against."""
+    """Return the server's warnings."""
     return [
         f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name to avoid accidental conflicts '
         "with other finalizer writers"

@@ -1,7 +1,7 @@
 """The fields of pods and of everything inside them, in the notation of ``structural.py``.
 
-Source: the Kubernetes API reference, ``core/v1``. Volume kinds that nobody mounts into a model server any more
-(removed in-tree drivers) are kept as untyped values.
+Source: the Kubernetes API reference, ``core/v1``. Obsolete volume kinds (removed in-tree drivers) are kept as
+untyped values.
 """
 
 from __future__ import annotations

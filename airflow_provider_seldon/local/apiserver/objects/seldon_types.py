@@ -1,7 +1,7 @@
 """The fields of a SeldonDeployment, in the notation of ``structural.py``.
 
-Source: Seldon Core v1 API reference. As in the shipped definition, graphs are described ten levels below the root;
-what is deeper is pruned.
+Source: Seldon Core v1 API reference. As in the shipped definition, graphs are described ten levels below the
+root; deeper levels are pruned.
 """
 
 from __future__ import annotations

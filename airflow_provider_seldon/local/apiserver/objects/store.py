@@ -1,11 +1,10 @@
 """The objects of the local API server: one revision counter, ordered collections and a bounded history.
 
-Purpose: what etcd is to a cluster. Every write gets the next number of one counter (the resource version), every
-change is kept as an :class:`Event` until the history's limit or a compaction drops it, and watchers are told in
-order. Stored objects are never changed in place: a write stores a new one, so that lists, events and watchers can
-share them and each is serialised once.
-It knows nothing about HTTP, permissions or the rules of a kind.
-Not thread safe: everything happens on the server's event loop.
+Purpose: the role of etcd in a cluster. Every write gets the next number of one counter (the resource
+version), every change is kept as an :class:`Event` until the history's limit or a compaction drops it, and
+watchers are notified in order. Stored objects are never changed in place: a write stores a new one, so that
+lists, events and watchers can share them and each is serialised once. It knows nothing about HTTP,
+permissions or the rules of a kind. Not thread safe: everything happens on the server's event loop.
 """
 
 from __future__ import annotations
@@ -129,7 +128,7 @@ class Collection:
         self.listeners: list[Listener] = []
 
     def record(self, event: Event) -> None:
-        """Keep an event, forget the oldest ones beyond the limit, and tell the listeners."""
+        """Keep an event, drop the oldest ones beyond the limit, and notify the listeners."""
         self.history.append(event)
         while len(self.history) > self.history_limit:
             self.compacted = self.history.popleft().revision
@@ -137,7 +136,7 @@ class Collection:
             listener(event)
 
     def compact(self, revision: int) -> None:
-        """Forget all events up to and including ``revision``."""
+        """Drop all events up to and including ``revision``."""
         while self.history and self.history[0].revision <= revision:
             self.history.popleft()
         self.compacted = max(self.compacted, revision)
@@ -145,9 +144,10 @@ class Collection:
 
 class Store:
     """
-    In-memory storage with the guarantees that the Kubernetes API gives about resource versions.
+    In-memory storage with the guarantees of the Kubernetes API for resource versions.
 
-    :param history_limit: Events kept per resource type; older ones answer 410 to a watch or a paged list.
+    :param history_limit: Maximum number of events per resource type; a watch or a paged list of older ones
+        gets 410.
     """
 
     def __init__(self, *, history_limit: int = 20_000) -> None:
@@ -194,7 +194,7 @@ class Store:
         """
         Yield the objects as they were at an older resource version, by undoing the history.
 
-        :raises StatusError: 410 when the history does not reach back that far.
+        :raises StatusError: 410 if the history is too short.
         """
         collection = self.collection(resource)
         if revision < collection.compacted:
@@ -218,7 +218,7 @@ class Store:
         """
         Return the events after ``revision``.
 
-        :raises StatusError: 410 when some of them are forgotten.
+        :raises StatusError: 410 if some of them are dropped.
         """
         collection = self.collection(resource)
         if revision < collection.compacted:
@@ -260,7 +260,7 @@ class Store:
 
     def compact(self, revision: int | None = None) -> None:
         """
-        Forget the history, as etcd does every few minutes, so that old watches and paged lists answer 410.
+        Drop the history, like etcd every few minutes, so that old watches and paged lists get 410.
 
         :param revision: Up to and including this resource version; default is everything so far.
         """

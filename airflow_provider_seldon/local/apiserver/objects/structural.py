@@ -52,9 +52,9 @@ class Field:
 @dataclass(kw_only=True)
 class Pruned:
     """
-    What pruning a value leaves.
+    The result of pruning a value.
 
-    :param value: The value without what does not belong there; shares unchanged parts with the original.
+    :param value: The value without unknown fields; shares unchanged parts with the original.
     :param unknown: Paths of the fields that were dropped, such as ``spec.predictors[0].foo``.
     """
 
@@ -91,7 +91,7 @@ def _type(notation: str, types: Mapping[str, Type]) -> Type:
 
 def prune(schema: Type, value: Any, path: str = "", *, nulls: bool = True) -> Pruned:
     """
-    Drop what the schema does not know.
+    Drop fields that the schema does not know.
 
     :param nulls: Also drop null where the field takes none; an apply keeps it, and validation then refuses it.
     """
@@ -141,7 +141,7 @@ def changed_parts(manifest: Mapping[str, Any], old: Mapping[str, Any] | None) ->
 
 
 def with_defaults(schema: Type, value: Any) -> Any:
-    """Return the value with the schema's defaults filled in; shares unchanged parts with the original."""
+    """Return the value with the schema's defaults; shares unchanged parts with the original."""
     if schema.kind == "struct" and isinstance(value, dict):
         filled = {
             key: with_defaults(schema.fields[key].type, child) if key in schema.fields else child

@@ -141,7 +141,7 @@ def replicas_causes(manifest: Mapping[str, Any]) -> Causes:
 
 
 def typed_errors(schema: Type, value: Any) -> str:
-    """Return what keeps an applied configuration from being understood; empty when nothing does."""
+    """Return what is invalid in an applied configuration; empty when nothing is."""
     problems = sorted(_typed(schema, value, ""))
     if len(problems) > 1:
         return "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
@@ -205,7 +205,7 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _go(value: Any) -> str:
-    """Return a value as Go prints it."""
+    """Return a value in Go's printed form."""
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{_go(child)}" for key, child in sorted(value.items())) + "]"
     if isinstance(value, list):

@@ -1,8 +1,8 @@
-"""Validation of built-in kinds: what the server refuses, in its words.
+"""Validation of built-in kinds, with the server's messages.
 
-Purpose: the rules that a controller or a user of SeldonDeployments can run into: containers without name or image,
-names that are no labels, selectors that do not match, immutable fields, Secrets that are no base64. Far from all
-rules of the real server.
+Purpose: the rules that a controller or a user of SeldonDeployments can violate: containers without name or
+image, names that are not labels, selectors that do not match, immutable fields, Secrets that are not base64.
+The real server has many more.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Manifest = Mapping[str, Any]
 
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _CONFIG_KEY_TEXT = (
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',"
-    "  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+    "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 _DATA_LIMIT = 1024 * 1024
 _IMMUTABLE = "field is immutable"

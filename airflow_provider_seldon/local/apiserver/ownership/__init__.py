@@ -1,1 +1,1 @@
-"""Who manages which field: managedFields, merge keys, and what kubectl wrote last."""
+"""Managers of fields: managedFields, requests, and kubectl's last applied configuration."""

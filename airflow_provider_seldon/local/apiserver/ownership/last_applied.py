@@ -1,8 +1,8 @@
-"""``kubectl``'s annotation about its last client-side apply, when ``kubectl`` goes over to server-side apply.
+"""``kubectl``'s annotation of its last client-side apply, when ``kubectl`` changes to server-side apply.
 
-Purpose: two courtesies of the server to the field manager ``kubectl`` ("Migration between client-side and server-side
-apply", Kubernetes documentation): fields that the annotation claims and that are still as claimed are no conflict,
-and the annotation is kept up to date while it is there.
+Purpose: two special rules of the server for the field manager ``kubectl`` ("Migration between client-side and
+server-side apply", Kubernetes documentation): unchanged fields of the annotation are no conflict, and an
+existing annotation is kept up to date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _annotation(manifest: Mapping[str, Any]) -> str:
 
 
 def allowed_conflicts(schema: MergeSchema, live: Mapping[str, Any]) -> FieldSet:
-    """Return the fields that the annotation claims and that the live object has unchanged."""
+    """Return the fields of the annotation that are unchanged in the live object."""
     try:
         claimed = json.loads(_annotation(live) or "{}")
     except ValueError:
@@ -37,7 +37,7 @@ def allowed_conflicts(schema: MergeSchema, live: Mapping[str, Any]) -> FieldSet:
 
 
 def synchronise(merged: dict[str, Any], config: Mapping[str, Any]) -> None:
-    """Set the annotation of a merged object, where it has one, to the configuration that was just applied."""
+    """Set the annotation of a merged object, if it has one, to the applied configuration."""
     if not _annotation(merged):
         return
     metadata = dict(config.get("metadata") or {})

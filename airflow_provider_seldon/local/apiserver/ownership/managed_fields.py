@@ -1,9 +1,9 @@
 """Who manages which field: the ``metadata.managedFields`` of an object, kept current on every write.
 
-Purpose: the bookkeeping of "Server-Side Apply" (Kubernetes API concepts). A write by PUT, POST or patch takes over
-what it changes; an apply owns exactly what it lists, conflicts with other managers of a field that it changes, and
-drops what it used to own and nobody else does.
-Merging and comparing are in ``fields.py``; reading a request is not done here.
+Purpose: the bookkeeping of "Server-Side Apply" (Kubernetes API concepts). A write by PUT, POST or patch takes
+over what it changes; an apply owns exactly the fields that it lists, conflicts with other managers of a field
+that it changes, and drops the fields that only it owned before. Merging and comparing are in
+``field_sets.py``; ``request_ownership.py`` reads requests.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _NEVER_OWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
 @dataclass(frozen=True, kw_only=True)
 class Manager:
     """
-    What one entry of ``managedFields`` is keyed by.
+    The key of one entry of ``managedFields``.
 
     :param name: The field manager.
     :param operation: ``Apply`` or ``Update``.
-    :param api_version: Only tells ``Update`` entries apart.
+    :param api_version: Only distinguishes ``Update`` entries.
     :param subresource: ``status`` or ``scale``; empty for the object itself.
     """
 
@@ -58,7 +58,7 @@ class Manager:
     subresource: str = ""
 
     def text(self) -> str:
-        """Return the manager as conflicts print it."""
+        """Return the manager in the notation of conflicts."""
         text = f'"{self.name}"'
         if self.subresource:
             text += f' with subresource "{self.subresource}"'
@@ -80,7 +80,7 @@ Managers = dict[Manager, Entry]
 @dataclass(frozen=True, kw_only=True)
 class Write:
     """
-    Who writes what.
+    The writer of a request.
 
     :param manager: Field manager of the request.
     :param api_version: Version that the request is made in.

@@ -1,4 +1,4 @@
-"""Field ownership of a request: which manager writes, and what its write leaves in ``managedFields``."""
+"""Field ownership of a request: its manager, and the resulting ``managedFields``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_seldon.local.apiserver.protocol.request import RequestInfo
 
 
 def write_of(info: RequestInfo, options: WriteOptions) -> Write:
-    """Return who writes what with a request."""
+    """Return the writer of a request."""
     return Write(
         manager=options.manager,
         api_version=info.api_version,
@@ -41,7 +41,7 @@ def without_managed_fields(manifest: Mapping[str, Any]) -> Manifest:
 
 def sent_ownership(info: RequestInfo, new: Manifest, live: Mapping[str, Any] | None) -> Ownership:
     """
-    Take the ``managedFields`` out of a new object and return what they say.
+    Remove the ``managedFields`` from a new object and return their content.
 
     An empty list resets them; without any, those of the live object count. A subresource cannot change them.
     """
@@ -86,7 +86,7 @@ def track_update(info: RequestInfo, options: WriteOptions, live: Stored, new: Ma
 
 
 def ownership_for_apply(info: RequestInfo, live: Stored, base: Manifest) -> Ownership:
-    """Return who owns what before an apply; all fields of an untracked object belong to a placeholder."""
+    """Return the owners before an apply; all fields of an untracked object belong to a placeholder."""
     ownership = Ownership.of(schema_of(info.resource), live.manifest)
     if not ownership.managers:
         placeholder = WriteOptions(manager=managed_fields.BEFORE_FIRST_APPLY)

@@ -1,6 +1,6 @@
 """Request bodies and write options: JSON or YAML text into manifests, query parameters into options.
 
-Purpose: everything about a write that can be refused before the stored object is looked at.
+Purpose: all checks of a write that do not need the stored object.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_MANAGER = 128
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: JSON types only, so no dates."""
+    """YAML as in Kubernetes: only JSON types, so no dates."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -84,7 +84,7 @@ def decode(raw: bytes, content_type: str) -> Any:
     """
     Return the data of a JSON, YAML or protobuf body.
 
-    :raises StatusError: 400 for text that is neither, 415 for another media type.
+    :raises StatusError: 400 for invalid text, 415 for another media type.
     """
     if content_type in ("", "application/json") or content_type.endswith("+json"):
         try:
@@ -99,7 +99,7 @@ def decode(raw: bytes, content_type: str) -> Any:
 
 
 def json_problem(raw: bytes, error: ValueError) -> str:
-    """Return why a text is no JSON."""
+    """Return why a text is not JSON."""
     position = getattr(error, "pos", len(raw))
     if position >= len(raw):
         return "unexpected end of JSON input"
@@ -121,8 +121,8 @@ def decode_object(info: RequestInfo, raw: bytes) -> Manifest:
     """
     Return the object in the body of a create or update.
 
-    :raises StatusError: 400 when it is no object of the resource's kind and version, 422 for the wrong kind of
-        custom resource.
+    :raises StatusError: 400 if it is not an object of the resource's kind and version, 422 for the wrong kind
+        of custom resource.
     """
     resource = info.resource
     try:

@@ -1,7 +1,7 @@
 """Merge patch (RFC 7396) and JSON patch (RFC 6902) on an object, with the server's errors.
 
-Purpose: turn (object, patch document) into the patched object without changing the original. Strategic merge patch
-is in ``strategic.py``; server-side apply in ``managed_fields.py``.
+Purpose: turn (object, patch document) into the patched object without changing the original. Strategic merge
+patch is in ``strategic_merge.py``; server-side apply in ``managed_fields.py``.
 """
 
 from __future__ import annotations

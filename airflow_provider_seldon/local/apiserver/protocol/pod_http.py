@@ -1,4 +1,4 @@
-"""HTTP with a pod: what the ingress and the service proxy hand on, and what the pod answers."""
+"""HTTP with a pod: requests that the ingress and the service proxy forward, and the pod's responses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """A pod's answer."""
+    """A pod's response."""
 
     status: int
     body: bytes

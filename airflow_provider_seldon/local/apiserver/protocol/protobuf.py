@@ -1,9 +1,9 @@
 """Bodies in protobuf, as ``kubectl create`` and ``kubectl auth`` of 1.32 and later send them for built-in kinds.
 
-Purpose: decode just enough of the Kubernetes protobuf encoding ("Kubernetes Protobuf encoding", API concepts) for the
-commands that have no JSON form any more: reviews, and the creation of namespaces, secrets, config maps, service
-accounts, services, deployments and pods. Answers stay JSON, which these clients accept as well. A field that is not
-described here is refused rather than lost.
+Purpose: decode just enough of the Kubernetes protobuf encoding ("Kubernetes Protobuf encoding", API concepts)
+for the commands that have no JSON form any more: reviews, and the creation of namespaces, secrets, config
+maps, service accounts, services, deployments and pods. Responses stay JSON, which these clients accept as
+well. An unknown field is refused rather than lost.
 
 Notation, one text per message: ``<number>:<name>:<type>``. Types are ``str``, ``bytes`` (to base64), ``int`` and
 ``bool`` (zero means absent; with ``!`` it does not), ``port`` (number or string), ``-`` (skipped), ``[type]``,
@@ -107,7 +107,8 @@ def decode(raw: bytes) -> dict[str, Any]:
     """
     Return the object of a protobuf body as JSON data.
 
-    :raises StatusError: 400 for a body that is no such message, 415 for a kind or field that is not described here.
+    :raises StatusError: 400 for a body that is not such a message, 415 for a kind or field that is not
+        described here.
     """
     if not raw.startswith(_MAGIC):
         raise status.bad_request(

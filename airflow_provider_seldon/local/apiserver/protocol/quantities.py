@@ -1,7 +1,8 @@
-"""How a quantity is stored: the API server writes every one in its canonical form. Pure.
+"""The stored form of a quantity: the API server writes each in its canonical form. Pure.
 
-Source: Kubernetes API reference, ``Quantity`` ("Before serializing, Quantity will be put in canonical form"): no
-fraction, the largest suffix that allows it, and nothing finer than a billionth. Custom resources keep what was sent.
+Source: Kubernetes API reference, ``Quantity`` ("Before serializing, Quantity will be put in canonical form"):
+no fraction, the largest suffix that allows it, and nothing finer than a billionth. Custom resources keep the
+original text.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ def canonical_amount(value: Any) -> Any:
 
 def canonical(value: Any, *, finest: int = _FINEST) -> Any:
     """
-    Return the text that is stored for a quantity; what is none is left for the validation to refuse.
+    Return the stored text of a quantity; an invalid one is kept, and the validation refuses it.
 
     ``0.5`` becomes ``500m``, ``1024Mi`` becomes ``1Gi``, the number 1 becomes ``1``.
 
-    :param finest: Power of ten; what is finer is rounded up.
+    :param finest: Power of ten; finer amounts are rounded up.
     """
     match = _FORM.fullmatch(str(value)) if isinstance(value, str | int | float) else None
     if match is None or isinstance(value, bool):
@@ -56,7 +57,7 @@ def canonical(value: Any, *, finest: int = _FINEST) -> Any:
 
 
 def _shorten(number: int, base: int, limit: int) -> tuple[int, int]:
-    """Divide by the base as often as nothing is lost by it."""
+    """Divide by the base as often as possible without loss."""
     count = 0
     while number and count < limit and number % base == 0:
         number, count = number // base, count + 1

@@ -1,8 +1,8 @@
-"""What a request asks for: its path, verb and options, understood once.
+"""Path, verb and options of a request, parsed once.
 
-Purpose: the "request info" of the Kubernetes API: ``/api/v1/namespaces/x/pods/y/log`` becomes verb, group, version,
-resource, namespace, name and subresource; the query becomes typed options with the server's errors for bad values.
-Nothing here looks at stored objects.
+Purpose: the "request info" of the Kubernetes API: ``/api/v1/namespaces/x/pods/y/log`` becomes verb, group,
+version, resource, namespace, name and subresource; the query becomes typed options with the server's errors
+for bad values. This module does not read stored objects.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _TRUE = ("1", "t", "T", "true", "True", "TRUE", "")
 @dataclass(frozen=True, kw_only=True)
 class RequestInfo:
     """
-    A request on a resource.
+    A request for a resource.
 
     :param resource: The resource type.
-    :param version: Version that the client speaks.
+    :param version: Version of the request.
     :param verb: ``get``, ``list``, ``watch``, ``create``, ``update``, ``patch``, ``delete`` or ``deletecollection``.
     :param namespace: Namespace from the path; empty for cluster-scoped resources and all namespaces.
     :param name: Object name from the path; empty for collections.
@@ -35,8 +35,8 @@ class RequestInfo:
     :param query: First value of every query parameter.
     :param content_type: Media type of the body, without parameters.
     :param user_agent: The client's ``User-Agent``.
-    :param warnings: Texts for ``Warning`` headers of the answer, whatever it is; added to on the way.
-    :param webhook: How a fault has the admission webhook behave: ``down`` or ``off``; empty is as usual.
+    :param warnings: Texts for ``Warning`` headers of any response; handlers add to them.
+    :param webhook: Fault of the admission webhook: ``down`` or ``off``; empty for none.
     """
 
     resource: ResourceType
@@ -64,7 +64,7 @@ class RequestInfo:
 
     @property
     def permission(self) -> str:
-        """The resource as permissions name it, with its subresource."""
+        """The resource in the notation of permissions, with its subresource."""
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
     def not_found(self) -> status.StatusError:
@@ -141,7 +141,7 @@ def parse(
     method: str, path: str, *, query: Mapping[str, str], content_type: str = "", user_agent: str = ""
 ) -> RequestInfo | None:
     """
-    Return what a request asks of which resource, or ``None`` when the path is no resource (discovery, health).
+    Return verb and resource of a request, or ``None`` if the path is not a resource (discovery, health).
 
     :raises NoSuchPathError: For a resource or subresource that is not served.
     """

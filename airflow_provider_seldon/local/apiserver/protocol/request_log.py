@@ -1,7 +1,7 @@
 """The log of requests, for tests that count them.
 
-Purpose: "one LIST and one PATCH, nothing else" is only a promise when it can be counted: every request is noted with
-its verb, path, user agent, status and duration, in memory, bounded.
+Purpose: "one LIST and one PATCH, nothing else" can only be promised if it can be counted: every request is
+recorded with its verb, path, user agent, status and duration, in memory, up to a limit.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class LoggedRequest:
     :param namespace: Namespace in the path.
     :param name: Object name in the path.
     :param user_agent: The client's user agent.
-    :param status: HTTP code of the answer; 0 while it is open or when the connection was dropped.
+    :param status: HTTP code of the response; 0 while it is open or if the connection was dropped.
     :param started: Unix time in seconds.
     :param seconds: Duration; ``None`` while it is open (a watch).
-    :param warnings: Texts of the answer's ``Warning`` headers.
+    :param warnings: Texts of the response's ``Warning`` headers.
     """
 
     method: str
@@ -54,7 +54,7 @@ class RequestLog:
     """
     The last requests, oldest first. Safe to read from another thread.
 
-    :param limit: Entries kept.
+    :param limit: Maximum number of entries.
     """
 
     def __init__(self, *, limit: int = 50_000) -> None:
@@ -62,12 +62,12 @@ class RequestLog:
         self._lock = threading.Lock()
 
     def add(self, entry: LoggedRequest) -> None:
-        """Note a request."""
+        """Record a request."""
         with self._lock:
             self._entries.append(entry)
 
     def clear(self) -> None:
-        """Forget everything so far."""
+        """Drop all entries."""
         with self._lock:
             self._entries.clear()
 
@@ -75,7 +75,7 @@ class RequestLog:
         self, where: Callable[[LoggedRequest], bool] | None = None, **values: str | int
     ) -> list[LoggedRequest]:
         """
-        Return the requests that agree with all given attributes.
+        Return the requests that match all given attributes.
 
         :param where: A further condition.
         :param values: Attributes of :class:`LoggedRequest`, such as ``verb="list"``.
@@ -90,5 +90,5 @@ class RequestLog:
         ]
 
     def count(self, where: Callable[[LoggedRequest], bool] | None = None, **values: str | int) -> int:
-        """Return how many requests agree; see :meth:`entries`."""
+        """Return the number of matching requests; see :meth:`entries`."""
         return len(self.entries(where, **values))

@@ -1,8 +1,8 @@
 """The resource types that the local API server serves, as data.
 
-Purpose: everything that differs between kinds and can be said in a table: names, versions, scope, subresources,
-verbs, and which habits of the real registry apply (unconditional updates, the body a delete answers with).
-Rules that need code (defaults, validation) live in ``defaults.py`` and ``object_rules.py``.
+Purpose: everything that differs between kinds and can be said in a table: names, versions, scope,
+subresources, verbs, and which habits of the real registry apply (unconditional updates, the body a delete
+answers with). Rules that need code (defaults, validation) are in ``defaults.py`` and ``validation.py``.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ class ResourceType:
     :param versions: Served versions, the stored one first.
     :param plural: Name in paths and in RBAC.
     :param kind: Kind of one object.
-    :param short_names: What ``kubectl`` accepts instead of the plural.
-    :param categories: ``kubectl get all`` and the like.
+    :param short_names: Short names for ``kubectl``.
+    :param categories: Categories such as that of ``kubectl get all``.
     :param namespaced: Whether objects live in namespaces.
-    :param verbs: What may be done with it.
+    :param verbs: Supported verbs.
     :param subresources: Of ``status``, ``scale``, ``log``, ``proxy`` and ``binding``.
     :param custom: Whether a CustomResourceDefinition declares it (no strategic merge patch, strict updates).
     :param unconditional_update: Whether a PUT without a resource version is accepted.
-    :param returns_deleted: Whether a DELETE answers with the object instead of a ``Status``.
+    :param returns_deleted: Whether a DELETE returns the object instead of a ``Status``.
     :param generation: Whether ``metadata.generation`` counts the changes of the specification.
     :param mesh: Whether it belongs to Istio, and is served only where that is installed.
-    :param stored: Whether objects exist at all; reviews are only answered.
+    :param stored: Whether its objects are stored; reviews are not.
     """
 
     group: str = ""
@@ -61,7 +61,7 @@ class ResourceType:
 
     @property
     def qualified(self) -> str:
-        """The name as errors print it, such as ``deployments.apps``."""
+        """The name in the notation of errors, such as ``deployments.apps``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
@@ -197,6 +197,6 @@ def find(group: str, version: str, plural: str) -> ResourceType | None:
 
 
 def find_kind(api_version: str, kind: str) -> ResourceType | None:
-    """Return the stored resource of an object's ``apiVersion`` and ``kind``; versions are not told apart."""
+    """Return the stored resource of an object's ``apiVersion`` and ``kind``, of any version."""
     group, _, _ = api_version.rpartition("/")
     return _BY_KIND.get((group, kind))

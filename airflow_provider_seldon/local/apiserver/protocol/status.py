@@ -1,9 +1,8 @@
 """The errors of a Kubernetes API server: HTTP codes, reasons and the ``Status`` body that carries them.
 
-Purpose: one exception, :class:`StatusError`, that every part of the local API server raises and that the request
-handler turns into a response. The wording follows the Kubernetes API ("Response Status Kind" of the API
-conventions), because clients and people match on it.
-This module decides nothing about *when* an error is due.
+Purpose: one exception, :class:`StatusError`, that every part of the local API server raises and that the
+request handler turns into a response. The wording follows the Kubernetes API ("Response Status Kind" of the
+API conventions), because clients and people match on it. This module does not decide *when* an error occurs.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ OPTIMISTIC_LOCK = (
 
 class StatusError(Exception):
     """
-    A request that failed, with what the client is told.
+    A failed request, with the error for the client.
 
     :param code: HTTP status code.
     :param reason: CamelCase word of the Kubernetes API (``NotFound``, ``Conflict``, ...); may be empty.
-    :param message: The sentence for people.
+    :param message: The readable message.
     :param details: ``Status.details`` (name, group, kind, uid, causes, retryAfterSeconds).
     :param continue_token: A token to go on with, sent as ``Status.metadata.continue``.
     """
@@ -61,7 +60,7 @@ class StatusError(Exception):
 
 
 def success(*, name: str = "", group: str = "", kind: str = "", uid: str = "") -> dict[str, Any]:
-    """Return the ``v1.Status`` of a delete that is done."""
+    """Return the ``v1.Status`` of a completed delete."""
     details = {
         key: value for key, value in (("name", name), ("group", group), ("kind", kind), ("uid", uid)) if value
     }
@@ -84,7 +83,7 @@ def _details(group: str, kind: str, name: str, **more: Any) -> dict[str, Any]:
 
 
 def cause(*, reason: str, message: str, field: str = "") -> dict[str, str]:
-    """Return one entry of ``details.causes``, the way field errors are listed."""
+    """Return one entry of ``details.causes``, in the format of field errors."""
     return {"reason": reason, "message": message} | ({"field": field} if field else {})
 
 
@@ -130,7 +129,7 @@ def method_not_allowed(message: str, *, group: str = "", resource: str = "") -> 
 
 
 def already_exists(*, group: str, resource: str, name: str, deleting: bool = False) -> StatusError:
-    """409 AlreadyExists; ``deleting`` says that the existing object is on its way out."""
+    """409 AlreadyExists; ``deleting`` means that the existing object is being deleted."""
     prefix = "object is being deleted: " if deleting else ""
     return StatusError(
         code=409,
@@ -151,12 +150,12 @@ def conflict(*, group: str, resource: str, name: str, why: str = OPTIMISTIC_LOCK
 
 
 def expired(message: str, *, continue_token: str = "") -> StatusError:
-    """410: the history that was asked for is gone; list again."""
+    """410: the requested history is gone; list again."""
     return StatusError(code=410, reason="Expired", message=message, continue_token=continue_token)
 
 
 def unsupported_media_type(allowed: Sequence[str]) -> StatusError:
-    """415: the body is of a kind that this request does not take."""
+    """415: the request does not support the media type of the body."""
     return StatusError(
         code=415,
         reason="UnsupportedMediaType",
@@ -180,7 +179,7 @@ def invalid(*, group: str, kind: str, name: str, causes: Sequence[Mapping[str, s
 
 
 def unprocessable() -> StatusError:
-    """422 for a JSON patch that does not fit the object. The server does not say why."""
+    """422 for a JSON patch that does not fit the object. The server does not report why."""
     return StatusError(
         code=422,
         reason="Invalid",
@@ -200,12 +199,12 @@ def internal_error(message: str) -> StatusError:
 
 
 def plain_error(message: str) -> StatusError:
-    """500 without a reason, as the server answers errors that it has no type for."""
+    """500 without a reason, as for errors for which the server has no type."""
     return StatusError(code=500, reason="", message=message)
 
 
 def resource_version_too_large(*, requested: int, current: int) -> StatusError:
-    """504: the client asks for a resource version that does not exist yet."""
+    """504: the client requests a resource version that does not exist yet."""
     return StatusError(
         code=504,
         reason="Timeout",

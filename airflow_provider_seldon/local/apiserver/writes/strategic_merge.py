@@ -3,7 +3,7 @@
 Purpose: the patch type of ``kubectl apply`` and ``kubectl patch`` for built-in resources: keyed lists are
 merged item by item, ``$patch: delete|replace|merge``, ``$deleteFromPrimitiveList/<field>``,
 ``$setElementOrder/<field>`` and ``$retainKeys`` directives are supported ("Update API Objects in Place Using
-kubectl patch"). The keys come from ``schema.py``. Custom resources do not support it.
+kubectl patch"). The keys come from ``merge_keys.py``. Custom resources do not support it.
 """
 
 from __future__ import annotations
