@@ -24,10 +24,10 @@ demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, rep
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
 
 # These import no Airflow (the pure core, the Kubernetes client, the local server), or take no more of it than a
-# connection and an exception, whose tests run on both versions.
+# connection and an exception, whose tests run on both versions. The demo is the same on both, and long.
 ONCE := $(addprefix tests/unit/,core delivery kube local serving test_docs.py test_layers.py test_oracle.py test_package.py \
     test_quick_start.py test_reasons.py test_seed_defects.py test_workflows.py) \
-  tests/integration/local \
+  tests/integration/local tests/e2e/test_demo.py \
   $(patsubst %,tests/integration/test_%.py,adoption claims client crash_safety histories prometheus_queries races \
     request_counts seed_defects_requests serving_http serving_mlserver shared_watch snippets storage_rclone \
     storage_secret_writer taken_names waiting write_preconditions)

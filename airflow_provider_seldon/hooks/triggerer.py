@@ -175,14 +175,15 @@ def _hook_class() -> type[SeldonHook]:
     DAG processor and local executor do the same.
     """
     # The clients, which the first connection and the first request would import.
-    import aiohttp
     import kubernetes.config
 
     from airflow_provider_seldon.hooks.seldon import SeldonHook
     from airflow_provider_seldon.kube.access import kube_config
+    from airflow_provider_seldon.kube.requests.session import load_client
     from airflow_provider_seldon.kube.watch import wait
 
-    del aiohttp, kubernetes, kube_config, wait
+    load_client()
+    del kubernetes, kube_config, wait
     if not _loaded and gc.isenabled():
         gc.freeze()
     _loaded[:] = [SeldonHook]

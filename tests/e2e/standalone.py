@@ -27,6 +27,15 @@ import psutil
 from tests.airflow_version import AIRFLOW_3
 from tests.e2e.rest import PATIENCE, Rest, TaskInstance, eventually
 
+
+def _home(folder: Path) -> dict[str, str]:
+    """Where Airflow has its files and its database, for whose lock it waits longer than the 5 s of SQLite."""
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60",
+    }
+
+
 #: What the command ``airflow`` does, after an import of what most tasks need.
 PREPARED_MAIN = """
 import airflow.configuration, airflow_provider_seldon.hooks.seldon, sklearn.model_selection
@@ -82,7 +91,7 @@ class Airflow:
     def _settings(self) -> dict[str, str]:
         secret = base64.urlsafe_b64encode(os.urandom(32)).decode()
         common = {
-            "AIRFLOW_HOME": str(self.folder),
+            **_home(self.folder),
             # The scheduler of 2.11 starts tasks with the command `airflow`.
             "PATH": os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", "")]),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.folder / "dags"),
@@ -215,7 +224,7 @@ class Airflow:
             "import sys, time; from airflow.__main__ import main\n"
             f"for sys.argv in {runs}: main(); time.sleep({pause})"
         )
-        environment = self.environment | {"AIRFLOW_HOME": str(self._inline)}
+        environment = self.environment | _home(self._inline)
         return self.command(self.python, "-c", script, environment=environment)
 
     def wait_until_deferred(self, task: TaskInstance) -> None:

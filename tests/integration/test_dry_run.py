@@ -149,7 +149,7 @@ def test_what_is_adopted_is_shown_first_without_its_credentials(
     with caplog.at_level(logging.WARNING):
         result = deploy(name="iris", adopt="irreversibly", dry_run=dry_run)
     told = next(one.getMessage() for one in caplog.records if "Taking over" in one.getMessage())
-    assert "made by argocd-controller" in told
+    assert "created by argocd-controller" in told
     assert "+      modelUri: s3://models/iris/1" in told
     assert "theirs:1" in told
     for text in (told, result.get("diff", "")):

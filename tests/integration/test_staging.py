@@ -196,7 +196,7 @@ def test_a_source_that_changes_meanwhile_is_not_served(
         return found
 
     monkeypatch.setattr(model_store.ModelSource, "described", and_then_it_changes)
-    with pytest.raises(ModelChangedError, match=r"model\.joblib changed while"):
+    with pytest.raises(ModelChangedError, match=r"model\.joblib changed during the copy"):
         stage(source, target)
     assert files_below(target) == {}
 

@@ -205,3 +205,10 @@ def _keep_alive(response: aiohttp.ClientResponse) -> None:
     for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
             plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def load_client() -> None:
+    """Import the asynchronous client, which the first request imports otherwise."""
+    import aiohttp
+
+    del aiohttp
