@@ -24,13 +24,15 @@ demo: $(VENVS)/airflow-$(AIRFLOW)/.ready $(VENVS)/mlserver/.ready ## deploy, rep
 	@$(VENVS)/airflow-$(AIRFLOW)/bin/python tools/demo.py
 
 # These import no Airflow (the pure core, the Kubernetes client, the local server), or take no more of it than a
-# connection and an exception, whose tests run on both versions. The demo is the same on both, and long.
+# connection and an exception, whose tests run on both versions. Or they ask operators for what the cluster does, which
+# is the same on both: those that ask for what Airflow does run on both.
 ONCE := $(addprefix tests/unit/,core delivery kube local serving test_docs.py test_layers.py test_oracle.py test_package.py \
     test_quick_start.py test_reasons.py test_seed_defects.py test_workflows.py) \
   tests/integration/local tests/e2e/test_demo.py \
-  $(patsubst %,tests/integration/test_%.py,adoption claims client crash_safety histories prometheus_queries races \
-    request_counts seed_defects_requests serving_http serving_mlserver shared_watch snippets storage_rclone \
-    storage_secret_writer taken_names waiting write_preconditions)
+  $(patsubst %,tests/integration/test_%.py,adoption apply_traffic canary_disturbed canary_golden canary_traffic claims \
+    client crash_safety delete_and_predict histories hostile_names outages prometheus_queries races request_counts \
+    run_undo scale seed_defects_requests serving_http serving_mlserver shared_watch smoke_test snippets staging \
+    storage_rclone storage_secret_writer storage_secrets taken_names ttl waiting write_preconditions)
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
 # Processes per Airflow version: most tests wait for a cluster most of the time. 3.3 has more to run.
 WORKERS ?= 2
