@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+
+from airflow_provider_seldon.local.loop_thread import LoopThread
 
 #: What a gateway answered that had no model to ask, and what a model answered that failed.
 NOTHING, ERROR = "nothing", "error"
@@ -53,23 +54,22 @@ class Traffic:
 
     def __init__(self, gateway: str) -> None:
         self._gateway = gateway
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._loop = LoopThread(name="traffic")
+        self._streams: list[asyncio.Task[None]] = []
         self._http: aiohttp.ClientSession
 
     def __enter__(self) -> Traffic:
-        self._thread.start()
+        self._loop.start()
         self.call(self._open())
         return self
 
     def __exit__(self, *error: object) -> None:
         self.call(self._http.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._loop.stop()
 
     def begin(self, stream: Stream) -> None:
         """Ask until the stream says that it is over."""
-        asyncio.run_coroutine_threadsafe(self._run(stream), self._loop)
+        self._streams.append(self._loop.call(lambda: asyncio.create_task(self._run(stream))))
 
     def ask(self, path: str, times: int) -> list[Answer]:
         """Ask some times, one after the other."""
@@ -81,7 +81,7 @@ class Traffic:
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run something in the loop, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
+        return self._loop.run(work, timeout=120)
 
     async def _open(self) -> None:
         timeout = aiohttp.ClientTimeout(total=60)

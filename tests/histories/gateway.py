@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from airflow_provider_seldon.local.cluster import LocalSeldon
+from airflow_provider_seldon.local.loop_thread import LoopThread
 from tests.histories.oracle import NOTHING, Answer, Oracle
 
 #: Seconds between two questions.
@@ -28,32 +28,25 @@ class Gateway:
 
     def __init__(self, local: LocalSeldon) -> None:
         self._url = local.gateway_url
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._loop = LoopThread(name="questions to the gateway")
         self._http: aiohttp.ClientSession
 
     def __enter__(self) -> Gateway:
-        self._thread.start()
+        self._loop.start()
         self._call(self._open())
         return self
 
     def __exit__(self, *error: object) -> None:
         self._call(self._http.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
-        self._loop.close()
+        self._loop.stop()
 
     def watch(self, namespace: str, name: str, oracle: Oracle) -> asyncio.Task[None]:
         """Ask for a deployment all the time, until the task that is returned is given to :meth:`leave`."""
-
-        async def begin() -> asyncio.Task[None]:
-            return asyncio.create_task(self._watch(namespace, name, oracle))
-
-        return self._call(begin())
+        return self._loop.call(lambda: asyncio.create_task(self._watch(namespace, name, oracle)))
 
     def leave(self, watching: asyncio.Task[None]) -> None:
         """Ask no more."""
-        self._loop.call_soon_threadsafe(watching.cancel)
+        self._loop.call(watching.cancel)
 
     def ask(self, namespace: str, name: str, times: int, *, patience: float) -> list[Answer]:
         """
@@ -94,4 +87,4 @@ class Gateway:
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
 
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=90)
+        return self._loop.run(work, timeout=90)

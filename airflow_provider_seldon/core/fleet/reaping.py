@@ -65,15 +65,15 @@ def reaping_of(
     :param runs: runs of reapers, the latest first.
     :param now: epoch seconds.
     """
+    facts = _facts(view)
     orphan = whereabouts is not None and whereabouts.origin is Origin.GONE
-    canary = view.unreadable_lease or (view.canary is not None and now > view.canary.expires)
-    expiry = _expiry(view)
-    over = expiry is not None and expiry.is_over(now)
+    canary = facts.canary is not None and not facts.canary.holds(now)
+    over = facts.expiry is not None and facts.expiry.is_over(now)
     if not (orphan or canary or over) or Badge.FOREIGN in view.badges or view.condition == Condition.DELETING:
         return None
     last = next((run for run in runs if covers(run, view)), None)
     decision = decision_on(
-        _facts(view),
+        facts,
         now=now,
         grace=last.grace if last else GRACE,
         whereabouts=whereabouts,
@@ -143,12 +143,12 @@ def _facts(view: DeploymentView) -> Facts:
         managed=True,
         canary=led,
         expiry=_expiry(view),
-        noticed=seconds_at({"at": view.noticed}, "at"),
+        noticed=seconds_at(view.noticed),
     )
 
 
 def _expiry(view: DeploymentView) -> Expiry | None:
-    until = seconds_at({"at": view.expires}, "at")
+    until = seconds_at(view.expires)
     return Expiry(ttl=0.0, until=datetime.fromtimestamp(until, UTC)) if until is not None else None
 
 

@@ -84,6 +84,10 @@ class Led:
         """Build it from a lease."""
         return cls(run=lease.run, expires=lease.expires, where=f"{lease.stage} at {lease.current}")
 
+    def holds(self, now: float) -> bool:
+        """Return whether its run leads it: whether the lease can be read and has not expired."""
+        return self.expires is not None and now <= self.expires
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -201,7 +205,7 @@ def _of_canary(led: Led, now: float) -> ReapingDecision:
             verdict=Verdict.LEFT, reason="a canary is in progress whose lease cannot be read"
         )
     until = _text(led.expires)
-    if now <= led.expires:
+    if led.holds(now):
         return ReapingDecision(
             verdict=Verdict.LEFT, reason=f"run {led.run} leads a canary on it, with a lease until {until}"
         )

@@ -82,8 +82,7 @@ def first_proof(deployment: SeldonDeployment) -> ProvenVersion | None:
 
 def _numberless(deployment: SeldonDeployment) -> SeldonDeployment:
     manifest = deployment.to_manifest()
-    spec = {key: without_numbers(key, value) for key, value in manifest["spec"].items() if key != "replicas"}
-    return SeldonDeployment.from_manifest({**manifest, "spec": spec})
+    return SeldonDeployment.from_manifest({**manifest, "spec": without_numbers(manifest["spec"])})
 
 
 def built_again(

@@ -102,18 +102,21 @@ def _contents(deployment: SeldonDeployment) -> dict[str, str]:
 
 def _places(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the units of field ownership: parts of the spec, labels, and annotations of the user."""
-    for key, value in mapping_at(manifest, "spec").items():
-        if key != "replicas":
-            yield f"spec {key}", without_numbers(key, value)
+    for key, value in without_numbers(mapping_at(manifest, "spec")).items():
+        yield f"spec {key}", value
     for kind in ("labels", "annotations"):
         for key, value in mapping_at(manifest, "metadata", kind).items():
             if kind == "labels" or not is_reserved(key):
                 yield f"{kind} {key}", value
 
 
-def without_numbers(key: str, value: Any) -> Any:
-    """Return a field of the spec without the numbers of pods of its predictors."""
-    return _without_numbers(value) if key == "predictors" else value
+def without_numbers(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a spec without its numbers of pods."""
+    return {
+        key: _without_numbers(value) if key == "predictors" else value
+        for key, value in spec.items()
+        if key != "replicas"
+    }
 
 
 def _without_numbers(value: Any) -> Any:
