@@ -1,4 +1,4 @@
-"""Whenever a new version of a model has been proven to serve, another DAG starts and knows which one."""
+"""Start another DAG whenever a new version of a model has become ready, with the details of that version."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ with DAG("deploy_iris", schedule=None, start_date=datetime(2026, 1, 1), params={
 with DAG("asset_triggered", schedule=[IRIS], start_date=datetime(2026, 1, 1), catchup=False):
 
     @task
-    def what_serves(**context) -> dict:
-        """The facts of the last event: revision, model_uri, prediction_url, action, metrics and names."""
+    def running_version(**context) -> dict:
+        """The details of the last event: revision, model_uri, prediction_url, action, metrics and names."""
         # Airflow 2 calls assets datasets.
         events = context.get("triggering_asset_events") or context["triggering_dataset_events"]
         return [event.extra for of_one_asset in events.values() for event in of_one_asset][-1]
 
-    served = what_serves()
+    served = running_version()
     SeldonPredictOperator(
-        task_id="ask", name=served["name"], namespace=served["namespace"], data=[[5.1, 3.5, 1.4, 0.2]]
+        task_id="predict", name=served["name"], namespace=served["namespace"], data=[[5.1, 3.5, 1.4, 0.2]]
     )

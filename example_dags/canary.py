@@ -1,4 +1,4 @@
-"""Send a new version 5, 25 and 50 % of the traffic before it replaces the old one; an abort that cannot be lost."""
+"""Send a new version 5, 25 and 50 % of the traffic before it replaces the old one; abort it in every other case."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_seldon.operators.canary import SeldonAbortCanaryOperator, 
 
 
 def disagreement(*, deployment: str, predictor: str, namespace: str, window: float) -> float:
-    """Ask a warehouse, a feedback store, a drift monitor; None where there are no data yet."""
+    """Query a warehouse, a feedback store, a drift monitor; None as long as there is no data."""
     return 0.004
 
 
@@ -33,6 +33,7 @@ with DAG("canary", schedule=None, start_date=datetime(2026, 1, 1), params={"vers
         analysis=Analysis(metrics=[FunctionMetric(disagreement, at_most=0.02, at_most_delta=0.01)]),
         deferrable=True,
     )
-    # A teardown of what comes before runs after the canary however that ends, a run that is failed by hand included.
+    # A teardown of the task before the canary runs however the canary ends, also if a user marks the run as
+    # failed.
     abort = SeldonAbortCanaryOperator(task_id="abort", model_name="iris")
     canary >> abort.as_teardown(setups=trained.operator)

@@ -1,7 +1,7 @@
 """
-A canary that a person promotes or rejects, and that is watched until they have: it cannot be left at its weight.
+A canary that a person promotes or rejects, with a watch until then: it cannot stay at its weight for ever.
 
-Airflow 3.1 has the approval. Before that, the canary promotes itself, and the rest is the same.
+The approval needs Airflow 3.1. In earlier versions, the canary promotes itself; everything else is the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BAKE = float(os.environ.get("CANARY_BAKE", "600"))
 
 
 def error_ratio(*, deployment: str, predictor: str, namespace: str, window: float) -> float:
-    """Stands for ErrorRatio(at_most=0.01), which needs a Prometheus."""
+    """A substitute for ErrorRatio(at_most=0.01), which needs a Prometheus."""
     return float(os.environ.get("CANARY_ERRORS", "0.002"))
 
 
@@ -48,8 +48,8 @@ with DAG("canary_approval", schedule=None, start_date=datetime(2026, 1, 1), para
         analysis=LIMITS,
         hold_at=25 if APPROVAL else None,
     )
-    # Whatever is left in the end: of a task that was killed, of a run that was failed by hand. It is a teardown of what
-    # comes before the canary, because Airflow runs a teardown only where its setup has succeeded.
+    # Aborts a canary that is left over by a killed task, or by a run that a user marked as failed. It is a
+    # teardown of the task before the canary, because Airflow runs a teardown only if its setup has succeeded.
     abort = SeldonAbortCanaryOperator(task_id="abort", model_name="iris")
     abort.as_teardown(setups=trained.operator)
 
@@ -60,10 +60,11 @@ with DAG("canary_approval", schedule=None, start_date=datetime(2026, 1, 1), para
 
         @task.short_circuit
         def held(action: str) -> bool:
-            """Nothing is to be approved where nothing is tried out: a first deploy, an unchanged version."""
+            """Skip the approval if no canary is held: after a first deploy, or of an unchanged version."""
             return action == "held"
 
-        # "Reject" is what counts when nobody answers. ApprovalOperator would skip what follows, and leave 25 % there.
+        # Without a response, "Reject" applies. ApprovalOperator would skip the downstream tasks, and keep the
+        # 25 %.
         approve = HITLBranchOperator(
             task_id="approve",
             subject="Promote version {{ params.version }} of iris?",
@@ -75,7 +76,8 @@ with DAG("canary_approval", schedule=None, start_date=datetime(2026, 1, 1), para
         )
         promote = SeldonPromoteCanaryOperator(task_id="promote", name=name)
         reject = SeldonAbortCanaryOperator(task_id="reject", name=name)
-        # Beside the approval: it aborts when a limit is broken meanwhile, and once nobody has decided for too long.
+        # In parallel to the approval: it aborts if a limit is exceeded meanwhile, or if there is no response
+        # in time.
         watch = SeldonCanarySensor(
             task_id="watch",
             name=name,

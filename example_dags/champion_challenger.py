@@ -1,4 +1,4 @@
-"""Train challengers side by side; the best of them replaces the champion that serves if it is better by a margin."""
+"""Train challengers in parallel; the best one replaces the running champion if it is better by a margin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a model, deploy it if it is good enough, wait until it serves, and ask it for a prediction."""
+"""Train a model, deploy it if it is good enough, wait until it is ready, and request a prediction."""
 
 from __future__ import annotations
 

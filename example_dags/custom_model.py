@@ -1,4 +1,4 @@
-"""Serve a trained model with a Python function of your own, in an image of your own (custom_model.Dockerfile)."""
+"""Serve a trained model with your own Python function, in your own image (custom_model.Dockerfile)."""
 
 from __future__ import annotations
 

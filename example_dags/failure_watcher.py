@@ -1,4 +1,4 @@
-"""When a served model fails, tell somebody and go back to the version before (Airflow 3)."""
+"""When a running model fails, send an alert and roll back to the previous version (Airflow 3)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with DAG(
 
     @task
     def alert(triggering_asset_events: dict) -> dict:
-        """Tell somebody; here it is the task's log that is told."""
+        """Send an alert; this one is written to the task's log."""
         failure = triggering_asset_events[FAILURES][-1].extra["payload"]
         logging.getLogger(__name__).error("%(namespace)s/%(name)s failed: %(reason)s: %(message)s", failure)
         return failure

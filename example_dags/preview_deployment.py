@@ -1,4 +1,4 @@
-"""Serve a model for as long as it is tried out. Nothing of it is left afterwards, whatever the trial says."""
+"""Serve a model while it is evaluated. Delete it afterwards, whatever the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with DAG("preview_deployment", schedule=None, start_date=datetime(2026, 1, 1), p
         model_name="iris-preview",
         model_uri="{{ params.model_uri }}",
         implementation="SKLEARN_SERVER",
-        replace=False,  # every run has a preview of its own
+        replace=False,  # every run has its own preview
         on_failure="delete_if_created",
     )
     take_down = SeldonDeleteModelOperator(task_id="take_down", name=preview.output["name"])

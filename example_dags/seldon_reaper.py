@@ -1,4 +1,4 @@
-"""Give up what is left behind: canaries that nobody leads, previews whose time is over. Tells of orphans."""
+"""Abort canaries that no run leads, delete expired previews, and report orphans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
-    params={"dry_run": True},  # let it tell for a few days what it would do, then say False here
+    params={"dry_run": True},  # check the reports of a few days, then set it to False
 ):
     SeldonReaperOperator(
         task_id="reap",
@@ -22,5 +22,6 @@ with DAG(
         grace=timedelta(hours=1),
         orphans="report",
         retries=1,
-        # On Airflow 3, who wants all orphans told names a connection to the REST API: airflow_conn_id="airflow_api"
+        # On Airflow 3, reporting all orphans needs a connection to the REST API:
+        # airflow_conn_id="airflow_api"
     )

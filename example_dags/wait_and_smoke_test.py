@@ -1,4 +1,4 @@
-"""Wait until somebody else's deployment really serves, then check that it answers as it should."""
+"""Wait until a deployment is really ready, whoever created it, then check its predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roll a model out to one cluster, let it bake there, then to the rest; if one of them fails, all go back."""
+"""Roll out a model to one cluster, let it bake there, then to the rest; if one fails, roll back all."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ with DAG("waves", schedule=None, start_date=datetime(2026, 1, 1), params={"versi
         waves.wave(["seldon_eu"])
         waves.bake(seconds=float(os.environ.get("WAVES_BAKE", "1800")))
         # Any task may be a gate: an approval, an analysis, a smoke test.
-        ask = SeldonPredictOperator(
-            task_id="ask", name="iris", seldon_conn_id="seldon_eu", data=[[5.1, 3.5, 1.4, 0.2]]
+        smoke_test = SeldonPredictOperator(
+            task_id="smoke_test", name="iris", seldon_conn_id="seldon_eu", data=[[5.1, 3.5, 1.4, 0.2]]
         )
-        waves.gate(ask)
+        waves.gate(smoke_test)
         waves.wave(["seldon_us", "seldon_asia", {"seldon_conn_id": "seldon_us", "namespace": "edge"}])

@@ -33,13 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--cluster",
         type=Path,
-        help="kubeconfig of an API server without controllers: work on that one, and be only its door",
+        help="kubeconfig of an API server without controllers to use; clients still connect to this process",
     )
     up.add_argument("--port", type=int, default=0, help="port of the API server (default: a free one)")
     up.add_argument("--gateway-port", type=int, default=0, help="port of the ingress (default: a free one)")
-    up.add_argument("--namespace", default="default", help="namespace to make and to use (default: default)")
+    up.add_argument("--namespace", default="default", help="namespace to create and use (default: default)")
     up.add_argument("--kubeconfig", type=Path, help="where to write the kubeconfig")
-    up.add_argument("--workdir", type=Path, help="where pods' files go (default: a temporary directory)")
+    up.add_argument("--workdir", type=Path, help="directory of the pods' files (default: a temporary one)")
     up.add_argument(
         "--tls",
         action=argparse.BooleanOptionalAction,
@@ -51,21 +51,21 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         default="",
-        help="the bearer token to ask for (default: one is made up)",
+        help="the bearer token to require (default: a random one)",
     )
     up.add_argument(
         "--no-token",
         action="store_true",
-        help="ask for none: everybody on this machine may do everything, and run commands as you",
+        help="require no token: every user of this machine has all permissions, and can run commands as you",
     )
-    up.add_argument("--mlserver-python", help=f"a Python that has MLServer (default: ${ENV_MLSERVER_PYTHON})")
-    up.add_argument("--simulated", action="store_true", help="run no processes: pods only pretend")
+    up.add_argument("--mlserver-python", help=f"a Python with MLServer (default: ${ENV_MLSERVER_PYTHON})")
+    up.add_argument("--simulated", action="store_true", help="simulate pods instead of running processes")
     up.add_argument(
         "--operator-faults",
         "--lies",
         dest="operator_faults",
         action="store_true",
-        help="make the status wrong as often as a busy cluster's",
+        help="make the status wrong as often as in a busy cluster",
     )
     return parser
 
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 def _options(arguments: argparse.Namespace) -> LocalOptions:
     token = None if arguments.no_token else arguments.token or secrets.token_urlsafe(24)
     if arguments.cluster and token is None:
-        raise ValueError("whoever comes in by this door has the rights of that kubeconfig: a token is needed")
+        raise ValueError("with --cluster, clients get the rights of that kubeconfig: a token is required")
     chosen = {"mlserver_python": arguments.mlserver_python} if arguments.mlserver_python else {}
     return LocalOptions(
         cluster=arguments.cluster,
@@ -108,7 +108,7 @@ async def _up(arguments: argparse.Namespace) -> None:
 def _screen(local: LocalSeldon) -> str:
     options = local.options
     if options.kubelet == "simulated":
-        pods = "simulated: nothing runs, predictions are made up"
+        pods = "simulated: no processes, generated predictions"
     elif options.mlserver_python:
         pods = f"processes; SKLEARN_SERVER and XGBOOST_SERVER by {options.mlserver_python}"
     else:

@@ -174,7 +174,8 @@ class ApiClient:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(timeout_seconds),
         }
-        # A server that went silent without closing the connection must not hold the controllers for ever.
+        # A server that stops responding without closing the connection must not block the controllers for
+        # ever.
         limit = aiohttp.ClientTimeout(total=None, sock_read=timeout_seconds + 30)
         url = self._url + kind.path(namespace)
         async with self._http().get(

@@ -76,7 +76,7 @@ class LocalSeldon:
         self._caches: Caches
         self._bootstrap: Bootstrap | None = None
 
-    # -- What others need to know ------------------------------------------------------------------------
+    # -- Addresses, credentials, controls -----------------------------------------------------------------
 
     @property
     def api_url(self) -> str:
@@ -240,7 +240,7 @@ class LocalSeldon:
             shutil.rmtree(self._folder, ignore_errors=True)
         if self._cleanup is not None and self._cleanup.stdin is not None:
             self._cleanup.stdin.close()
-            for _ in range(100):  # it has nothing left to do
+            for _ in range(100):  # it has no more work
                 if self._cleanup.poll() is not None:
                     break
                 await asyncio.sleep(0.02)
@@ -282,7 +282,7 @@ class LocalSeldon:
         tls = self._certificates.server if self._certificates else None
         if options.cluster is not None:
             if options.istio:
-                raise ValueError("istio=True needs the API server of this process: leave out cluster=")
+                raise ValueError("istio=True needs the API server of this process: do not set cluster=")
             return ApiProxy(external=ExternalApiServer.of_kubeconfig(options.cluster), tokens=tokens, tls=tls)
         namespaces = tuple(dict.fromkeys(["default", options.namespace]))
         return ApiServer(

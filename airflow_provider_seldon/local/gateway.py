@@ -151,7 +151,7 @@ class Gateway:
             for key in [key for key in self._unrouted if key[0] == namespace_of(new)]:
                 self._publish(key, self._wanted[key])
         elif new is None or "deletionTimestamp" in new["metadata"]:
-            # An ingress hears of endpoints no earlier than of the routes that were written before.
+            # An ingress receives endpoints no earlier than the routes that were written before them.
             delay = self._options.operator_faults.mesh_delay
             asyncio.get_running_loop().call_later(delay, pods.pop, name_of(manifest), None)
         else:
@@ -238,7 +238,7 @@ class Gateway:
             try:
                 return await self._kubelet.handle(namespace, name, request)
             except (aiohttp.ClientError, ConnectionError) as error:
-                log.debug("pod %s did not answer: %s", name, error)
+                log.debug("pod %s did not respond: %s", name, error)
         return None
 
     async def _mirror(self, namespace: str, target: Target, request: Request) -> None:

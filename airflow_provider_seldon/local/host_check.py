@@ -47,7 +47,7 @@ def _is_this_machine(netloc: str) -> bool:
     if name in _NAMES:
         return True
     try:
-        # An address cannot be another site's name for it.
+        # Another site's name cannot be an IP address.
         ipaddress.ip_address(name)
     except ValueError:
         return False

@@ -1,7 +1,7 @@
 """Delays and errors of the local operator, and their duration.
 
-Seldon's status is wrong by nature (Seldon Core reference, section 2): the operator looks only at
-``readyReplicas`` and ``unavailableReplicas`` of its children and forgets generations. Those faults follow
+Seldon's status is wrong by design (Seldon Core reference, section 2): the operator reads only
+``readyReplicas`` and ``unavailableReplicas`` of its children and ignores generations. Those faults follow
 from the algorithm itself; these options set how long they are visible, and add those that need another
 writer, a slow cache or chance.
 """

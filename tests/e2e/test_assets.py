@@ -67,10 +67,12 @@ def test_a_version_that_serves_starts_the_dag_that_waits_for_it(
     rest = platform.airflow.rest
     run = eventually("the downstream DAG has run", lambda: first_run(rest, "asset_triggered"))
     assert run["run_type"] in ("asset_triggered", "dataset_triggered")
-    served = xcom(rest, "asset_triggered", run, "what_serves")
+    served = xcom(rest, "asset_triggered", run, "running_version")
     for fact in (deployed["revision"], deployed["prediction_url"], "s3://models/iris/1", "created"):
         assert fact in str(served)
-    assert "s3://models/iris/1" in str(xcom(rest, "asset_triggered", run, "ask")), "the new version was asked"
+    assert "s3://models/iris/1" in str(xcom(rest, "asset_triggered", run, "predict")), (
+        "the new version served"
+    )
 
 
 def test_an_alias_starts_the_dag_that_waits_for_it_whatever_the_deployment_is_called(
@@ -91,7 +93,7 @@ def told(rest: Rest, dag_id: str, *, of: str) -> str | None:
     """What a run was told of a deployment, when there is one that was and that has ended well."""
     for run in rest.runs(dag_id):
         assert run["state"] != "failed", run
-        if run["state"] == "success" and of in (facts := str(xcom(rest, dag_id, run, "what_serves"))):
+        if run["state"] == "success" and of in (facts := str(xcom(rest, dag_id, run, "running_version"))):
             return facts
     return None
 

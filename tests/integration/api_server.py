@@ -195,7 +195,7 @@ async def watching(here: Cluster, times: int = 1) -> None:
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> None:
     """Return as soon as a condition holds."""
     async with asyncio.timeout(timeout):
-        while not condition():  # noqa: ASYNC110 - the server tells nobody
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)
 
 

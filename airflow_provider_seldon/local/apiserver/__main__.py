@@ -33,9 +33,9 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--token", action="append", default=[], help="an accepted bearer token (repeatable)")
-    parser.add_argument("--namespace", action="append", help="a namespace to make (default: default)")
-    parser.add_argument("--create-namespaces", action="store_true", help="make namespaces on first use")
-    parser.add_argument("--no-garbage-collection", action="store_true", help="leave dependents alone")
+    parser.add_argument("--namespace", action="append", help="a namespace to create (default: default)")
+    parser.add_argument("--create-namespaces", action="store_true", help="create namespaces on first use")
+    parser.add_argument("--no-garbage-collection", action="store_true", help="do not delete dependents")
     parser.add_argument("--no-admission", action="store_true", help="accept every SeldonDeployment")
     asyncio.run(_serve(parser.parse_args()))
 

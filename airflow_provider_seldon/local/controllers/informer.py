@@ -140,8 +140,8 @@ class Informer:
         for handler in self._handlers:
             try:
                 handler(old, new)
-            except Exception:  # one reader's fault must not end the cache of all
-                log.exception("a reader of %s failed", self._kind.plural)
+            except Exception:  # an error of one subscriber must not stop the cache of all
+                log.exception("a subscriber of %s failed", self._kind.plural)
 
 
 def _is_newer(version: str, than: str) -> bool:

@@ -1,1 +1,1 @@
-"""What an existing API server, which is not part of this package, lacks to run Seldon Core."""
+"""The parts that an existing API server needs to run Seldon Core."""

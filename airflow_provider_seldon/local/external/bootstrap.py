@@ -1,4 +1,4 @@
-"""What a bare API server lacks to be a cluster with Seldon Core: the CRD, the webhook, and a node.
+"""The parts that a bare API server needs for Seldon Core: the CRD, the webhook, and a node.
 
 Purpose: to run :class:`~airflow_provider_seldon.local.cluster.LocalSeldon` against a kube-apiserver that has
 no controllers. A cluster with nodes of its own is refused: its controllers and these would conflict over
@@ -33,9 +33,9 @@ _PAUSE = 0.1
 
 
 class Bootstrap:
-    """Creates these, and removes at the end what is useless without this process.
+    """Creates these, and at the end removes those that need this process.
 
-    :param api: the client to write with
+    :param api: client for writes
     :param host: address to listen on, reachable by the API server
     :param namespace: a namespace to create
     :param capacity: capacity of the node, per resource
@@ -76,13 +76,13 @@ class Bootstrap:
             )
         await self._ensure(CUSTOM_RESOURCE_DEFINITIONS, crd.definition())
         async with asyncio.timeout(_SECONDS):
-            while not await self._api.serves(SELDON_DEPLOYMENTS):  # noqa: ASYNC110 - nobody tells
+            while not await self._api.serves(SELDON_DEPLOYMENTS):  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(_PAUSE)
             if self._webhook is not None:
                 await self._webhook.start()
                 await self._api.delete(CONFIGURATIONS, None, CONFIGURATION)
                 await self._api.create(CONFIGURATIONS, self._webhook.configuration())
-                while not await self._is_refused():  # noqa: ASYNC110 - nobody tells
+                while not await self._is_refused():  # noqa: ASYNC110 - there is no event to wait for
                     await asyncio.sleep(_PAUSE)
 
     async def add_node(self, kubelet: Kubelet) -> None:

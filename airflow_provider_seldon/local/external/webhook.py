@@ -87,7 +87,7 @@ class Webhook:
             self._rules.check(review["request"]["object"])
         except StatusError as error:
             status = error.body()
-            # The API server says itself who denied the request.
+            # The API server adds the name of the webhook that denied the request.
             status["message"] = error.message.partition("denied the request: ")[2] or error.message
             answer |= {"allowed": False, "status": status}
         return web.json_response(

@@ -25,9 +25,9 @@ for dag_id, deferrable in (("deploy_rose", False), ("deploy_rose_deferred", True
 with DAG("alias_triggered", schedule=[VERSIONS], start_date=datetime(2026, 1, 1), catchup=False):
 
     @task
-    def what_serves(**context) -> list:
+    def running_version(**context) -> list:
         """The facts of each event."""
         events = context.get("triggering_asset_events") or context["triggering_dataset_events"]
         return [event.extra for of_one_asset in events.values() for event in of_one_asset]
 
-    what_serves()
+    running_version()

@@ -125,7 +125,7 @@ def test_a_kubeconfig_is_the_way_in(tmp_path: Path) -> None:
         (lambda config: config.update({"current-context": "other"}), "no context 'other'"),
         (
             lambda config: config["users"][0]["user"].update(exec={"command": "login"}),
-            "exec is not understood",
+            "exec is not supported",
         ),
         (lambda config: config["clusters"][0]["cluster"].clear(), "has no server"),
     ],

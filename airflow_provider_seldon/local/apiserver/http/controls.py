@@ -43,7 +43,7 @@ class Hooks:
     async def answer(self, request: web.Request) -> web.Response:
         """Run a hook, for a client on this machine."""
         if request.remote not in _LOOPBACK:
-            return web.Response(status=403, text="hooks are for this machine only\n")
+            return web.Response(status=403, text="hooks only accept clients on this machine\n")
         handler = self._handlers.get((request.method, request.path))
         return await handler(request) if handler else web.Response(status=404, text="no such hook\n")
 

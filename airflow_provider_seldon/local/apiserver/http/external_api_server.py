@@ -43,7 +43,7 @@ class ExternalApiServer:
         unknown = sorted(user.keys() & {"exec", "auth-provider", "username"})
         if unknown:
             raise ValueError(
-                f"{path}: {unknown[0]} is not understood here; use a token or a client certificate"
+                f"{path}: {unknown[0]} is not supported here; use a token or a client certificate"
             )
         token = user.get("token")
         if not token and user.get("tokenFile"):

@@ -23,7 +23,7 @@ from airflow_provider_seldon.local.faults import DROP_AFTER, DROP_BEFORE, Fault,
 from airflow_provider_seldon.local.host_check import refusal
 
 _LOGGER = logging.getLogger(__name__)
-#: A browser sends these to other sites without asking, if the body's type is a harmless one, or none.
+#: A browser sends these to other sites without a preflight request, if the body has a simple type, or none.
 _WRITES = ("POST", "PUT", "PATCH")
 _HEALTH = ("/healthz", "/readyz", "/livez")
 _REASONS = {
@@ -76,7 +76,7 @@ class Pipeline:
         try:
             response = await self._guarded(request, entry)
         except ConnectionError:
-            # Nobody reads an answer; aiohttp would write a traceback into the log of whoever runs this.
+            # The client has disconnected; otherwise aiohttp would log a traceback.
             _hang_up(request)
             return web.Response(status=499)
         finally:
@@ -183,7 +183,7 @@ class Pipeline:
                 await self._permitted(request, info, user, fault)
             finally:
                 _hang_up(request)
-            raise ConnectionResetError("dropped after handling, as ordered")
+            raise ConnectionResetError("dropped after handling (fault)")
         return await self._permitted(request, info, user, fault)
 
 
@@ -198,7 +198,7 @@ def _pinned_name(info: RequestInfo) -> str:
 def _hang_up(request: web.Request) -> ConnectionResetError:
     if request.transport is not None:
         request.transport.abort()
-    return ConnectionResetError("dropped, as ordered")
+    return ConnectionResetError("dropped (fault)")
 
 
 async def _stall(request: web.Request, seconds: float) -> web.StreamResponse:
@@ -215,7 +215,7 @@ def _ordered_error(fault: Fault) -> status.StatusError:
     return status.StatusError(
         code=code,
         reason=_REASONS.get(code, "") if fault.reason is None else fault.reason,
-        message=fault.message or f"a fault was ordered: {code}",
+        message=fault.message or f"injected fault: {code}",
         details=details,
     )
 

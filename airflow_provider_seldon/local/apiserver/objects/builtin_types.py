@@ -1,7 +1,7 @@
 """The top-level fields of built-in kinds, in the notation of ``structural.py``.
 
-Purpose: catch a misspelt field of a Deployment, Service, Secret and so on as strictly as the real server; the
-content of a pod is not checked here.
+Purpose: catch a misspelt field of a Deployment, Service, Secret and so on as strictly as the real server.
+This module does not check the content of a pod.
 """
 
 from __future__ import annotations

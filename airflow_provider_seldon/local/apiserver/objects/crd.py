@@ -1,7 +1,7 @@
 """The CustomResourceDefinition of SeldonDeployments, rendered from the types that the server validates with.
 
-Purpose: clients look whether the definition exists, ``kubectl explain`` shows its fields, and a real API server can
-be given the same definition (:func:`definition` is complete and structural).
+Purpose: clients check whether the definition exists, ``kubectl explain`` shows its fields, and a real API
+server can be given the same definition (:func:`definition` is complete and structural).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def established(now: str) -> Manifest:
     """
     Return the status of an established definition.
 
-    :param now: Since when, RFC 3339.
+    :param now: Time since which it is established, RFC 3339.
     """
     return {
         "acceptedNames": _names(),

@@ -157,7 +157,7 @@ def _compare(
         before, after = _grouped(relation, _or_empty(old, [])), _grouped(relation, _or_empty(new, []))
         for element in before.keys() | after.keys():
             left, right = before.get(element, _MISSING), after.get(element, _MISSING)
-            # Items with one key between them are told apart by nothing: they change as one.
+            # Items with the same key cannot be distinguished: they change as one.
             one = not isinstance(left, _Several) and not isinstance(right, _Several)
             inner = _item_relation(relation) if one else ATOMIC
             _compare(schema, left, right, where, (*path, element), out, inner)
@@ -286,7 +286,8 @@ def _remove(schema: MergeSchema, value: Any, tree: Mapping[str, Any], where: str
                 kept[key] = child
             elif "." not in subtree:
                 kept[key] = _remove(schema, child, subtree, below, schema.relation(below, child))
-        # What loses its last part becomes null; a custom resource is then invalid where null is not allowed.
+        # A field that loses its last part becomes null; a custom resource is then invalid if null is not
+        # allowed.
         return kept or None
     if isinstance(value, list) and relation.granular and (relation.keys or relation.is_set):
         items = []

@@ -91,25 +91,25 @@ def not_supported(field: str, value: Any, supported: tuple[str, ...]) -> dict[st
 
 
 def subdomain_problems(name: str) -> list[str]:
-    """Return what keeps ``name`` from being a DNS-1123 subdomain."""
+    """Return the reasons why ``name`` is not a DNS-1123 subdomain."""
     problems = ["must be no more than 253 characters"] if len(name) > 253 else []
     return problems + ([] if _SUBDOMAIN.fullmatch(name) else [_SUBDOMAIN_TEXT])
 
 
 def label_problems(name: str) -> list[str]:
-    """Return what keeps ``name`` from being a DNS-1123 label."""
+    """Return the reasons why ``name`` is not a DNS-1123 label."""
     problems = ["must be no more than 63 characters"] if len(name) > 63 else []
     return problems + ([] if _LABEL.fullmatch(name) else [_LABEL_TEXT])
 
 
 def label_1035_problems(name: str) -> list[str]:
-    """Return what keeps ``name`` from being a DNS-1035 label."""
+    """Return the reasons why ``name`` is not a DNS-1035 label."""
     problems = ["must be no more than 63 characters"] if len(name) > 63 else []
     return problems + ([] if _LABEL_1035.fullmatch(name) else [_LABEL_1035_TEXT])
 
 
 def name_problems(resource: ResourceType, name: str) -> list[str]:
-    """Return what keeps ``name`` from naming an object of this type."""
+    """Return the reasons why ``name`` is not a valid name of this type."""
     if resource.plural == "services":
         return label_1035_problems(name)
     if resource.plural == "namespaces":
@@ -118,7 +118,7 @@ def name_problems(resource: ResourceType, name: str) -> list[str]:
 
 
 def qualified_name_problems(key: str) -> list[str]:
-    """Return what keeps ``key`` from being a label or annotation key."""
+    """Return the reasons why ``key`` is not a label or annotation key."""
     prefix, slash, name = key.rpartition("/")
     problems = []
     if slash and not prefix:
@@ -217,7 +217,7 @@ def validate(resource: ResourceType, metadata: Mapping[str, Any]) -> Causes:
 
 
 def label_value_problems(value: Any) -> list[str]:
-    """Return what keeps ``value`` from being a label value."""
+    """Return the reasons why ``value`` is not a label value."""
     text = str(value)
     problems = ["must be no more than 63 characters"] if len(text) > 63 else []
     return problems + ([] if not text or _QUALIFIED.fullmatch(text) else [_VALUE_TEXT])

@@ -218,7 +218,7 @@ class Store:
         """
         Return the events after ``revision``.
 
-        :raises StatusError: 410 if some of them are dropped.
+        :raises StatusError: 410 if some of them were dropped.
         """
         collection = self.collection(resource)
         if revision < collection.compacted:

@@ -1,14 +1,14 @@
 """Structural schemas in a compact notation: which fields an object has, of which types.
 
-Purpose: what "Specifying a structural schema" and "Field pruning" of the Kubernetes documentation demand of a custom
-resource: unknown fields are found and dropped, nulls of fields that take none are dropped, defaults are filled in.
-Checking values is in ``structural_validation.py``; the types themselves are in ``pod_types.py`` and
+Purpose: the rules for custom resources in "Specifying a structural schema" and "Field pruning" (Kubernetes
+documentation): unknown fields are dropped, nulls are dropped from fields that are not nullable, defaults are
+set. Validation of values is in ``structural_validation.py``; the types themselves are in ``pod_types.py`` and
 ``seldon_types.py``.
 
-Notation, one text per type: fields separated by blanks, each ``name:type``; ``name!`` is required, ``name?`` takes
-null, ``=value`` gives a default. Types are ``str``, ``int`` (32 bits), ``long``, ``num``, ``bool``, ``any`` (kept as
-it is), ``quantity``, ``port`` (number or string), ``{type}`` for a map, ``[type]`` for a list, ``[type#key,key]`` for
-a list whose items have keys, or the name of another type.
+Notation, one text per type: fields separated by blanks, each ``name:type``; ``name!`` is required, ``name?``
+is nullable, ``=value`` gives a default. Types are ``str``, ``int`` (32 bits), ``long``, ``num``, ``bool``,
+``any`` (kept unchanged), ``quantity``, ``port`` (number or string), ``{type}`` for a map, ``[type]`` for a
+list, ``[type#key,key]`` for a list whose items have keys, or the name of another type.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def prune(schema: Type, value: Any, path: str = "", *, nulls: bool = True) -> Pr
     """
     Drop fields that the schema does not know.
 
-    :param nulls: Also drop null where the field takes none; an apply keeps it, and validation then refuses it.
+    :param nulls: Also drop null from fields that are not nullable; an apply keeps it, and validation then
+        refuses it.
     """
     unknown: list[str] = []
     return Pruned(value=_prune(schema, value, path, unknown, nulls), unknown=unknown)
@@ -134,7 +135,7 @@ def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def changed_parts(manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the top-level parts of an object that are not the very ones of its stored predecessor."""
+    """Return the top-level parts of an object that are not the same objects as in its stored predecessor."""
     if old is None:
         return dict(manifest)
     return {key: part for key, part in manifest.items() if part is not old.get(key)}

@@ -1,9 +1,9 @@
 """Checks of values against a structural schema, with the messages of the Kubernetes API server.
 
-Purpose: two kinds of check that a real server makes of custom resources. :func:`validate` looks at the object that
-is to be stored (types, required fields, duplicate keys; answered with 422). :func:`typed_errors` looks at an applied
-configuration before it is merged (unknown fields, types, duplicate keys; answered with a bare 500, whatever
-``fieldValidation`` says).
+Purpose: two kinds of check that a real server makes of custom resources. :func:`validate` checks the object
+that will be stored (types, required fields, duplicate keys; the response is a 422). :func:`typed_errors`
+checks an applied configuration before it is merged (unknown fields, types, duplicate keys; the response is a
+plain 500, independent of ``fieldValidation``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NAMES: Mapping[str, str] = {
 
 
 def json_type(value: Any) -> str:
-    """Return the name of a value's JSON type, as messages print it."""
+    """Return the name of a value's JSON type, as printed in messages."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -56,8 +56,9 @@ def validate(schema: Type, value: Any, path: str = "", *, cut: int = 0) -> Cause
     """
     Return every place where a value breaks its schema.
 
-    :param path: Where the value is.
-    :param cut: How many leading characters of a path the sentence leaves out (the status is checked on its own).
+    :param path: Path of the value.
+    :param cut: Number of leading characters of a path to omit from the message (the status is checked
+        separately).
     """
     return list(_validate(schema, value, path, cut))
 
@@ -116,7 +117,7 @@ def _duplicates(schema: Type, items: list[Any], path: str) -> Iterator[dict[str,
 
 
 def replicas_causes(manifest: Mapping[str, Any]) -> Causes:
-    """Return what is wrong with ``spec.replicas`` and ``status.replicas`` as the source of a scale."""
+    """Return the errors of ``spec.replicas`` and ``status.replicas`` as the source of a scale."""
     causes: Causes = []
     for part in ("spec", "status"):
         holder = manifest.get(part)
@@ -141,7 +142,7 @@ def replicas_causes(manifest: Mapping[str, Any]) -> Causes:
 
 
 def typed_errors(schema: Type, value: Any) -> str:
-    """Return what is invalid in an applied configuration; empty when nothing is."""
+    """Return the errors of an applied configuration; empty if it is valid."""
     problems = sorted(_typed(schema, value, ""))
     if len(problems) > 1:
         return "errors:\n" + "\n".join(f"  {problem}" for problem in problems)

@@ -24,7 +24,7 @@ UPDATE = "Update"
 BEFORE_FIRST_APPLY = "before-first-apply"
 _ANCIENT = "ancient-changes"
 _MAX_UPDATE_MANAGERS = 10
-# Identity and bookkeeping belong to the server.
+# The server owns identity and bookkeeping fields.
 _NEVER_OWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
     ("f:metadata", f"f:{name}")
     for name in (
@@ -198,7 +198,7 @@ class Ownership:
             raise conflict_error(conflicts)
         self._release(changed, difference.removed, write, keep=key)
         self.managers[key].paths = self.managers[key].paths - _NEVER_OWNED
-        # An apply that changes nothing leaves the time alone, even when it is the manager's first.
+        # An apply without changes keeps the time, even if it is the manager's first.
         if any(difference):
             self.managers[key].time = write.now
         self._drop_empty()
@@ -233,7 +233,7 @@ class Ownership:
 
 
 def is_reset(entries: Any) -> bool:
-    """Return whether a client asks to clear ``managedFields`` (an empty list, or one empty entry)."""
+    """Return whether a client requests to clear ``managedFields`` (an empty list, or one empty entry)."""
     return isinstance(entries, list) and (not entries or entries == [{}])
 
 

@@ -58,7 +58,7 @@ def sent_ownership(info: RequestInfo, new: Manifest, live: Mapping[str, Any] | N
 def track_creation(
     info: RequestInfo, options: WriteOptions, manifest: Manifest, ownership: Ownership
 ) -> None:
-    """Record a new object's creator as the manager of all fields that nobody owns yet."""
+    """Record a new object's creator as the manager of all fields that have no owner yet."""
     if not info.is_apply:
         ownership.updated(blank(info), manifest, write_of(info, options))
     if ownership.managers:
@@ -69,13 +69,13 @@ def track_update(info: RequestInfo, options: WriteOptions, live: Stored, new: Ma
     """
     Return ``new`` with the ``managedFields`` that this write leaves behind.
 
-    An object whose ``managedFields`` were reset is not tracked until somebody applies it.
+    An object whose ``managedFields`` were reset is not tracked until the next apply.
     """
     before = live.in_version(info.version)
     ownership = sent_ownership(info, new, before)
     write = write_of(info, options)
     if info.subresource == "scale":
-        # A scale knows no times, and is only tracked when somebody owns the number of replicas.
+        # A scale has no times, and is only tracked if the number of replicas has an owner.
         write = replace(write, now="")
         if not any(("f:spec", "f:replicas") in entry.paths for entry in ownership.managers.values()):
             write = replace(write, ignored=(("f:spec",),))

@@ -138,7 +138,7 @@ def decode_object(info: RequestInfo, raw: bytes) -> Manifest:
             info, raw, "couldn't get version/kind; json parse error: the body is not an object"
         )
     if not resource.custom:
-        # Typed clients may leave these out; the path says what it is.
+        # Typed clients may omit these; the path defines the type.
         value.setdefault("apiVersion", info.api_version)
         value.setdefault("kind", resource.kind)
     if not value.get("kind"):

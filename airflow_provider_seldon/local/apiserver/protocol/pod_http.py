@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: Headers between two neighbours only (RFC 9110, 7.6.1), for the API server alone, or written anew by who passes on.
+#: Hop-by-hop headers (RFC 9110, 7.6.1), headers for the API server only, and those that a proxy sets itself.
 NOT_PASSED_ON = frozenset(
     {
         "authorization",

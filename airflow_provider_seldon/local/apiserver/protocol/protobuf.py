@@ -1,7 +1,7 @@
 """Bodies in protobuf, as ``kubectl create`` and ``kubectl auth`` of 1.32 and later send them for built-in kinds.
 
 Purpose: decode just enough of the Kubernetes protobuf encoding ("Kubernetes Protobuf encoding", API concepts)
-for the commands that have no JSON form any more: reviews, and the creation of namespaces, secrets, config
+for the commands that no longer send JSON: reviews, and the creation of namespaces, secrets, config
 maps, service accounts, services, deployments and pods. Responses stay JSON, which these clients accept as
 well. An unknown field is refused rather than lost.
 
@@ -130,7 +130,7 @@ def _unsupported(what: str) -> status.StatusError:
     return status.StatusError(
         code=415,
         reason="UnsupportedMediaType",
-        message=f"{what} is not understood in protobuf here; send application/json",
+        message=f"{what} is not supported in protobuf here; send application/json",
     )
 
 

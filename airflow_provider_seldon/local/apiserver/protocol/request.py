@@ -94,7 +94,7 @@ class RequestInfo:
         """
         Return the ``resourceVersion`` parameter; ``None`` when it is not set.
 
-        :raises StatusError: 400 (500 for a watch, as servers answer) when it is not a number.
+        :raises StatusError: 400 (500 for a watch, as in real servers) when it is not a number.
         """
         value = self.query.get("resourceVersion")
         if not value:

@@ -1,7 +1,7 @@
 """The log of requests, for tests that count them.
 
-Purpose: "one LIST and one PATCH, nothing else" can only be promised if it can be counted: every request is
-recorded with its verb, path, user agent, status and duration, in memory, up to a limit.
+Purpose: a promise such as "one LIST and one PATCH, nothing else" needs a count: every request is recorded
+with its verb, path, user agent, status and duration, in memory, up to a limit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The resource types that the local API server serves, as data.
 
-Purpose: everything that differs between kinds and can be said in a table: names, versions, scope,
-subresources, verbs, and which habits of the real registry apply (unconditional updates, the body a delete
-answers with). Rules that need code (defaults, validation) are in ``defaults.py`` and ``validation.py``.
+Purpose: everything that differs between kinds and fits in a table: names, versions, scope, subresources,
+verbs, and special rules of the real registry (unconditional updates, the body of the response to a delete).
+Rules that need code (defaults, validation) are in ``defaults.py`` and ``validation.py``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class StatusError(Exception):
     :param reason: CamelCase word of the Kubernetes API (``NotFound``, ``Conflict``, ...); may be empty.
     :param message: The readable message.
     :param details: ``Status.details`` (name, group, kind, uid, causes, retryAfterSeconds).
-    :param continue_token: A token to go on with, sent as ``Status.metadata.continue``.
+    :param continue_token: A token for the next page, sent as ``Status.metadata.continue``.
     """
 
     def __init__(

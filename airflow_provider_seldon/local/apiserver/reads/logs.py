@@ -65,7 +65,7 @@ async def respond(
     options = _options(info)
     container = _container(pod, info.query.get("container", ""))
     if not (pod.manifest.get("spec") or {}).get("nodeName"):
-        return web.Response(status=204)  # there is no kubelet to ask
+        return web.Response(status=204)  # no kubelet is connected
     _check_started(pod, container, options)
     if source is None:
         raise status.internal_error("no kubelet is connected to this API server")

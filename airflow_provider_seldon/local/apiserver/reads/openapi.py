@@ -1,7 +1,7 @@
-"""OpenAPI v3 documents: enough for ``kubectl`` to leave the field validation to the server.
+"""OpenAPI v3 documents: enough for ``kubectl`` to use the server's field validation.
 
 Purpose: one document per group and version with the paths, verbs and group-version-kinds of its resources. Schemas
-of built-in kinds are not described. The older ``/openapi/v2`` is not served: clients ask for it as protobuf.
+of built-in kinds are not described. The older ``/openapi/v2`` is not served: clients request it as protobuf.
 """
 
 from __future__ import annotations

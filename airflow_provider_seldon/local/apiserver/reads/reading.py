@@ -2,7 +2,7 @@
 
 Purpose: "Resource versions" and "Retrieving large results sets in chunks" of the Kubernetes API concepts. A page's
 continue token names the resource version of the first page and the last key; the next page is taken from the state
-at that version, until the history that leads back to it is compacted (410).
+at that version, until that part of the history is compacted (410).
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class WatchServer:
         def render(stored: Stored) -> bytes:
             return form.one(info, stored)
 
-        # Nothing may be awaited between reading the present and subscribing to the future.
+        # Nothing may be awaited between reading the current objects and subscribing to changes.
         start, failed = self._start(info, selection, render)
         watcher, unsubscribe = self._hub(info.resource).subscribe(info, selection, form.name, render)
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
@@ -113,7 +113,8 @@ class WatchServer:
             now = time.monotonic()
             data = watcher.take()
             if bookmarks and now >= next_bookmark:
-                # Everything up to this version is in ``data`` or was sent before: nothing awaited in between.
+                # Everything up to this version is in ``data`` or was sent before: nothing was awaited in
+                # between.
                 data += watching.bookmark(info, self._store.revision)
                 next_bookmark = now + self._bookmark_seconds
             if data:

@@ -126,7 +126,7 @@ class WatchHub:
     def subscribe(
         self, info: RequestInfo, selection: Selection, form: str, render: Render
     ) -> tuple[Watcher, Callable[[], None]]:
-        """Return a new watcher of a request's scope, and what ends it; ``form`` names what ``render`` makes."""
+        """Return a watcher of a request's scope, and its cancel function; ``form`` names ``render``'s output."""
         groups = self._bucket(info, selection)
         identity = "\n".join(
             (info.namespace, selection.labels.text, selection.fields.text, info.version, form)

@@ -1,8 +1,8 @@
 """The validating webhook of Seldon Core, in front of writes to SeldonDeployments.
 
-Purpose: refuse what the real webhook refuses, with its words and in the shape in which the API server passes them on
-(Seldon Core reference, admission; ``failurePolicy: Fail``). The rules are in ``core/request/validation.py``. Like the
-real one it does not see writes to the status or the scale.
+Purpose: refuse the same writes as the real webhook, with its messages in the API server's format
+(Seldon Core reference, admission; ``failurePolicy: Fail``). The rules are in ``core/request/validation.py``.
+Like the real one it is not called for writes to the status or the scale.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class AdmissionWebhook:
         try:
             deployment = SeldonDeployment.from_manifest(manifest)
         except (ValidationError, ValueError):
-            # Not even the webhook's decoder gets that far; the schema has had its say.
+            # The webhook's decoder would fail; the schema has already reported the error.
             return
         if deployment.spec is None:
             return

@@ -64,7 +64,7 @@ class Committer:
         """
         Store a new object.
 
-        :param ownership: Who owns which fields so far; the creator takes the rest.
+        :param ownership: The owners of fields so far; the creator owns the rest.
         :raises StatusError: 404 without the namespace, 409 when it exists, 422 when it is invalid.
         """
         resource = info.resource
@@ -111,7 +111,7 @@ class Committer:
         kinds.set_defaults(resource, new, old)
         causes = kinds.validate(resource, new, old, info.subresource)
         causes += metadata.validate(resource, new["metadata"])
-        # The server checks the metadata of an update twice and says so twice.
+        # The server checks the metadata of an update twice and reports each error twice.
         causes += metadata.validate_update(old["metadata"], new["metadata"]) * 2
         _raise_invalid(info, new, causes)
         if kinds.counts_as_new_generation(resource, new, old, info.subresource):
@@ -160,7 +160,7 @@ class Committer:
         spec = manifest["spec"]
         if spec.get("type") == "ExternalName" or spec.get("clusterIP"):
             return
-        # Any address will do, as long as no two Services share it: there is no cluster network.
+        # Any unique address: there is no cluster network.
         number = self.store.revision + 1
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         spec |= {"clusterIP": address, "clusterIPs": [address]}

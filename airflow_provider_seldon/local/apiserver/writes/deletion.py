@@ -159,7 +159,7 @@ class Deleter:
         if options.dry_run:
             return _answer(live, removed=True, options=options)
         if new["metadata"] != live.manifest["metadata"]:
-            # A pod without grace is marked before it goes, too.
+            # A pod without a grace period is also marked before its removal.
             live = self._store.put(live.resource, _own_metadata(new))
         if live.resource.plural == "namespaces":
             return Outcome(stored=self._terminate_namespace(live))

@@ -70,7 +70,7 @@ class GarbageCollector:
                 self._dependents[str(reference["uid"])].add(event.after.uid)
             if _owners(event.after) or "deletionTimestamp" in event.after.metadata:
                 uids.add(event.after.uid)
-            # Whatever happens in a namespace may be what its deletion waits for.
+            # Any change in a namespace may complete its deletion.
         else:
             uids |= self._dependents.pop(stored.uid, set())
         namespace = stored.metadata.get("namespace")
@@ -122,7 +122,7 @@ class GarbageCollector:
         solid, waiting, dangling = [], [], []
         for reference in _owners(stored):
             if find_kind(str(reference.get("apiVersion")), str(reference.get("kind"))) is None:
-                # Nobody can look whether an owner of an unserved kind is alive.
+                # The existence of an owner of an unserved kind cannot be checked.
                 solid.append(reference)
                 continue
             owner = self._owner(stored, reference)

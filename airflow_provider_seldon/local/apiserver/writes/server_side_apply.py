@@ -76,7 +76,7 @@ def _apply_new(committer: Committer, info: RequestInfo, options: WriteOptions, c
             why=f"uid mismatch: the provided object specified uid {uid}, and no existing object was found",
         )
     bodies.check_identity(info, new["metadata"])
-    # There is nothing yet that the version could belong to; the server does not mind.
+    # There is no object yet that could have this version; the server ignores it.
     new["metadata"].pop("resourceVersion", None)
     return committer.create(info, options, new, ownership=ownership)
 

@@ -18,7 +18,7 @@ _PATCH = "$patch"
 _RETAIN = "$retainKeys"
 _ORDER = "$setElementOrder/"
 _DELETE_PRIMITIVE = "$deleteFromPrimitiveList/"
-# Lists that a strategic merge keys by one field although ownership keys them by two.
+# Lists with one key in a strategic merge but two keys in field ownership.
 _PATCH_KEYS: Mapping[tuple[str, ...], str] = {
     ("containerPort", "protocol"): "containerPort",
     ("port", "protocol"): "port",
@@ -73,7 +73,7 @@ def _merge_map(
 def _merge_value(schema: MergeSchema, target: Any, patch: Any, where: str) -> Any:
     relation = schema.relation(where, patch)
     if isinstance(patch, Mapping):
-        # A map that ownership treats as one leaf is still merged key by key here.
+        # A map that is one leaf in field ownership is still merged key by key here.
         return _merge_map(schema, target if isinstance(target, Mapping) else {}, patch, where)
     if isinstance(patch, list) and relation is not ATOMIC:
         present = target if isinstance(target, list) else []

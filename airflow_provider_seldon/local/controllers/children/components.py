@@ -57,7 +57,7 @@ LABEL_CONTAINER_SERVICE = "seldon-app-svc"
 LABEL_ENGINE = "seldon-deployment-contains-svcorch"
 
 _SERVICE_ACCOUNT = "default"
-"""Of a separate engine, as the Helm chart sets it."""
+"""Service account of a separate engine, as set by the Helm chart."""
 
 
 @dataclass(kw_only=True)

@@ -25,7 +25,7 @@ EXPLAINER_PORT = 9000
 LABEL_APP = "seldon-app"
 
 _IMAGES_TYPE = "AnchorImages"
-# What MLServer's explainer runtime calls the types that Seldon Core knows.
+# Names in MLServer's explainer runtime of the types that Seldon Core supports.
 _MLSERVER_TYPES = {
     "AnchorTabular": "anchor_tabular",
     "AnchorImages": "anchor_image",

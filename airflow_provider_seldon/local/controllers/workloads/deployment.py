@@ -182,7 +182,7 @@ class DeploymentController:
         The number is written through the status, as in the real controller: it causes no new generation.
         """
         latest = max(_revision(one) for one in self._replica_sets.owned_by(deployment["metadata"]["uid"]))
-        if _revision(new) < latest:  # a former template came back
+        if _revision(new) < latest:  # a former template is used again
             patch = {"metadata": {"annotations": {ANNOTATION_REVISION: str(latest + 1)}}}
             new = await self._api.patch(REPLICA_SETS, namespace_of(new), name_of(new), patch)
             self._replica_sets.observe(new)

@@ -92,7 +92,7 @@ def _progress(
     current = condition(status, "Progressing")
     reason = (current or {}).get("reason")
     if counts["replicas"] == counts["updatedReplicas"] and reason == NEW_AVAILABLE:
-        return  # complete before; a pod that dies later is not a rollout
+        return  # complete before; a pod that fails later is not a rollout
     wanted = wanted_replicas(deployment)
     label = f'ReplicaSet "{name_of(new)}"' if new is not None else "Deployment"
     done = {counts["updatedReplicas"], counts["replicas"], counts["availableReplicas"]} == {wanted}

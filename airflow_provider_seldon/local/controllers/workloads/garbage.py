@@ -83,7 +83,7 @@ class GarbageCollector:
         waiting = False
         for reference in _owners(found):
             owner_key = self._owner_key(found, reference)
-            if owner_key is None:  # nobody here can tell whether it is alive
+            if owner_key is None:  # its existence cannot be checked here
                 solid.append(reference)
                 continue
             owner = await self._owner(owner_key, reference["uid"])

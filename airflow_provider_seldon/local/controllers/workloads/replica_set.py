@@ -23,7 +23,8 @@ from airflow_provider_seldon.local.controllers.queue import Retry, WorkQueue
 from airflow_provider_seldon.local.controllers.recorder import Recorder
 
 _RETRY_SECONDS = 1.0
-#: Pods that one ReplicaSet gets, as by a quota: so many a node takes by default (Kubernetes documentation, "maxPods").
+#: Maximum number of pods of one ReplicaSet, like a quota: a node's default (Kubernetes documentation,
+#: "maxPods").
 MAX_PODS = 110
 
 
@@ -64,7 +65,7 @@ class ReplicaSetController:
             try:
                 await self._scale(replica_set)
             except ApiError as error:
-                if error.not_found:  # the namespace or the owner is going away
+                if error.not_found:  # the namespace or the owner is being deleted
                     return
                 failure = error
                 self._recorder.warning(replica_set, "FailedCreate", f"Error creating: {error}")

@@ -86,7 +86,7 @@ def _kill_group(leader: int, number: int) -> None:
 
 
 def _kill_orphans() -> None:
-    """What left the group by a session of its own has become our child: end it as well."""
+    """End processes that left the group (with their own session) and are now children of this one."""
     path = f"/proc/self/task/{os.getpid()}/children"
     for _ in range(100):
         try:

@@ -161,7 +161,8 @@ class Container:
         finally:
             if probe is not None:
                 probe.cancel()
-                # Not awaited: that would swallow our own cancellation, and the container ran for ever.
+                # Not awaited: that would suppress this task's cancellation, and the container would never
+                # stop.
                 await asyncio.wait([probe])
         self._run = None
         self._note_end(ended)

@@ -55,7 +55,7 @@ class Kubelet:
         self._by_key: dict[Key, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._informer: Informer
-        quiet = options.kubelet == "simulated"  # nobody asks how a pretended image was pulled
+        quiet = options.kubelet == "simulated"  # no client checks the events of a simulated image pull
         self._recorder = Recorder(api=api, component="kubelet", only_warnings=quiet)
         self._scheduler_recorder = Recorder(api=api, component="default-scheduler", only_warnings=quiet)
         self._queue = WorkQueue(name="scheduler", work=self._schedule)

@@ -61,7 +61,7 @@ class LogServer:
             subresource="log",
             query={**request.query, "container": asked["container"]},
         )
-        # The cache may not know yet what the API server knows: that the pod is here.
+        # The cache may lag: the API server already knows that the pod runs here.
         pod = Stored(info.resource, manifest | {"spec": manifest["spec"] | {"nodeName": NODE}}, 0)
         try:
             return await logs.respond(request, KubeletLogs(self._kubelet), pod, info)

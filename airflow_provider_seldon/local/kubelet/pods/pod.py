@@ -166,7 +166,7 @@ class Pod:
                 await self._api.delete(PODS, namespace, name, uid=uid, grace_seconds=0)
                 return
             except ApiError as error:
-                if error.conflict:  # another pod has the name now
+                if error.conflict:  # another pod has this name now
                     return
                 log.debug("pod %s not removed: %s", name, error)
             except (aiohttp.ClientError, OSError) as error:

@@ -205,7 +205,7 @@ class ProcessSandbox:
         values = env | mlserver.environment(program, env, name=name, models=models, ports=self._ports[name])
         model = values["MLSERVER_MODEL_NAME"]
         url = f"{_HOST}:{values['MLSERVER_HTTP_PORT']}/v2/models/{model}/ready"
-        # The user's own probe counts as well; Seldon's, which only asks for a connection, would be too early.
+        # A user's own probe also counts; Seldon's only opens a connection and succeeds too early.
         own = self._readiness_probe(container, env)
         probe = both(own, http_probe(self._runtime.session, url))
         return await self._run(command, values, log, probe=probe)

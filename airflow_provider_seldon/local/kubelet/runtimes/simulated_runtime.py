@@ -9,7 +9,7 @@ For tests with hundreds of rollouts. Annotations of a predictor reach its pods, 
 ``crash`` or ``crash:3``   ends at once, with exit code 1 or 3
 ``crash-after:5``          becomes ready and ends after five seconds, each time
 ``flaky:2``                ends twice at once, then works
-``oom``                    is killed for want of memory
+``oom``                    is killed because it is out of memory
 ``image-pull``             its image does not exist
 ``invalid-image``          its image has no valid name
 ``missing-secret``         refers to a Secret that does not exist

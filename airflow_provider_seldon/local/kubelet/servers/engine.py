@@ -126,7 +126,7 @@ class Engine:
         results = await asyncio.gather(
             *(self._call(unit, "send-feedback", body) for unit in units), return_exceptions=True
         )
-        for result in results:  # not every component takes feedback; the engine does not insist
+        for result in results:  # feedback is optional for a component
             if isinstance(result, BaseException) and not isinstance(result, ComponentCallError):
                 raise result
         return _json({"data": {"tensor": {"shape": [0], "values": []}}, "meta": {}})
@@ -207,7 +207,7 @@ async def accepts_connections(url: str) -> bool:
     try:
         async with asyncio.timeout(1.0):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    except (OSError, ValueError):  # nobody there, or a port that is none
+    except (OSError, ValueError):  # no listener, or an invalid port
         return False
     writer.close()
     return True

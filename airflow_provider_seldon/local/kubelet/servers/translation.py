@@ -55,7 +55,7 @@ def from_v2(answer: Mapping[str, Any], *, request: Mapping[str, Any], booster: b
     if booster and len(shape) == 2 and shape[1] == 2:
         shape, flat = shape[:1], flat[1::2]
     if len(shape) == 2 and shape[1] == 1 and output.get("name") == "predict":
-        shape = shape[:1]  # MLServer makes a column of what Seldon's servers answer as a list
+        shape = shape[:1]  # MLServer returns a column where Seldon's servers return a list
     data: Manifest = {"names": [f"t:{index}" for index in range(shape[1])] if len(shape) > 1 else []}
     if dig(request, "data", "tensor"):
         data["tensor"] = {"shape": shape, "values": flat}

@@ -81,7 +81,7 @@ class Component:
                     unit=self.name, status=error.status, body=_gist(error.body)
                 ) from error
             return from_v2(answer, request=body, booster=unit.get("implementation") == "XGBOOST_SERVER")
-        raise AssertionError("there is always an output to ask for")
+        raise AssertionError("there is always an output to request")
 
     async def _message(self, response: aiohttp.ClientResponse) -> Manifest:
         text = await response.text()

@@ -5,7 +5,7 @@ There are two ways: annotations of a predictor, which its pods inherit, so that 
 
 ==============================  ========================================================
 ``local.seldon/error-rate``     share of predictions that are answered with HTTP 500
-``local.seldon/latency``        seconds by which predictions are late
+``local.seldon/latency``        seconds by which predictions are delayed
 ``local.seldon/wrong-answers``  share of predictions in which every number of the answer
                                 is larger by one
 ==============================  ========================================================

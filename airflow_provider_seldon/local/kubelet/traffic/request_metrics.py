@@ -28,7 +28,7 @@ _HELP = {
     SERVER: "A histogram of latencies for executor server",
     CLIENT: "A histogram of latencies for client calls from executor",
 }
-#: What is counted, under which name; probes and pages are not.
+#: The counted operations and their names; probes and pages are not counted.
 _SERVICES = {
     Operation.PREDICT: "predictions",
     Operation.INFER: "predictions",
