@@ -191,6 +191,7 @@ def test_an_argument_of_the_hook_is_refused_before_anything_is_written(
         (SeldonDeployModelOperator, "timeout", "10 minutes"),
         (SeldonDeployModelOperator, "timeout", None),
         (SeldonDeployModelOperator, "timeout", timedelta(days=-1)),
+        (SeldonCanaryOperator, "hold_at", 25),
         (SeldonDeployModelOperator, "model_name", "None"),
         (SeldonDeployModelOperator, "failure_policy", {"suspect_after": float("inf")}),
         (SeldonDeployModelOperator, "failure_policy", {"suspect": 1}),

@@ -281,9 +281,14 @@ def test_a_newer_run_supersedes_a_canary_and_an_older_one_is_skipped(hook: Seldo
     wednesday = datetime(2026, 1, 7, tzinfo=UTC)
     newer = operator(model_uri="s3://models/iris/3", hold_at=25, steps=[25])
     run(newer, run_id="wednesday", logical_date=wednesday)
-    assert predictors(hook, served) == {"default": ("1", 75), "canary": ("3", 25)}
-    run(operator(SeldonAbortCanaryOperator, name=served), run_id="wednesday")
-    assert_serves(hook, served, "1")
+    beside = {"default": ("1", 75), "canary": ("3", 25)}
+    assert predictors(hook, served) == beside
+    # The approval of Tuesday's run was for version 2.
+    promoted, _ = run(operator(SeldonPromoteCanaryOperator, name=served), run_id="tuesday")
+    assert (promoted["action"], predictors(hook, served)) == ("unchanged", beside)
+    by_anybody = operator(SeldonPromoteCanaryOperator, name=served, any_run=True)
+    assert run(by_anybody, run_id="by-hand")[0]["action"] == "updated"
+    assert_serves(hook, served, "3")
 
 
 def test_a_canary_that_is_superseded_while_it_bakes_ends_and_leaves_the_other_alone(

@@ -89,7 +89,7 @@ def test_a_number_of_pods_that_was_set_meanwhile_stays(
     assert hook.client.get(served).to_manifest()["spec"]["replicas"] == 2
 
 
-def test_scaling_is_refused_as_it_would_end_the_canary_and_stopping_is_not(
+def test_scaling_is_refused_as_it_would_end_the_canary(
     hook: SeldonHook,
     served: str,  # noqa: F811
 ) -> None:
@@ -100,6 +100,15 @@ def test_scaling_is_refused_as_it_would_end_the_canary_and_stopping_is_not(
     assert ANNOTATION_CANARY in hook.client.get(served).annotations
     run(operator(SeldonAbortCanaryOperator, name=served), logical_date=TUESDAY)
     assert_serves(hook, served, "1")
+
+
+def test_zero_pods_end_the_canary(hook: SeldonHook) -> None:
+    name = run(operator(SeldonDeployModelOperator, **SERVED), run_id="before")[0]["name"]
+    held(hook, name)
+    run(operator(SeldonScaleModelOperator, name=name, replicas=0), logical_date=TUESDAY)
+    assert predictors(hook, name) == {"default": ("1", None)}
+    assert ANNOTATION_CANARY not in hook.client.get(name).annotations
+    assert hook.client.pods.of_deployment(name) == []
 
 
 def test_a_rollback_ends_the_canary(hook: SeldonHook, served: str) -> None:  # noqa: F811

@@ -41,6 +41,26 @@ def hold_at(value: Any) -> Any:
     return value
 
 
+def refuse_never_held(steps: Any, hold_at: int | None) -> None:
+    """
+    Refuse a weight that no step reaches: the canary would be promoted without the approval.
+
+    :param steps: as given.
+    :raises InvalidRequestError: names the largest weight.
+    """
+    from airflow_provider_seldon.core.canary.steps import steps_of
+    from airflow_provider_seldon.core.invalid_request import InvalidRequestError
+
+    if hold_at is None:
+        return
+    largest = max((step.weight for step in steps_of(steps) if not step.shadow), default=0)
+    if hold_at > largest:
+        reached = f"the steps end at {largest} %" if largest else "there are only shadows"
+        raise InvalidRequestError.of(
+            "hold_at", f"is {hold_at}, and {reached}", "give the weight of a step, or promote=False"
+        )
+
+
 def yes_or_no(value: Any) -> bool:
     """Read a flag that a template may have rendered to text."""
     if isinstance(value, str) and value.strip().lower() in {"true", "false", "1", "0", "yes", "no"}:

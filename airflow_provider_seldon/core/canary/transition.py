@@ -80,7 +80,8 @@ def next_of(
         baked.
     :param reason: reason of that measurement.
     :param on_inconclusive: what a step without a result comes to.
-    :param hold_at: hold after the step with this weight.
+    :param hold_at: hold after the first step with at least this weight, and after the last step in any case:
+        nothing is promoted without the approval.
     :param promote: promote after the last step; otherwise hold there.
     """
     if lease.stage is Stage.PROMOTING:
@@ -111,6 +112,6 @@ def _after_step(lease: Lease, *, hold_at: int | None, promote: bool) -> Transiti
         return Transition(action=Next.HOLD, reason=f"held at {lease.current}")
     if not last:
         return Transition(action=Next.SHIFT, reason=f"{lease.current} has passed")
-    if promote:
+    if promote and hold_at is None:
         return Transition(action=Next.PROMOTE, reason="all steps have passed")
     return Transition(action=Next.HOLD, reason=f"all steps have passed; held at {lease.current}")

@@ -18,24 +18,30 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
 
     The main predictor gets the candidate's content and is proven to serve. Then the candidate's predictor is
     removed, the version is recorded, and asset events and lineage report it. If the new content does not
-    become ready, the previous version is restored, and the task fails. Without a canary on the deployment,
-    the task succeeds and does nothing.
+    become ready, the previous version is restored, and the task fails. Without a canary of this DAG run on
+    the deployment, the task succeeds and does nothing: an approval is for the version that this run has tried,
+    and another run may have begun a canary meanwhile.
 
     Returns what ``SeldonDeployModelOperator`` does; ``action`` is ``updated``, or ``unchanged``.
 
     It waits on its worker until the main predictor is updated; the wait after that follows ``deferrable``.
 
     :param name: name of the deployment, such as the ``name`` that the canary's task has pushed.
+    :param any_run: also promote a canary of another DAG run.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
 
     template_fields: Sequence[str] = ("name", "namespace", "seldon_conn_id")
     ui_color = "#e8f4ea"
-    rules = {**SeldonRolloutOperator.rules, **argument_rules.of(name=argument_rules.NAME)}  # noqa: RUF012
+    rules = {  # noqa: RUF012
+        **SeldonRolloutOperator.rules,
+        **argument_rules.of("any_run", name=argument_rules.NAME),
+    }
 
-    def __init__(self, *, name: str, **kwargs: Any) -> None:
+    def __init__(self, *, name: str, any_run: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.name = name
+        self.any_run = any_run
         self.check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -48,8 +54,16 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
         self.note_start(context)
         conductor = Conductor(self.hook.target, patience=lambda step: 2 * self.timeout + 2 * step.bake)
         canary = conductor.under_way(self.name)
+        where = f"{self.hook.namespace}/{self.name}"
+        if canary is not None and not self.any_run and canary.lease.run != context["ti"].run_id:
+            self.log.warning(
+                "Run %s has a canary on %s, which is left as it is: this run has none there",
+                *(canary.lease.run, where),
+            )
+            canary = None
+        elif canary is None:
+            self.log.info("No canary is under way on %s", where)
         if canary is None:
-            self.log.info("No canary is under way on %s/%s", self.hook.namespace, self.name)
             return self.hook.get_model_server_info(self.name, action="unchanged").to_dict()
         if canary.lease.stage is not Stage.PROMOTING:
             canary = conductor.promote(canary, seconds=2 * self.timeout)

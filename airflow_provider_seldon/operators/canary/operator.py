@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_seldon.core.canary.arguments import refuse_never_held
 from airflow_provider_seldon.core.canary.steps import Bake, Shadow, Weight, steps_of
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request import argument_rules
+from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.links.canary import CANARY_LINKS
 from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
 from airflow_provider_seldon.operators.canary.measurable import refuse_unmeasurable
@@ -63,8 +66,8 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         routes have the weights.
     :param analysis: metrics that the candidate must meet; with None, each step only bakes.
     :param promote: False holds the canary at the weight of the last step, as ``hold_at`` does.
-    :param hold_at: once the step with this weight has passed, succeed and leave the canary as it is, for an
-        approval: :class:`~airflow_provider_seldon.operators.canary.SeldonPromoteCanaryOperator` or
+    :param hold_at: once the first step with at least this weight has passed, succeed and leave the canary as
+        it is, for an approval: :class:`~airflow_provider_seldon.operators.canary.SeldonPromoteCanaryOperator` or
         :class:`~airflow_provider_seldon.operators.canary.SeldonAbortCanaryOperator` then ends it.
     :param hold_for: seconds to wait for the approval; after that the lease expires.
     :param look_interval: seconds between two measurements while a step bakes.
@@ -116,6 +119,16 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         self.prometheus_conn_id = prometheus_conn_id
         self._canary_told: dict[str, Any] | None = None
         self.check_literals()
+
+    def _check_given(self, *, parsing: bool) -> None:
+        super()._check_given(parsing=parsing)
+        steps, hold_at = (vars(self).get(name) for name in ("steps", "hold_at"))
+        if parsing and argument_rules.is_template([steps, hold_at]):
+            return
+        try:
+            refuse_never_held(steps, hold_at)
+        except InvalidRequestError as error:
+            raise InvalidModelServerError.of(type(self).__name__, error) from None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the canary, or deploy if there is nothing to try; see the class."""

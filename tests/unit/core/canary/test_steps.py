@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_seldon.core.canary.arguments import refuse_never_held
 from airflow_provider_seldon.core.canary.steps import Shadow, Step, Weight, canary, linear, steps_of
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 
@@ -46,6 +47,15 @@ def test_what_is_no_time_is_refused(bake: Any) -> None:
         Weight(5, bake)
     with pytest.raises(InvalidRequestError, match=r"^bake: "):
         steps_of([5], bake=bake)
+
+
+@pytest.mark.parametrize("steps", [[5, 50], [Shadow()], [Shadow(percent=80), 20]])
+def test_a_weight_to_hold_at_that_no_step_reaches_is_refused(steps: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^hold_at: is 60, and .* Fix: "):
+        refuse_never_held(steps, 60)
+    refuse_never_held([5, 60], 60)
+    refuse_never_held([5, 75], 60)
+    refuse_never_held([5], None)
 
 
 def test_a_step_travels() -> None:

@@ -64,6 +64,14 @@ def test_a_canary_is_held_at_a_weight_and_never_at_a_shadow() -> None:
     assert after(lease(1, stage=Stage.HOLDING), hold_at=5) is Next.WAIT
 
 
+@pytest.mark.parametrize(("hold_at", "at"), [(1, 1), (6, 2), (50, 2), (51, 2), (99, 2)])
+def test_nothing_is_promoted_without_the_approval_that_was_asked_for(hold_at: int, at: int) -> None:
+    """A DAG file that has changed since may name a weight that the steps in the lease do not reach."""
+    held = [step for step in range(3) if after(lease(step), hold_at=hold_at) is Next.HOLD]
+    assert held[0] == at
+    assert Next.PROMOTE not in {after(lease(step), hold_at=hold_at) for step in range(3)}
+
+
 @pytest.mark.parametrize(
     ("since", "now", "done"), [(None, 1e9, False), (0.0, 59.9, False), (0.0, 60.0, True)]
 )
