@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from airflow_provider_seldon.core.fleet.view import DeploymentView
+from airflow_provider_seldon.core.resource.unstructured import utc_at
 
 PACKAGE = "airflow_provider_seldon.fleet"
 
@@ -73,15 +74,11 @@ def run_page(dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> str
 def when(moment: str | float) -> str:
     """Return a time, given as ISO 8601 or epoch seconds, as readable text in UTC."""
     try:
-        found = datetime.fromisoformat(moment) if isinstance(moment, str) else _moment(moment)
-        utc = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        return utc.strftime("%Y-%m-%d %H:%M UTC")
+        found = datetime.fromisoformat(moment) if isinstance(moment, str) else utc_at(moment)
+        utc = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC) if found else None
     except (ValueError, OverflowError):
-        return str(moment)
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+        utc = None
+    return utc.strftime("%Y-%m-%d %H:%M UTC") if utc else str(moment)
 
 
 def number(value: float) -> str:

@@ -135,7 +135,7 @@ class Lease:
         try:
             data = json.loads(text or "null")
             return cls._of(data) if isinstance(data, Mapping) else None
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return None
 
     @classmethod

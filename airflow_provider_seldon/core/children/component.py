@@ -196,7 +196,7 @@ def _parameter_difference(container: Object, unit: Object, own: Mapping[str, str
 def _parameters(text: str) -> list[Object] | None:
     try:
         found: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else None
 

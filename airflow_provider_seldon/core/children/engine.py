@@ -67,7 +67,7 @@ def engine_predictor(engine: Object) -> Object | None:
             continue
         try:
             predictor = json.loads(base64.b64decode(text_at(entry, "value"), validate=True))
-        except (binascii.Error, ValueError):
+        except (binascii.Error, ValueError, RecursionError):
             return None
         return predictor if isinstance(predictor, Mapping) else None
     return None

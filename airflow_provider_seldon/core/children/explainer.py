@@ -177,7 +177,7 @@ def _v2_difference(container: Object, explainer: Object) -> str:
 def _json(text: str) -> Any:
     try:
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

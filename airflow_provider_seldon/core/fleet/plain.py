@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, Self, get_type_hints
+from types import UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 
 class Plain:
@@ -22,7 +24,11 @@ class Plain:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read it back; unknown fields are ignored, so that releases can differ."""
+        """
+        Read it back; unknown fields are ignored, so that releases can differ.
+
+        :raises TypeError: a field has a value of another type.
+        """
         hints: dict[str, Any] = _hints(cls)  # type: ignore[arg-type]
         return cls(**{key: _typed(hints[key], value) for key, value in data.items() if key in hints})
 
@@ -49,10 +55,17 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(hint: Any, value: Any) -> Any:
-    parts = getattr(hint, "__args__", ())
-    model: Any = next((one for one in (hint, *parts) if is_dataclass(one)), None)
-    if isinstance(value, list):
-        return tuple(model.from_json(one) if model else one for one in value)
-    if model and isinstance(value, Mapping):
-        return model.from_json(value)
-    return value
+    """Return a value as its field has it; somebody may have edited the JSON data."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is UnionType:  # None is left out, so this is the other type
+        hint, origin = parts[0], None
+    if origin is tuple and isinstance(value, list):
+        return tuple(_typed(parts[0], one) for one in value)
+    if origin is Mapping and isinstance(value, dict):
+        return {key: _typed(parts[1], one) for key, one in value.items()}
+    if is_dataclass(hint) and isinstance(value, dict):
+        return hint.from_json(value)  # type: ignore[union-attr]
+    number = hint is float and type(value) in (int, float) and math.isfinite(value)
+    if number or (type(value) is hint and hint is not float):
+        return value
+    raise TypeError(f"a field is {type(value).__name__}, not {hint}")

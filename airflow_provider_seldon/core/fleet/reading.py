@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,6 +24,7 @@ from airflow_provider_seldon.core.fleet.view import (
     VersionView,
 )
 from airflow_provider_seldon.core.identity import annotations as keys
+from airflow_provider_seldon.core.identity.identity import map_index_in
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.lifetime.expiry import expiry_in
 from airflow_provider_seldon.core.readiness.judge import Phase, Verdict
@@ -38,6 +38,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     name_of,
     number_at,
     text_at,
+    utc_at,
 )
 from airflow_provider_seldon.core.rollout.history import (
     ProvenVersion,
@@ -93,7 +94,6 @@ def view_of(
     )
     condition = Condition.ASLEEP if asleep else _CONDITIONS.get(verdict.phase, Condition.PROGRESSING)
     proven = bool(revision) and last.revision == revision
-    index = present.get(keys.ANNOTATION_MAP_INDEX, "")
     marks = {
         Badge.FOREIGN: not managed,
         Badge.DEGRADED: proven and condition in (Condition.FAILED, Condition.PROGRESSING),
@@ -125,7 +125,7 @@ def view_of(
         dag_id=present.get(keys.ANNOTATION_DAG_ID, ""),
         task_id=present.get(keys.ANNOTATION_TASK_ID, ""),
         run_id=present.get(keys.ANNOTATION_RUN_ID, ""),
-        map_index=int(index) if index.isascii() and index.isdecimal() else -1,
+        map_index=map_index_in(present),
         action=present.get(keys.ANNOTATION_ACTION, ""),
         rolled_back_from=str(json_object(present.get(keys.ANNOTATION_ROLLED_BACK)).get("from", "")),
         metrics=RecordedMetrics.from_json(present.get(keys.ANNOTATION_METRICS)).values,
@@ -171,8 +171,8 @@ def shown_uri(uri: str) -> str:
 def _noticed(deployment: Object, present: Mapping[str, str]) -> str:
     if keys.ANNOTATION_EXPIRY_NOTICED not in present:
         return ""
-    at = noticed_at(SeldonDeployment.from_manifest(deployment))
-    return datetime.fromtimestamp(at, UTC).isoformat() if at is not None else ""
+    at = utc_at(noticed_at(SeldonDeployment.from_manifest(deployment)))
+    return at.isoformat() if at is not None else ""
 
 
 def _predictors(deployment: Object, children: Sequence[Object] | None) -> tuple[PredictorView, ...]:

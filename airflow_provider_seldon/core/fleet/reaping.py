@@ -8,7 +8,6 @@ that scanned there last. What they did comes from the reports of their tasks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_seldon.core.fleet.reaper_view import ReaperEvent, ReaperRun, ReapingView
@@ -16,7 +15,7 @@ from airflow_provider_seldon.core.fleet.view import Badge, Condition, Deployment
 from airflow_provider_seldon.core.lifetime.expiry import Expiry
 from airflow_provider_seldon.core.reaping.decision import GRACE, Facts, Led, decision_on
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
-from airflow_provider_seldon.core.resource.unstructured import seconds_at
+from airflow_provider_seldon.core.resource.unstructured import seconds_at, utc_at
 
 #: Lists of a report with what was done, or failed.
 DONE = ("aborted", "deleted", "marked", "cleared", "errors")
@@ -81,10 +80,11 @@ def reaping_of(
     )
     if not decision.reason:
         return None
+    after = utc_at(decision.after)
     return ReapingView(
         verdict=str(decision.verdict),
         reason=decision.reason,
-        after=datetime.fromtimestamp(decision.after, UTC).isoformat() if decision.after is not None else "",
+        after=after.isoformat() if after is not None else "",
         dag_id=last.dag_id if last else "",
         task_id=last.task_id if last else "",
         run_id=last.run_id if last else "",
@@ -148,8 +148,8 @@ def _facts(view: DeploymentView) -> Facts:
 
 
 def _expiry(view: DeploymentView) -> Expiry | None:
-    until = seconds_at(view.expires)
-    return Expiry(ttl=0.0, until=datetime.fromtimestamp(until, UTC)) if until is not None else None
+    until = utc_at(seconds_at(view.expires))
+    return Expiry(ttl=0.0, until=until) if until is not None else None
 
 
 def _event(what: str, entry: Mapping[str, Any]) -> ReaperEvent:

@@ -19,9 +19,16 @@ _URGENT = [
     Condition.SERVING,
     Condition.ASLEEP,
 ]
+
+
+def _urgency(condition: str) -> int:
+    """Return the place of a condition in the list; one of a later release comes first."""
+    return _URGENT.index(Condition(condition)) if condition in _URGENT else -1
+
+
 #: Name of an order -> its sort key.
 ORDERS: Mapping[str, Callable[[DeploymentView], Any]] = {
-    "condition": lambda one: (_URGENT.index(Condition(one.condition)), one.namespace, one.name),
+    "condition": lambda one: (_urgency(one.condition), one.namespace, one.name),
     "name": lambda one: (one.name, one.namespace, one.connection),
     "model": lambda one: (one.model_name, one.name),
     "proven": lambda one: (one.proven_at, one.name),
@@ -115,4 +122,6 @@ def _text(view: DeploymentView) -> str:
 
 
 def _number(text: str | None, default: int, most: int) -> int:
-    return min(int(text), most) if text and text.isascii() and text.isdecimal() and int(text) else default
+    # Python refuses to read longer numbers.
+    digits = (text or "")[:20]
+    return min(int(digits), most) if digits.isascii() and digits.isdecimal() and int(digits) else default

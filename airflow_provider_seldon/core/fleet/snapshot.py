@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from airflow_provider_seldon.core.fleet.view import DetailView
 SCHEMA = 1
 #: Maximum size of an unpacked snapshot; this provider writes none that is larger.
 MAX_UNPACKED = 64_000_000
+_GARBLED = (KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +61,19 @@ class Snapshot:
         """
         try:
             data = json.loads(text)
+            moment = float(data["moment"])
+            if not math.isfinite(moment):
+                raise TypeError("no moment")
             packed = base64.b64decode(data["deployments"], validate=True)
             plain = zlib.decompressobj().decompress(packed, MAX_UNPACKED)
             return cls(
                 connection=_text(data, "connection"),
                 namespace=_text(data, "namespace"),
-                moment=float(data["moment"]),
+                moment=moment,
                 error=_text(data, "error"),
                 details=tuple(DetailView.from_json(one) for one in json.loads(plain)),
             )
-        except (KeyError, TypeError, AttributeError, binascii.Error, zlib.error, RecursionError) as error:
+        except (*_GARBLED, binascii.Error, zlib.error) as error:
             raise ValueError(f"not a snapshot of a fleet: {type(error).__name__}") from None
 
 

@@ -7,6 +7,7 @@ the same in every process and Python version.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -50,13 +51,12 @@ class Identity:
     def of(cls, deployment: SeldonDeployment) -> Self:
         """Read back the identity of a deployment of this provider."""
         present = deployment.annotations
-        index = present.get(ANNOTATION_MAP_INDEX, "")
         return cls(
             dag_id=present.get(ANNOTATION_DAG_ID, ""),
             task_id=present.get(ANNOTATION_TASK_ID, ""),
             model_name=present.get(ANNOTATION_MODEL_NAME, ""),
             run_id=present.get(ANNOTATION_RUN_ID, ""),
-            map_index=int(index) if index.isascii() and index.isdecimal() else -1,
+            map_index=map_index_in(present),
         )
 
     def labels(self) -> dict[str, str]:
@@ -103,6 +103,13 @@ class Identity:
             ANNOTATION_TASK_ID: self.task_id,
             ANNOTATION_MODEL_NAME: self.model_name,
         }
+
+
+def map_index_in(annotations: Mapping[str, str]) -> int:
+    """Return the index of the mapped task that wrote these annotations; -1 for none, or an unreadable one."""
+    index = annotations.get(ANNOTATION_MAP_INDEX, "")
+    # Python refuses to read longer numbers.
+    return int(index) if index.isascii() and index.isdecimal() and len(index) < 40 else -1
 
 
 def is_managed(deployment: SeldonDeployment) -> bool:

@@ -66,9 +66,10 @@ class Expiry:
             return None
         try:
             moment = datetime.fromisoformat(until)
-        except ValueError:
+            return cls(ttl=ttl, until=moment.astimezone(UTC)) if moment.tzinfo else None
+        # The first and the last day of the calendar have no time in UTC in some zones.
+        except (ValueError, OverflowError):
             return None
-        return cls(ttl=ttl, until=moment.astimezone(UTC)) if moment.tzinfo else None
 
 
 def expiry_of(deployment: SeldonDeployment) -> Expiry | None:

@@ -42,9 +42,10 @@ class RecordedMetrics:
         """Parse an annotation's value; an unreadable one counts as not recorded."""
         try:
             data = json.loads(text or "null")
-            values = {str(name): float(value) for name, value in data["values"].items()}
+            given = {str(name): float(value) for name, value in data["values"].items()}
+            values = {name: value for name, value in given.items() if math.isfinite(value)}
             return cls(values=values, at=datetime.fromisoformat(data["at"]) if data.get("at") else None)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return cls()
 
 

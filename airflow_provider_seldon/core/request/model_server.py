@@ -143,7 +143,7 @@ class ModelServer(ModelServerFields):
             )
         try:
             return cls.parse(json.loads(text), stored=True)
-        except (json.JSONDecodeError, TypeError):
+        except (json.JSONDecodeError, TypeError, RecursionError):
             raise InvalidRequestError.of(field, "is not JSON", "deploy the model server again") from None
 
     def to_config(self) -> dict[str, Any]:

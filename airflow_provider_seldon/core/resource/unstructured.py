@@ -8,7 +8,7 @@ converted to models. A field of the wrong type counts as absent; nothing here ra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 #: What the API server sends: a parsed JSON object.
@@ -91,4 +91,13 @@ def seconds_at(value: Any, *path: str) -> float | None:
     try:
         return datetime.fromisoformat(text_at(value, *path)).timestamp()
     except (ValueError, OverflowError):
+        return None
+
+
+def utc_at(seconds: float | None) -> datetime | None:
+    """Return epoch seconds as a time in UTC; None without them, or if no calendar has that time."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    # Which of them depends on the platform (Python, ``datetime.fromtimestamp``).
+    except (ValueError, OverflowError, OSError):
         return None

@@ -147,7 +147,7 @@ def _written_at(deployment: SeldonDeployment) -> datetime | None:
 def _moment(text: str) -> datetime | None:
     try:
         return _utc(datetime.fromisoformat(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

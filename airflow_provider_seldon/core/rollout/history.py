@@ -217,7 +217,7 @@ def json_object(text: str | None) -> dict[str, Any]:
     """Return the JSON object in a text; an empty one when there is none."""
     try:
         data = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -49,7 +49,7 @@ def asked_numbers(deployment: Object) -> dict[Place, int]:
     """Return the numbers of pods in a deployment's original request; none for another owner's deployment."""
     try:
         config = json.loads(text_at(deployment, "metadata", "annotations", ANNOTATION_CONFIG) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     spec = mapping_at(config, "manifest", "spec")
     if not spec:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -13,9 +15,13 @@ from airflow_provider_seldon.core.fleet.reading import detail_of, shown_uri, vie
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
 from airflow_provider_seldon.core.fleet.view import DeploymentView, DetailView
 from airflow_provider_seldon.core.identity import annotations as keys
+from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import judge
+from airflow_provider_seldon.core.reaping.decision import decision_for
+from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
+from airflow_provider_seldon.fleet.pages import when
 from tests.unit.core.cluster_objects import SPEC, complete_children, sdep
 
 NOW = 1_800_000_000.0
@@ -142,3 +148,50 @@ def test_a_snapshot_is_read_back_as_it_was_written_and_holds_no_spec() -> None:
 def test_what_is_no_snapshot_is_refused_as_such(text: str) -> None:
     with pytest.raises(ValueError, match=r"snapshot|Expecting"):
         Snapshot.unpack(text)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *({"name": 1}, {"metrics": {"a": "high"}}, {"metrics": {"a": float("nan")}}, {"badges": "foreign"}),
+        *({"predictors": [1]}, {"canary": []}, {"available": True}, {"available": "1"}),
+    ],
+)
+def test_a_snapshot_with_a_value_of_another_type_is_refused_as_a_whole(field: dict[str, Any]) -> None:
+    detail = DetailView(deployment=DeploymentView(name="a"))
+    data = detail.to_json() | {"deployment": detail.deployment.to_json() | field}
+    text = base64.b64encode(zlib.compress(json.dumps([data]).encode())).decode()
+    with pytest.raises(ValueError, match="not a snapshot"):
+        Snapshot.unpack(json.dumps({"moment": 1, "deployments": text}))
+    with pytest.raises(ValueError, match="not a snapshot"):
+        Snapshot.unpack(json.dumps({**json.loads(Snapshot(connection="c").pack()), "moment": float("nan")}))
+
+
+LEASE = '{"steps": [{"weight": 10, "bake": 1}], "step": 0, "expires": %s}'
+FIRST_DAY = "0001-01-01T00:00:00+14:00"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        *((key, "[" * 5000) for key in ("metrics", "last-available", "history", "canary", "expiry")),
+        *(("rolled-back", "[" * 5000), ("expiry-noticed", "[" * 5000), ("map-index", "9" * 5000)),
+        *(
+            ("metrics", '{"values": {"a": NaN, "b": Infinity}}'),
+            ("metrics", f'{{"values": {{"a": {10**400}}}}}'),
+        ),
+        ("expiry", f'{{"ttl": 1, "until": "{FIRST_DAY}"}}'),
+        *(("canary", LEASE % 10**400), ("canary", LEASE % 1e18), ("canary", LEASE % -1e300)),
+        ("history", f'{{"versions": [{{"revision": "r", "proven_at": "{FIRST_DAY}"}}]}}'),
+    ],
+)
+def test_what_somebody_wrote_into_an_annotation_hides_no_deployment_and_stops_no_reaper(
+    key: str, text: str
+) -> None:
+    given = annotated(**{"revision": "a", "last-available": proof("a"), key: text})
+    detail = detail_of(given, seen(given))
+    assert detail.deployment.condition == "serving"
+    json.dumps(detail.to_json(), allow_nan=False)
+    assert when(detail.deployment.canary.expires if detail.deployment.canary else FIRST_DAY)
+    decision_for(SeldonDeployment.from_manifest(given), now=NOW)
+    assert Identity.of(SeldonDeployment.from_manifest(given)).map_index == -1

@@ -36,11 +36,17 @@ def test_every_order_goes_both_ways() -> None:
         assert names(sort=order) == list(reversed(names(sort=f"-{order}")))
 
 
+def test_a_condition_of_a_later_release_is_listed_first() -> None:
+    views = [DeploymentView(name="a", condition="failed"), DeploymentView(name="b", condition="haunted")]
+    assert [one.name for one in Selection().choose(views)] == ["b", "a"]
+
+
 def test_an_address_says_what_it_was_read_from_and_nonsense_asks_for_nothing() -> None:
     asked = Selection.of({"q": "a b", "sort": "-name", "page": "2", "size": "1"})
     assert asked.address(page=2) == "?q=a+b&sort=-name&page=2&size=1"
     assert Selection.of({"page": "-1", "size": "1e9", "sort": "__class__", "foo": "bar"}) == Selection()
     assert Selection.of({"size": "99999"}).size == 1000
+    assert Selection.of({"size": "9" * 5000, "page": "0" * 5000}).size == 1000
     assert asked.part(["x", "y"]) == ["y"]  # type: ignore[list-item]
 
 
