@@ -18,6 +18,8 @@ from airflow_provider_seldon.core.analysis.metrics import Latency, TrafficMetric
 from airflow_provider_seldon.core.analysis.samples import Histogram, Requests, Sample
 from airflow_provider_seldon.core.analysis.significance import (
     errs_more_often_than,
+    in_common_buckets,
+    more_above,
     more_errors,
     slower,
     spent,
@@ -144,7 +146,9 @@ def assess_step(
         return _graded(own, Grade.INCONCLUSIVE, f"{min(few)} of {min_requests} requests are there", limit)
     if candidate <= allowed:
         return _graded(own, Grade.PASS, f"{candidate:.4g} beside {baseline:.4g}", limit)
-    chance = _chance(samples)
+    if _incomparable(sample):
+        return _graded(own, Grade.INCONCLUSIVE, "the histograms of both sides have no bound in common", limit)
+    chance = _chance(samples, allowed)
     level = share * spent(metric.significance, look, looks)
     if chance is None:
         return _graded(own, Grade.FAIL, f"{candidate:.4g} beside {baseline:.4g}", limit)
@@ -157,21 +161,47 @@ def assess_step(
     return _graded(own, Grade.PASS, reason, limit)
 
 
-def _chance(samples: Sequence[Sample]) -> float | None:
-    """Return the probability of the samples by chance; None for plain values, which have no distribution."""
+def _incomparable(sample: Sample) -> bool:
+    durations = sample.candidate, sample.baseline
+    return all(isinstance(one, Histogram) for one in durations) and not _compared_durations([sample])
+
+
+def _chance(samples: Sequence[Sample], allowed: float) -> float | None:
+    """
+    Return the probability of the samples by chance; None for plain values, which have no distribution.
+
+    Of durations, two tests are made, of all requests and of the slow ones; the smaller result counts, doubled
+    because there are two (Bonferroni).
+
+    :param allowed: seconds that the candidate's quantile may have.
+    """
     rates = [
         (one.candidate, one.baseline)
         for one in samples
-        if isinstance(one.candidate, Requests) and isinstance(one.baseline, Requests)
+        if isinstance(one.candidate, Requests)
+        and isinstance(one.baseline, Requests)
+        and Requests.usable(one.candidate)
+        and Requests.usable(one.baseline)
     ]
     if rates:
         return more_errors(rates)
-    durations = [
-        (one.candidate, one.baseline)
+    durations = _compared_durations(samples)
+    if not durations:
+        return None
+    return min(1.0, 2 * min(slower(durations)[0], more_above(durations, allowed)))
+
+
+def _compared_durations(samples: Sequence[Sample]) -> list[tuple[Histogram, Histogram]]:
+    """Return the histograms of all steps in which both sides have one, in the buckets that both have."""
+    pairs = [
+        in_common_buckets(one.candidate, one.baseline)
         for one in samples
-        if isinstance(one.candidate, Histogram) and isinstance(one.baseline, Histogram)
+        if isinstance(one.candidate, Histogram)
+        and isinstance(one.baseline, Histogram)
+        and Histogram.usable(one.candidate)
+        and Histogram.usable(one.baseline)
     ]
-    return slower(durations)[0] if durations else None
+    return [pair for pair in pairs if pair is not None]
 
 
 def _cannot_be_chance(limit: float, side: Any) -> bool:

@@ -54,7 +54,8 @@ def sample_of(metric: TrafficMetric, sides: Sides, answer: Sequence[Series]) -> 
 def _both(sides: Sides, answer: Sequence[Series], read: Callable[[Sequence[Series]], Side]) -> Sample:
     def side(predictor: str) -> Side:
         own = [one for one in answer if predictor and one.labels.get(PREDICTOR) == predictor]
-        return read([one for one in own if math.isfinite(one.value)])
+        # What is left of an answer with NaN in it is not what was asked for: without its errors, all is well.
+        return read(own) if all(math.isfinite(one.value) for one in own) else None
 
     return Sample(candidate=side(sides.candidate), baseline=side(sides.baseline))
 
@@ -92,8 +93,8 @@ def series_of(data: Any) -> list[Series]:
     """
     kind = data.get("resultType") if isinstance(data, Mapping) else None
     result = data.get("result") if isinstance(data, Mapping) else None
-    if kind == "scalar" and isinstance(result, list) and len(result) == 2:
-        return [Series(value=float(result[1]))]
+    if kind == "scalar":
+        return [_series({"metric": {}, "value": result})]
     if kind != "vector" or not isinstance(result, list):
         raise ValueError(f"the answer is a {str(kind)[:40]}, not an instant vector")
     return [_series(one) for one in result if not isinstance(one, Mapping) or "value" in one]
@@ -103,5 +104,5 @@ def _series(one: Any) -> Series:
     try:
         labels = {str(name): str(value) for name, value in one["metric"].items()}
         return Series(labels=labels, value=float(one["value"][1]))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
         raise ValueError("an element of the answer is not a series with a value") from None

@@ -69,6 +69,23 @@ class Histogram:
         """Number of requests."""
         return sum(self.counts)
 
+    def above(self, bound: float) -> float:
+        """
+        Return how many requests took longer than a bound.
+
+        :param bound: one of the bounds.
+        """
+        return sum(count for upper, count in zip(self.bounds, self.counts, strict=True) if upper > bound)
+
+    def of_bounds(self, bounds: Sequence[float]) -> Self:
+        """
+        Return the same requests in fewer buckets.
+
+        :param bounds: some of the bounds, rising, with the last one.
+        """
+        levels = [self.total - self.above(bound) for bound in bounds]
+        return type(self)(bounds=tuple(bounds), counts=tuple(b - a for a, b in pairwise([0.0, *levels])))
+
     def quantile(self, q: float) -> float:
         """
         Return the quantile, interpolated in its bucket as Prometheus' ``histogram_quantile`` does.
@@ -146,7 +163,7 @@ def _side_json(side: Side) -> Any:
 
 def _side_of(data: Any) -> Side:
     if isinstance(data, int | float) and not isinstance(data, bool):
-        return float(data)
+        return _number(data)
     if not isinstance(data, Mapping):
         return None
     if "total" in data:
@@ -158,4 +175,7 @@ def _side_of(data: Any) -> Side:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number beyond the range of floats
+        return math.nan

@@ -48,6 +48,35 @@ def more_errors(strata: Iterable[tuple[Requests, Requests]]) -> float:
     return min(1.0, math.fsum(chances[seen - lowest :]))
 
 
+def in_common_buckets(candidate: Histogram, baseline: Histogram) -> tuple[Histogram, Histogram] | None:
+    """Return both sides in the buckets that both have; None if only the infinite one is in common."""
+    if candidate.bounds == baseline.bounds:
+        return candidate, baseline
+    bounds = sorted(set(candidate.bounds) & set(baseline.bounds))
+    if len(bounds) < 2 or not math.isinf(bounds[-1]):
+        return None
+    return candidate.of_bounds(bounds), baseline.of_bounds(bounds)
+
+
+def more_above(strata: Iterable[tuple[Histogram, Histogram]], bound: float) -> float:
+    """
+    Return the probability of at least as many slow requests of the candidate as were seen, if both are equal.
+
+    :func:`slower` compares all requests, and hardly notices a few that are slower by far. This one counts them.
+
+    :param strata: candidate and baseline of each step, with the same buckets in both.
+    :param bound: seconds above which a request counts as slow; the next bound of each step's buckets is taken.
+    :returns: between 0 and 1; 1.0 where no finite bound is as large.
+    """
+    tables = []
+    for pair in strata:
+        at = next((one for one in pair[0].bounds if one >= bound), math.inf)
+        if not math.isinf(at):
+            candidate, baseline = (Requests(total=one.total, errors=one.above(at)) for one in pair)
+            tables.append((candidate, baseline))
+    return more_errors(tables)
+
+
 def slower(strata: Iterable[tuple[Histogram, Histogram]]) -> tuple[float, float]:
     """
     Compare durations bucket by bucket: Mann and Whitney's test with its correction for ties.

@@ -96,7 +96,7 @@ class Progress:
                 samples={name: Sample.from_json(one) for name, one in (data.get("samples") or {}).items()},
                 concluded=data.get("concluded") is True,
             )
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             return None
 
 

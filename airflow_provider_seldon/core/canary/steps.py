@@ -104,7 +104,7 @@ class Step:
         if not isinstance(data, Mapping):
             raise ValueError("no step")
         weight, bake = data.get("weight"), data.get("bake")
-        if not isinstance(weight, int) or not isinstance(bake, int | float):
+        if not isinstance(weight, int) or not isinstance(bake, int | float) or not 0 <= bake < LONGEST_BAKE:
             raise ValueError("no step")
         return cls(weight=weight, bake=float(bake), shadow=data.get("shadow") is True)
 

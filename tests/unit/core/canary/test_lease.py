@@ -78,10 +78,23 @@ def test_renewing_never_shortens_a_lease() -> None:
         {"since": "now"},
         {"run": 5},
         {"stage": "resting"},
+        {"expires": 10**400},
+        {"since": 10**400},
+        {"ttl": 10**400},
+        {"steps": [{"weight": 5, "bake": 10**400}], "step": 0},
+        {"steps": [{"weight": 5, "bake": math.nan}], "step": 0},
     ],
 )
 def test_what_cannot_be_understood_is_no_lease(change: dict[str, Any]) -> None:
     assert Lease.parse(json.dumps(json.loads(LEASE.to_json()) | change)) is None
+
+
+def test_a_sample_that_is_no_number_is_no_data_and_the_lease_stays_readable() -> None:
+    """A reaper must still know when it expires."""
+    samples = {"a": [{"candidate": 10**400}], "b": [{"candidate": {"total": 10**400, "errors": "1"}}]}
+    found = Lease.parse(json.dumps(json.loads(LEASE.to_json()) | {"samples": samples}))
+    assert found is not None
+    assert found.expires == LEASE.expires
 
 
 @given(
