@@ -78,7 +78,7 @@ class Platform:
         )
 
     def _read(self, path: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.local.api_url}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"{self.local.api_url}{path}", timeout=30) as response:
             found: dict[str, Any] = json.load(response)
         return found
 

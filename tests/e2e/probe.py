@@ -47,7 +47,7 @@ class Probe:
             found = [one for one in list(self.predictions) if moment < one.asked < until]
             return found if len(found) >= 5 else None
 
-        return eventually("predictions", look, timeout=20)  # type: ignore[no-any-return]
+        return eventually("predictions", look)  # type: ignore[no-any-return]
 
     def _ask_on(self) -> None:
         while not self._over.wait(0.05):
@@ -60,7 +60,7 @@ def ask(url: str) -> Prediction:
     body = json.dumps({"data": {"ndarray": [[1.0, 2.0]]}}).encode()
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             tags = json.load(response)["meta"]["tags"]
         return Prediction(asked, tags["modelUri"], tags["revision"], tags["pod"])
     except OSError as error:

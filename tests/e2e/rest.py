@@ -16,6 +16,8 @@ from tests.airflow_version import AIRFLOW_3
 
 #: Seconds that Airflow may need for anything on a busy machine.
 PATIENCE = 300.0
+#: Seconds that the API server may need for an answer; longer than a lock of the database is waited for.
+TIMEOUT = 120.0
 
 
 def eventually(what: str, look: Callable[[], Any], *, timeout: float = PATIENCE, every: float = 0.25) -> Any:
@@ -59,11 +61,11 @@ class Rest:
         """Send a request and return the body of the answer."""
         self._guard()
         if AIRFLOW_3 and "Authorization" not in self._session.headers:
-            answer = self._session.get(f"{self._url}/auth/token", timeout=30)
+            answer = self._session.get(f"{self._url}/auth/token", timeout=TIMEOUT)
             answer.raise_for_status()
             self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         headers = {"Accept": "application/json"}
-        answer = self._session.request(method, self._base + path, json=body, headers=headers, timeout=60)
+        answer = self._session.request(method, self._base + path, json=body, headers=headers, timeout=TIMEOUT)
         if not answer.ok:
             raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
         return answer.json()

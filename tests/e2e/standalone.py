@@ -29,7 +29,11 @@ from tests.e2e.rest import PATIENCE, Rest, TaskInstance, eventually
 
 
 def _home(folder: Path) -> dict[str, str]:
-    """Where Airflow has its files and its database, for whose lock it waits longer than the 5 s of SQLite."""
+    """
+    Where Airflow has its files and its database.
+
+    It waits longer for a lock than the 5 s of SQLite, and less than ``rest.TIMEOUT``.
+    """
     return {
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60",
@@ -70,6 +74,7 @@ class Airflow:
         # Tasks are forks of it: what it has imported, each of them has.
         self._scheduler = self._command_line if python else [self.python, "-c", PREPARED_MAIN]
         self.port = _free_port()
+        self._execution_port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest = Rest(self.url, guard=self._all_run)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -117,7 +122,7 @@ class Airflow:
             return common | {
                 "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self._execution_port}/execution/",
                 "AIRFLOW__API__BASE_URL": self.url,
                 "AIRFLOW__API__SECRET_KEY": secret,
                 "AIRFLOW__API_AUTH__JWT_SECRET": secret,
@@ -147,7 +152,10 @@ class Airflow:
         shutil.copy(self.folder / "airflow.db", self._inline)
         if AIRFLOW_3:
             self._spawn("dag-processor")
-            self._spawn("api-server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1")
+            # Airflow writes its audit log of users' requests in the event loop. SQLite makes that wait for the request
+            # of a task, which needs the event loop to commit: a deadlock, if one server answers both.
+            self._serve("core", self.port)
+            self._serve("execution", self._execution_port)
         else:
             # Whoever asks is an administrator, as with the one setting that Airflow 3 has for this.
             (self.folder / "webserver_config.py").write_text("AUTH_ROLE_PUBLIC = 'Admin'\n")
@@ -206,8 +214,7 @@ class Airflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             **settings,
         }
-        where = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
-        self._spawn("api-server", *where, label="second-api-server", environment=environment)
+        self._serve("core", port, label="second-api-server", environment=environment)
         return f"http://127.0.0.1:{port}{path}"
 
     def dag_test(self, dag_id: str, *confs: Mapping[str, Any], pause: float) -> str:
@@ -268,6 +275,12 @@ class Airflow:
         for name, process in self._processes.items():
             if process.poll() is not None:
                 raise AssertionError(f"{name} ended with {process.returncode}:\n{self.output()}")
+
+    def _serve(
+        self, apps: str, port: int, *, label: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
+        where = ("--apps", apps, "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+        self._spawn("api-server", *where, label=label or f"api-server-{apps}", environment=environment)
 
     def _spawn(
         self,

@@ -88,7 +88,7 @@ def unchanged(first: Demo) -> Unchanged:
     before = first.state()
     cleared, worse = first.tasks[1], first.run(2, max_depth=1)
     cleared.clear("train", "predict")
-    eventually("the run begins again", lambda: cleared.read()["state"] != "success", timeout=20)
+    eventually("the run begins again", lambda: cleared.read()["state"] != "success")
     for task in (cleared, worse):
         task.wait_for("success")
         task.sibling("predict").wait_for("success")

@@ -268,7 +268,7 @@ def post(url: str, body: object) -> None:
     """Create an object in the cluster."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def test_a_user_who_ends_a_deferred_task_changes_nothing_by_default(stage: Stage
 @pytest.mark.skipif(not AIRFLOW_3_3, reason="Airflow tells triggers of it from 3.3 on")
 def test_a_user_who_ends_a_deferred_task_has_it_rolled_back_where_that_is_asked_for(stage: Stage) -> None:
     end_by_user(stage, "put-back")
-    eventually("put back", lambda: stage.platform.written_uri("put-back") == uri("put-back", 1), timeout=15)
+    eventually("put back", lambda: stage.platform.written_uri("put-back") == uri("put-back", 1))
     assert ask(stage.platform.url("put-back")).uri == uri("put-back", 1)
     assert stage.second["put-back"].read()["state"] == "failed"
 
@@ -146,7 +146,7 @@ def test_an_old_run_that_is_cleared_after_a_newer_one_deployed_is_skipped(stage:
     stage.second["fenced"].wait_for("success")
     writes = stage.platform.applies("fenced")
     stage.first["fenced"].clear()
-    eventually("the run begins again", lambda: stage.first["fenced"].read()["state"] != "success", timeout=20)
+    eventually("the run begins again", lambda: stage.first["fenced"].read()["state"] != "success")
     stage.first["fenced"].wait_for("skipped")
     assert (stage.platform.applies("fenced"), stage.platform.written_uri("fenced")) == (
         writes,
@@ -158,9 +158,7 @@ def test_an_old_run_that_is_cleared_after_a_newer_one_deployed_is_skipped(stage:
 def test_a_deferred_failure_is_told_with_its_cause_and_the_progress_before_it(stage: Stage) -> None:
     task = stage.first["crash"]
     task.wait_for("failed")
-    log = eventually(
-        "the end of the log", lambda: "RolloutFailedError" in task.log() and task.log(), timeout=20
-    )
+    log = eventually("the end of the log", lambda: "RolloutFailedError" in task.log() and task.log())
     assert "crash: state " in log, "progress of the trigger"
     assert "models/crash does not become ready" in log
     assert "exit code 3" in log

@@ -149,7 +149,7 @@ def test_a_task_links_to_what_it_works_on_while_it_waits_and_afterwards(
     body = {"data": {"ndarray": [[1.0, 2.0]]}}
     eventually(
         "the gateway knows of it",
-        lambda: requests.post(shown["Prediction endpoint"], json=body, timeout=10).ok,
+        lambda: requests.post(shown["Prediction endpoint"], json=body, timeout=30).ok,
     )
     browser.open(shown["Seldon API"])
     browser.find("//h1[normalize-space()='Predictor default']")

@@ -192,7 +192,7 @@ async def watching(here: Cluster, times: int = 1) -> None:
     await until(lambda: here.count("watch", SDEPS) >= times and here.count("watch", CHILDREN) >= times)
 
 
-async def until(condition: Callable[[], Any], timeout: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], timeout: float = 60.0) -> None:
     """Return as soon as a condition holds."""
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for

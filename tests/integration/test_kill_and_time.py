@@ -71,7 +71,7 @@ def test_ended_with_delete_what_this_run_created_goes(hook: SeldonHook) -> None:
     trigger = deferred_trigger(on_kill="delete")
     (created,) = hook.client.find()
     asyncio.run(trigger.on_kill())
-    hook.client.wait_until_deleted(created.name, timeout=15)
+    hook.client.wait_until_deleted(created.name, timeout=60)
     assert hook.client.find() == []
 
 

@@ -285,7 +285,7 @@ def test_kubectl_wait_believes_the_status_of_the_version_before(hook: SeldonHook
     with operator_paused(local_seldon):
         assert deploy(model_uri="s3://models/iris/2", wait_for_available=False)["action"] == "updated"
         where = ["--kubeconfig", str(local_seldon.kubeconfig_path), "--namespace", hook.namespace]
-        command = ["kubectl", *where, "wait", "--for=condition=ready", f"sdep/{name}", "--timeout=20s"]
+        command = ["kubectl", *where, "wait", "--for=condition=ready", f"sdep/{name}", "--timeout=60s"]
         told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (told.returncode, "condition met" in told.stdout) == (0, True), told
         with pytest.raises(RolloutTimeoutError, match="has not updated it"):

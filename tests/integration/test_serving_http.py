@@ -158,7 +158,7 @@ def test_sigterm_ends_it_in_good_order(start: Any) -> None:
     with start() as running:
         running.request("GET", "/ready")
         running.process.terminate()
-        assert running.process.wait(timeout=10) == 0
+        assert running.process.wait(timeout=30) == 0
 
 
 def test_a_connection_that_is_kept_open_does_not_hold_up_the_end(start: Any) -> None:

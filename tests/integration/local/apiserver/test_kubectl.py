@@ -171,7 +171,7 @@ def test_patch_scale_label_and_edit_what_is_there(kubectl: Kubectl, local: Rest)
 def test_delete_waits_for_the_children_in_the_foreground(kubectl: Kubectl, local: Rest) -> None:
     owner = local.post(local.sdep(), seldon_deployment("model")).ok()
     local.post(local.path(APPS, "deployments"), deployment("child", metadata=owned_by(owner))).ok()
-    assert "deleted" in kubectl("delete", "sdep", "model", "--cascade=foreground", "--timeout=20s").stdout
+    assert "deleted" in kubectl("delete", "sdep", "model", "--cascade=foreground", "--timeout=60s").stdout
     assert local.get(local.sdep("model")).code == 404
     assert local.get(local.path(APPS, "deployments", "child")).code == 404
 
@@ -179,7 +179,7 @@ def test_delete_waits_for_the_children_in_the_foreground(kubectl: Kubectl, local
 def test_delete_can_leave_the_children(kubectl: Kubectl, local: Rest) -> None:
     owner = local.post(local.sdep(), seldon_deployment("model")).ok()
     local.post(local.path(APPS, "deployments"), deployment("child", metadata=owned_by(owner))).ok()
-    kubectl("delete", "sdep", "model", "--cascade=orphan", "--timeout=20s")
+    kubectl("delete", "sdep", "model", "--cascade=orphan", "--timeout=60s")
     assert local.get(local.path(APPS, "deployments", "child")).code == 200
     kubectl("delete", "sdep", "model", "--ignore-not-found")
     assert "not found" in kubectl("delete", "sdep", "model", code=1).stderr
@@ -187,12 +187,12 @@ def test_delete_can_leave_the_children(kubectl: Kubectl, local: Rest) -> None:
 
 def test_wait_sees_a_condition(kubectl: Kubectl, local: Rest, following: Callable[..., Any]) -> None:
     local.post(local.sdep(), seldon_deployment("model")).ok()
-    waiting = following("wait", "--for=condition=Ready", "sdep/model", "--timeout=20s")
+    waiting = following("wait", "--for=condition=Ready", "sdep/model", "--timeout=60s")
     time.sleep(0.3)
     condition = {"type": "Ready", "status": "True"}
     local.merge(local.sdep("model", "status"), {"status": {"conditions": [condition]}}).ok()
-    assert "condition met" in waiting.communicate(timeout=30)[0]
-    kubectl("wait", "--for=jsonpath={.status.conditions[0].status}=True", "sdep/model", "--timeout=20s")
+    assert "condition met" in waiting.communicate(timeout=90)[0]
+    kubectl("wait", "--for=jsonpath={.status.conditions[0].status}=True", "sdep/model", "--timeout=60s")
 
 
 def test_get_watch_prints_changes(local: Rest, following: Callable[..., Any]) -> None:
@@ -304,7 +304,7 @@ def test_rollouts_of_deployments_are_followed(kubectl: Kubectl, local: Rest) -> 
     counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
     status = {"status": counts | {"observedGeneration": 1, "conditions": [condition]}}
     local.merge(local.path(APPS, "deployments", "d", "status"), status).ok()
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/d", "--timeout=10s").stdout
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/d", "--timeout=60s").stdout
     kubectl("set", "image", "deployment/d", "main=image:2")
     kubectl("rollout", "restart", "deployment/d")
     template = local.get(local.path(APPS, "deployments", "d")).body["spec"]["template"]
