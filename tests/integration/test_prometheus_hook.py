@@ -128,6 +128,13 @@ def test_what_goes_wrong_has_a_type_and_quotes_no_credential(
     assert len(server.asked) == 1
 
 
+def test_a_credential_of_any_scheme_is_not_quoted(server: Server) -> None:
+    server.answers = [(401, b"unknown key s3cr3t-key")]
+    with pytest.raises(UnauthorizedError) as caught:
+        server.hook({"headers": {"Authorization": "ApiKey s3cr3t-key"}}).query("up")
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_an_outage_is_outlasted_and_a_wrong_query_is_not_asked_again(server: Server) -> None:
     server.answers = [(503, b""), (429, b"")]
     assert server.hook().query("up")[0].value == 2.0

@@ -201,6 +201,11 @@ def test_an_expression_of_a_users_is_asked_once_for_both_sides(server: Prometheu
     assert measured(server, compared) == Sample(candidate=3.0, baseline=2.0)
     alone = PromQL('sum(measured{predictor="{predictor}",namespace="{namespace}"})', at_most=5)
     assert measured(server, alone) == Sample(candidate=3.0)
+    told = PromQL(
+        '# drift\nmeasured{predictor="{predictor}",namespace="{namespace}"} # of the last hour',
+        at_most_ratio=2,
+    )
+    assert measured(server, told) == Sample(candidate=3.0, baseline=2.0)
     mean = PromQL(
         'avg_over_time(measured{predictor="{predictor}",namespace="{namespace}"}[{window}]) + 0 * scalar(vector(1))',
         at_most=5,

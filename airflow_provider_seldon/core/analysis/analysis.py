@@ -71,7 +71,7 @@ class Analysis:
             raise InvalidRequestError.of(
                 "Analysis.metrics",
                 f"has {twice[0]!r} twice",
-                "give each its own label",
+                "put both limits into one, or give each its own label",
             )
         counts = ("min_requests", "failure_limit", "inconclusive_limit", "consecutive_error_limit")
         for name in (*counts, "consecutive_success_limit"):

@@ -54,6 +54,8 @@ class TrafficMetric:
             raise InvalidRequestError.of(
                 me, "has no limit, so it can never fail", "give at_most, at_most_ratio or at_most_delta"
             )
+        if not isinstance(getattr(self, "label", ""), str):
+            raise InvalidRequestError.of(f"{me}.label", "is not a text", "give a name")
 
     @property
     def limited(self) -> bool:
@@ -132,7 +134,8 @@ class PromQL(TrafficMetric):
     Any expression that Prometheus can evaluate to one number.
 
     :param query: with the placeholders ``{deployment}``, ``{predictor}``, ``{namespace}`` and ``{window}``;
-        other braces stay as they are. It is queried once for each side.
+        other braces stay as they are. It is evaluated once for each side, to an instant vector of one element:
+        put a scalar into ``vector()``.
     :param label: its name; defaults to the query.
     """
 
@@ -210,6 +213,11 @@ class GoldenSet(TrafficMetric):
         if not _is_number(self.max_disagreement) or not 0 <= self.max_disagreement <= 1:
             raise InvalidRequestError.of(
                 "GoldenSet.max_disagreement", "is not between 0 and 1", "give 0.02, for one"
+            )
+        # dataclasses.replace() passes the limit that was derived before.
+        if self.compares or self.at_most not in {None, self.max_disagreement}:
+            raise InvalidRequestError.of(
+                "GoldenSet", "has a limit beside max_disagreement", "give max_disagreement only"
             )
         object.__setattr__(self, "at_most", self.max_disagreement)
         super().__post_init__()

@@ -152,4 +152,6 @@ def _increase(series: str, matchers: str, window: float, *, by: str) -> str:
 
 
 def _labelled(expression: str, label: str, value: str) -> str:
-    return f'label_replace(({expression}), "{label}", "{value}", "", "")'
+    # A user's expression may end in a comment, which ends with its line.
+    end = "\n" if "#" in expression else ""
+    return f'label_replace(({expression}{end}), "{label}", "{value}", "", "")'

@@ -230,7 +230,9 @@ class PrometheusClient:
         return scrubbed(text, self._secrets())
 
     def _secrets(self) -> Iterable[str]:
-        return [str(value) for value in self._access.headers.values()]
+        # Of a header such as "ApiKey ...", what follows the scheme too.
+        given = [str(value) for value in self._access.headers.values()]
+        return [*given, *(value.partition(" ")[2] for value in given)]
 
 
 def _passes(problem: SeldonError) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_seldon.core.analysis.analysis_json import has_json
 from airflow_provider_seldon.core.analysis.queries import Sides
 from airflow_provider_seldon.core.analysis.samples import Sample
 from airflow_provider_seldon.core.canary.looks import Look, Plan, Progress
@@ -159,8 +160,8 @@ def for_triggerer(run: AnalysisRun, *, until: float) -> tuple[Plan, float] | Non
     """
     Return which measurements the triggerer can make, and until when; None if a worker must make the next one.
 
-    A metric that runs a user's code, or sends requests to models, needs a worker: for every measurement, or
-    only for those at the end of a step.
+    A metric that runs a user's code (also a subclass of a metric), or sends requests to models, needs a worker:
+    for every measurement, or only for those at the end of a step.
 
     :param until: epoch seconds at which a worker must resume in any case.
     """
@@ -169,12 +170,14 @@ def for_triggerer(run: AnalysisRun, *, until: float) -> tuple[Plan, float] | Non
     asked = [one for one in plan.metrics if not on_worker(one)]
     if not asked or plan.analysis is None or not all(one.at_end for one in elsewhere):
         return None
+    # The evaluation that ends a step must include the metrics that are not measured here.
+    analysis = dataclasses.replace(plan.analysis, metrics=asked, consecutive_success_limit=None)
+    if not has_json(analysis):
+        return None
     if not elsewhere:
         return plan, until
     if plan.due(run.progress).concludes:
         return None
-    # The evaluation that ends a step must include the metrics that are not measured here.
-    analysis = dataclasses.replace(plan.analysis, metrics=asked, consecutive_success_limit=None)
     return dataclasses.replace(plan, analysis=analysis), min(until, plan.since + plan.step.bake)
 
 

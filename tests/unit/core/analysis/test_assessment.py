@@ -202,6 +202,9 @@ def test_a_candidate_with_3_percent_errors_against_1_is_failed_in_over_80_percen
         lambda: GoldenSet("", max_disagreement=0.1),
         lambda: GoldenSet("s3://models/golden.jsonl", max_disagreement=2),
         lambda: GoldenSet("s3://models/golden.jsonl", tolerance=math.nan),
+        lambda: GoldenSet("s3://models/golden.jsonl", at_most=0.1),
+        lambda: GoldenSet("s3://models/golden.jsonl", at_most_ratio=1.3),
+        lambda: PromQL("up", at_most=1, label=5),  # type: ignore[arg-type]
     ],
 )
 def test_a_metric_that_could_never_fail_or_makes_no_sense_is_refused(make: Any) -> None:

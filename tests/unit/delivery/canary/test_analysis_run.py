@@ -53,6 +53,14 @@ def test_the_triggerer_looks_where_no_worker_is_needed_before_the_end_of_the_ste
     assert for_triggerer(both, until=2000) is None
 
 
+def test_a_metric_of_a_users_own_class_is_measured_by_a_worker() -> None:
+    class Internal(ErrorRatio):
+        """The triggerer may not have the file of the DAG."""
+
+    assert for_triggerer(analysis_run(Internal(at_most=0.1)), until=2000) is None
+    assert for_triggerer(analysis_run(Internal(at_most=0.1), ROWS), until=2000) is None
+
+
 def test_the_look_at_a_moment_is_left_to_whoever_is_woken_then() -> None:
     found: list[Look] = []
 
