@@ -154,7 +154,8 @@ def _unit_difference(child: Object, predictor: Object, component: Object, spec: 
     for unit in graph_units(mapping_at(predictor, "graph")):
         name = text_at(unit, "name")
         container = _container(child, name)
-        account = text_at(unit, "serviceAccountName") or account
+        if container and is_server(unit):  # of any other node, the operator does not read it
+            account = text_at(unit, "serviceAccountName") or account
         given = _given(predictor, name)
         text = _parameter_difference(container, unit, _variables(given)) or _image_difference(
             container, unit, given, text_at(spec, "protocol")
@@ -184,13 +185,18 @@ def _parameter_difference(container: Object, unit: Object, own: Mapping[str, str
     found, wanted = _parameters(told.get(_PARAMETERS, "[]")), items_at(unit, "parameters")
     if found is None or text_at(unit, "implementation") == "TRITON_SERVER":
         return ""
-    values = {text_at(one, "name"): (str(one.get("value", "")), text_at(one, "type")) for one in found}
-    names = {text_at(one, "name") for one in wanted}
-    for one in wanted:
-        if values.get(text_at(one, "name")) != (str(one.get("value", "")), text_at(one, "type")):
-            return f"its container {text_at(unit, 'name')} has a different parameter {text_at(one, 'name')}"
-    gone = sorted(set(values) - names - _ADDED_PARAMETERS)
+    # The operator appends its own, also where the user has given one of that name.
+    told_values, values = {_as_text(one) for one in found}, [_as_text(one) for one in wanted]
+    for name, value, kind in values:
+        if (name, value, kind) not in told_values:
+            return f"its container {text_at(unit, 'name')} has a different parameter {name}"
+    names = {name for name, _, _ in values}
+    gone = sorted({name for name, _, _ in told_values} - names - _ADDED_PARAMETERS)
     return f"its container {text_at(unit, 'name')} still has parameter {gone[0]}" if gone else ""
+
+
+def _as_text(parameter: Object) -> tuple[str, str, str]:
+    return text_at(parameter, "name"), str(parameter.get("value", "")), text_at(parameter, "type")
 
 
 def _parameters(text: str) -> list[Object] | None:

@@ -14,21 +14,26 @@ from airflow_provider_seldon.core.children.expected import is_server
 from airflow_provider_seldon.core.resource.unstructured import text_at
 
 
-def missing(wanted: Any, found: Any, path: str = "") -> str:
+def missing(wanted: Any, found: Any, path: str = "", *, ignored: frozenset[str] = frozenset()) -> str:
     """
     Return the path of the first value in ``wanted`` that is missing or different in ``found``; empty when
     none.
 
     Both are JSON. Mappings may have more keys and lists more entries at their end. Empty values count as
     absent, since the operator's types leave them out. ``env`` is compared by name, quantities by value.
+
+    :param ignored: names of further fields that the operator replaces, at any depth.
     """
     if wanted in (None, "", 0, False) or wanted == {} or wanted == []:
         return ""
     if isinstance(wanted, Mapping):
         other = found if isinstance(found, Mapping) else {}
         skipped = _OPERATOR_FIELDS | {"type"} if is_server(wanted) else _OPERATOR_FIELDS
-        pairs = [(f"{path}.{key}".lstrip("."), key) for key in wanted if key not in skipped]
-        return next((text for at, key in pairs if (text := missing(wanted[key], other.get(key), at))), "")
+        pairs = [
+            (f"{path}.{key}".lstrip("."), key) for key in wanted if key not in skipped and key not in ignored
+        ]
+        told = (missing(wanted[key], other.get(key), at, ignored=ignored) for at, key in pairs)
+        return next((text for text in told if text), "")
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         entries = found if isinstance(found, Sequence) and not isinstance(found, str) else []
         if path.rpartition(".")[2] == "env":
@@ -36,9 +41,8 @@ def missing(wanted: Any, found: Any, path: str = "") -> str:
         if path.rpartition(".")[2] in ("args", "command"):
             return "" if list(wanted) == list(entries) else path
         padded = [*entries, *[None] * len(wanted)]
-        return next(
-            (text for i, one in enumerate(wanted) if (text := missing(one, padded[i], f"{path}[{i}]"))), ""
-        )
+        told = (missing(one, padded[i], f"{path}[{i}]", ignored=ignored) for i, one in enumerate(wanted))
+        return next((text for text in told if text), "")
     return "" if wanted == found or (_may_be_quantity(path) and _same_quantity(wanted, found)) else path
 
 

@@ -42,6 +42,8 @@ _ANNOTATED_ARGUMENTS = {
 }
 #: Fields that are unchanged in ``ENGINE_PREDICTOR`` in every v1 release; others are zeroed, dropped or newer.
 _FIELDS = ("name", "graph", "componentSpecs", "annotations", "labels", "svcOrchSpec")
+#: With protocol v2, the operator replaces the requests of MLServer's probes with its own.
+_PROBE_REQUESTS = frozenset({"httpGet", "tcpSocket", "exec", "grpc"})
 #: Fields of a graph node that the operator does not change: if the spec lacks one, the engine must lack it,
 #: too.
 _NODE_FIELDS = (
@@ -80,7 +82,7 @@ def engine_difference(engine: Object, expected: ExpectedChild, spec: Object) -> 
     return (
         _argument_difference(engine, spec)
         or _variable_difference(engine, expected.predictor, spec)
-        or _predictor_difference(engine_predictor(engine), expected.predictor)
+        or _predictor_difference(engine_predictor(engine), expected.predictor, spec)
     )
 
 
@@ -117,10 +119,12 @@ def variable_of(annotation: str) -> str:
     return annotation.removeprefix(ENGINE_ANNOTATION).replace("-", "_").upper()
 
 
-def _predictor_difference(running: Object | None, wanted: Object) -> str:
+def _predictor_difference(running: Object | None, wanted: Object, spec: Object) -> str:
     if running is None:
         return ""
-    path = next((text for one in _FIELDS if (text := missing(wanted.get(one), running.get(one), one))), "")
+    replaced = _PROBE_REQUESTS if text_at(spec, "protocol") in ("v2", "kfserving") else frozenset[str]()
+    told = (missing(wanted.get(one), running.get(one), one, ignored=replaced) for one in _FIELDS)
+    path = next((text for text in told if text), "")
     path = path or _left_over(wanted, running)
     return f"its engine was started with a different {path}" if path else ""
 

@@ -24,6 +24,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
     Object,
     items_at,
     mapping_at,
+    name_of,
     number_at,
     text_at,
     value_at,
@@ -70,7 +71,8 @@ def explainer_difference(child: Object, expected: ExpectedChild, deployment: Obj
     container: Object = containers[0] if containers else {}
     is_v2 = text_at(deployment, "spec", "protocol") in ("v2", "kfserving")
     return (
-        _container_difference(container, mapping_at(explainer, "containerSpec"), is_v2)
+        _name_difference(container, mapping_at(explainer, "containerSpec"), name_of(child))
+        or _container_difference(container, mapping_at(explainer, "containerSpec"), is_v2)
         or (
             _v2_difference(container, explainer)
             if is_v2
@@ -78,6 +80,11 @@ def explainer_difference(child: Object, expected: ExpectedChild, deployment: Obj
         )
         or _pod_difference(child, container, explainer)
     )
+
+
+def _name_difference(container: Object, wanted: Object, default: str) -> str:
+    found, name = text_at(container, "name"), text_at(wanted, "name") or default
+    return f"its container is {found}, not {name}" if found not in ("", name) else ""
 
 
 def _container_difference(container: Object, wanted: Object, is_v2: bool) -> str:
@@ -113,7 +120,8 @@ def _option_difference(container: Object, predictor: Object, deployment: Object)
     told = dict(text.split("=", 1) for text in texts if text.startswith("--") and "=" in text)
     kind = text_at(explainer, "type")
     # Some explainers get their type in another way; then no argument names it.
-    named = [text for text in texts if text in EXPLAINER_TYPES or (not text.startswith("-") and text == kind)]
+    plain = [text for text in texts if not text.startswith("-")]
+    named = plain if len(plain) == 1 else [text for text in plain if text in EXPLAINER_TYPES or text == kind]
     if named and kind not in named:
         return f"it explains with {named[0]}, not {kind}"
     wanted = dict(_options(predictor, deployment))

@@ -63,9 +63,9 @@ def template_stamp(child: Object) -> str:
 def _stamp_difference(child: Object, expected: ExpectedChild, running: Object | None) -> str:
     """Compare the stamps; the pod template counts, because pods do not get the Deployment's own metadata."""
     wanted = expected.stamp
-    if not wanted:
-        return ""
     found = template_stamp(child)
+    if not wanted:
+        return f"it runs revision {found}, and the spec has none" if found else ""
     if expected.role is not Role.ENGINE and found != wanted:
         return f"it runs revision {found or 'without a stamp'}, not {wanted}"
     if running is not None and (found := text_at(running, "annotations", ANNOTATION_REVISION)) != wanted:
@@ -91,9 +91,9 @@ def _annotation_difference(
     if expected.role is Role.COMPONENT:
         components = items_at(expected.predictor, "componentSpecs")
         if expected.component < len(components):
-            # Which of the two counts depends on where the engine is.
-            own = mapping_at(components[expected.component], "metadata", "annotations")
-            wanted = {**own, **{key: value for key, value in wanted.items() if key not in own}}
+            wanted |= mapping_at(components[expected.component], "metadata", "annotations")
+        if engine_of(child):  # the operator copies the predictor's once more, with the engine
+            wanted |= mapping_at(expected.predictor, "annotations")
     found = mapping_at(metadata, "annotations")
     for key, value in wanted.items():
         if found.get(key) != value:

@@ -30,6 +30,13 @@ from airflow_provider_seldon.core.resource.unstructured import (
 from airflow_provider_seldon.core.scaling.replicas import completed
 from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods, is_scaled_to_zero
 
+#: Fields of an explainer in a predictor for which the operator has a default of its own.
+_DEFAULTED = (
+    ("explainer", "envSecretRefName"),
+    ("explainer", "storageInitializerImage"),
+    ("explainer", "containerSpec", "image"),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
@@ -237,20 +244,17 @@ def _changes_nothing_visible(before: Object, after: Object) -> bool:
         return False
     names = {text_at(one, "name") for one in items_at(after, "spec", "predictors")}
     kept = [one for one in _visible(before) if not isinstance(one, Mapping) or one.get("name") in names]
-    return kept == _visible(after) or _explainer_lost_its_secret(before, after)
+    return kept == _visible(after) or _explainer_is_back_to_a_default(before, after)
 
 
-def _explainer_lost_its_secret(before: Object, after: Object) -> bool:
-    """Return whether an explainer is back to the default Secret, which only the operator knows."""
-    named = {
-        text_at(one, "name")
-        for one in items_at(before, "spec", "predictors")
-        if text_at(one, "explainer", "envSecretRefName")
-    }
+def _explainer_is_back_to_a_default(before: Object, after: Object) -> bool:
+    """Return whether an explainer lost its own Secret or image: only the operator knows the default."""
+    now = {text_at(one, "name"): one for one in items_at(after, "spec", "predictors")}
     return any(
-        text_at(one, "name") in named and not text_at(one, "explainer", "envSecretRefName")
-        for one in items_at(after, "spec", "predictors")
-        if one.get("explainer")
+        text_at(one, *path) and mapping_at(found, "explainer") and not text_at(found, *path)
+        for one in items_at(before, "spec", "predictors")
+        for found in [now.get(text_at(one, "name"), {})]
+        for path in _DEFAULTED
     )
 
 

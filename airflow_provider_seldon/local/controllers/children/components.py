@@ -193,6 +193,9 @@ class _Builder:
         containers = child["spec"]["template"]["spec"]["containers"]
         if ENGINE not in [container["name"] for container in containers]:
             containers.append(engine_container(self.deployment, self.predictor))
+            # Once more, over those of the component.
+            for holder in (child, child["spec"]["template"]):
+                holder["metadata"]["annotations"] |= self.predictor.get("annotations") or {}
             child["metadata"]["labels"][LABEL_ENGINE] = "true"
             add_selector_labels(child, {LABEL_APP: self.service})
 

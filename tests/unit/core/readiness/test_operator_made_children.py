@@ -86,6 +86,7 @@ def test_what_was_made_of_this_spec_is_ready(ours: bool):
         {"containerSpec": {"name": "ex", "image": "ex:1", "env": [{"name": "A", "value": "2"}]}},
         {"containerSpec": {"name": "ex", "image": "ex:1"}},
         {"containerSpec": EXPLAINER["containerSpec"] | {"resources": {"limits": {"cpu": "1"}}}},
+        {"containerSpec": EXPLAINER["containerSpec"] | {"name": "other"}},
     ],
     ids=str,
 )
@@ -97,6 +98,12 @@ def test_changed_explainer_is_waited_for(change: dict[str, Any], ours: bool):
         "ChildOutdated",
         "iris-main-explainer",
     )
+
+
+def test_one_explainer_type_that_this_provider_does_not_know_is_not_taken_for_another():
+    before, after = (spec(EXPLAINER | {"type": name}) for name in ("anchor_images", "anchor_tabular"))
+    assert look(before, before, ours=True).phase is Phase.READY
+    assert look(before, after, ours=True).reason == "ChildOutdated"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +124,11 @@ def test_changes_of_the_whole_deployment_are_waited_for(change: dict[str, Any], 
     ("before", "after"),
     [
         pytest.param(spec(EXPLAINER | {"envSecretRefName": "credentials"}), spec(), id="secret"),
+        pytest.param(
+            spec(),
+            spec(EXPLAINER | {"containerSpec": {"name": "ex", "env": [{"name": "A", "value": "1"}]}}),
+            id="image",
+        ),
         pytest.param(spec(), spec(oauth_key="unused"), id="field that nothing is made of"),
     ],
 )
@@ -215,6 +227,16 @@ def alone(protocol: str = "seldon", **graph: Any) -> dict[str, Any]:
 )
 def test_changed_foreign_model_without_an_engine_is_waited_for(change: dict[str, Any]):
     assert look(alone(), alone(**change), ours=False).reason == "ChildOutdated"
+
+
+def test_revision_that_the_spec_no_longer_has_is_waited_for():
+    """As after an adoption that was given back: the owner's predictors have no stamp."""
+    ours, theirs = (deployment(alone(), ours=one) for one in (True, False))
+    for made in (ours, theirs):
+        made["status"]["deploymentStatus"] = {}
+    found = children(ours)
+    assert judge(ours, found, expected=Expectation(), now=0.0).phase is Phase.READY
+    assert judge(theirs, found, expected=Expectation(), now=0.0).reason == "ChildOutdated"
 
 
 def test_image_that_the_operator_was_configured_with_is_no_difference():
