@@ -154,11 +154,16 @@ class Sample:
 
 def _side_json(side: Side) -> Any:
     if isinstance(side, Requests):
-        return {"total": float(side.total), "errors": float(side.errors)}
+        return {"total": _short(side.total), "errors": _short(side.errors)}
     if isinstance(side, Histogram):
         # JSON has no infinity; the last bound always is.
-        return {"bounds": list(side.bounds[:-1]), "counts": [float(n) for n in side.counts]}
+        return {"bounds": list(side.bounds[:-1]), "counts": [_short(n) for n in side.counts]}
     return side if side is None or math.isfinite(side) else None
+
+
+def _short(requests: float) -> float:
+    """Return a number of requests with two decimals: a lease has those of up to a hundred steps."""
+    return round(float(requests), 2) if math.isfinite(requests) else requests
 
 
 def _side_of(data: Any) -> Side:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from airflow_provider_seldon.core.analysis.counters import Counters
 from airflow_provider_seldon.core.analysis.samples import Histogram, Requests, Sample
 from airflow_provider_seldon.core.canary.lease import Lease, Stage
-from airflow_provider_seldon.core.canary.steps import steps_of
+from airflow_provider_seldon.core.canary.steps import linear, steps_of
 
 LEASE = Lease(
     run="scheduled__2026-01-05",
@@ -37,6 +38,15 @@ def test_a_lease_travels_as_the_same_text() -> None:
     assert again == LEASE
     assert again is not None
     assert again.to_json() == LEASE.to_json()
+
+
+def test_a_lease_of_as_many_steps_as_there_can_be_leaves_room_for_other_annotations() -> None:
+    """Kubernetes takes 256 KiB on one object; ``increase`` of Prometheus yields fractions."""
+    third = Histogram(bounds=(*(0.005 * 2**i for i in range(14)), math.inf), counts=(1000 / 3,) * 15)
+    one = Sample(candidate=third, baseline=third)
+    steps = steps_of(linear(1))
+    lease = dataclasses.replace(LEASE, steps=steps, step=98, samples={"p95": [one] * 99, "p99": [one] * 99})
+    assert len(lease.to_json()) < 128 * 1024
 
 
 def test_a_field_of_a_later_release_is_passed_over() -> None:
