@@ -65,7 +65,7 @@ def row(name: str, text: str = "") -> str:
 def row_of(name: str, what: str) -> str:
     """The row that tells what a reaper did with a deployment."""
     return (
-        f"//section[h2='Done lately']//tr[starts-with(normalize-space(th), '{name}')][contains(., '{what}')]"
+        f"//section[h2='Done recently']//tr[starts-with(normalize-space(th), '{name}')][contains(., '{what}')]"
     )
 
 
