@@ -40,7 +40,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
             f"{name!r} is not a name of a SeldonDeployment" if name else "the deployment's name is missing"
         )
     elif uri.query or uri.fragment:
-        problem = "there is something after the deployment's name"
+        problem = "there is text after the deployment's name"
     if problem:
         raise ValueError(
             f"URI format {SCHEME}://<namespace>/<deployment> is violated by {uri.geturl()}: {problem}. "

@@ -7,9 +7,9 @@ retry policy can match classes instead of messages; :mod:`airflow_provider_seldo
 policy.
 
 If only the task's own code or input can change the outcome, the class is also an ``AirflowFailException``:
-Airflow fails the task at once, whatever its retries, and consults no policy. If somebody can repair something
-outside (a permission, a connection, an object in the way) while the task waits for its retry, it is not, and
-the user decides.
+Airflow fails the task at once, whatever its retries, and consults no policy. If something outside (a
+permission, a connection, a conflicting object) can be fixed while the task waits for its retry, it is not,
+and the user decides.
 
 No exception message contains a credential: request bodies are never quoted, only names.
 """
@@ -183,7 +183,7 @@ class CanaryAbortedError(RolloutFailedError, AirflowFailException):
     """
     A candidate exceeded its limits, or did not become ready; the baseline gets all traffic again.
 
-    Not retried: a rejected candidate stays rejected until somebody clears the task.
+    Not retried: a rejected candidate stays rejected until the task is cleared.
     """
 
     retryable = False

@@ -151,7 +151,7 @@ def configuration() -> dict[str, object]:
                 },
                 "outage_patience": {
                     "description": "Seconds for which a read or a write is retried while the API server, "
-                    "or a webhook that it calls, does not answer or answers with 429 or 5xx. Each request "
+                    "or a webhook that it calls, does not respond or responds with 429 or 5xx. Each request "
                     "is tried at least five times.",
                     "version_added": "0.1.0",
                     "type": "float",

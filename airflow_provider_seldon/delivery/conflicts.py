@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 
 Written = TypeVar("Written")
 
-#: Attempts when somebody else changes a deployment between a read and a write.
+#: Attempts if another client changes a deployment between a read and a write.
 CONFLICT_ATTEMPTS = 5
 
 
 def until_unchanged(name: str, attempt: Callable[[], Written]) -> Written:
     """
-    Read, decide and write; repeat that if somebody else wrote between the read and the write.
+    Read, decide and write; repeat that if another client wrote between the read and the write.
 
     :param name: name of the deployment, for the log.
     :param attempt: reads and decides anew on each call.
@@ -40,7 +40,7 @@ def known_then(known: Written, read: Callable[[], Written]) -> Callable[[], Writ
     """
     Return what gives at first what was read already, and reads with each further call; for :func:`until_unchanged`.
 
-    A generator would not do: it is over with the first error of a read, which may be a conflict as well.
+    A generator is not sufficient: the first error of a read, which may be a conflict as well, ends it.
     """
     left = [known]
     return lambda: left.pop() if left else read()

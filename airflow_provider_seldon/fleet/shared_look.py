@@ -15,7 +15,7 @@ INTERVAL = 10.0
 #: Seconds that a request waits for a look if there is none, or an old one. A newer one is shown while the
 #: next one is running.
 PATIENCE = 5.0
-#: Seconds after which a look is old: nobody has requested the page for that long.
+#: Seconds after which a look is old: no user has requested the page for that long.
 OLD = 30.0
 
 

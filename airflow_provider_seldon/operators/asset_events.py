@@ -64,7 +64,7 @@ class AssetEvents:
             return
         # A new list for this run only: the DAG keeps its outlets.
         self.outlets = [outlet for outlet in self.outlets if not _is_asset(outlet)]
-        self.log.info("No asset event: no new version serves")
+        self.log.info("No asset event: no new version has become ready")
 
     def _write_events(self, rollout: Rollout, context: Context) -> None:
         from airflow.providers.common.compat.sdk import AssetAlias

@@ -303,7 +303,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         except RolloutError as error:
             if serves:
                 raise error.amended(
-                    f"Rolled back to revision {revision}, which serves.", rolled_back_to=revision
+                    f"Rolled back to revision {revision}, which is ready.", rolled_back_to=revision
                 ) from None
             raise error.amended(
                 f"Rolled back to revision {revision}, but that does not become ready either: "

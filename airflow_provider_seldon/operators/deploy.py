@@ -48,8 +48,8 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
     - none yet: creates one;
     - some, and ``replace``: updates the newest in place (its URL stays), and deletes the others once it is
       ready;
-    - the same version is there already: writes nothing if a check finds it ready, and waits for it otherwise;
-    - somebody has changed what was written: restores it;
+    - the same version exists already: writes nothing if a check finds it ready, and waits for it otherwise;
+    - another client has changed the deployment: restores it;
     - ``deploy_decision`` is negative: keeps the running version, restarts it if it is down, and creates one
       only if there is none, because a model server must be available at all times (``on_negative``,
       ``on_negative_empty``);
@@ -91,7 +91,7 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
         ``ingress_url``. An unchanged version is tested as well; one that the decision keeps or restarts is
         not. Where the traffic is split, each sample is sent until every predictor that takes traffic has
         answered it. Where the answers do not name their predictor, it is sent often enough that each
-        predictor has answered with 99.9 % certainty (at most 500 times), and the log says so.
+        predictor has answered with 99.9 % certainty (at most 500 times), and the log reports that.
     :param on_failure: when the new version does not become ready, or fails its smoke test: ``rollback`` to
         the version that last served, if there is one; ``keep`` the new version, for inspection;
         ``delete_if_created``: delete the deployment if this run created it, and roll back otherwise. Only

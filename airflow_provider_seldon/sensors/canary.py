@@ -134,7 +134,7 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
 
     def _nobody_decided(self, context: Context) -> None:
         """Abort a canary that is still held at the timeout."""
-        error = (self._held or self._of(context)).aborted("nobody decided in time")
+        error = (self._held or self._of(context)).aborted("no decision in time")
         self.log.error("%s", error)
 
     def _of(self, context: Context) -> HeldCanary:

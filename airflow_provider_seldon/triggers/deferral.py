@@ -47,7 +47,8 @@ class SeldonTask(CheckedArguments):
 
     def announce(self, context: Context, info: ModelServerInfo) -> None:
         """
-        Push what identifies the deployment before a wait begins: for the links, and in case the task dies.
+        Push what identifies the deployment before a wait begins: for the links, and in case the task is
+        killed.
 
         With ``do_xcom_push=False`` nothing is pushed, and Airflow 2.11 then has no links. A dry run announces
         nothing, because its deployment does not exist.

@@ -64,9 +64,7 @@ def row(name: str, text: str = "") -> str:
 
 def row_of(name: str, what: str) -> str:
     """The row that tells what a reaper did with a deployment."""
-    return (
-        f"//section[h2='Done recently']//tr[starts-with(normalize-space(th), '{name}')][contains(., '{what}')]"
-    )
+    return f"//section[h2='Done recently']//tr[starts-with(normalize-space(th), '{name}')][contains(., '{what}')]"
 
 
 def test_a_model_that_breaks_is_found_with_its_cause_and_run_and_turns_green_with_the_snippet(

@@ -80,7 +80,7 @@ def template(hook: SeldonHook) -> Any:
 def test_an_adoption_that_fails_gives_back_what_was_there(hook: SeldonHook) -> None:
     before = somebody_elses(hook)
     pods_before = template(hook)
-    with pytest.raises(RolloutTimeoutError, match="which serves"):
+    with pytest.raises(RolloutTimeoutError, match="which is ready"):
         deploy(**BAD)
     after = hook.client.get("iris")
     assert theirs_of(after) == theirs_of(before)
@@ -102,7 +102,7 @@ def test_a_second_try_of_an_adoption_still_knows_what_was_there(
 
         with Interference(monkeypatch).before(k, die), pytest.raises((Killed, RolloutTimeoutError)):
             deploy(**BAD)
-        with pytest.raises(RolloutTimeoutError, match="which serves"):
+        with pytest.raises(RolloutTimeoutError, match="which is ready"):
             deploy({"try_number": 2}, **BAD)
         assert theirs_of(hook.client.get("iris")) == theirs_of(before)
 
@@ -110,7 +110,7 @@ def test_a_second_try_of_an_adoption_still_knows_what_was_there(
 def test_what_was_there_before_an_adoption_can_be_gone_back_to_later(hook: SeldonHook) -> None:
     somebody_elses(hook)
     deploy({"run_id": "monday", "logical_date": MONDAY}, name="iris", adopt=True)
-    with pytest.raises(RolloutTimeoutError, match="which serves"):
+    with pytest.raises(RolloutTimeoutError, match="which is ready"):
         deploy({"run_id": "tuesday", "logical_date": TUESDAY}, **BAD)
     assert uri(hook, "iris") == "s3://models/iris/1"
     back = roll_back("iris")

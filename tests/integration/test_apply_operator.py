@@ -86,7 +86,7 @@ def test_another_version_is_updated_in_place_and_a_bad_one_is_rolled_back(hook: 
     second = apply(CHAIN.replace("classifier/1", "classifier/2"))
     assert (second["action"], second["prediction_url"]) == ("updated", first["prediction_url"])
     graph = yaml.safe_load(CHAIN)
-    with pytest.raises(RolloutFailedError, match="which serves") as caught:
+    with pytest.raises(RolloutFailedError, match="which is ready") as caught:
         apply({**graph, "spec": {"predictors": [crashing(one) for one in graph["spec"]["predictors"]]}})
     assert caught.value.rolled_back_to == second["revision"]
     assert hook.client.get("pipeline").annotations[ANNOTATION_REVISION] == second["revision"]

@@ -192,7 +192,9 @@ def test_no_look_is_lost_when_the_triggerer_restarts_or_the_task_is_tried_again(
     assert lease is not None
     assert server.asked[0] == pytest.approx((lease.since or 0) + INTERVAL, abs=0.01)
     assert len(writes_of_ours(local_seldon)) == 1, "the abort: no step is written again"
-    assert "0.2 beside 0.2 of what serves, in 1000 and 1000 requests; limit: at most 0.1" in str(ended.value)
+    assert "0.2, and 0.2 of the running version, in 1000 and 1000 requests; limit: at most 0.1" in str(
+        ended.value
+    )
     told = retry["ti"].pushed["canary"]["steps"][-1]
     assert (told["metrics"][0]["candidate"], told["looks"]) == (0.2, 8)
     assert 'predictor_name=~"canary|default"' in told["graph"]["query"]

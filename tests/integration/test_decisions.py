@@ -57,10 +57,10 @@ def serving_uri(hook: SeldonHook) -> str:
 def test_the_candidate_has_to_beat_what_serves(hook: SeldonHook) -> None:
     first = deploy(**candidate(1, 0.9))
     assert first["action"] == "created"
-    assert "nothing serves" in first["decision"]
+    assert "no version is running" in first["decision"]
     worse = deploy(**candidate(2, 0.905))
     assert (worse["action"], worse["model_uri"]) == ("reused", "s3://models/iris/1")
-    assert "auc 0.905 against 0.9 of" in worse["decision"]
+    assert "auc 0.905 against 0.9 of the running" in worse["decision"]
     better = deploy(**candidate(3, 0.91))
     assert (better["action"], better["model_uri"]) == ("updated", "s3://models/iris/3")
     assert better["decision"].startswith("deploy: BeatsServing: auc 0.91 against 0.9")
@@ -150,7 +150,7 @@ def test_a_negative_decision_with_nothing_there_can_skip_or_fail(hook: SeldonHoo
     threshold = {"metrics": {"auc": 0.5}, "deploy_decision": MetricThreshold("auc", at_least=0.8)}
     with pytest.raises(AirflowSkipException, match=r"auc 0.5 is not at least 0.8"):
         deploy(**threshold, on_negative_empty="skip")
-    with pytest.raises(DeployDecisionError, match="nothing serves"):
+    with pytest.raises(DeployDecisionError, match="no version of this model is running"):
         deploy(**threshold, on_negative_empty="fail")
     assert hook.client.find() == []
     assert deploy(**threshold)["action"] == "created"

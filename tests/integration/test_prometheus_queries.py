@@ -242,7 +242,7 @@ def test_a_prometheus_that_is_away_is_a_failed_measurement_of_every_metric() -> 
     found = asyncio.run(
         measure([ErrorRatio(at_most=1), Latency(at_most=1)], sides=SIDES, window=60, query=client.query)
     )
-    assert all("does not answer" in sample.error for sample in found.values()), found
+    assert all("does not respond" in sample.error for sample in found.values()), found
     with pytest.raises(ServerUnavailableError):
         asyncio.run(client.query("vector(1)"))
     assert issubclass(ServerUnavailableError, SeldonError)

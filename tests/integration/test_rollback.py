@@ -112,7 +112,7 @@ def test_a_bad_version_is_rolled_back_and_the_task_fails_with_its_diagnosis(
     with pytest.raises(error) as caught:
         run(operator(**ARGUMENTS[bad], deferrable=run is deferred))
     assert caught.value.rolled_back_to == first["revision"]
-    assert f"Rolled back to revision {first['revision']}, which serves." in str(caught.value)
+    assert f"Rolled back to revision {first['revision']}, which is ready." in str(caught.value)
     assert "classifier" in str(caught.value)
     assert uri(hook, first["name"]) == "s3://models/iris/1"
     stored = hook.client.get(first["name"])
@@ -125,7 +125,7 @@ def test_a_bad_version_is_rolled_back_and_the_task_fails_with_its_diagnosis(
 def test_a_retry_of_a_bad_version_ends_in_the_same_state(hook: SeldonHook) -> None:
     first = deploy()
     for _ in range(2):
-        with pytest.raises(RolloutFailedError, match="which serves"):
+        with pytest.raises(RolloutFailedError, match="which is ready"):
             deploy(**ARGUMENTS[BROKEN])
     assert uri(hook, first["name"]) == "s3://models/iris/1"
     assert len(hook.client.find()) == 1
@@ -137,7 +137,7 @@ def test_a_retry_after_a_death_before_the_rollback_rolls_back(hook: SeldonHook) 
     with pytest.raises(TaskDeferred):
         killed.execute(context())
     assert uri(hook, first["name"]) == BROKEN
-    with pytest.raises(RolloutFailedError, match="which serves"):
+    with pytest.raises(RolloutFailedError, match="which is ready"):
         deploy(**ARGUMENTS[BROKEN])
     assert uri(hook, first["name"]) == "s3://models/iris/1"
 
@@ -167,7 +167,7 @@ def test_what_this_run_has_created_can_be_deleted_and_what_it_has_updated_is_rol
         hook.client.wait_until_deleted(one.name, timeout=patience(10))
     assert hook.client.find() == []
     first = deploy()
-    with pytest.raises(RolloutFailedError, match="which serves"):
+    with pytest.raises(RolloutFailedError, match="which is ready"):
         deploy(**ARGUMENTS[BROKEN], on_failure="delete_if_created")
     assert uri(hook, first["name"]) == "s3://models/iris/1"
 

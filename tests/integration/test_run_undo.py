@@ -77,7 +77,7 @@ def test_a_deploy_that_was_killed_is_undone_and_one_that_undid_itself_is_left(ho
         operator(**ARGUMENTS[BROKEN], deferrable=True).execute(context(**RUN_2))
     assert uri(hook, name) == BROKEN
     assert undo_run(name, RUN_2)["revision"] == first["revision"]
-    with pytest.raises(RolloutFailedError, match="which serves"):
+    with pytest.raises(RolloutFailedError, match="which is ready"):
         deploy(RUN_3, **ARGUMENTS[BROKEN])
     with pytest.raises(AirflowSkipException):
         undo_run(name, RUN_3)

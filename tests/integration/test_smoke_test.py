@@ -66,7 +66,7 @@ def test_a_wrong_answer_is_rolled_back_and_told_with_request_and_both_answers(ho
     assert "is ready, but fails its smoke test: " in text
     assert "SmokeTestFailed: request 2 of 2, [[5.1, 3.5, 1.4, 0.2]]" in text
     assert "answered with [[0.25, 0.75]], expected was [[1.0, 0.0]]" in text
-    assert f"Rolled back to revision {first['revision']}, which serves." in text
+    assert f"Rolled back to revision {first['revision']}, which is ready." in text
     assert (caught.value.reason, caught.value.rolled_back_to) == ("SmokeTestFailed", first["revision"])
     assert uri(hook, first["name"]) == "s3://models/iris/1"
 
@@ -80,7 +80,7 @@ def test_a_wrong_answer_is_found_after_a_deferral_as_well(hook: SeldonHook) -> N
     with pytest.raises(TaskDeferred) as rolled_back:
         operator(**arguments).execute_complete(context(), event)
     event = asyncio.run(_event(rolled_back.value.trigger))
-    with pytest.raises(RolloutFailedError, match=r"answered with .* which serves"):
+    with pytest.raises(RolloutFailedError, match=r"answered with .* which is ready"):
         operator(**arguments).execute_complete(context(), event)
     assert uri(hook, first["name"]) == "s3://models/iris/1"
 
@@ -114,7 +114,7 @@ def deploy_while_another_task_sees_it_ready(**arguments: Any) -> None:
 
 def test_a_wrong_answer_counts_for_more_than_that_another_task_has_seen_it_ready(hook: SeldonHook) -> None:
     first = deploy()
-    with pytest.raises(RolloutFailedError, match="which serves"):
+    with pytest.raises(RolloutFailedError, match="which is ready"):
         deploy_while_another_task_sees_it_ready()
     stored = hook.client.get(first["name"])
     assert uri(hook, first["name"]) == "s3://models/iris/1"

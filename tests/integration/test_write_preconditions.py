@@ -190,7 +190,7 @@ def test_what_a_run_did_not_write_does_not_keep_it_from_rolling_back(hook: Seldo
             patch(hook, name, {"metadata": {"labels": {"team": "x"}}})
 
     thread = while_it_waits(hook, act)
-    with pytest.raises(RolloutTimeoutError, match="which serves"):
+    with pytest.raises(RolloutTimeoutError, match="which is ready"):
         deploy(**bad(timeout=patience(6)))
     thread.join()
     assert uri(hook, name) == "s3://models/iris/1"
@@ -241,7 +241,7 @@ def test_going_back_does_not_depend_on_who_has_deployed_since(hook: SeldonHook, 
     before = deploy(name="prod")
     other = {"task": {"dag_id": "other_dag", **NEWER}, "name": "prod", "model_name": "rose"}
     if by == "failure":
-        with pytest.raises(RolloutTimeoutError, match="which serves"):
+        with pytest.raises(RolloutTimeoutError, match="which is ready"):
             deploy(**bad(**other))
     else:
         deploy(**other, model_uri=NEW)

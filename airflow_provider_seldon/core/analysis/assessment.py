@@ -79,7 +79,7 @@ class Assessment:
         told = f"{self.metric}: {self.grade} ({self.reason})"
         if self.grade is not Grade.FAIL:
             return told
-        beside = "" if self.baseline is None else f" beside {self.baseline:.4g} of what serves"
+        beside = "" if self.baseline is None else f", and {self.baseline:.4g} of the running version"
         counts = [str(one) for one in (self.requests, self.baseline_requests) if one is not None]
         requests = f", in {' and '.join(counts)} requests" if counts else ""
         return f"{told}: {self.candidate:.4g}{beside}{requests}; limit: {self.limit}"
@@ -104,7 +104,7 @@ def assess_safety(metric: TrafficMetric, sample: Sample, *, min_requests: int) -
     over = value > metric.at_most
     few = found.requests is not None and found.requests < min_requests
     if few and not (over and _cannot_be_chance(metric.at_most, side)):
-        reason = f"{found.requests} of {min_requests} requests are there"
+        reason = f"{found.requests} of {min_requests} required requests"
         return _graded(found, Grade.INCONCLUSIVE, reason, limit)
     if over:
         return _graded(found, Grade.FAIL, f"{value:.4g} is more than {metric.at_most:g}", limit)
@@ -139,25 +139,25 @@ def assess_step(
         return _graded(own, Grade.INCONCLUSIVE, "no data of the baseline to compare with")
     candidate = own.candidate if own.candidate is not None else math.nan
     allowed = metric.allowed(baseline)
-    limit = f"at most {allowed:.4g} beside {baseline:.4g}"
+    limit = f"at most {allowed:.4g}, at a baseline of {baseline:.4g}"
     counted = (own.requests, own.baseline_requests)
     few = [n for n in counted if n is not None and n < min_requests]
     if few:
-        return _graded(own, Grade.INCONCLUSIVE, f"{min(few)} of {min_requests} requests are there", limit)
+        return _graded(own, Grade.INCONCLUSIVE, f"{min(few)} of {min_requests} required requests", limit)
     if candidate <= allowed:
-        return _graded(own, Grade.PASS, f"{candidate:.4g} beside {baseline:.4g}", limit)
+        return _graded(own, Grade.PASS, f"{candidate:.4g} against {baseline:.4g}", limit)
     if _incomparable(sample):
         return _graded(own, Grade.INCONCLUSIVE, "the histograms of both sides have no bound in common", limit)
     chance = _chance(samples, allowed)
     level = share * spent(metric.significance, look, looks)
     if chance is None:
-        return _graded(own, Grade.FAIL, f"{candidate:.4g} beside {baseline:.4g}", limit)
+        return _graded(own, Grade.FAIL, f"{candidate:.4g} against {baseline:.4g}", limit)
     if chance < level:
         reason = (
-            f"{candidate:.4g} beside {baseline:.4g}; if both were equal, by chance in {chance:.1%} of cases"
+            f"{candidate:.4g} against {baseline:.4g}; for equal versions, by chance in {chance:.1%} of cases"
         )
         return _graded(own, Grade.FAIL, reason, limit)
-    reason = f"{candidate:.4g} beside {baseline:.4g} may be chance ({chance:.0%})"
+    reason = f"{candidate:.4g} against {baseline:.4g} may be chance ({chance:.0%})"
     return _graded(own, Grade.PASS, reason, limit)
 
 

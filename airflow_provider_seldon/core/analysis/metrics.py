@@ -2,9 +2,9 @@
 Metrics of traffic: immutable values, written in the DAG file. Limits are data; nothing is measured here.
 
 An absolute limit (``at_most``) is a hard safety limit: it is checked while a step bakes. A comparison with
-the version that serves beside the candidate (``at_most_ratio``, ``at_most_delta``) is made once, at the end
-of a step: repeated comparisons would find differences that do not exist. Names follow Argo Rollouts where it
-has a term.
+the running version, measured together with the candidate (``at_most_ratio``, ``at_most_delta``) is made once,
+at the end of a step: repeated comparisons would find differences that do not exist. Names follow Argo
+Rollouts where it has a term.
 """
 
 from __future__ import annotations

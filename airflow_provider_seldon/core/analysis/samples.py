@@ -124,7 +124,7 @@ class Sample:
     One metric, both sides, one window.
 
     :param candidate: value of the candidate; None without data.
-    :param baseline: value of the version that serves beside it, in the same window; None without data, or for
+    :param baseline: value of the running version, in the same window; None without data, or for
         a metric of only one side.
     :param error: why it could not be measured; empty when it could. That is not the same as no data.
     """

@@ -25,7 +25,7 @@ from airflow_provider_seldon.core.identity.annotations import PREFIX
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 
 ANNOTATION_CANARY = f"{PREFIX}canary"
-#: The candidate's configuration, as a ``history.ProvenVersion``: a promotion needs no more than this.
+#: The candidate's configuration, as a ``history.ProvenVersion``: a promotion needs only this.
 ANNOTATION_CANDIDATE = f"{PREFIX}canary-candidate"
 #: Version of the format. A later one adds fields, and never changes the meaning of a field.
 SCHEMA = 1

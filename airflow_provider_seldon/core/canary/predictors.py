@@ -1,5 +1,5 @@
 """
-A SeldonDeployment with a candidate beside the main predictor: the manifests of every stage. Pure.
+A SeldonDeployment with a candidate and the main predictor: the manifests of every stage. Pure.
 
 Facts that decide the shape (Seldon's operator 1.18.2, measured): a candidate at the end of the list restarts
 no other predictor, because metrics ports are numbered in the order of the list. Removing it takes one write,
@@ -25,7 +25,7 @@ CANDIDATE = "canary"
 
 def main_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return the main predictor: the only one beside our candidate.
+    Return the main predictor: the only one besides our candidate.
 
     :raises InvalidRequestError: the traffic is already split, or the deployment has a shadow: its canary
         would have no single version to compare with.
@@ -113,7 +113,7 @@ def _percent(value: Any) -> int:
 
 def refuse_unlike(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> None:
     """
-    Refuse a candidate that cannot serve beside the baseline in one SeldonDeployment.
+    Refuse a candidate that cannot run together with the baseline in one SeldonDeployment.
 
     :param baseline: spec of the running version.
     :param candidate: spec of the requested version.
@@ -128,7 +128,7 @@ def refuse_unlike(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> 
     if old.get("name") != new.get("name"):
         raise InvalidRequestError.of(
             "spec.predictors",
-            f"is called {new.get('name')!r} and not {old.get('name')!r}, as what serves is",
+            f"is called {new.get('name')!r} and not {old.get('name')!r}, like the running version's",
             "keep the predictor's name, or deploy without a canary",
         )
     shared = [sorted(set(spec) - {"predictors", "replicas", "name"}) for spec in (baseline, candidate)]
@@ -136,6 +136,6 @@ def refuse_unlike(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> 
         if baseline.get(key) != candidate.get(key):
             raise InvalidRequestError.of(
                 f"spec.{key}",
-                "differs from that of what serves, and holds for all predictors",
+                "differs from the running version's, and applies to all predictors",
                 "deploy without a canary",
             )

@@ -21,7 +21,7 @@ def line_of(step: Step, verdict: StepVerdict, *, baked: float, over: bool) -> st
     """
     told = "; ".join(
         f"{one.metric} {_number(one.candidate) or 'unknown'}"
-        + (f" beside {_number(one.baseline)}" if one.baseline is not None else "")
+        + (f" against {_number(one.baseline)}" if one.baseline is not None else "")
         + (f", {one.requests}/{_count(one.baseline_requests)} requests" if one.requests is not None else "")
         + f": {one.grade}"
         + (f" ({one.reason})" if one.grade is not Grade.PASS else "")

@@ -117,8 +117,8 @@ def _start(offsets: set[int], kind: str) -> int:
     """
     Return the difference between an operator's first number and the usual one.
 
-    If all ports differ by the same number, that is the difference, with one exception: nobody configures a
-    slightly different first metrics port, but a removed predictor has that effect.
+    If all ports differ by the same number, that is the difference, with one exception: no installation
+    configures a slightly different first metrics port, but a removed predictor has that effect.
     """
     if len(offsets) != 1:
         return 0

@@ -78,8 +78,8 @@ def services_left(deployment: Object) -> list[str]:
 
     Once their Deployments are gone, the operator deletes them and then writes its status. If that write
     conflicts with another one in between, the status lists a deleted Service for ever, and each later
-    reconciliation ends with ``Failed``. So nobody should write before (Seldon's operator 1.18.2, completing a
-    change). Long names are hashed, so they are not recognised.
+    reconciliation ends with ``Failed``. So no client should write before (Seldon's operator 1.18.2,
+    completing a change). Long names are hashed, so they are not recognised.
     """
     name = name_of(deployment)
     present = {

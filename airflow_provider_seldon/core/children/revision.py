@@ -2,7 +2,7 @@
 The version of a predictor that a child Deployment runs.
 
 With this provider's stamp that is one comparison, wherever the operator copies the stamp: the Deployment's
-pod template and the predictor with which the engine was started. But an edit by somebody else leaves the
+pod template and the predictor with which the engine was started. But an edit by another client leaves the
 stamp as it is, fields outside of predictors have none, and neither has a foreign deployment. So the template
 is also compared with what the operator creates from the spec. This module checks the *desired* state of a
 Deployment; ``readiness`` decides whether its pods have reached it. Source: Seldon Core reference, what a

@@ -1,7 +1,7 @@
 """
 Check names of Kubernetes objects before they become parts of URLs and selectors.
 
-A name can come from a template, and its value from anybody who may trigger a DAG run. ``../../other/things``
+A name can come from a template, and its value from any user who may trigger a DAG run. ``../../other/things``
 in a path leads to another namespace, and a comma in a selector adds a condition; neither is a valid name
 (Kubernetes documentation, "Object Names and IDs").
 """

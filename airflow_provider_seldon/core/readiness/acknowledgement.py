@@ -4,8 +4,8 @@ Whether the operator has reconciled a write, as shown by its own write of the st
 Some changes are not visible in any generally readable object: new traffic weights are only in the ingress.
 The operator writes the status after it has applied them, and ``metadata.managedFields`` has an entry for who
 last wrote the status, and when. Its times are whole seconds, so an entry of the same second proves nothing by
-itself; then the evidence is that the resource version has changed although nobody else has written. Source:
-real operator, an acknowledgement exists.
+itself; then the evidence is that the resource version has changed although no other client has written.
+Source: real operator, an acknowledgement exists.
 """
 
 from __future__ import annotations

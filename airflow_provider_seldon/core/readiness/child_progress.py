@@ -45,7 +45,7 @@ class ChildReport:
         trusted.
     :param ready: current, and completely rolled out.
     :param asleep: ready with no pods, as requested.
-    :param unavailable: pods are missing or not ready, including those of the new revision beside healthy old
+    :param unavailable: pods are missing or not ready, including those of the new revision besides healthy old
         ones.
     :param observed: False when only its controller has not observed it yet: earlier knowledge of it is kept.
     :param stuck: why it will not progress: its progress deadline was exceeded. Empty otherwise.
@@ -156,7 +156,7 @@ def _not_ours(deployment: Object, child: Object) -> tuple[str, str]:
         return "ChildBeingDeleted", "is being deleted"
     uid, owner = text_at(deployment, "metadata", "uid"), text_at(controller(child), "uid")
     if uid and owner != uid:
-        whose = f"uid {owner}" if owner else "nobody"
+        whose = f"uid {owner}" if owner else "no owner"
         return (
             "ChildOfAnotherOwner",
             f"belongs to {whose}, not to this deployment; it will be garbage-collected or re-created",

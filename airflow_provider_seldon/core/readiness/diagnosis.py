@@ -88,7 +88,7 @@ class Cause:
 def causes_of(pods: Sequence[Object]) -> list[Cause]:
     """Return the causes found in the pods; failed containers come before waiting ones."""
     found = [cause for pod in pods for cause in _of_pod(pod)]
-    # A container that is only not ready yet, such as the engine beside a crashing model, adds nothing to a
+    # A container that is only not ready yet, such as the engine of a crashing model, adds nothing to a
     # real cause.
     serious = [cause for cause in found if cause.reason != "NotReady"]
     return sorted(serious or found, key=lambda one: one.exit_code is None)

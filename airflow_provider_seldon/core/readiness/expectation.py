@@ -121,7 +121,7 @@ class Expectation:
     @classmethod
     def of_found(cls, deployment: HasManifest | Object) -> Expectation:
         """
-        Return what to wait for after somebody else's write, or one's own of an earlier try.
+        Return what to wait for after another client's write, or after an earlier try's.
 
         What was there before it is not known any more, so pods and routes are waited for as if both had changed.
         Neither is known whether the operator has written its status since: one that has does not do so again.

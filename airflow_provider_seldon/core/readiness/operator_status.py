@@ -124,7 +124,7 @@ def without_leftovers(
     ``children.removed``.
 
     The wait includes a child that the operator will remove, and one that is being deleted while it has pods
-    that may get requests. A child that nobody removes is only reported: no wait may depend on it.
+    that may get requests. A child that is never removed is only reported: no wait may depend on it.
 
     :param asleep: a predictor is scaled to zero; until it scales up, the operator removes nothing.
     """

@@ -3,7 +3,7 @@ What a reaper does with a deployment, decided only from what was read of that de
 
 A reaper deletes a deployment in two steps. The first run that finds it expired, or its task gone, writes a
 note on the object (annotation ``expiry-noticed``) and changes nothing else. A later run deletes it after the
-grace period, if nobody has deployed, edited or renewed it since: the note has a hash of what the reaper saw,
+grace period, if it was not deployed, edited or renewed since: the note has a hash of what the reaper saw,
 so any such change makes it void. A note is JSON, ``{"v": 1, "at": time, "of": hash}``.
 
 A canary takes precedence. While its lease has not expired, a run leads it, and its deployment stays even if
@@ -225,7 +225,7 @@ def _due(expiry: Expiry | None, now: float, whereabouts: Whereabouts | None, *, 
 
 
 def _seen(deployment: SeldonDeployment) -> str:
-    """Return a hash that changes when somebody deploys, edits, confirms or renews a deployment."""
+    """Return a hash that changes with each deploy, edit, confirmation or renewal of a deployment."""
     written = Written.of(deployment, deployment)
     parts = [
         *(deployment.uid, fingerprint(deployment), dict(written.contents)),

@@ -11,7 +11,9 @@ class Origin(StrEnum):
 
     PRESENT = "present"  # both exist
     GONE = "gone"  # Airflow knows the DAG and reports that it, or its task, no longer exists
-    UNHEARD_OF = "unheard_of"  # Airflow does not know the DAG: it was deleted, or belongs to another Airflow
+    UNHEARD_OF = (
+        "unheard_of"  # Airflow has no record of the DAG: it was deleted, or belongs to another Airflow
+    )
     UNKNOWN = "unknown"  # the lookup failed, or was incomplete
 
 

@@ -1,1 +1,1 @@
-"""What a DAG author asks for, its validation, and how it becomes a SeldonDeployment. Knows no cluster."""
+"""The request of a DAG author, its validation, and its SeldonDeployment. It does not access a cluster."""

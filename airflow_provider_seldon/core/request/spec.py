@@ -194,7 +194,7 @@ def _extra_problems(server: ModelServerFields) -> Iterator[Problem]:
             yield unknown(field, key, known, noun="predictor field")
     scalers = sorted({"hpaSpec", "kedaSpec"} & server.extra_args.keys())
     if scalers and server.replicas is not None:
-        yield Problem("replicas", f"has no effect beside {scalers[0]}", "give only one of the two")
+        yield Problem("replicas", f"has no effect together with {scalers[0]}", "give only one of the two")
 
 
 def _container_problems(container: Any) -> Iterator[Problem]:

@@ -237,7 +237,9 @@ def _replica_problems(server: ModelServerFields, manifest: Mapping[str, Any]) ->
     components = predictors[0].get("componentSpecs")
     components = [one for one in components if isinstance(one, dict)] if isinstance(components, list) else []
     if any(component.get("hpaSpec") or component.get("kedaSpec") for component in components):
-        yield Problem("replicas", "has no effect beside the manifest's autoscaler", "remove one of the two")
+        yield Problem(
+            "replicas", "has no effect together with the manifest's autoscaler", "remove one of the two"
+        )
     present = [one.get("replicas") for one in (manifest["spec"], predictors[0], *components)]
     if any(number not in (None, server.replicas) for number in present):
         yield Problem(

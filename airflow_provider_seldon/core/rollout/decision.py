@@ -148,7 +148,7 @@ def parse_decision(value: Any) -> bool:
     Parse a decision from a template or an XCom.
 
     :param value: a bool, 0 or 1, a NumPy bool, or the text of one of them (a rendered template is text).
-    :raises InvalidRequestError: it is neither yes nor no; guessing could deploy a model that nobody approved.
+    :raises InvalidRequestError: it is neither yes nor no; a guess could deploy a model without approval.
     """
     plain = value.item() if hasattr(value, "item") else value
     if isinstance(plain, bool):

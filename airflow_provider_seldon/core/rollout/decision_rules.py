@@ -113,8 +113,8 @@ class BeatsServing:
             gain > self.minimum_gain or math.isclose(gain, self.minimum_gain, rel_tol=1e-9)
         )
         reason = (
-            f"BeatsServing: {self.metric} {value:g} against {opponent:g} of {evidence.deployment}, which "
-            f"serves; {'higher' if self.higher_is_better else 'lower'} is better, gain {gain:g}"
+            f"BeatsServing: {self.metric} {value:g} against {opponent:g} of the running "
+            f"{evidence.deployment}; {'higher' if self.higher_is_better else 'lower'} is better, gain {gain:g}"
         )
         if self.minimum_gain:
             reason += f" of at least {self.minimum_gain:g}"
@@ -122,7 +122,7 @@ class BeatsServing:
 
     def _no_opponent(self, evidence: Evidence) -> str:
         if not evidence.deployment:
-            return "nothing serves"
+            return "no version is running"
         if self.metric not in evidence.serving:
             return f"none is recorded on {evidence.deployment}"
         if self.maximum_age is None:
@@ -149,7 +149,7 @@ class RunningVersionFails:
     :param min_requests: with fewer requests, a metric says nothing.
     :param prometheus_conn_id: Airflow connection of type ``http``.
     :param otherwise: the decision if no version is running, or if no metric fails and one cannot be assessed, for
-        want of requests or because Prometheus does not answer.
+        lack of requests or because Prometheus does not respond.
     :raises InvalidRequestError: there is no metric, or one cannot be used.
     """
 

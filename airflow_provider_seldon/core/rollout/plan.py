@@ -75,7 +75,7 @@ class Plan:
     :param resource_version: apply only if the stored object is still at this version; None for a new one.
     :param as_stored: ``deployment`` is the stored one except for its number of pods, so applying it reverts
         no change of other field managers.
-    :param puts_back: ``deployment`` was written before, unchanged, and somebody has changed it since.
+    :param puts_back: ``deployment`` was written before, unchanged, and another client has changed it since.
     """
 
     action: Action
@@ -127,7 +127,7 @@ def plan(
         return Plan(
             action=action,
             deployment=request,
-            reason="the decision is not to deploy; nothing serves this model",
+            reason="the decision is not to deploy; no version of this model is running",
         )
     if not replace:
         return _deploy_to(request, bearer, ours, replace=False, why=_why(deploy))
@@ -141,7 +141,7 @@ def reported_action(decided: Plan, before: SeldonDeployment | None, *, run_id: s
     """
     Return the action that a task reports: what its run did, in all of its tries.
 
-    If an earlier try of the run created the deployment and died, the run has created it.
+    If an earlier try of the run created the deployment and was killed, the run has created it.
 
     :param before: the deployment as found.
     :param run_id: id of the task's run.
@@ -188,9 +188,9 @@ def _deploy_to(
     numbered = with_all_numbers(target, like=wanted)
     changed = drift(wanted, numbered) if same else ""
     if same and wakes(wanted, target):
-        reason = f"{target.name} was scaled to zero by somebody else, and is scaled up again"
+        reason = f"{target.name} was scaled to zero by another client, and is scaled up again"
     elif changed:
-        reason = f"{target.name} has this revision, but somebody has changed {changed}; it is restored"
+        reason = f"{target.name} has this revision, but another client has changed {changed}; it is restored"
     elif same and not says_the_same_numbers(numbered, target):
         reason = (
             f"{target.name} has this revision, and gets the numbers of pods that an earlier release left open"
@@ -230,14 +230,14 @@ def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -
     """Return the plan of a negative decision: keep a model server available at all times."""
     sleeps = is_scaled_to_zero(newest)
     if _serves(newest):
-        reason = f"the decision is not to deploy, and {newest.name} serves"
+        reason = f"the decision is not to deploy, and {newest.name} is ready"
         return Plan(action=Action.REUSE, deployment=newest, reason=reason)
     failed = newest.state is DeploymentState.FAILED
     what = "is scaled to zero" if sleeps else "has failed" if failed else "does not serve yet"
     restored = _last_seen_serving(newest) if failed and not sleeps else None
     serving = next((one for one in older if _serves(one)), None)
     if failed and not sleeps and restored is None and serving is not None:
-        reason = f"the decision is not to deploy; {newest.name} has failed, and {serving.name} serves"
+        reason = f"the decision is not to deploy; {newest.name} has failed, and {serving.name} is ready"
         return Plan(action=Action.REUSE, deployment=serving, reason=reason)
     how = "with the configuration that was last seen serving" if restored else "with its own configuration"
     return Plan(
@@ -296,7 +296,9 @@ def _resource_version(deployment: SeldonDeployment) -> str | None:
 
 def _why(deploy: bool) -> str:
     return (
-        "a new deployment" if deploy else "the decision is not to deploy, but nothing serves this model yet"
+        "a new deployment"
+        if deploy
+        else "the decision is not to deploy, but no version of this model is running yet"
     )
 
 

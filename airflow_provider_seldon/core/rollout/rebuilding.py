@@ -28,7 +28,7 @@ def rebuilt(
     version: ProvenVersion, deployment: SeldonDeployment, *, annotations: Mapping[str, str] | None = None
 ) -> SeldonDeployment:
     """
-    Return ``deployment`` in an earlier version, whoever has deployed to it since; its expiry stays the
+    Return ``deployment`` in an earlier version, also after later deploys by others; its expiry stays the
     current one.
 
     :param annotations: further annotations, which override the version's own; an empty text removes one.

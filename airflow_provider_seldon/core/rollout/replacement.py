@@ -1,5 +1,5 @@
 """
-Refuse to replace: the cases in which a deploy would replace one that is meant to stay.
+The cases in which a deploy must not replace a deployment.
 
 Equivalents replace each other by design. Exceptions are mapped tasks of one run that share a model name, and
 a deploy that adds a deployment (``replace=False``) under a name that is taken.
@@ -33,8 +33,8 @@ def refuse_to_replace(
             "model_name",
             f"{before.name} was deployed by mapped task {theirs.map_index} of this run, and mapped task "
             f"{identity.map_index} would replace it",
-            "expand over model_name (or name) too, so that each mapped task has a deployment of its own, "
-            "or use replace=False, which gives each one of its own",
+            "expand over model_name (or name) too, so that each mapped task has its own deployment, "
+            "or use replace=False, which creates one for each",
         )
     if not replace and not same_run:
         raise InvalidRequestError.of(

@@ -2,9 +2,9 @@
 The traces of a write on a deployment, to check later whether the write is still in effect.
 
 A new generation is not a new spec: ``kubectl scale`` and autoscalers only change numbers of pods, and
-somebody may add a label. And the same spec is not the same write: the second try of a task writes what the
-first one wrote, and only the second may undo it. So every write has its own mark, and the written content is
-compared, except for numbers of pods. Pure.
+another client may add a label. And the same spec is not the same write: the second try of a task writes what
+the first one wrote, and only the second may undo it. So every write has its own mark, and the written content
+is compared, except for numbers of pods. Pure.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def scaled(spec: Object, replicas: int) -> dict[str, Any]:
 
 
 def set_by_others(deployment: Object) -> bool:
-    """Return whether ``spec.replicas`` was set by anybody else than this provider's last apply."""
+    """Return whether ``spec.replicas`` was set by another client than this provider's last apply."""
     if number_at(deployment, "spec", "replicas") is None:
         return False
     owners = _owners(deployment)
@@ -218,7 +218,7 @@ def standing(deployment: Object, place: Place = GENERAL) -> int | None:
     """
     Return how many pods a Deployment has whose number the spec leaves open; None if not known, or zero.
 
-    The operator does not change such a number, so somebody has set it on the Deployment itself.
+    The operator does not change such a number, so another client has set it on the Deployment itself.
     """
     if text_at(deployment, "status", "state").lower() != "available":
         return None

@@ -139,7 +139,7 @@ def whole(value: Any, least: int, most: int) -> int:
 def _whole(value: Any) -> int | None:
     if isinstance(value, str):
         written = value.strip()
-        # Python cannot parse longer numbers, and nobody means them.
+        # Python cannot parse longer numbers.
         return int(written) if written.isascii() and written.isdecimal() and len(written) < 40 else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None

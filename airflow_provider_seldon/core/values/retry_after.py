@@ -1,7 +1,7 @@
 """
 How long a server asks to wait before the next request: ``Retry-After``, and what the API server's ``Status`` repeats.
 
-Who pauses decides for itself what it does where the server asks for nothing. No I/O.
+Each caller decides on its pause if the server requests none. No I/O.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def _called(metric: FunctionMetric, sides: Sides, window: float) -> Sample:
 
 def _compared(metric: GoldenSet, sides: Sides, compare: Compare | None) -> Sample:
     if compare is None:
-        return Sample(error="there is no way to the predictors")
+        return Sample(error="the predictors cannot be reached")
     try:
         return compare(metric, sides)
     except (SeldonError, OSError, ValueError) as error:

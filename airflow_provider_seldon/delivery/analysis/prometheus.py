@@ -104,7 +104,7 @@ class PrometheusClient:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 told = self._scrubbed(str(error)) or "no answer in time"
                 problem = ServerUnavailableError(
-                    f"{_ACTION} at {self._access.url} does not answer ({type(error).__name__}: {told[:300]})"
+                    f"{_ACTION} at {self._access.url} does not respond ({type(error).__name__}: {told[:300]})"
                 )
             except ValueError as error:  # a URL that aiohttp refuses may hold anything
                 raise ConnectionConfigError(
@@ -151,7 +151,7 @@ class PrometheusClient:
         """
         Yield the session of all queries in progress; the last one closes it.
 
-        So nobody has to close a client, and many simultaneous canaries share connections.
+        So no caller has to close a client, and many simultaneous canaries share connections.
         """
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:

@@ -100,9 +100,10 @@ class Conductor:
         """
         Start a canary, or find the one that this run has started.
 
-        :returns: the canary; None if there is nothing to try: nothing serves yet, this version already
+        :returns: the canary; None if there is nothing to try: no version is running yet, this version already
             serves, or the running version was never proven; the decision, if it is negative.
-        :raises InvalidModelServerError: the candidate cannot serve beside the baseline; nothing was sent.
+        :raises InvalidModelServerError: the candidate cannot run together with the baseline; nothing was
+            sent.
         :raises StaleRunError: a newer run has deployed, or has a canary in progress.
         """
         now, identity, order = time.time(), asked.identity, asked.order

@@ -258,7 +258,7 @@ class Leader:
         return Pause(expected=self._still_expected(), until=time.time() + self.terms.timeout)
 
     def _settled(self) -> bool:
-        """Return whether every predictor is ready, and nobody else wrote; reads the API server once."""
+        """Return whether every predictor is ready, and no other client wrote; reads the API server once."""
         outcome = Waiter(self.target).wait(
             self.canary.stored.name, expected=self._still_expected(), deadline=0.0, failure_policy=None
         )

@@ -102,10 +102,10 @@ def candidate_of(current: SeldonDeployment) -> SeldonDeployment:
 
 
 def canary_lost(namespace: str, name: str) -> ReplacedError:
-    """Return the error for a run whose canary somebody else has ended."""
+    """Return the error for a run whose canary another client has ended."""
     where = f"{namespace}/{name}"
     return ReplacedError(
-        f"The canary on {where} no longer belongs to this run: somebody else has deployed, rolled back or "
+        f"The canary on {where} no longer belongs to this run: another run or client has deployed, rolled back or "
         "ended it. It is left as it is.",
         reason="CanaryReplaced",
         deployment=where,

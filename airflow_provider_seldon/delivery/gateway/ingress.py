@@ -89,7 +89,7 @@ class Ingress:
         """
         if not self.url:
             raise ConnectionConfigError(
-                "The connection has no ingress_url, so there is no way to reach the model. "
+                "The connection has no ingress_url, so the model cannot be reached. "
                 "Add the extra field ingress_url, such as https://models.example.com."
             )
         return ingress_base(self.url)

@@ -52,7 +52,7 @@ def take_over(
     log.warning(
         "Taking over %s, which was created by %s:\n%s",
         where,
-        ", ".join(owners) or "somebody else",
+        ", ".join(owners) or "another client",
         target.redact(difference(before, after)) or "No difference.",
     )
     if irreversibly:

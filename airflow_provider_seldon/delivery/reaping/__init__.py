@@ -1,1 +1,1 @@
-"""Clean up what nobody needs any more: abandoned canaries and expired deployments."""
+"""Clean up abandoned canaries and expired deployments."""

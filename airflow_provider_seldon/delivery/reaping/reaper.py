@@ -2,9 +2,9 @@
 Reap one namespace: ``core.reaping.decision`` decides about each deployment, which gets one write at most.
 
 Every write is conditional on what was just read: uid and resource version are preconditions. If a deployment
-has changed meanwhile, it is read and decided again, so a canary that somebody resumes, or a preview that
-somebody deploys again, is left unchanged however close the race. An error with one deployment is recorded,
-and the others continue.
+has changed meanwhile, it is read and decided again, so a canary that is resumed, or a preview that is
+deployed again, is left unchanged, however close the race. An error with one deployment is recorded, and the
+others continue.
 
 Requests: one write for each deployment that needs one, a GET before an abort or a deletion, and those of the
 waits at the end.

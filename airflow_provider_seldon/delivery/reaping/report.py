@@ -17,8 +17,8 @@ class Report:
     The actions: each list has an entry for each deployment, with the reason.
 
     :param dry_run: nothing was stored.
-    :param terms: what the reaper was asked for: ``connection``, ``namespaces``, ``grace``, ``orphans``, and under
-        ``only`` what narrowed it down. By it the fleet page tells what will be done, and by whom.
+    :param terms: the arguments of the reaper: ``connection``, ``namespaces``, ``grace``, ``orphans``, and
+        under ``only`` what narrowed it down. By it the fleet page tells what will be done, and by whom.
     """
 
     dry_run: bool

@@ -68,9 +68,9 @@ def heed_claims(
     before: SeldonDeployment, wanted: SeldonDeployment, identity: Identity, *, replace: bool
 ) -> None:
     """
-    Refuse to replace a deployment that is meant to stay, and warn if two DAGs deploy under one name.
+    Refuse to replace a deployment that must stay, and warn if two DAGs deploy under one name.
 
-    :raises InvalidModelServerError: the deployment is meant to stay.
+    :raises InvalidModelServerError: the deployment must stay.
     """
     if not is_managed(before):
         return
@@ -92,6 +92,6 @@ def takes_back(decided: Plan, before: SeldonDeployment | None) -> bool:
     """
     Return whether to take over fields that others wrote: stored content is kept, manual changes are reverted.
 
-    Not from a manager that applies them: two that apply the same fields would take turns for ever.
+    Not from a manager that applies them: two that apply the same fields would overwrite each other for ever.
     """
     return decided.as_stored or (decided.puts_back and before is not None and not appliers_of(before))

@@ -141,5 +141,5 @@ def _dated(seen: ProvenVersion, last: ProvenVersion | None) -> ProvenVersion:
 
 
 def _is_own_write(rollout: Rollout, current: SeldonDeployment) -> bool:
-    """Return whether nobody has deployed the same revision again, with another order and other metrics."""
+    """Return whether the same revision was not deployed again, with another order and other metrics."""
     return rollout.written is None or current.annotations.get(ANNOTATION_WRITE) == rollout.written.mark

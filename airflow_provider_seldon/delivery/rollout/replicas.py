@@ -1,5 +1,5 @@
 """
-An apply that succeeds although somebody has scaled the deployment.
+An apply that succeeds although another client has scaled the deployment.
 
 ``kubectl scale`` and autoscalers own ``spec.replicas`` from then on. A deploy carries their numbers over, so
 an apply conflicts with them only if it has a reason to set another number; then it takes over that field, and

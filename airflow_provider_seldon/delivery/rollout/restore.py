@@ -76,7 +76,7 @@ class Restore:
 
     def undo(self, failed: Rollout, *, delete_created: bool) -> Rollout | None:
         """
-        Restore what served before a failed rollout; touch nothing that somebody else wrote since.
+        Restore the version from before a failed rollout; do not change what another client wrote since.
 
         :param delete_created: delete the deployment if this run created it.
         :returns: the rollback, to wait for; None if there is nothing to go back to, or nothing left of this

@@ -1,5 +1,5 @@
 """
-The storage for copies of trained models: one folder per content, and a marker beside each.
+The storage for copies of trained models: one folder per content, each with a marker.
 
     <target>/3f2a9c01d7be/model.joblib     the copy; its name is a hash of its content
     <target>/3f2a9c01d7be.json             the marker; written last, so a copy without one is incomplete
@@ -309,6 +309,6 @@ def _fetch(source: ModelSource, file: SourceFile, stream: Any) -> None:
     stream.flush()
     if digest.hexdigest() != file.sha256:
         raise ModelChangedError(
-            f"{file.path} changed during the copy; nothing serves the copy. Let the training write each "
+            f"{file.path} changed during the copy; the copy is not used. Let the training write each "
             "model to its own folder, and stage it afterwards."
         )

@@ -2,8 +2,9 @@
 Storage Secrets that a deployment uses, has used, or may own without using them.
 
 A Secret for new credentials is created before the spec that names it is applied, owned by the deployment. A
-task that is killed for good between the two leaves a Secret that no spec names. So its name is first noted on
-the deployment, and the next deploy, whatever it deploys, deletes Secrets that were noted and are not used.
+task that is killed between the two, and not retried, leaves a Secret that no spec names. So its name is first
+noted on the deployment, and the next deploy, whatever it deploys, deletes Secrets that were noted and are not
+used.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def note(
 
 
 def restore_secret(client: SeldonClient, secret: StorageSecret, deployment: SeldonDeployment) -> None:
-    """Re-create a request's storage Secret if a deployment uses it and somebody has deleted it."""
+    """Re-create a request's storage Secret if a deployment uses it and it was deleted."""
     if secret.name in storage_secrets_of(deployment):
         secret.ensure(client, deployment, known=True)
 
@@ -99,7 +100,7 @@ def release_unused(client: SeldonClient, name: str, candidates: Collection[str])
     noted = _noted(deployment)
     if noted & unused:
         version = deployment.metadata.resource_version if deployment.metadata else None
-        # If somebody writes at the same time, it stays noted, and is checked again later.
+        # After a concurrent write it stays noted, and is checked again later.
         with contextlib.suppress(ConflictError, DeploymentNotFoundError):
             client.annotate(
                 name,

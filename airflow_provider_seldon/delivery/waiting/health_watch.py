@@ -54,10 +54,10 @@ class HealthWatch:
 @dataclass(frozen=True, kw_only=True)
 class Listener:
     """
-    Who is told.
+    A receiver of events.
 
     :param grace: seconds for which a change must have held; tells apart what is remembered of several watches.
-    :param events: kinds of event to tell of.
+    :param events: kinds of event to send.
     :param store: Airflow's store of what was told last; None before Airflow 3.3.
     :param logger: the trigger's logger.
     """
@@ -92,8 +92,8 @@ async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     """
     Yield the health of a deployment whenever it has changed lastingly, and again every half minute.
 
-    So a listener that joins late knows it soon as well. It never ends by itself, because Airflow restarts a
-    finished trigger at once: an error that prevents the watch (no connection, no permission) is logged, and
+    So a listener that joins late receives it soon as well. It never ends by itself, because Airflow restarts
+    a finished trigger at once: an error that prevents the watch (no connection, no permission) is logged, and
     the watch is retried after a minute.
     """
     while True:
@@ -123,7 +123,7 @@ async def news(listener: Listener, found: AsyncIterator[Level]) -> AsyncGenerato
             continue
         if level.health in listener.events:
             yield level.payload
-        # Afterwards: if the triggerer dies right here, an event may come twice, but is not lost.
+        # Afterwards: if the triggerer is killed here, an event may be sent twice, but is not lost.
         await state.note(str(level.health))
 
 

@@ -77,14 +77,14 @@ class RunUndo:
         try:
             return until_unchanged(name, lambda: self._undo(self._client.get(name)))
         except DeploymentNotFoundError:
-            log.info("%s/%s does not exist; there is nothing to undo", self._client.namespace, name)
+            log.info("%s/%s does not exist; nothing to undo", self._client.namespace, name)
             return Undone()
 
     def _undo(self, current: SeldonDeployment) -> Undone:
         if is_being_deleted(current):
             return self._nothing(current, "is being deleted")
         if (lease := Lease.of(current)) and lease.run == self._run["run_id"]:
-            # Its task died before it could abort.
+            # Its task was killed before it could abort.
             return Undone(rollout=abort(self._target, current.name, run=lease.run))
         record = BeforeRun.of(current)
         if record is None or not record.is_of(**self._run):

@@ -83,7 +83,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
 });
-// Who chooses by keys goes through the choices one by one, and says so with Enter or "Filter".
+// Keyboard users pass through the options one by one, and apply one with Enter or "Filter".
 let pointed = false;
 document.addEventListener("pointerdown", () => (pointed = true));
 document.addEventListener("keydown", () => (pointed = false));

@@ -44,5 +44,5 @@ def unheard_of(dag_id: str) -> KnownDag:
     """Return the state of a DAG that Airflow does not know."""
     return KnownDag(
         Origin.UNHEARD_OF,
-        f"this Airflow does not know its DAG {dag_id}: it was deleted, or another Airflow deploys here",
+        f"this Airflow has no record of its DAG {dag_id}: it was deleted, or another Airflow deploys here",
     )

@@ -1,7 +1,7 @@
 """
 Airflow 3 without a connection: the API that every task has.
 
-Since Airflow 3.2 it reports whether Airflow has a DAG with an id, which is so until somebody deletes the DAG.
+Since Airflow 3.2 it reports whether Airflow has a DAG with an id, which is true until the DAG is deleted.
 It does not report whether a file still defines the DAG or its task.
 """
 

@@ -143,7 +143,7 @@ def _rejected(message: str, action: str) -> SeldonError:
     if not fields:
         return RejectedError(f"{action}: {message}")
     return UndeclaredFieldsError(
-        f"{action}: {message}. The cluster's version of Seldon Core does not know {', '.join(fields)}; "
+        f"{action}: {message}. The cluster's version of Seldon Core does not support {', '.join(fields)}; "
         "kubectl create would silently drop that. Remove it, or deploy a manifest with "
         "drop_unknown_fields=True, which drops and logs it.",
         fields=fields,

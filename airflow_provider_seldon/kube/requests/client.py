@@ -232,7 +232,7 @@ class SeldonClient:
         while left := self._left_over(name, uid):
             if time.monotonic() >= deadline:
                 raise RolloutTimeoutError(
-                    f"Deleting {self.namespace}/{name}: after {timeout:.0f} s there is still {left}.",
+                    f"Deleting {self.namespace}/{name}: after {timeout:.0f} s these still exist: {left}.",
                     reason="DeletionTimeout",
                     deployment=f"{self.namespace}/{name}",
                 )
@@ -280,7 +280,7 @@ class SeldonClient:
 
     def _left_over(self, name: str, uid: str | None) -> str:
         try:
-            # Pods have the name in their labels, not the uid: those of a successor cannot be told apart.
+            # Pods have the name in their labels, not the uid: those of a successor look the same.
             return "the deployment itself" if uid in {None, self.get(name).uid} else ""
         except NotFoundError:
             pass

@@ -32,7 +32,7 @@ def expecting(
     Return the ``metadata`` of an apply or a patch.
 
     :param metadata: the metadata to write; fields that only the server writes are left out.
-    :param uid: the object that is expected to be there.
+    :param uid: the expected object.
     :param resource_version: the version that it is expected to be at.
     :param create: no object of that name is expected; ``resource_version`` is ignored.
     """
@@ -46,7 +46,7 @@ def delete_options(*, propagation: str, uid: str | None, resource_version: str |
     Return the body of a DELETE.
 
     :param propagation: ``Foreground``, ``Background`` or ``Orphan``.
-    :param uid: the object that is expected to be there.
+    :param uid: the expected object.
     :param resource_version: the version that it is expected to be at.
     """
     options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}

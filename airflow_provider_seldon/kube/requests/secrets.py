@@ -21,7 +21,7 @@ from airflow_provider_seldon.exceptions import ConflictError, ExistsError, NotFo
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.transport import METADATA_ONLY, STRATEGIC, Transport
 
-#: Attempts when somebody else creates, changes or deletes a Secret between a read and a write.
+#: Attempts if another client creates, changes or deletes a Secret between a read and a write.
 _ATTEMPTS = 5
 #: The same for a release: all deployments that share it may release it at once, and each time one of them
 #: succeeds.

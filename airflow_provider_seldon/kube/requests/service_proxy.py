@@ -79,5 +79,5 @@ class ServiceProxy:
             problem, status = f"answers with HTTP {error.status}", error.status
         except SeldonError as error:
             # The message may quote the model's answer.
-            problem = f"does not answer ({type(error).__name__})"
+            problem = f"does not respond ({type(error).__name__})"
         raise PredictionError(f"{service} {problem}", status=status)

@@ -62,7 +62,7 @@ class ApiSession:
         """
         Return the JSON object at ``path``.
 
-        :raises SeldonError: the subclass that the status code stands for.
+        :raises SeldonError: the subclass for the status code.
         """
         async with self.open(path, query, timeout=REQUEST_TIMEOUT) as response:
             return parse_answer(await response.read(), action=f"GET {path}")
@@ -85,7 +85,7 @@ class ApiSession:
             connection whose peer is gone.
         :param posted: JSON data, which makes it a POST. The response may be from another server behind a
             proxy, so a 401 does not make it read the credentials again. None sends a GET.
-        :raises SeldonError: the subclass that the status code stands for.
+        :raises SeldonError: the subclass for the status code.
         :raises ServerUnavailableError: the connection failed or was interrupted.
         """
         import aiohttp
@@ -196,7 +196,7 @@ async def _raise_for(
 
 
 def _keep_alive(response: aiohttp.ClientResponse) -> None:
-    """Let the kernel detect a dead peer within half a minute; idle limits detect the rest."""
+    """Let the kernel detect a lost peer within half a minute; idle limits detect the rest."""
     transport = response.connection.transport if response.connection else None
     plain = transport.get_extra_info("socket") if transport else None
     if plain is None:

@@ -3,7 +3,7 @@ One HTTP request to the Kubernetes API: retries, timeout and typed errors in one
 
 It uses the official client's authenticated connection (``kubernetes.client.ApiClient``) for credentials,
 their refresh, TLS, proxies and the connection pool. Objects are plain dicts, because a model class would lose
-fields that it does not know.
+fields that it does not support.
 
 It retries connection failures, 429, 5xx and invalid responses, for requests that are safe to send twice. All
 requests of this provider are: reads, server-side apply (the same body has the same effect twice), creation

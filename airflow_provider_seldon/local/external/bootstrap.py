@@ -117,7 +117,7 @@ class Bootstrap:
         except ApiError as error:
             if not error.not_found:
                 raise
-            with suppress(ApiError):  # somebody else was faster; whoever needs it will say if it is not there
+            with suppress(ApiError):  # already removed; if not, the next start reports it
                 await self._api.create(kind, manifest)
 
     async def _is_refused(self) -> bool:

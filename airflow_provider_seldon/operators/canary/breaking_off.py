@@ -37,7 +37,7 @@ class BrokenOffCanary:
 
     @contextmanager
     def aborted_if_broken_off(self, context: Context) -> Iterator[None]:
-        """Abort when the body raises, and add to the error what serves now; the error is re-raised."""
+        """Abort if the body raises, and add the running version to the error, which is re-raised."""
         from airflow_provider_seldon.exceptions import CanaryAbortedError
 
         try:

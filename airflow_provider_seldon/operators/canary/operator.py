@@ -43,7 +43,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     The candidate is an additional predictor of the same deployment, called ``canary``, so URL and names stay.
     Each step writes its weights, waits until every predictor is ready and the routes are written, and bakes.
     While it bakes, the hard limits of the analysis are checked; at its end, the candidate is compared with
-    the version that serves beside it. After the last step the main predictor gets the candidate's content and
+    the running version. After the last step the main predictor gets the candidate's content and
     is proven to serve, and the candidate's predictor is removed. Only then is the version recorded, and asset
     events and lineage report it.
 
@@ -56,7 +56,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
 
     The first deploy, an unchanged version, and a negative decision are handled as in
     :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`; so is a version if no proven
-    version serves beside it.
+    version keeps serving.
 
     Returns what that operator returns, and ``canary``: ``outcome`` (``promoted`` or ``held``) and the verdict
     of each step. When a canary is aborted, ``canary`` is pushed before the task fails.

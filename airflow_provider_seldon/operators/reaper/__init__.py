@@ -1,4 +1,4 @@
-"""The reaper: cleans up what nobody needs any more, on a schedule."""
+"""The reaper: cleans up abandoned canaries and expired deployments, on a schedule."""
 
 from __future__ import annotations
 

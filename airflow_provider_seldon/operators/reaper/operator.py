@@ -40,7 +40,7 @@ class SeldonReaperOperator(SeldonTask, BaseOperator):
     - A canary whose lease has expired is aborted in one write: the version that was last proven to serve gets
       all traffic again. This applies at every step, also during the promotion.
     - A deployment whose ``ttl`` has expired is first marked, by an annotation. A later run deletes it once
-      ``grace`` has passed, unless somebody has deployed, edited or renewed it since. With
+      ``grace`` has passed, unless it was deployed, edited or renewed since. With
       ``orphans="delete"``, the same applies to orphans.
     - A deployment whose DAG or task no longer exists is reported as an orphan.
 

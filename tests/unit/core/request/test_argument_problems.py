@@ -86,7 +86,11 @@ def test_text_from_a_template_is_taken_for_the_number_it_is() -> None:
             "unknown predictor",
         ),
         ({**SKLEARN, "resources": {"limit": {}}}, "resources.limit", "unknown field"),
-        ({**SKLEARN, "replicas": 1, "extra_args": {"hpaSpec": {}}}, "replicas", "no effect beside hpaSpec"),
+        (
+            {**SKLEARN, "replicas": 1, "extra_args": {"hpaSpec": {}}},
+            "replicas",
+            "no effect together with hpaSpec",
+        ),
         ({**SKLEARN, "env": {"A B": "1"}}, "env[0].name", "is not the name of a variable"),
         ({**SKLEARN, "env": [{}]}, "env[0].name", "is not the name of a variable"),
         (

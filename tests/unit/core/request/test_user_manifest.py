@@ -190,7 +190,7 @@ def test_storage_credentials_reach_every_node_that_loads_files_and_names_none() 
             {**PREDICTOR, "componentSpecs": [{"hpaSpec": {"maxReplicas": 2}}]},
             {"replicas": 1},
             "replicas",
-            "no effect beside the manifest's autoscaler",
+            "no effect together with the manifest's autoscaler",
         ),
         (NODE, {"secret_name": "s"}, "secret_name", "no node of the manifest has a modelUri"),
         (

@@ -91,14 +91,14 @@ def test_a_candidate_has_to_beat_what_serves(
     said = rule.decide(evidence({"x": candidate}, {"x": serving}))
     assert said.deploy is deploy
     if candidate == candidate:
-        assert f"{candidate:g} against {serving:g} of iris-1" in said.reason
+        assert f"{candidate:g} against {serving:g} of the running iris-1" in said.reason
 
 
 @pytest.mark.parametrize("otherwise", [True, False])
 @pytest.mark.parametrize(
     ("seen", "told"),
     [
-        (evidence({"x": 1}), "nothing serves"),
+        (evidence({"x": 1}), "no version is running"),
         (evidence({"x": 1}, {"y": 2}), "none is recorded on iris-1"),
         (evidence({"x": 1}, {"x": 2}, days=31), "31 days"),
         (evidence({"x": 1}, {"x": 2}, days=None), "not known"),

@@ -231,7 +231,7 @@ def test_none_set_by_others_is_not_what_a_deploy_ends_with() -> None:
     there = stored(made, replicas=0, by="kubectl")
     decided = plan(made, [there])
     assert (decided.action, number(decided.deployment)) == (Action.UPDATE, 1)
-    assert "by somebody else" in decided.reason
+    assert "by another client" in decided.reason
 
 
 def test_a_number_in_the_manifest_counts_once_and_again_when_it_is_another() -> None:

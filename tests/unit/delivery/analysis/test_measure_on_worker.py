@@ -44,4 +44,4 @@ def test_a_function_without_a_number_is_no_data_and_one_that_raises_a_failed_mea
 
 
 def test_golden_rows_without_a_way_to_the_predictors_are_a_failed_measurement() -> None:
-    assert measured(GoldenSet("x")).error == "there is no way to the predictors"
+    assert measured(GoldenSet("x")).error == "the predictors cannot be reached"
