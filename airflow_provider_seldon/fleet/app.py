@@ -8,6 +8,7 @@ because a mounted folder would be exempt. It only serves GET, and writes nothing
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -16,7 +17,8 @@ from typing import Annotated, Any
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_provider_seldon import settings
@@ -58,9 +60,12 @@ def application(fleet: Fleet | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # A redirect would be answered without a login.
+        redirect_slashes=False,
         dependencies=[Depends(requires_access_dag(method="GET"))],
     )
     app.add_exception_handler(StarletteHTTPException, _refusal)
+    app.add_exception_handler(RequestValidationError, _refusal)
     _add_pages(app, shown)
     _add_api(app, shown)
 
@@ -102,6 +107,8 @@ def _add_pages(app: FastAPI, fleet: Fleet) -> None:
         return _html(
             "deployment.html",
             detail=found.detail,
+            look=found.look,
+            now=time.time(),
             view=view,
             runs=found.runs,
             reaped=found.reaped,
@@ -113,7 +120,8 @@ def _add_pages(app: FastAPI, fleet: Fleet) -> None:
     @app.get("/reaper")
     def reaper(readable: Readable) -> Response:
         listing = fleet.listing(readable)
-        return _html("reaper.html", listing=listing, done=latest(listing.reapers), interval=INTERVAL)
+        done = latest(listing.reapers)
+        return _html("reaper.html", listing=listing, done=done, now=time.time(), interval=INTERVAL)
 
 
 def _add_api(app: FastAPI, fleet: Fleet) -> None:
@@ -122,7 +130,7 @@ def _add_api(app: FastAPI, fleet: Fleet) -> None:
         query = {"size": "1000", **request.query_params}
         listing, selection = fleet.listing(readable), Selection.of(query)
         chosen = selection.choose(listing.views)
-        return JSONResponse(
+        return _json(
             {
                 "version": API_VERSION,
                 "total": len(listing.views),
@@ -130,8 +138,7 @@ def _add_api(app: FastAPI, fleet: Fleet) -> None:
                 "pages": selection.pages(len(chosen)),
                 "looks": _looks(listing),
                 "deployments": [one.to_json() for one in selection.part(chosen)],
-            },
-            headers=HEADERS,
+            }
         )
 
     @app.get(f"/api/v{API_VERSION}/deployment")
@@ -141,12 +148,12 @@ def _add_api(app: FastAPI, fleet: Fleet) -> None:
             raise HTTPException(404, _missing(namespace, name))
         reaped = [_event(run, event) for run, event in found.reaped]
         told = {"version": API_VERSION, **found.detail.to_json(), **({"reaped": reaped} if reaped else {})}
-        return JSONResponse(told, headers=HEADERS)
+        return _json(told)
 
     @app.get(f"/api/v{API_VERSION}/reaper")
     def reaper(readable: Readable) -> Response:
         listing = fleet.listing(readable)
-        return JSONResponse(
+        return _json(
             {
                 "version": API_VERSION,
                 "due": [
@@ -156,8 +163,7 @@ def _add_api(app: FastAPI, fleet: Fleet) -> None:
                 ],
                 "done": [_event(run, event) for run, event in latest(listing.reapers)],
                 "runs": [replace(run, events=()).to_json() for run in listing.reapers],
-            },
-            headers=HEADERS,
+            }
         )
 
 
@@ -183,21 +189,31 @@ def _looks(listing: Listing) -> list[dict[str, Any]]:
 
 
 def _html(template: str, *, status: int = 200, **values: Any) -> Response:
-    return HTMLResponse(render(template, **values), status_code=status, headers=HEADERS)
+    # A file name in a cause may have characters that UTF-8 has no bytes for.
+    page = render(template, **values).encode(errors="replace")
+    return HTMLResponse(page, status_code=status, headers=HEADERS)
+
+
+def _json(told: Any, *, status: int = 200) -> Response:
+    text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(
+        text.encode(errors="replace"), status_code=status, media_type="application/json", headers=HEADERS
+    )
 
 
 def _missing(namespace: str, name: str) -> str:
-    return f"There is no deployment {name} in namespace {namespace}, or you may not see it."
+    return (
+        f"There is no deployment {name} in namespace {namespace}, or you may not see it, or its cluster has not "
+        "answered yet."
+    )
 
 
 def _refusal(request: Request, error: Exception) -> Response:
     """Return the reason of a refusal: as JSON from the API, as a page elsewhere."""
-    assert isinstance(error, StarletteHTTPException)
+    status, detail = 422, "The address lacks connection, namespace or name"
+    if isinstance(error, StarletteHTTPException):
+        status, detail = error.status_code, str(error.detail)
     if "/api/" in request.url.path:
-        return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=HEADERS)
-    told = {401: "Log in to Airflow first.", 403: "Your user has no permission to read DAGs."}.get(
-        error.status_code, ""
-    )
-    return _html(
-        "message.html", status=error.status_code, title=str(error.detail), text=told or "Nothing is shown."
-    )
+        return _json({"detail": detail}, status=status)
+    told = {401: "Log in to Airflow first.", 403: "Your user has no permission to read DAGs."}
+    return _html("message.html", status=status, title=detail, text=told.get(status, "Nothing is shown."))

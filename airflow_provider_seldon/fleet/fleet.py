@@ -11,7 +11,13 @@ from typing import Any, Protocol
 from airflow_provider_seldon.core.fleet.reaper_view import ReaperEvent, ReaperRun
 from airflow_provider_seldon.core.fleet.reaping import latest, of_deployment, reaping_of
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
-from airflow_provider_seldon.core.fleet.view import Badge, DeploymentView, DetailView, FailureView
+from airflow_provider_seldon.core.fleet.view import (
+    Badge,
+    DeploymentView,
+    DetailView,
+    FailureView,
+    VersionView,
+)
 from airflow_provider_seldon.core.reaping.origin import Origin
 from airflow_provider_seldon.fleet.runs import RunView
 from airflow_provider_seldon.fleet.shared_look import PATIENCE
@@ -67,12 +73,14 @@ class Found:
     """
     One deployment.
 
-    :param detail: its page.
+    :param detail: its page; of versions that a DAG has deployed which the user may not read, without that run.
+    :param look: the last look at its namespace, without the deployments.
     :param runs: what the latest runs of its task did; empty for users who may not read the DAG.
     :param reaped: what reapers did with it lately, the last event first.
     """
 
     detail: DetailView
+    look: Snapshot
     runs: Sequence[RunView]
     reaped: Sequence[tuple[ReaperRun, ReaperEvent]]
 
@@ -129,7 +137,7 @@ class Fleet:
     ) -> Found | None:
         """Return one deployment; None if it does not exist, or the user may not see it."""
         for source in self._sources.values():
-            if source.connection != connection:
+            if source.connection != connection or source.namespace not in ("", namespace):
                 continue
             found = source.detail(name)
             if found is None or found.deployment.namespace != namespace:
@@ -146,11 +154,22 @@ class Fleet:
                 else ()
             )
             return Found(
-                detail=replace(found, deployment=view),
+                detail=replace(found, deployment=view, versions=self._versions(found, theirs)),
+                look=source.listing(patience=0.0)[0],
                 runs=runs,
                 reaped=of_deployment(latest(reapers), view),
             )
         return None
+
+    def _versions(self, found: DetailView, theirs: Collection[str]) -> tuple[VersionView, ...]:
+        """Return the proven versions, without the runs of DAGs that a user may not read."""
+        known = self._owners.dags({one.dag_id for one in found.versions if one.dag_id})
+        return tuple(
+            one
+            if _may_see(one.dag_id, known.get(one.dag_id), theirs)
+            else replace(one, dag_id="", task_id="", run_id="")
+            for one in found.versions
+        )
 
     def _permitted(
         self, views: Sequence[DeploymentView], readable: Collection[str], reapers: Sequence[ReaperRun]

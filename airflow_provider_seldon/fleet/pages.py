@@ -26,7 +26,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"when": when, "number": number}
+    found.filters |= {"when": when, "number": number, "age": age}
     found.globals |= {
         "page_of": page_of,
         "dag_page": dag_page,
@@ -50,7 +50,7 @@ def static(name: str) -> str:
 def page_of(view: DeploymentView) -> str:
     """Return the URL of a deployment's page, relative to the list."""
     return "deployment?" + urlencode(
-        {"connection": view.connection, "namespace": view.namespace, "name": view.name}
+        {"connection": view.connection, "namespace": view.namespace, "name": view.name}, errors="replace"
     )
 
 
@@ -81,10 +81,18 @@ def when(moment: str | float) -> str:
     return utc.strftime("%Y-%m-%d %H:%M UTC") if utc else str(moment)
 
 
+def age(seconds: float) -> str:
+    """Return a time span in its largest whole unit."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if count := int(seconds // length):
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"
+
+
 def number(value: float) -> str:
     """Return a metric with four significant digits."""
     return f"{value:.4g}"
 
 
 def _part(text: str) -> str:
-    return quote(text, safe="")
+    return quote(text, safe="", errors="replace")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
@@ -15,6 +17,8 @@ from airflow_provider_seldon.operators.fleet import variable_of
 if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.inventory.survey import Survey
 
+log = logging.getLogger(__name__)
+
 #: Seconds after which the page mentions a look that is still running.
 SLOW = 3.0
 #: Seconds that a page waits for a diagnosis; after that, it is shown without.
@@ -24,9 +28,10 @@ MOST_REMEMBERED = 50
 
 
 class Source(Protocol):
-    """One namespace, through one connection."""
+    """One namespace, through one connection; the connection's own namespace if it is empty."""
 
     connection: str
+    namespace: str
 
     def listing(self, *, patience: float) -> tuple[Snapshot, Sequence[DeploymentView]]:
         """Return the deployments, and their look (without its details)."""
@@ -49,6 +54,7 @@ class ClusterSource:
         self.connection = connection
         self.namespace = namespace
         self._survey: Survey | None = None
+        self._failed = False
         self._moment = 0.0
         self._views = SharedLook(self._look, explain=_explained)
         self._diagnoses: dict[str, SharedLook[str]] = {}
@@ -83,12 +89,15 @@ class ClusterSource:
         return DetailView(**{**vars(found), "diagnosis": told})
 
     def _look(self) -> Sequence[DeploymentView]:
-        if self._survey is None:
-            from airflow_provider_seldon.hooks.fleet import survey
+        survey = None if self._failed else self._survey
+        if survey is None:
+            from airflow_provider_seldon.hooks import fleet
 
-            self._survey = survey(self.connection, self.namespace)
-        views = self._survey.look()
-        self._moment = time.time()
+            # After a failure, somebody may have corrected the connection.
+            survey = fleet.survey(self.connection, self.namespace)
+        self._failed = True
+        views = survey.look()
+        self._survey, self._moment, self._failed = survey, time.time(), False
         return views
 
     def _diagnosis(self, name: str) -> str:
@@ -165,5 +174,7 @@ def _explained(error: Exception) -> str:
     from airflow_provider_seldon.hooks.masking import redact
 
     # Exceptions of other code, such as a secrets backend, may quote anything.
-    known = isinstance(error, SeldonError | LookupError)
-    return redact(str(error)) if known else f"{type(error).__name__}; see the log of the API server."
+    if isinstance(error, SeldonError | LookupError):
+        return redact(str(error))
+    log.warning("A look for the fleet page failed: %s", redact("".join(format_exception(error))))
+    return f"{type(error).__name__}; see the log of the API server."

@@ -233,6 +233,17 @@ def test_what_changes_is_said_in_place_and_takes_the_focus_from_nobody(page: Pag
     )
     assert page.focused()["text"] == "iris-0"
 
+    browser.script("window.there = window.fetch; window.fetch = () => Promise.reject(); refresh()")
+    browser.find("//*[@role='alert'][contains(., 'does not answer')]")
+    browser.script("window.fetch = window.there; refresh()")
+    told = "return document.querySelector('[data-stale]').textContent"
+    eventually("it answers again", lambda: browser.script(told) == "")
+
+    browser.open(page.url + "deployment?connection=written&namespace=models&name=iris-0")
+    page.written.forget("iris-0")
+    browser.script("refresh()")
+    browser.find("//h1[normalize-space()='Not found']")
+
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_grave_in_either_theme(page: Page, theme: str) -> None:

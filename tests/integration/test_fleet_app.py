@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -24,11 +25,12 @@ from fastapi.testclient import TestClient
 from airflow_provider_seldon.core.fleet.reaper_view import ReaperRun
 from airflow_provider_seldon.core.fleet.reaping import run_of
 from airflow_provider_seldon.core.fleet.snapshot import Snapshot
-from airflow_provider_seldon.core.fleet.view import DetailView
+from airflow_provider_seldon.core.fleet.view import DeploymentView, DetailView, VersionView
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_EXPIRY
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.reaping.origin import Origin
 from airflow_provider_seldon.core.request.model_server import ModelServer
+from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.fleet import app as web
 from airflow_provider_seldon.fleet.fleet import Fleet
 from airflow_provider_seldon.fleet.runs import RunView
@@ -40,6 +42,8 @@ from tests.api_servers import kube_config
 from tests.e2e.rest import eventually
 
 HOSTILE = "<script>alert(1)</script>\"'&"
+#: Python reads a file name that is no UTF-8 as such a character.
+ODD = HOSTILE + "\udcff"
 
 
 class Owners:
@@ -53,7 +57,7 @@ class Owners:
         return {one: there if one in ("train", "secret") else gone(one) for one in dag_ids}
 
     def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
-        failed = RunView(dag_id="train", task_id="deploy", run_id="run/1", ended="2026-01-05", cause=HOSTILE)
+        failed = RunView(dag_id="train", task_id="deploy", run_id="run/1", ended="2026-01-05", cause=ODD)
         return {key: [failed] for key in tasks}
 
     def reaper_runs(self) -> Sequence[ReaperRun]:
@@ -67,7 +71,7 @@ class Written:
     """A source of what somebody has written down."""
 
     def __init__(self, *details: DetailView) -> None:
-        self.connection = "written"
+        self.connection, self.namespace = "written", ""
         self._details = details
 
     def forget(self, name: str) -> None:
@@ -159,6 +163,12 @@ def test_every_route_wants_a_login_and_the_right_to_see_dags_and_none_writes(
         assert web_client.get(address, headers=login(None)).status_code == 403, route.path
         assert web_client.get(address, headers=login("viewer")).status_code in (200, 404), route.path
         assert web_client.post(address, headers=login("admin")).status_code == 405, route.path
+        # Whatever is answered may be shown in no frame of others, and no other address is named before a login.
+        for odd in (route.path, route.path + "/"):
+            answer = web_client.get(odd, headers=login("viewer"), follow_redirects=False)
+            assert answer.headers.get("Content-Security-Policy") == web.HEADERS["Content-Security-Policy"], (
+                odd
+            )
 
 
 def test_the_page_shows_what_serves_and_its_past(
@@ -279,7 +289,7 @@ def test_what_looks_like_html_is_shown_and_not_obeyed(
     detail = source.detail(name)
     assert detail is not None
     texts = {
-        key: HOSTILE
+        key: ODD
         for key, value in vars(detail.deployment).items()
         if isinstance(value, str) and key not in ("condition", "dag_id", "task_id", "name", "namespace")
     }
@@ -294,4 +304,54 @@ def test_what_looks_like_html_is_shown_and_not_obeyed(
         assert HOSTILE not in page
         assert "&lt;script&gt;" in page
         assert Tags(page).names.count("script") == 1
+    told = web_client.get("/api/v1/deployment", params=where, headers=login("viewer")).json()
+    assert HOSTILE in told["deployment"]["model_uri"]
     assert ">orphaned</span>" in web_client.get("/", headers=login("viewer")).text
+
+
+def test_a_version_names_no_run_of_a_dag_that_the_user_may_not_read(
+    login: Callable[[str | None], dict[str, str]],
+) -> None:
+    view = DeploymentView(connection="written", namespace="models", name="iris", dag_id="train")
+    versions = tuple(
+        VersionView(revision=dag_id, dag_id=dag_id, task_id="deploy", run_id=f"run of {dag_id}")
+        for dag_id in ("train", "secret", "gone")
+    )
+    web_client = client(Written(DetailView(deployment=view, versions=versions)))
+    where = {"connection": "written", "namespace": "models", "name": "iris"}
+    told = web_client.get("/api/v1/deployment", params=where, headers=login("viewer")).json()["versions"]
+    assert [one.get("run_id") for one in told] == ["run of train", None, "run of gone"]
+    page = web_client.get("/deployment", params=where, headers=login("viewer")).text
+    assert "run of train" in page
+    assert "run of secret" not in page
+
+
+def test_every_page_says_how_old_its_snapshot_is(login: Callable[[str | None], dict[str, str]]) -> None:
+    view = DeploymentView(connection="written", namespace="models", name="iris", dag_id="train")
+    web_client = client(Written(DetailView(deployment=view)))
+    where = {"connection": "written", "namespace": "models", "name": "iris"}
+    for address in ("/", "/deployment", "/reaper"):
+        page = web_client.get(address, params=where, headers=login("viewer")).text
+        assert "the state of 1970-01-01 00:00 UTC" in page, address
+        assert "days ago" in page, address
+
+
+def test_a_connection_that_somebody_corrects_is_used_at_the_next_look(
+    served: tuple[SeldonHook, str], local_seldon: LocalSeldon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook, name = served
+    source = ClusterSource("corrected", hook.namespace)
+    away = {"conn_type": "seldon", "extra": {"kube_config": kube_config("http://127.0.0.1:1")}}
+    monkeypatch.setenv("AIRFLOW_CONN_CORRECTED", json.dumps(away))
+    with pytest.raises(SeldonError):
+        source._look()
+    monkeypatch.setenv("AIRFLOW_CONN_CORRECTED", local_seldon.airflow_connection())
+    assert [one.name for one in source._look()] == [name]
+
+
+def test_an_error_of_other_code_is_in_the_log_as_the_page_says(caplog: pytest.LogCaptureFixture) -> None:
+    source = ClusterSource("seldon_default")
+    with caplog.at_level("WARNING"):
+        told = source._views._explain(RuntimeError("a secrets backend quotes anything"))
+    assert told == "RuntimeError; see the log of the API server."
+    assert "a secrets backend quotes anything" in caplog.text

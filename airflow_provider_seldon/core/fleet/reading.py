@@ -142,7 +142,9 @@ def detail_of(deployment: Object, view: DeploymentView, *, diagnosis: str = "") 
     """Return the view of a deployment for its own page."""
     model = SeldonDeployment.from_manifest(deployment)
     try:
-        back = version_to_restore(model, "previous").revision
+        version = version_to_restore(model, "previous")
+        # A rollback refuses a version without its configuration.
+        back = version.revision if version.config else ""
     except InvalidRequestError:
         back = ""
     return DetailView(

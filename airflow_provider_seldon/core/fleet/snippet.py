@@ -12,7 +12,8 @@ def rollback_snippet(detail: DetailView) -> str:
     if not detail.roll_back_to:
         return ""
     view = detail.deployment
-    task_id = "roll_back_" + re.sub(r"[^A-Za-z0-9_]+", "_", view.model_name or view.name)
+    # Airflow allows 250 characters.
+    task_id = "roll_back_" + re.sub(r"[^A-Za-z0-9_]+", "_", view.model_name or view.name)[:200]
     arguments = {
         "task_id": task_id,
         "seldon_conn_id": view.connection,

@@ -36,6 +36,11 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { credentials: "same-origin" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    // Nobody may take what was here for the present state: it is gone, or no longer for this user to see.
+    if ([401, 403, 404].includes(answer.status)) {
+      document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
+    }
+    stale(answer.ok || answer.status < 500 ? "" : `Airflow answers with ${answer.status}`);
     if (!answer.ok) return;
     for (const here of parts) {
       const fresh = page.querySelector(`[data-refresh="${here.dataset.refresh}"]`);
@@ -43,7 +48,14 @@ async function refresh() {
     }
   } catch {
     // The next one may come through.
+    stale("Airflow does not answer");
   }
+}
+
+function stale(reason) {
+  const told = document.querySelector("[data-stale]");
+  const text = reason && `${reason}: this page shows an earlier state.`;
+  if (told.textContent !== text) told.textContent = text;
 }
 
 function replace(here, fresh) {

@@ -60,6 +60,16 @@ def test_a_revision_is_proven_if_it_is_the_one_that_was_last_seen_serving() -> N
     assert (other.proven, other.proven_at) == (False, "")
 
 
+def test_no_rollback_is_offered_to_a_version_that_was_recorded_without_its_configuration() -> None:
+    history = {"versions": [ProvenVersion(revision="a", config={}).to_data()]}
+    annotations = {"revision": "b", "last-available": proof("b"), "history": json.dumps(history)}
+    bare = annotated(**annotations)
+    assert detail_of(bare, seen(bare)).roll_back_to == ""
+    history["versions"][0]["config"] = {"model_name": "iris"}
+    whole = annotated(**annotations | {"history": json.dumps(history)})
+    assert detail_of(whole, seen(whole)).roll_back_to == "a"
+
+
 def test_what_was_proven_and_lacks_pods_is_degraded() -> None:
     given = annotated(**{"revision": "a", "last-available": proof("a")})
     children = complete_children(given)

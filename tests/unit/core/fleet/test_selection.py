@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from airflow_provider_seldon.core.fleet.chart import lines_of
 from airflow_provider_seldon.core.fleet.selection import ORDERS, Selection
@@ -65,6 +66,9 @@ def test_the_snippet_is_code_with_the_deployment_whatever_it_is_called() -> None
         "to": "abc",
     }
     assert rollback_snippet(DetailView(deployment=view)) == ""
+    long = rollback_snippet(DetailView(deployment=replace(view, model_name="x" * 300), roll_back_to="abc"))
+    assert "x" * 200 in long
+    assert "x" * 241 not in long, "Airflow refuses a task_id of more than 250 characters"
 
 
 def test_a_line_goes_from_the_oldest_version_to_the_last_and_from_the_lowest_value_to_the_highest() -> None:
