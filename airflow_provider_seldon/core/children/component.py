@@ -13,7 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.children.containment import missing
-from airflow_provider_seldon.core.children.expected import ExpectedChild, Role, graph_units, is_server
+from airflow_provider_seldon.core.children.expected import (
+    ExpectedChild,
+    Role,
+    graph_units,
+    is_server,
+    proxied,
+)
 from airflow_provider_seldon.core.children.initializer import (
     initializer_difference,
     initializer_name,
@@ -120,17 +126,19 @@ def content_difference(child: Object, expected: ExpectedChild, spec: Object) -> 
     components = items_at(expected.predictor, "componentSpecs")
     component = components[expected.component] if expected.component < len(components) else {}
     return (
-        _written_difference(child, component)
+        _written_difference(child, component, proxied(expected.predictor, spec))
         or _label_difference(child, expected.predictor, component)
         or _unit_difference(child, expected.predictor, component, spec)
     )
 
 
-def _written_difference(child: Object, component: Object) -> str:
+def _written_difference(child: Object, component: Object, proxies: frozenset[str]) -> str:
     pod = mapping_at(child, "spec", "template", "spec")
     for kind in ("containers", "initContainers"):
         for wanted in items_at(component, "spec", kind):
             kept = {key: wanted[key] for key in CONTAINER_FIELDS if key in wanted}
+            if text_at(wanted, "name") in proxies:
+                kept.pop("image", None)
             if path := missing(kept, _container(child, text_at(wanted, "name"), kind)):
                 return f"its container {text_at(wanted, 'name')} has a different {path}"
     kept = {key: value for key, value in mapping_at(component, "spec").items() if key in POD_FIELDS}

@@ -21,6 +21,7 @@ from airflow_provider_seldon.core.children.expected import (
     ANNOTATION_SEPARATE_ENGINE,
     ExpectedChild,
     graph_units,
+    proxied,
 )
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at, value_at
 
@@ -123,6 +124,8 @@ def _predictor_difference(running: Object | None, wanted: Object, spec: Object) 
     if running is None:
         return ""
     replaced = _PROBE_REQUESTS if text_at(spec, "protocol") in ("v2", "kfserving") else frozenset[str]()
+    if proxied(wanted, spec):
+        replaced |= {"image"}  # the containers themselves are compared as well
     told = (missing(wanted.get(one), running.get(one), one, ignored=replaced) for one in _FIELDS)
     path = next((text for text in told if text), "")
     path = path or _left_over(wanted, running)

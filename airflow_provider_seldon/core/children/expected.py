@@ -137,6 +137,16 @@ def graph_units(unit: Object) -> Iterator[Object]:
         yield from graph_units(child)
 
 
+def proxied(predictor: Object, spec: Object) -> frozenset[str]:
+    """Return the containers whose image the operator replaces, whatever the spec says: TensorFlow's proxies."""
+    if text_at(spec, "protocol") == "tensorflow":
+        return frozenset()
+    units = graph_units(mapping_at(predictor, "graph"))
+    return frozenset(
+        text_at(one, "name") for one in units if text_at(one, "implementation") == "TENSORFLOW_SERVER"
+    )
+
+
 def _predictor_children(deployment: str, spec: Object, predictor: Object) -> Iterator[ExpectedChild]:
     prefix = f"{deployment}-{text_at(predictor, 'name')}"
     if _is_true(spec, ANNOTATION_SEPARATE_ENGINE) and not _is_true(predictor, ANNOTATION_NO_ENGINE):

@@ -22,6 +22,9 @@ from airflow_provider_seldon.core.resource.unstructured import Object, items_at,
 
 __all__ = ["difference", "missing", "template_stamp"]
 
+#: Annotations of pods that the operator sets unless the spec does.
+_OPERATOR_ANNOTATIONS = frozenset({"prometheus.io/path", "prometheus.io/scrape"})
+
 
 def difference(
     child: Object,
@@ -98,5 +101,5 @@ def _annotation_difference(
     for key, value in wanted.items():
         if found.get(key) != value:
             return f"its pods have {'a different' if key in found else 'no'} annotation {key}"
-    gone = sorted(key for key in withdrawn if key in found and key not in wanted)
+    gone = sorted(key for key in withdrawn - _OPERATOR_ANNOTATIONS if key in found and key not in wanted)
     return f"its pods still have annotation {gone[0]}" if gone else ""

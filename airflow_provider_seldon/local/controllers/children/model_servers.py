@@ -141,11 +141,12 @@ def _triton(deployment: Manifest, pod: Manifest, container: Manifest, unit: Mani
 
 def _tensorflow(deployment: Manifest, pod: Manifest, container: Manifest, unit: Manifest) -> None:
     """TensorFlow Serving: alone in its own protocol, behind a proxy in Seldon's; it gets the model."""
-    endpoint = unit["endpoint"]
-    if protocol_key(dig(deployment, "spec", "protocol")) == "tensorflow":
+    endpoint, protocol = unit["endpoint"], protocol_key(dig(deployment, "spec", "protocol"))
+    if protocol == "tensorflow":
         server = container
         wanted = _tensorflow_server(unit, unit["name"], grpc=endpoint["grpcPort"], rest=endpoint["httpPort"])
     else:
+        container["image"] = SERVERS["TENSORFLOW_SERVER"].images.get(protocol, "")
         _check_image(deployment, container, unit)
         _tell_proxy(container, unit)
         wanted = _tensorflow_server(unit, TFSERVING, grpc=2000, rest=2001)

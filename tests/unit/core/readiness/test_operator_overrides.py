@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.judge import Phase, judge
-from tests.unit.core.readiness.test_operator_made_children import GRAPH, children, deployment
+from tests.unit.core.readiness.test_operator_made_children import GRAPH, children, deployment, spec
 
 
 def predictor(graph: dict[str, Any], *containers: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -56,6 +56,16 @@ def predictor(graph: dict[str, Any], *containers: dict[str, Any], **more: Any) -
         ),
         pytest.param(
             {
+                "predictors": [
+                    predictor(
+                        GRAPH | {"implementation": "TENSORFLOW_SERVER"}, {"name": "m", "image": "own:1"}
+                    )
+                ]
+            },
+            id="image of TensorFlow's proxy",
+        ),
+        pytest.param(
+            {
                 "protocol": "v2",
                 "predictors": [
                     predictor(
@@ -94,3 +104,14 @@ def test_what_the_operator_ignores_or_replaces_is_no_difference(content: dict[st
     made["status"]["deploymentStatus"] = {}
     verdict = judge(made, children(made), expected=Expectation(), now=0.0)
     assert verdict.phase is Phase.READY, verdict.message
+
+
+def test_annotation_that_the_operator_sets_where_the_spec_does_not_is_waited_for_no_longer_than_that():
+    before, after = (
+        deployment(spec(annotations=one), ours=True) for one in ({"prometheus.io/path": "/own"}, {})
+    )
+    expected = Expectation.of(after, before=before)
+    assert "prometheus.io/path" in expected.withdrawn
+    first = judge(after, children(after), expected=expected, now=0.0)
+    last = judge(after, children(after), expected=expected, now=3600.0, history=first.history)
+    assert last.phase is Phase.READY, last.message
