@@ -39,6 +39,8 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     ``state`` is not sufficient, because it is stale after an update. If the deployment does not exist yet,
     the sensor waits for it.
 
+    Deferred, it looks once more when it resumes, and waits again if the deployment is no longer ready.
+
     Returns name, URLs, state and origin of the deployment, as ``SeldonDeployModelOperator`` does.
 
     :param name: name of the deployment; alternatively, select this provider's newest by the following.
@@ -146,13 +148,22 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         return self._judge(context, outcome)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Resume after the deferral with the trigger's event."""
+        """Resume after the deferral with the trigger's event; wait again if that is no longer true."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-        from airflow_provider_seldon.core.readiness.outcome import Outcome
+        from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 
         outcome = Outcome.from_json(event)
         self.namespace = outcome.namespace
+        if outcome.ending is Ending.READY:
+            # The event is as old as the task waited for a worker.
+            now = time.time()
+            outcome = self.hook.wait_for(outcome.name, deadline=now, failure_policy=self.failure_policy)
+            if outcome.ending is Ending.TIMEOUT:
+                self.log.info(
+                    "%s: %s (%s); waiting for it again", outcome.name, outcome.message, outcome.reason
+                )
+                return self.defer_until(now + self.timeout, **self._selected())
         try:
             looked = self._judge(context, outcome)
         except AirflowFailException as error:

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
@@ -177,6 +178,22 @@ def test_deferred_it_ends_the_same(hook: SeldonHook) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context())
     assert run_deferred(operator, deferred.value)["state"] == "Available"
+
+
+@pytest.mark.parametrize("what", ["deployed again", "deleted"])
+def test_deferred_it_waits_again_where_what_was_ready_no_longer_is_when_it_resumes(
+    hook: SeldonHook, what: str
+) -> None:
+    deploy(hook)
+    ready = Outcome(ending=Ending.READY, name="iris", namespace=hook.namespace, state="Available").to_json()
+    operator = sensor(deferrable=True)
+    if what == "deleted":
+        hook.delete_model_server("iris", timeout=patience(30))
+    else:
+        deploy(hook, "never-ready")
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute_complete(context(), {**ready, "handoff": None})
+    assert deferred.value.trigger.name == "iris"
 
 
 def test_deferred_it_waits_for_a_deployment_that_is_not_there_yet(hook: SeldonHook) -> None:
