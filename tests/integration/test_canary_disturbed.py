@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, Lease
+from airflow_provider_seldon.core.identity.annotations import LABEL_MANAGED_BY
 from airflow_provider_seldon.exceptions import (
     CanaryAbortedError,
     ConflictError,
@@ -29,6 +30,7 @@ from tests.integration.test_canary import (
     SERVED,
     TUESDAY,
     assert_serves,
+    limits,
     operator,
     predictors,
     run,
@@ -100,6 +102,25 @@ def test_scaling_is_refused_as_it_would_end_the_canary(
     assert ANNOTATION_CANARY in hook.client.get(served).annotations
     run(operator(SeldonAbortCanaryOperator, name=served), logical_date=TUESDAY)
     assert_serves(hook, served, "1")
+
+
+def test_a_lease_and_a_label_that_were_edited_by_hand_save_no_candidate(
+    hook: SeldonHook,
+    served: str,  # noqa: F811
+) -> None:
+    def edited(*, predictor: str, **where: Any) -> float:
+        labels = {LABEL_MANAGED_BY: None}
+        patch(hook, served, {"metadata": {"labels": labels, "annotations": {ANNOTATION_CANARY: "{"}}})
+        return 1.0 if predictor == "canary" else 0.0
+
+    with pytest.raises(CanaryAbortedError, match="has all of the traffic again"):
+        run(operator(steps=[5], analysis=limits(edited)), logical_date=TUESDAY)
+    assert_serves(hook, served, "1")
+    held(hook, served)
+    patch(hook, served, {"metadata": {"annotations": {ANNOTATION_CANARY: "{"}}})
+    newer = operator(model_uri="s3://models/iris/3", hold_at=9, steps=[9], bake=0.05, analysis=None)
+    run(newer, run_id="wednesday", logical_date=WEDNESDAY)
+    assert predictors(hook, served) == {"default": ("1", 91), "canary": ("3", 9)}
 
 
 def test_zero_pods_end_the_canary(hook: SeldonHook) -> None:

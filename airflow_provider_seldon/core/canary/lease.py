@@ -27,6 +27,8 @@ from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeploy
 ANNOTATION_CANARY = f"{PREFIX}canary"
 #: The candidate's configuration, as a ``history.ProvenVersion``: a promotion needs only this.
 ANNOTATION_CANDIDATE = f"{PREFIX}canary-candidate"
+#: All annotations that only a canary has.
+LEASE = (ANNOTATION_CANARY, ANNOTATION_CANDIDATE)
 #: Version of the format. A later one adds fields, and never changes the meaning of a field.
 SCHEMA = 1
 

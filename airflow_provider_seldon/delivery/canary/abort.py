@@ -26,7 +26,7 @@ from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_
 from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
-from airflow_provider_seldon.delivery.canary.under_way import baseline_of, has_canary
+from airflow_provider_seldon.delivery.canary.under_way import baseline_of, has_canary, has_lease, run_of
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.completion import Completion
@@ -55,7 +55,8 @@ def abort(
     """
     Remove the candidate of the canary that is in progress on a deployment.
 
-    :param run: abort only a canary of this DAG run; None for any.
+    :param run: abort only a canary of this DAG run, also if somebody has edited its lease or the deployment's
+        labels; None for any.
     :param expired_at: abort only if its lease has expired at this time, in epoch seconds; None for any.
     :returns: the rollout to wait for; None if there is no such canary, which is success.
     """
@@ -190,9 +191,9 @@ def _listed(target: Target, name: str, until: float) -> SeldonDeployment:
 
 
 def _is_meant(current: SeldonDeployment, run: str | None, expired_at: float | None) -> bool:
+    if run is not None:
+        return has_lease(current) and run_of(current) == run
     if not has_canary(current):
         return False
     lease = Lease.of(current)
-    if run is not None and (lease is None or lease.run != run):
-        return False
     return expired_at is None or (lease is not None and lease.expired(expired_at))

@@ -12,6 +12,7 @@ The deployment's own annotations stay those of the baseline until the candidate 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_seldon.core.canary.lease import (
     ANNOTATION_CANARY,
     ANNOTATION_CANDIDATE,
+    LEASE,
     Lease,
     Stage,
 )
@@ -60,6 +62,7 @@ from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.write import write
 from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets
 from airflow_provider_seldon.exceptions import (
+    ConflictError,
     DeploymentNotFoundError,
     InvalidModelServerError,
 )
@@ -73,6 +76,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which an abandoned canary is left to a task that may resume it.
 GRACE = 120.0
+#: Fields that nobody else has a reason to own.
+_OWN = {f".metadata.annotations.{key}" for key in LEASE}
 
 
 class Conductor:
@@ -264,12 +269,20 @@ class Conductor:
     def _apply(
         self, current: SeldonDeployment, wanted: SeldonDeployment, secret: StorageSecret | None = None
     ) -> SeldonDeployment:
-        return write(
-            self._target,
-            wanted,
+        stored = functools.partial(
+            write,
+            *(self._target, wanted),
             before=current,
             secret=secret,
             resource_version=current.resource_version,
-            force=self._force,
             adopt=False,
         )
+        try:
+            return stored(force=self._force)
+        except ConflictError as error:
+            if not error.fields or not set(error.fields) <= _OWN:
+                raise
+            log.warning(
+                "%s has edited the lease on %s; it is replaced", *(", ".join(error.managers), wanted.name)
+            )
+        return stored(force=True)

@@ -112,6 +112,19 @@ def canary_lost(namespace: str, name: str) -> ReplacedError:
     )
 
 
+def has_lease(deployment: SeldonDeployment) -> bool:
+    """Return whether a deployment has a lease, readable or not."""
+    return ANNOTATION_CANARY in deployment.annotations
+
+
 def has_canary(deployment: SeldonDeployment) -> bool:
     """Return whether a canary is in progress, also one whose lease a later release has written."""
-    return ANNOTATION_CANARY in deployment.annotations and is_managed(deployment)
+    return has_lease(deployment) and is_managed(deployment)
+
+
+def run_of(deployment: SeldonDeployment) -> str:
+    """Return the DAG run of the canary in progress: as its lease says, else as its candidate does; "" if unknown."""
+    lease = Lease.of(deployment)
+    if lease is not None:
+        return lease.run
+    return ProvenVersion.from_json(deployment.annotations.get(ANNOTATION_CANDIDATE)).run_id

@@ -4,6 +4,8 @@ An apply that succeeds although another client has scaled the deployment.
 ``kubectl scale`` and autoscalers own ``spec.replicas`` from then on. A deploy carries their numbers over, so
 an apply conflicts with them only if it has a reason to set another number; then it takes over that field, and
 no other.
+
+An apply without a canary ends one. The lease goes with it also if somebody has edited it, and owns it since.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from airflow_provider_seldon.core.canary.lease import LEASE
 from airflow_provider_seldon.core.scaling.replicas import set_by_hand
 from airflow_provider_seldon.exceptions import ConflictError
 
@@ -46,12 +49,24 @@ def apply_over_scaling(
     """
     uid = before.uid if before else None
     try:
-        return client.apply(
+        stored = client.apply(
             wanted, create=before is None, uid=uid, resource_version=resource_version, force=force
         )
+        return _without_edited_lease(client, wanted, stored)
     except ConflictError as error:
         theirs = before is not None and (from_anybody or set_by_hand(before.to_manifest()))
         if set(error.fields) != {_NUMBER} or not resource_version or not theirs:
             raise
         log.info("%s has set the number of pods; taking it over", ", ".join(error.managers))
-    return client.apply(wanted, uid=uid, resource_version=resource_version, force=True)
+    stored = client.apply(wanted, uid=uid, resource_version=resource_version, force=True)
+    return _without_edited_lease(client, wanted, stored)
+
+
+def _without_edited_lease(
+    client: SeldonClient, wanted: SeldonDeployment, stored: SeldonDeployment
+) -> SeldonDeployment:
+    left = [key for key in LEASE if key in stored.annotations and key not in wanted.annotations]
+    if not left:
+        return stored
+    log.warning("Somebody has edited %s on %s; removing it with the canary", " and ".join(left), stored.name)
+    return client.annotate(stored.name, dict.fromkeys(left), uid=stored.uid)
