@@ -10,15 +10,14 @@ Decision objects for ``deploy_decision``::
     )
 
 Cheap to import when a DAG is parsed: pure Python, neither Airflow nor Kubernetes. This module only
-re-exports: the rules are in ``core.rollout.decision_rules``, ``Decision`` and ``Evidence`` in
+re-exports: the rules are in ``core.rollout.decision_rules``, ``AskFunction``, ``Decision`` and ``Evidence`` in
 ``core.rollout.decision``.
 """
 
-from airflow_provider_seldon.core.rollout.decision import Decision, Evidence
+from airflow_provider_seldon.core.rollout.decision import AskFunction, Decision, Evidence
 from airflow_provider_seldon.core.rollout.decision_rules import (
     AllOf,
     AnyOf,
-    AskFunction,
     BeatsServing,
     MetricThreshold,
     RunningVersionFails,

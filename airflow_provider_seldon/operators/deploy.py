@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_seldon.core.request import argument_rules
-from airflow_provider_seldon.core.rollout.decision_rules import templatable
+from airflow_provider_seldon.core.rollout.decision import templatable
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.arguments.deploy_arguments import DeployArguments
 from airflow_provider_seldon.operators.arguments.manifest_file import ManifestFile, RendersManifestFile
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
     from airflow_provider_seldon.exceptions import StaleRunError
-
-#: Arguments that are fields of a ``DeployRequest``, and mean the same there.
-PASSED_ON = (
-    *(
-        "replace",
-        "force_conflicts",
-        "adopt",
-        "on_negative",
-        "on_negative_empty",
-        "drop_unknown_fields",
-        "ttl",
-    ),
-)
 
 
 class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRolloutOperator):
@@ -302,20 +289,3 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
             return
         if rollout is not None:
             self.undo_broken_off(rollout, error)
-
-    def _request(self, context: Context, server: ModelServer) -> DeployRequest:
-        from airflow_provider_seldon.delivery.rollout.deploy_request import DeployRequest
-        from airflow_provider_seldon.hooks.prometheus import assess
-
-        return DeployRequest(
-            assess=assess,
-            server=server,
-            identity=self._identity(context, server),
-            deploy=self._decision(context),
-            metrics=self._metrics(),
-            order=self.order(context),
-            fence=self.on_stale != "deploy",
-            retry=(getattr(context["ti"], "try_number", 1) or 1) > 1,
-            **{name: getattr(self, name) for name in PASSED_ON if name != "ttl"},
-            ttl=float(self.ttl) if self.ttl else None,  # type: ignore[arg-type]
-        )

@@ -14,7 +14,7 @@ from airflow_provider_seldon.core.readiness.failure_policy import FailurePolicy
 from airflow_provider_seldon.core.readiness.outcome import Ending
 from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError, UnauthorizedError
 from airflow_provider_seldon.kube.access.access import ClusterAccess
-from airflow_provider_seldon.kube.watch import wait as waiting_module
+from airflow_provider_seldon.kube.watch import fresh_read
 from airflow_provider_seldon.kube.watch.wait import wait
 from airflow_provider_seldon.local.apiserver.access.authorization import Deny
 from airflow_provider_seldon.local.certificates import make_certificates
@@ -300,7 +300,7 @@ async def test_a_failure_that_only_a_silent_watch_shows_is_not_believed():
 @in_loop
 async def test_at_the_deadline_a_server_that_is_away_is_asked_again_before_a_rollout_is_given_up():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(waiting_module, "LOOK_PAUSE", 0.2)
+        patch.setattr(fresh_read, "LOOK_PAUSE", 0.2)
         await outlast_an_outage_at_the_deadline()
 
 

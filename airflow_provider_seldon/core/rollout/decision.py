@@ -129,6 +129,33 @@ class DecisionRule(Protocol):
         """Return the decision, with its reason."""
 
 
+@dataclass(frozen=True)
+class AskFunction:
+    """
+    Deploy if a function returns yes.
+
+    :param function: takes the :class:`Evidence`, and returns a bool, a
+        :class:`Decision` or another decision object.
+    """
+
+    function: Callable[[Evidence], Any]
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Call the function; a decision without a reason gets the metrics as its reason."""
+        answer = self.function(evidence)
+        said = decide(answer, evidence)
+        if not isinstance(answer, bool):
+            return Decision(deploy=said.deploy, reason=f"{self._name()}: {said.reason}")
+        numbers = f"candidate {dict(evidence.candidate)}, serving {dict(evidence.serving)}"
+        return Decision(deploy=said.deploy, reason=f"{self._name()}: {numbers}")
+
+    def __repr__(self) -> str:
+        return f"AskFunction({self._name()})"
+
+    def _name(self) -> str:
+        return str(getattr(self.function, "__qualname__", type(self.function).__qualname__))
+
+
 def decide(value: Any, evidence: Evidence) -> Decision:
     """
     Evaluate a decision of any form.
@@ -164,3 +191,14 @@ def parse_decision(value: Any) -> bool:
         "to None",
         value=repr(value)[:80],
     )
+
+
+def templatable(value: Any) -> Any:
+    """
+    Return a decision in a form that survives Airflow's templating.
+
+    Airflow 3.3 calls a function in a template field, with the context and a Jinja environment.
+    """
+    if callable(value) and not hasattr(value, "decide"):
+        return AskFunction(value)
+    return value

@@ -11,13 +11,14 @@ in every process, because Airflow creates a new version of the DAG when it chang
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
-from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide
+from airflow_provider_seldon.core.rollout.decision import AskFunction as AskFunction  # a public path
+from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide, templatable
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.analysis.metrics import TrafficMetric
@@ -210,33 +211,6 @@ class RunningVersionFails:
         return Decision(deploy=deploy, reason=f"{me}: {evidence.deployment}: {told}")
 
 
-@dataclass(frozen=True)
-class AskFunction:
-    """
-    Deploy when a function says so.
-
-    :param function: takes the :class:`~airflow_provider_seldon.core.rollout.decision.Evidence`, and returns a bool, a
-        :class:`~airflow_provider_seldon.core.rollout.decision.Decision` or another decision object.
-    """
-
-    function: Callable[[Evidence], Any]
-
-    def decide(self, evidence: Evidence) -> Decision:
-        """Call the function; a decision without a reason gets the metrics as its reason."""
-        answer = self.function(evidence)
-        said = decide(answer, evidence)
-        if not isinstance(answer, bool):
-            return Decision(deploy=said.deploy, reason=f"{self._name()}: {said.reason}")
-        numbers = f"candidate {dict(evidence.candidate)}, serving {dict(evidence.serving)}"
-        return Decision(deploy=said.deploy, reason=f"{self._name()}: {numbers}")
-
-    def __repr__(self) -> str:
-        return f"AskFunction({self._name()})"
-
-    def _name(self) -> str:
-        return str(getattr(self.function, "__qualname__", type(self.function).__qualname__))
-
-
 class AllOf(tuple[Any, ...]):
     """
     Deploy when every part says yes. Evaluated in order, up to the first no.
@@ -287,17 +261,6 @@ class AnyOf(AllOf):
                 return Decision(deploy=True, reason=f"AnyOf: {said.reason}")
             no.append(said.reason)
         return Decision(deploy=False, reason=f"AnyOf: {'; '.join(no)}")
-
-
-def templatable(value: Any) -> Any:
-    """
-    Return a decision in a form that survives Airflow's templating.
-
-    Airflow 3.3 calls a function in a template field, with the context and a Jinja environment.
-    """
-    if callable(value) and not hasattr(value, "decide"):
-        return AskFunction(value)
-    return value
 
 
 def _is_finite(value: Any) -> bool:

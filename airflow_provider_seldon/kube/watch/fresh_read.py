@@ -7,17 +7,26 @@ wait ends without success, because a watch may have been silent for some time.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_seldon.core.children.expected import ID_LABEL, child_ids, deployment_id
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at
-from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError
+from airflow_provider_seldon.exceptions import ForbiddenError, NotFoundError, SeldonError
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
 from airflow_provider_seldon.kube.watch.pod_reader import SharedPods
 from airflow_provider_seldon.kube.watch.store import trimmed_child, trimmed_deployment
+
+log = logging.getLogger(__name__)
+
+#: Timeout in seconds of one read.
+LOOK_TIMEOUT = 10.0
+#: Maximum seconds between two tries.
+LOOK_PAUSE = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,3 +105,25 @@ async def read_snapshot(session: ApiSession, namespace: str, name: str) -> Snaps
     # In the form of a watch, so that the history of one can be compared with the other.
     children = [trimmed_child(child) for child in items_at(answer, "items")]
     return Snapshot(deployment=trimmed_deployment(deployment), children=[*children])
+
+
+async def read_until(
+    read: Callable[[], Awaitable[Snapshot]], until: float, *, clock: Callable[[], float], name: str
+) -> Snapshot | None:
+    """
+    Retry a read, with growing pauses; None if the last try failed as well.
+
+    :param until: time of the clock after which no further try starts; the first one always does.
+    :param name: name of the deployment, for the log.
+    """
+    pause = LOOK_PAUSE / 8
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT):
+                return await read()
+        except (SeldonError, ValueError, TimeoutError) as error:
+            log.debug("%s cannot be read: %s", name, error)
+        if clock() + pause > until:
+            return None
+        await asyncio.sleep(pause)
+        pause = min(LOOK_PAUSE, pause * 2)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -27,22 +26,17 @@ from airflow_provider_seldon.exceptions import SeldonError, ServerUnavailableErr
 from airflow_provider_seldon.kube.access.access import ClusterAccess
 from airflow_provider_seldon.kube.requests import paths
 from airflow_provider_seldon.kube.requests.session import ApiSession
-from airflow_provider_seldon.kube.watch.fresh_read import DirectReads, Snapshot
+from airflow_provider_seldon.kube.watch.fresh_read import LOOK_PAUSE, DirectReads, Snapshot, read_until
 from airflow_provider_seldon.kube.watch.informer import Subscription
 from airflow_provider_seldon.kube.watch.informer_factory import subscribe
 from airflow_provider_seldon.kube.watch.reflector import Tuning
 from airflow_provider_seldon.kube.watch.steady_clock import SteadyClock
 
-log = logging.getLogger(__name__)
-
 #: Seconds between two reads of the pods of a child that lacks some.
 PODS_INTERVAL = 5.0
-#: Timeout in seconds of one direct read of the server; and for how long it is retried at the deadline of a
-#: rollout, while the server does not answer: missing knowledge is no reason to roll back what may be ready.
-LOOK_TIMEOUT = 10.0
+#: Seconds for which a read of the server is retried at the deadline of a rollout, while the server does not
+#: respond: missing knowledge is no reason to roll back a version that may be ready.
 LAST_LOOK = 30.0
-#: Maximum seconds between two tries of it.
-LOOK_PAUSE = 4.0
 #: Seconds after which progress is reported again without a change.
 PROGRESS_INTERVAL = 60.0
 
@@ -230,7 +224,7 @@ class _Waiter:
     async def _hold_against_routes(
         self, seen: Snapshot, verdict: Verdict, subscription: Subscription | DirectReads
     ) -> Verdict:
-        """Read the ingress' routes before their change counts; retry while the server does not answer."""
+        """Read the ingress' routes before their change counts; retry while the server does not respond."""
         manifest = seen.deployment
         if manifest is None or not asks_for_routes(manifest, self._expected, verdict):
             return verdict
@@ -261,31 +255,18 @@ class _Waiter:
         Read the server itself before the wait ends without success.
 
         A watch lags behind: right after a write it may still show the previous state, or nothing; and a watch
-        without its peer shows the state at the disconnect. If the server does not answer, a failed verdict
+        without its peer shows the state at the disconnect. If the server does not respond, a failed verdict
         waits for it until the deadline.
         """
         over = self._clock() >= deadline
         until = deadline + (0.0 if self._until_exists else LAST_LOOK) if over else 0.0
-        stored = await self._look(subscription, until)
+        stored = await read_until(subscription.fresh_snapshot, until, clock=self._clock, name=self._name)
         if stored is None:
             return seen, verdict if over else self._unconfirmed(verdict)
         verdict = self.judge(stored, None)
         if verdict.wants_pods and (pods := await subscription.pods(stored.children or [])) is not None:
             verdict = self.judge(stored, pods)
         return stored, verdict
-
-    async def _look(self, subscription: Subscription, until: float) -> Snapshot | None:
-        pause = LOOK_PAUSE / 8
-        while True:
-            try:
-                async with asyncio.timeout(LOOK_TIMEOUT):
-                    return await subscription.fresh_snapshot()
-            except (SeldonError, ValueError, TimeoutError) as error:
-                log.debug("%s cannot be read: %s", self._name, error)
-            if self._clock() + pause > until:
-                return None
-            await asyncio.sleep(pause)
-            pause = min(LOOK_PAUSE, pause * 2)
 
     def _unconfirmed(self, verdict: Verdict) -> Verdict:
         message = f"the API server has not confirmed this yet: {verdict.message}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_seldon.operators.unfinished import BREAKING_OFF
+from airflow_provider_seldon.operators.unfinished import BREAKING_OFF, MOST_RESERVE, RESERVE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_seldon.delivery.canary.lead import Leader
+    from airflow_provider_seldon.delivery.canary.lead import Leader, Pause
     from airflow_provider_seldon.exceptions import CanaryAbortedError
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
@@ -26,6 +28,8 @@ class BrokenOffCanary:
     log: Any
     hook: SeldonHook
     do_xcom_push: bool
+    execution_timeout: timedelta | None
+    _started: float | None
     #: The canary that this task runs; None before it has begun and after it has ended.
     _leader: Leader | None = None
     #: Verdicts of the steps that have ended; the task's link reads them.
@@ -34,6 +38,18 @@ class BrokenOffCanary:
     def deadline(self, *, undoing: bool) -> float:
         """Return when a wait ends; see :class:`~airflow_provider_seldon.operators.unfinished.Unfinished`."""
         return super().deadline(undoing=undoing)  # type: ignore[misc,no-any-return]
+
+    def _task_ends(self) -> float | None:
+        """Return when the whole task times out: before ``execution_timeout``, so that it can abort."""
+        if not self.execution_timeout:
+            return None
+        limit = self.execution_timeout.total_seconds()
+        return (self._started or time.time()) + limit - min(limit * RESERVE, MOST_RESERVE)
+
+    def _ends_at(self, pause: Pause) -> float:
+        """Return when a pause ends at the latest: before ``execution_timeout``."""
+        limit = self.execution_timeout
+        return self.deadline(undoing=False) if limit and pause.expected else pause.until
 
     @contextmanager
     def aborted_if_broken_off(self, context: Context) -> Iterator[None]:

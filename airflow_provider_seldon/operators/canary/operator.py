@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +16,6 @@ from airflow_provider_seldon.links.canary import CANARY_LINKS
 from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
 from airflow_provider_seldon.operators.canary.measurable import refuse_unmeasurable
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
-from airflow_provider_seldon.operators.unfinished import MOST_RESERVE, RESERVE
 from airflow_provider_seldon.triggers.deferral import BACKSTOP
 
 if TYPE_CHECKING:
@@ -283,72 +280,23 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     def _info(self, canary: UnderWay) -> dict[str, Any]:
         return dict(self.hook.get_model_server_info(canary.stored, action="canary").to_dict())
 
-    def _task_ends(self) -> float | None:
-        """Return when the whole task times out: before ``execution_timeout``, so that it can abort."""
-        if not self.execution_timeout:
-            return None
-        limit = self.execution_timeout.total_seconds()
-        return (self._started or time.time()) + limit - min(limit * RESERVE, MOST_RESERVE)
-
-    def _ends_at(self, pause: Pause) -> float:
-        """Return when a pause ends at the latest: before ``execution_timeout``."""
-        limit = self.execution_timeout
-        return self.deadline(undoing=False) if limit and pause.expected else pause.until
-
     def _defer(self, pause: Pause) -> NoReturn:
-        from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
+        from airflow_provider_seldon.operators.canary.pause_trigger import trigger_of_pause
 
         leader = self._leader
         assert leader is not None
-        end = self._ends_at(pause)
-        handoff: dict[str, Any] = {"canary": leader.canary.stored.name, "namespace": self.hook.namespace}
-        wake = None
-        if leader.progress is not None:
-            handoff["progress"] = leader.progress.to_json()
-        if pause.expected is None:
-            wake = min(pause.wake, end)
-            handoff |= self._looks_to_hand_over(leader, end)
-            end = handoff["looks"]["until"] if "looks" in handoff else wake
-        left = max(0.0, end - time.time())
+        trigger = trigger_of_pause(
+            pause,
+            leader,
+            end=self._ends_at(pause),
+            seldon_conn_id=self.seldon_conn_id,
+            namespace=self.hook.namespace,
+            prometheus_conn_id=self.prometheus_conn_id,
+            failure_policy=self.failure_policy,
+        )
         self.defer(
-            trigger=SeldonCanaryTrigger(
-                seldon_conn_id=self.seldon_conn_id,
-                namespace=self.hook.namespace,
-                name=leader.canary.stored.name,
-                deadline=end,
-                timeout=left,
-                failure_policy=self.failure_policy,
-                expected=pause.expected.to_json() if pause.expected else None,
-                until=wake,
-                run_id=leader.canary.lease.run,
-                handoff=handoff,
-            ),
+            trigger=trigger,
             method_name="execute_complete",
-            timeout=timedelta(seconds=left + BACKSTOP),
+            timeout=timedelta(seconds=(trigger.timeout or 0.0) + BACKSTOP),
         )
         raise AssertionError("a deferral does not return")
-
-    def _looks_to_hand_over(self, leader: Leader, until: float) -> dict[str, Any]:
-        """
-        Return what the triggerer needs to measure by itself; only the progress so far, if a worker must
-        measure.
-
-        ``counters`` is for a worker of the release that reads nothing else.
-        """
-        from airflow_provider_seldon.delivery.canary.analysis_run import for_triggerer
-
-        run = leader.analysis_run
-        told: dict[str, Any] = {
-            "progress": run.progress.to_json(),
-            "counters": {name: one.to_json() for name, one in run.progress.counters.items()},
-        }
-        there = for_triggerer(run, until=until)
-        if there is not None:
-            plan, until = there
-            told["looks"] = {
-                "plan": plan.to_json(),
-                "sides": dataclasses.asdict(leader.sides),
-                "prometheus_conn_id": self.prometheus_conn_id,
-                "until": until,
-            }
-        return told

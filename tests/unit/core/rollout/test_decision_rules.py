@@ -18,8 +18,7 @@ from airflow_provider_seldon.core.identity.annotations import (
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.request.model_metrics import RecordedMetrics
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
-from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide
-from airflow_provider_seldon.core.rollout.decision_rules import templatable
+from airflow_provider_seldon.core.rollout.decision import Decision, Evidence, decide, templatable
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.decisions import (
     AllOf,
