@@ -170,11 +170,13 @@ def _trouble(seen: Seen[Any], who: str) -> str:
 
 
 def _explained(error: Exception) -> str:
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
     from airflow_provider_seldon.exceptions import SeldonError
     from airflow_provider_seldon.hooks.masking import redact
 
     # Exceptions of other code, such as a secrets backend, may quote anything.
-    if isinstance(error, SeldonError | LookupError):
+    if isinstance(error, SeldonError | LookupError | AirflowNotFoundException):
         return redact(str(error))
     log.warning("A look for the fleet page failed: %s", redact("".join(format_exception(error))))
     return f"{type(error).__name__}; see the log of the API server."

@@ -349,6 +349,11 @@ def test_a_connection_that_somebody_corrects_is_used_at_the_next_look(
     assert [one.name for one in source._look()] == [name]
 
 
+def test_a_misspelt_connection_is_named_on_the_page() -> None:
+    look, _ = ClusterSource("selden_default").listing()
+    assert "selden_default" in look.error
+
+
 def test_an_error_of_other_code_is_in_the_log_as_the_page_says(caplog: pytest.LogCaptureFixture) -> None:
     source = ClusterSource("seldon_default")
     with caplog.at_level("WARNING"):
