@@ -19,13 +19,14 @@ Cheap to import: no Kubernetes client, no hook.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, TaskGroup, conf
 
+from airflow_provider_seldon.core.values import readers
 from airflow_provider_seldon.exceptions import InvalidModelServerError
 from airflow_provider_seldon.operators.canary import SeldonCanaryOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 
 #: Arguments of a deploy that its rollback and the check after a bake share.
 _SHARED = ("seldon_conn_id", "namespace", "failure_policy", "timeout", "deferrable")
-#: Arguments that select the cluster and the namespace.
-_PLACE = ("seldon_conn_id", "namespace")
+#: Arguments that select a deployment of one cluster.
+_PLACE = ("seldon_conn_id", "namespace", "name")
 
 
 class SeldonWaveDeployOperator(SeldonDeployModelOperator):
@@ -151,17 +152,22 @@ class Waves:
         Deploy to some clusters, after all earlier tasks of the group have succeeded.
 
         :param targets: connection ids; or mappings of ``seldon_conn_id``, ``namespace`` and any arguments
-            that differ between clusters, such as ``replicas``; or the output of a task that returns a list of
-            mappings.
+            that differ between clusters, such as ``replicas``, which override the group's; or the output of
+            a task that returns a list of mappings.
         :param max_parallel: overrides the group's for this wave.
         :param operator: its ``execute`` calls :func:`begin` first if the wave is to stop at a failure.
         :param arguments: override the group's for this wave.
         :returns: the mapped task.
         """
         number = len(self._waves) + 1
-        given = self._limited({**self._arguments, **arguments}, max_parallel or self._max_parallel)
+        given = self._limited(
+            {**self._arguments, **arguments}, self._max_parallel if max_parallel is None else max_parallel
+        )
         places = targets if hasattr(targets, "map") else _targets(targets)
-        task = operator.partial(task_id=f"wave_{number}", name=self._name, **given).expand_kwargs(places)
+        # Not strict: what a target gives overrides what the group gives.
+        task = operator.partial(task_id=f"wave_{number}", name=self._name, **given).expand_kwargs(
+            places, strict=False
+        )
         self._waves.append((places, given))
         self.gate(task)
         return task
@@ -175,14 +181,14 @@ class Waves:
 
     def bake(self, *, seconds: float) -> None:
         """Wait for some time; after that, the deployment must still be ready on every cluster so far."""
+        seconds = _checked("bake", lambda: readers.seconds(seconds, 0))
         self._count += 1
         end = "" if self._count == 1 else f"_{self._count}"
         self.gate(BakeOperator(task_id=f"bake{end}", seconds=seconds))
         for number, (places, given) in enumerate(self._waves, start=1):
-            shared = self._of_place(places, {key: given[key] for key in _SHARED if key in given})
             look = SeldonDeploymentSensor.partial(
-                task_id=f"wave_{number}_serves{end}", name=self._name, **shared
-            ).expand_kwargs(_places(places))
+                task_id=f"wave_{number}_serves{end}", name=self._name, **_shared(given)
+            ).expand_kwargs(_places(places), strict=False)
             self.gate(look)
 
     def _lay_out_the_end(self) -> None:
@@ -197,10 +203,9 @@ class Waves:
             for task in self._tasks:
                 task >> marks
             for number, (places, given) in enumerate(self._waves, start=1):
-                shared = self._of_place(places, {key: given[key] for key in _SHARED if key in given})
                 back = SeldonRollbackOperator.partial(
-                    task_id=f"roll_back_{number}", name=self._name, to="before_run", **shared
-                ).expand_kwargs(_places(places))
+                    task_id=f"roll_back_{number}", name=self._name, to="before_run", **_shared(given)
+                ).expand_kwargs(_places(places), strict=False)
                 marks >> back
                 back >> end
         for task in self._tasks:
@@ -209,6 +214,7 @@ class Waves:
     def _limited(self, given: dict[str, Any], max_parallel: int | None) -> dict[str, Any]:
         if max_parallel is None:
             return given
+        max_parallel = _checked("max_parallel", lambda: readers.whole(max_parallel, 1, readers.MOST_REPLICAS))
         if not _deferred_tasks_count():
             if given.get("deferrable", conf.getboolean("operators", "default_deferrable", fallback=False)):
                 raise InvalidModelServerError.of(
@@ -219,10 +225,17 @@ class Waves:
             given = {**given, "deferrable": False}
         return {**given, "max_active_tis_per_dagrun": max_parallel}
 
-    def _of_place(self, places: Any, shared: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what the targets give themselves: Airflow refuses an argument that is given twice."""
-        own = set(_PLACE) if hasattr(places, "map") else {key for one in places for key in one}
-        return {key: value for key, value in shared.items() if key not in own}
+
+def _shared(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: given[key] for key in _SHARED if key in given}
+
+
+def _checked(argument: str, read: Callable[[], Any]) -> Any:
+    """Return an argument that is used only after a wave, when it would be too late to refuse it."""
+    try:
+        return read()
+    except readers.WrongValueError as wrong:
+        raise InvalidModelServerError.of("Waves", f"{argument}: {wrong}. Fix: {wrong.fix}.") from None
 
 
 def _targets(targets: Iterable[Any]) -> list[dict[str, Any]]:
@@ -237,7 +250,7 @@ def _targets(targets: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _place(target: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: target[key] for key in _PLACE if target.get(key)}
+    return {key: target[key] for key in _PLACE if key in target}
 
 
 def _places(targets: Any) -> Any:

@@ -66,6 +66,48 @@ def test_a_rollback_goes_where_its_wave_went_without_what_only_a_deploy_takes() 
     assert "model_uri" not in tasks["roll_back_2"].partial_kwargs
 
 
+def test_a_target_overrides_what_the_group_gives_for_the_rollback_as_for_the_deploy() -> None:
+    from airflow.providers.common.compat.sdk import task
+
+    with DAG("overridden", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+
+        @task
+        def clusters() -> list[dict[str, str]]:
+            return [{"seldon_conn_id": "a"}]
+
+        with Waves("waves", namespace="models", timeout=30, **MODEL) as waves:
+            waves.wave(clusters())
+            waves.bake(seconds=1)
+            waves.wave(["a", {"seldon_conn_id": "b", "namespace": "edge", "name": "iris-b"}])
+    for task_id in ("wave_1", "wave_1_serves", "roll_back_1", "wave_2", "roll_back_2"):
+        mapped = dag.get_task(f"waves.{task_id}")
+        common = mapped.unmap({"seldon_conn_id": "a"})
+        assert (common.seldon_conn_id, common.namespace, common.name) == ("a", "models", "iris"), task_id
+        own = mapped.unmap({"seldon_conn_id": "b", "namespace": "edge", "name": "iris-b"})
+        assert (own.namespace, own.name, own.timeout) == ("edge", "iris-b", 30), task_id
+    assert dag.get_task("waves.roll_back_2").expand_input.value[1] == {
+        "seldon_conn_id": "b",
+        "namespace": "edge",
+        "name": "iris-b",
+    }
+
+
+@pytest.mark.parametrize("parallel", [0, -1, "many", True])
+def test_a_limit_that_would_limit_nothing_or_let_nothing_begin_is_refused(parallel: Any) -> None:
+    with pytest.raises(InvalidModelServerError, match="max_parallel"):
+        laid_out(max_parallel=parallel)
+
+
+@pytest.mark.parametrize("seconds", ["30m", -1, None, float("nan")])
+def test_a_bake_time_is_refused_before_the_first_wave_and_not_after_it(seconds: Any) -> None:
+    with (
+        DAG("refused", schedule=None, start_date=datetime(2026, 1, 1)),
+        pytest.raises(InvalidModelServerError, match="bake"),
+        Waves(**MODEL) as waves,
+    ):
+        waves.bake(seconds=seconds)
+
+
 def test_to_stop_lays_out_no_rollback() -> None:
     tasks = laid_out(on_failure="stop")
     assert set(tasks) == {"wave_1", "bake", "wave_1_serves", "wave_2", "ended"}
