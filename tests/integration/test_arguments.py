@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_seldon.analysis import Analysis, ErrorRatio
 from airflow_provider_seldon.core.identity.identity import Identity
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.exceptions import InvalidModelServerError, SeldonError
@@ -213,6 +215,15 @@ def test_a_literal_that_no_argument_takes_is_refused_when_the_dag_is_parsed(
 ) -> None:
     with pytest.raises(InvalidModelServerError, match=name):
         kind(**{"task_id": "task", **GOOD[kind], name: value})
+
+
+def test_a_prometheus_connection_that_does_not_exist_is_told_before_anything_is_written(
+    writes: Callable[[], list[str]],
+) -> None:
+    limits = Analysis(metrics=[ErrorRatio(at_most=0.01)])
+    with pytest.raises(AirflowNotFoundException):
+        run(SeldonCanaryOperator, analysis=limits, prometheus_conn_id="nowhere")
+    assert writes() == []
 
 
 def test_what_a_template_renders_to_is_checked_when_the_task_runs(writes: Callable[[], list[str]]) -> None:

@@ -65,6 +65,20 @@ class BrokenOffCanary:
             self._abort_unwaited(error)
             raise
 
+    @contextmanager
+    def aborted_without_leader(self, name: str, *, run: str) -> Iterator[None]:
+        """
+        Abort when the body raises, which is still to find out who leads the canary; the error is re-raised.
+
+        :param name: name of the deployment.
+        :param run: the canary's DAG run.
+        """
+        try:
+            yield
+        except BREAKING_OFF as error:
+            self._abort_named(name, run, error)
+            raise
+
     def _tell_aborted(self, context: Context) -> None:
         from airflow_provider_seldon.delivery.canary.lead import told as tell
 
@@ -108,14 +122,15 @@ class BrokenOffCanary:
             )
 
     def _abort_unwaited(self, error: BaseException) -> None:
+        if self._leader is not None:
+            canary = self._leader.canary
+            self._abort_named(canary.stored.name, canary.lease.run, error)
+
+    def _abort_named(self, name: str, run: str, error: BaseException) -> None:
         from airflow_provider_seldon.delivery.canary.abort import abort
 
-        leader = self._leader
-        if leader is None:
-            return
-        name = leader.canary.stored.name
         try:
-            back = abort(self.hook.target, name, run=leader.canary.lease.run)
+            back = abort(self.hook.target, name, run=run)
         except BREAKING_OFF as problem:
             self.log.exception("The canary on %s could not be aborted", name)
             error.add_note(f"The canary on {name} could not be aborted: {problem}")

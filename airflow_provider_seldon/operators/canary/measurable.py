@@ -10,30 +10,34 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.analysis.analysis import Analysis
     from airflow_provider_seldon.core.analysis.metrics import GoldenSet
     from airflow_provider_seldon.core.canary.steps import Step
+    from airflow_provider_seldon.hooks.prometheus import PrometheusHook
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
 log = logging.getLogger(__name__)
 
 
 def refuse_unmeasurable(
-    analysis: Analysis, *, of: str, hook: SeldonHook, steps: Sequence[Step], prometheus_conn_id: str | None
+    analysis: Analysis, *, of: str, hook: SeldonHook, steps: Sequence[Step], prometheus: PrometheusHook | None
 ) -> None:
     """
     Refuse metrics that cannot be measured.
 
     :param of: owner of the analysis, for the error.
-
+    :param prometheus: hook of its connection; None if none is named.
     :raises InvalidModelServerError: names the metrics and the fix.
+    :raises Exception: the connection does not exist, or cannot be used.
     """
     from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet
     from airflow_provider_seldon.exceptions import InvalidModelServerError
 
     asked = [one.name for one in analysis.metrics if not isinstance(one, FunctionMetric | GoldenSet)]
-    if asked and not prometheus_conn_id:
+    if asked and prometheus is None:
         raise InvalidModelServerError.of(
             of,
             f"prometheus_conn_id: is missing, but {', '.join(asked)} needs it. Fix: name a connection.",
         )
+    if asked and prometheus is not None:
+        _ = prometheus.access  # reads the connection
     golden = [one for one in analysis.metrics if isinstance(one, GoldenSet)]
     if golden:
         _refuse_unaskable(golden, of=of, hook=hook, steps=steps)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.delivery.canary.lead import Leader, Pause, Terms
     from airflow_provider_seldon.delivery.canary.under_way import UnderWay
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
+    from airflow_provider_seldon.hooks.prometheus import PrometheusHook
 
 
 class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
@@ -139,14 +140,15 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
                 of=type(self).__name__,
                 hook=self.hook,
                 steps=steps_of(self.steps, bake=self.bake),
-                prometheus_conn_id=self.prometheus_conn_id,
+                prometheus=self._prometheus,
             )
         canary = self._begin(context, server)
         if canary is None:
             return super().execute(context)
         if self.is_dry_run:
             return {**self._info(canary), "dry_run": True, "diff": self.hook.dry_run_changes()}
-        self._leader = self._lead(canary)
+        with self.aborted_without_leader(canary.stored.name, run=canary.lease.run):
+            self._leader = self._lead(canary)
         with self.aborted_if_broken_off(context):
             self.announce(context, self.hook.get_model_server_info(canary.stored))
         return self._go_on(context, None, None)
@@ -162,13 +164,14 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         from airflow_provider_seldon.core.readiness.outcome import Outcome
         from airflow_provider_seldon.delivery.canary.analysis_run import Baked
 
-        self.check_arguments()
         self.note_start(context)
-        self.namespace = handoff["namespace"]
-        canary = self._conductor().under_way(handoff["canary"])
-        if canary is None or canary.lease.run != context["ti"].run_id:
-            self._lost(handoff["canary"])
-        self._leader = self._lead(canary)
+        self.namespace, run = handoff["namespace"], context["ti"].run_id
+        with self.aborted_without_leader(handoff["canary"], run=run):
+            self.check_arguments()
+            canary = self._conductor().under_way(handoff["canary"])
+            if canary is None or canary.lease.run != run:
+                self._lost(handoff["canary"])
+            self._leader = self._lead(canary)
         progress = Progress.from_json(event.get("looked") or handoff.get("progress"))
         if "ending" in event:
             return self._go_on(context, Outcome.from_json(event), progress)
@@ -255,11 +258,11 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
 
     def _terms(self) -> Terms:
         from airflow_provider_seldon.delivery.canary.lead import Terms
-        from airflow_provider_seldon.hooks.prometheus import PrometheusHook
 
-        prometheus = PrometheusHook(self.prometheus_conn_id) if self.prometheus_conn_id else None
+        analysis = None if self.skip_analysis else self.analysis
+        prometheus = self._prometheus if analysis else None
         return Terms(
-            analysis=None if self.skip_analysis else self.analysis,
+            analysis=analysis,
             timeout=self.timeout,
             hold_at=self.hold_at,
             hold_for=self.hold_for,
@@ -269,6 +272,12 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
             namespace_label=prometheus.namespace_label if prometheus else "namespace",
             ends=self._task_ends(),
         )
+
+    @functools.cached_property
+    def _prometheus(self) -> PrometheusHook | None:
+        from airflow_provider_seldon.hooks.prometheus import PrometheusHook
+
+        return PrometheusHook(self.prometheus_conn_id) if self.prometheus_conn_id else None
 
     def _lead(self, canary: UnderWay) -> Leader:
         from airflow_provider_seldon.delivery.canary.lead import Leader
