@@ -150,7 +150,7 @@ def test_a_run_that_is_cleared_comes_to_the_same_deployment_without_a_rollout(un
     assert demo.uri(1) in demo.asked(1)
 
 
-def test_a_worse_model_is_turned_down_and_what_serves_is_asked(unchanged: Unchanged) -> None:
+def test_a_worse_model_is_rejected_and_the_running_version_predicts(unchanged: Unchanged) -> None:
     demo, deploy = unchanged.demo, unchanged.demo.tasks[2]
     assert unchanged.after == unchanged.before
     assert deploy.xcom("action") == "reused"
@@ -158,7 +158,9 @@ def test_a_worse_model_is_turned_down_and_what_serves_is_asked(unchanged: Unchan
     assert demo.uri(1) in demo.asked(2)
 
 
-def test_a_deferred_run_that_a_user_marks_as_failed_leaves_what_serves(interrupted: Interrupted) -> None:
+def test_a_deferred_run_that_a_user_marks_as_failed_keeps_the_running_version(
+    interrupted: Interrupted,
+) -> None:
     demo = interrupted.demo
     assert interrupted.ended["state"] == "failed"
     assert interrupted.meanwhile.uri == demo.uri(1)
@@ -166,7 +168,9 @@ def test_a_deferred_run_that_a_user_marks_as_failed_leaves_what_serves(interrupt
     demo.tasks[3].sibling("predict").wait_for("upstream_failed")
 
 
-def test_a_deferred_run_outlives_its_triggerer_and_replaces_what_served(interrupted: Interrupted) -> None:
+def test_a_deferred_run_outlives_its_triggerer_and_replaces_the_running_version(
+    interrupted: Interrupted,
+) -> None:
     demo, deploy = interrupted.demo, interrupted.demo.tasks[4]
     assert interrupted.after[0] == interrupted.before[0], "the same trigger, so with the same deadline"
     assert deploy.xcom("action") == "updated"

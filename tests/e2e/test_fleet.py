@@ -165,7 +165,7 @@ def test_a_preview_that_is_over_is_due_until_the_reaper_has_deleted_it(
     )
 
 
-def test_a_thousand_deployments_below_a_path_for_those_who_log_in_and_nobody_else(
+def test_a_thousand_deployments_below_a_path_are_only_for_users_who_log_in(
     browser: Browser, platform: Platform
 ) -> None:
     one = DeploymentView(

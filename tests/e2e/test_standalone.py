@@ -123,7 +123,7 @@ def test_a_user_who_ends_a_deferred_task_changes_nothing_by_default(stage: Stage
 
 
 @pytest.mark.skipif(not AIRFLOW_3_3, reason="Airflow tells triggers of it from 3.3 on")
-def test_a_user_who_ends_a_deferred_task_has_it_rolled_back_where_that_is_asked_for(stage: Stage) -> None:
+def test_a_user_who_ends_a_deferred_task_has_it_rolled_back_where_that_is_requested(stage: Stage) -> None:
     end_by_user(stage, "put-back")
     eventually("put back", lambda: stage.platform.written_uri("put-back") == uri("put-back", 1))
     assert ask(stage.platform.url("put-back")).uri == uri("put-back", 1)
@@ -155,7 +155,7 @@ def test_an_old_run_that_is_cleared_after_a_newer_one_deployed_is_skipped(stage:
     assert ask(stage.platform.url("fenced")).uri == uri("fenced", 2)
 
 
-def test_a_deferred_failure_is_told_with_its_cause_and_the_progress_before_it(stage: Stage) -> None:
+def test_a_deferred_failure_is_reported_with_its_cause_and_the_progress_before_it(stage: Stage) -> None:
     task = stage.first["crash"]
     task.wait_for("failed")
     log = eventually("the end of the log", lambda: "RolloutFailedError" in task.log() and task.log())

@@ -107,7 +107,7 @@ def test_a_second_try_of_an_adoption_still_knows_what_was_there(
         assert theirs_of(hook.client.get("iris")) == theirs_of(before)
 
 
-def test_what_was_there_before_an_adoption_can_be_gone_back_to_later(hook: SeldonHook) -> None:
+def test_the_version_before_an_adoption_can_be_restored_later(hook: SeldonHook) -> None:
     somebody_elses(hook)
     deploy({"run_id": "monday", "logical_date": MONDAY}, name="iris", adopt=True)
     with pytest.raises(RolloutTimeoutError, match="which is ready"):

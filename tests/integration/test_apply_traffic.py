@@ -83,7 +83,7 @@ def test_weights_count_once_the_routes_have_them_also_at_a_retry_of_a_task_that_
     assert_routes(hook, "split")
 
 
-def test_without_the_right_to_read_routes_a_retry_says_that_less_is_known_as_the_first_try_does(
+def test_without_the_right_to_read_routes_a_retry_reports_weaker_evidence_as_the_first_try_does(
     hook: SeldonHook, local_seldon: Any
 ) -> None:
     apply(10)

@@ -62,7 +62,9 @@ def deploy(task: dict[str, Any] | None = None, **arguments: Any) -> dict[str, An
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_version_that_serves_is_told_with_its_facts(hook: SeldonHook, deferrable: bool) -> None:
+def test_a_version_that_becomes_ready_is_reported_with_its_details(
+    hook: SeldonHook, deferrable: bool
+) -> None:
     events = deploy(metrics={"accuracy": 0.93}, deferrable=deferrable)
     extra = events[ASSET.uri]
     assert extra["prediction_url"].endswith(f"/seldon/{NAMESPACE}/iris/api/v1.0/predictions")
@@ -80,24 +82,24 @@ def test_a_version_that_serves_is_told_with_its_facts(hook: SeldonHook, deferrab
     assert json.loads(json.dumps(events["iris-versions"])) == extra
 
 
-def test_nothing_is_told_of_what_serves_already_and_an_alias_gets_no_event(hook: SeldonHook) -> None:
+def test_an_unchanged_version_sends_no_event_and_an_alias_gets_none(hook: SeldonHook) -> None:
     deploy()
     assert deploy({"run_id": "run-2"}) == {}
     assert deploy({"run_id": "run-2"}, model_uri="s3://models/iris/2", deploy_decision=False) == {}
 
 
-def test_nothing_is_told_of_a_dry_run_or_of_what_nobody_waited_for(hook: SeldonHook) -> None:
+def test_a_dry_run_and_a_task_without_a_wait_send_no_event(hook: SeldonHook) -> None:
     assert deploy(dry_run=True) == {}
     assert deploy(wait_for_available=False) == {}
 
 
-def test_the_dag_keeps_its_outlets_when_a_run_tells_nothing(hook: SeldonHook) -> None:
+def test_the_dag_keeps_its_outlets_when_a_run_sends_no_event(hook: SeldonHook) -> None:
     task = operator(**OUTLETS, dry_run=True)
     finish(task.prepare_for_execution(), context())
     assert task.outlets == [ASSET, ALIAS]
 
 
-def test_a_retry_tells_what_the_earlier_try_died_before_telling(hook: SeldonHook) -> None:
+def test_a_retry_sends_the_event_that_a_killed_try_did_not_send(hook: SeldonHook) -> None:
     operator(**OUTLETS).execute(context())  # and dies before it reports
     assert deploy({"try_number": 2})[ASSET.uri]["action"] == "created"
     operator(**OUTLETS, model_uri="s3://models/iris/2").execute(context(run_id="run-2"))
@@ -105,7 +107,7 @@ def test_a_retry_tells_what_the_earlier_try_died_before_telling(hook: SeldonHook
     assert again[ASSET.uri]["model_uri"] == "s3://models/iris/2"
 
 
-def test_a_failed_rollout_leaves_no_facts_of_what_never_served(hook: SeldonHook) -> None:
+def test_a_failed_rollout_sends_no_event(hook: SeldonHook) -> None:
     deploy()
     run = context(run_id="run-2")
     run["outlet_events"] = OutletEventAccessors()
@@ -115,7 +117,7 @@ def test_a_failed_rollout_leaves_no_facts_of_what_never_served(hook: SeldonHook)
     assert len(run["outlet_events"]) == 0
 
 
-def test_a_rollback_tells_the_version_that_serves_again_with_its_own_metrics(hook: SeldonHook) -> None:
+def test_a_rollback_sends_an_event_of_the_restored_version_with_its_own_metrics(hook: SeldonHook) -> None:
     deploy(metrics={"accuracy": 0.93})
     deploy({"run_id": "run-2"}, model_uri="s3://models/iris/2", metrics={"accuracy": 0.5})
     task = SeldonRollbackOperator(
@@ -129,7 +131,7 @@ def test_a_rollback_tells_the_version_that_serves_again_with_its_own_metrics(hoo
     )
 
 
-def test_scaling_tells_unless_nothing_serves_afterwards(hook: SeldonHook) -> None:
+def test_scaling_sends_an_event_unless_no_pod_is_left(hook: SeldonHook) -> None:
     deploy()
 
     def scale(replicas: int) -> dict[str, Any]:

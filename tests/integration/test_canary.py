@@ -140,7 +140,7 @@ def assert_serves(hook: SeldonHook, name: str, version: str) -> None:
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_good_candidate_goes_through_all_steps_and_replaces_what_served(
+def test_a_good_candidate_goes_through_all_steps_and_replaces_the_running_version(
     hook: SeldonHook, served: str, deferrable: bool
 ) -> None:
     result, _ = run(operator(deferrable=deferrable, steps=[Shadow(bake=0.1), 5, 25]), logical_date=TUESDAY)
@@ -156,7 +156,7 @@ def test_a_good_candidate_goes_through_all_steps_and_replaces_what_served(
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_bad_candidate_is_aborted_and_the_error_says_the_numbers_and_what_serves(
+def test_a_bad_candidate_is_aborted_and_the_error_says_the_numbers_and_the_running_version(
     hook: SeldonHook, served: str, local_seldon: Any, deferrable: bool
 ) -> None:
     before = hook.client.get(served)
@@ -208,7 +208,7 @@ def test_the_first_deploy_and_an_unchanged_version_are_those_of_the_plain_operat
     assert (again["action"], "canary" in again) == ("unchanged", False)
 
 
-def test_a_negative_decision_keeps_what_serves(hook: SeldonHook, served: str) -> None:
+def test_a_negative_decision_keeps_the_running_version(hook: SeldonHook, served: str) -> None:
     kept, _ = run(operator(deploy_decision=False), logical_date=TUESDAY)
     assert kept["action"] == "reused"
     assert_serves(hook, served, "1")
@@ -236,7 +236,7 @@ def test_a_held_canary_is_aborted_once_and_only_by_its_own_run(hook: SeldonHook,
         assert_serves(hook, served, "1")
 
 
-def test_a_retry_goes_on_where_the_lease_says_and_repeats_no_step(
+def test_a_retry_continues_where_the_lease_says_and_repeats_no_step(
     hook: SeldonHook, served: str, local_seldon: Any
 ) -> None:
     looks: list[float] = []
@@ -291,7 +291,7 @@ def test_a_newer_run_supersedes_a_canary_and_an_older_one_is_skipped(hook: Seldo
     assert_serves(hook, served, "3")
 
 
-def test_a_canary_that_is_superseded_while_it_bakes_ends_and_leaves_the_other_alone(
+def test_a_canary_that_is_superseded_while_it_bakes_ends_and_does_not_change_the_other(
     hook: SeldonHook, served: str
 ) -> None:
     def overtaken(**where: Any) -> float:
@@ -368,7 +368,7 @@ def test_a_candidate_with_another_protocol_is_refused_before_anything_is_written
 
 
 @pytest.mark.own_operator("a Deployment is made in its name")
-def test_an_abort_ends_and_tells_of_a_candidate_that_the_operator_never_removes(hook: SeldonHook) -> None:
+def test_an_abort_ends_and_reports_a_candidate_that_the_operator_never_removes(hook: SeldonHook) -> None:
     """What the operator has made, and not listed in its status before it was dropped, it leaves behind for ever."""
     result, _ = run(operator(SeldonDeployModelOperator, **SERVED), logical_date=MONDAY)
     current = hook.client.get(result["name"])

@@ -54,7 +54,7 @@ def edited_by_hand(hook: SeldonHook, name: str, **change: Any) -> None:
     patch(hook, name, {"spec": {"predictors": [{**one, **change} for one in found]}})
 
 
-def test_weights_that_were_edited_by_hand_are_told_of_at_a_promotion_and_stand_in_the_way_of_no_abort(
+def test_weights_that_were_edited_by_hand_are_reported_at_a_promotion_and_block_no_abort(
     hook: SeldonHook,
     served: str,  # noqa: F811
 ) -> None:
@@ -140,7 +140,7 @@ def test_a_rollback_ends_the_canary(hook: SeldonHook, served: str) -> None:  # n
     assert_serves(hook, served, "1")
 
 
-def test_a_retry_goes_on_with_the_steps_that_the_canary_began_with(
+def test_a_retry_continues_with_the_steps_that_the_canary_began_with(
     hook: SeldonHook,
     served: str,  # noqa: F811
 ) -> None:

@@ -56,7 +56,7 @@ def served(**arguments: Any) -> str:
 
 
 @pytest.mark.own_operator("answers and rights to order")
-def test_a_candidate_that_answers_otherwise_is_aborted_as_a_shadow_before_anybody_sees_its_answers(
+def test_a_candidate_with_other_answers_is_aborted_as_a_shadow_before_a_client_sees_them(
     hook: SeldonHook, local_seldon: Any, golden: GoldenSet
 ) -> None:
     name = served()

@@ -219,7 +219,7 @@ def test_what_the_previous_release_has_stored_is_baked_and_a_worker_looks(
     run(operator(SeldonAbortCanaryOperator, name=served))
 
 
-def test_a_canary_whose_prometheus_cannot_be_reached_waits_and_is_given_up_in_the_end(
+def test_a_canary_whose_prometheus_cannot_be_reached_waits_and_is_aborted_in_the_end(
     hook: SeldonHook, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = {"conn_type": "http", "host": "127.0.0.1", "port": 1, "extra": '{"retries": 0}'}

@@ -69,7 +69,7 @@ def test_a_limit_that_is_broken_while_an_approval_is_waited_for_aborts_and_says_
     assert_serves(hook, held, "1")
 
 
-def test_nobody_s_decision_aborts_and_a_decision_ends_the_sensor(hook: SeldonHook, held: str) -> None:
+def test_no_decision_aborts_and_a_decision_ends_the_sensor(hook: SeldonHook, held: str) -> None:
     other, _ = run(sensor(held, Errors(from_look=1)), run_id="another")
     assert other == "over", "another run's canary is none of its business"
     assert predictors(hook, held)["canary"] == ("2", 5)

@@ -241,7 +241,7 @@ def available(hook: SeldonHook, name: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("ends", ["aborted", "promoted"])
-def test_an_autoscaler_of_what_serves_neither_ends_a_canary_nor_loses_its_number(
+def test_an_autoscaler_of_the_running_version_neither_ends_a_canary_nor_loses_its_number(
     hook: SeldonHook, ends: str
 ) -> None:
     autoscaled = {"model_server": {"extra_args": {"hpaSpec": {"minReplicas": 1, "maxReplicas": 4}}}}

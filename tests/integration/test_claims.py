@@ -76,7 +76,7 @@ def delete_child(hook: SeldonHook, name: str) -> None:
 
 
 @pytest.mark.simulated_pods("the model is made up")
-def test_what_somebody_edited_by_hand_is_put_back_and_waited_for(hook: SeldonHook) -> None:
+def test_an_edit_by_hand_is_undone_and_waited_for(hook: SeldonHook) -> None:
     name = deploy()["name"]
     edit(hook, name, set_uri)
     deadline = time.monotonic() + patience(20)
@@ -94,7 +94,7 @@ def test_what_somebody_edited_by_hand_is_put_back_and_waited_for(hook: SeldonHoo
 
 
 @pytest.mark.own_operator("it pauses")
-def test_what_is_put_back_is_not_green_by_the_pods_of_what_was_edited(
+def test_a_restored_version_is_not_ready_by_the_pods_of_the_edited_one(
     hook: SeldonHook, operator_down: Callable[[], None]
 ) -> None:
     name = deploy()["name"]
@@ -298,7 +298,7 @@ def test_what_is_deployed_again_before_the_proof_is_written_is_not_proven(hook: 
 
 
 @pytest.mark.simulated_pods("the answers are simulated")
-def test_a_version_that_serves_already_is_asked_the_smoke_test(hook: SeldonHook) -> None:
+def test_an_unchanged_version_gets_the_smoke_test(hook: SeldonHook) -> None:
     right = {"data": ROWS, "expected": [[0.25, 0.75]]}
     first = deploy()
     assert deploy(smoke_test=right)["action"] == "unchanged"

@@ -78,7 +78,7 @@ def test_a_field_that_the_crd_does_not_know_is_an_error_not_dropped(client: Seld
         client.apply(manifest(replica=2))
 
 
-def test_the_admission_webhooks_own_sentence_is_told(client: SeldonClient) -> None:
+def test_the_admission_webhooks_own_message_is_reported(client: SeldonClient) -> None:
     bad = manifest().to_manifest()
     bad["spec"]["predictors"] *= 2
     with pytest.raises(RejectedError, match="Duplicate predictor name"):
@@ -133,7 +133,7 @@ def test_a_search_reads_every_page(
     assert [one.name for one in client.find(fields="metadata.name=iris-3")] == ["iris-3"]
 
 
-def test_deleting_what_is_not_there_is_success(client: SeldonClient) -> None:
+def test_deleting_a_missing_deployment_is_success(client: SeldonClient) -> None:
     assert client.delete("iris") is False
 
 
@@ -145,7 +145,7 @@ def test_a_deletion_with_another_uid_touches_nothing(client: SeldonClient) -> No
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_passing_failure_is_asked_again(client: SeldonClient, local_api: Any, status: int) -> None:
+def test_a_transient_failure_is_retried(client: SeldonClient, local_api: Any, status: int) -> None:
     local_api.faults.add(Fault(verb="apply", status=status, count=2))
     assert client.apply(manifest()).uid
     assert sent(local_api) == [("apply", status), ("apply", status), ("apply", 201)]
@@ -169,7 +169,7 @@ def test_a_connection_that_breaks_before_or_after_the_write_comes_to_the_same(
     assert len(client.find()) == 1
 
 
-def test_a_server_that_stays_down_is_told_as_such(
+def test_a_server_that_stays_down_is_reported_as_such(
     client: SeldonClient, local_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_seldon.kube.requests import transport
@@ -191,9 +191,7 @@ def test_a_webhook_that_is_down_for_a_moment_does_no_harm(client: SeldonClient, 
     ("status", "kind"),
     [(401, UnauthorizedError), (403, ForbiddenError), (422, RejectedError), (409, ConflictError)],
 )
-def test_an_answer_is_not_asked_for_again(
-    client: SeldonClient, local_api: Any, status: int, kind: Any
-) -> None:
+def test_a_final_answer_is_not_retried(client: SeldonClient, local_api: Any, status: int, kind: Any) -> None:
     local_api.faults.add(Fault(verb="apply", status=status, count=None))
     with pytest.raises(kind):
         client.apply(manifest())

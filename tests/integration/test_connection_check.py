@@ -38,7 +38,7 @@ def test_all_is_well(servers: ApiServers, verdict: Any) -> None:
     )
 
 
-def test_the_right_that_only_golden_rows_need_is_told_of(servers: ApiServers, verdict: Any) -> None:
+def test_the_right_that_only_golden_rows_need_is_reported(servers: ApiServers, verdict: Any) -> None:
     works, message = verdict(servers.start(deny=[Deny(resource="services/proxy")]))
     assert works
     assert message.endswith("Only a canary's GoldenSet needs one more: create services/proxy.")

@@ -54,7 +54,7 @@ def serving_uri(hook: SeldonHook) -> str:
     return hook.client.find()[0].annotations[ANNOTATION_MODEL_URI]
 
 
-def test_the_candidate_has_to_beat_what_serves(hook: SeldonHook) -> None:
+def test_the_candidate_has_to_beat_the_running_version(hook: SeldonHook) -> None:
     first = deploy(**candidate(1, 0.9))
     assert first["action"] == "created"
     assert "no version is running" in first["decision"]
@@ -107,7 +107,7 @@ def test_a_negative_decision_can_keep_things_exactly_as_they_are(
     assert hook.client.get(first["name"]).to_manifest()["spec"] == before
 
 
-def test_what_somebody_has_stopped_by_hand_is_started_again(hook: SeldonHook) -> None:
+def test_a_deployment_that_was_stopped_by_hand_is_started_again(hook: SeldonHook) -> None:
     name = deploy()["name"]
     scale_by_kubectl(hook, name, 0)
     again = deploy(model_uri="s3://models/iris/worse", deploy_decision=False)
@@ -120,9 +120,7 @@ def test_what_somebody_has_stopped_by_hand_is_started_again(hook: SeldonHook) ->
 
 
 @pytest.mark.own_operator("it pauses")
-def test_what_somebody_is_repairing_by_hand_is_not_taken_back_unless_told_so(
-    hook: SeldonHook, local_seldon: Any
-) -> None:
+def test_a_repair_by_hand_is_not_undone_unless_forced(hook: SeldonHook, local_seldon: Any) -> None:
     deploy()
     name = deploy(model_uri="s3://models/iris/2", wait_for_available=False)["name"]
     by_hand = hook.client.get(name).to_manifest()

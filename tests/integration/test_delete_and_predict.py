@@ -67,7 +67,7 @@ def test_nothing_given_deletes_nothing(hook: SeldonHook) -> None:
     assert len(hook.client.find()) == 1
 
 
-def test_somebody_elses_deployment_is_deleted_only_when_told_so(hook: SeldonHook) -> None:
+def test_another_owners_deployment_is_deleted_only_on_request(hook: SeldonHook) -> None:
     graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://theirs"}
     theirs = {
         "apiVersion": "machinelearning.seldon.io/v1",
@@ -107,7 +107,7 @@ def test_a_wrong_prediction_fails_the_smoke_test_with_both_values(hook: SeldonHo
         predict(name=name, data=[[1.0, 2.0]], expected=[[9.0, 9.0]])
 
 
-def test_a_model_that_does_not_serve_is_told_after_a_while(hook: SeldonHook) -> None:
+def test_a_model_that_does_not_respond_is_reported_after_a_while(hook: SeldonHook) -> None:
     name = deploy(model_server=behaving("never-ready"), wait_for_available=False)
     with pytest.raises(PredictionError, match="503") as caught:
         predict(name=name, data=[[1.0]])

@@ -82,7 +82,7 @@ def test_the_same_version_again_writes_nothing(hook: SeldonHook, local_seldon: A
     assert hook.client.find()[0].to_manifest()["metadata"]["resourceVersion"] == before
 
 
-def test_a_negative_decision_keeps_what_serves(hook: SeldonHook) -> None:
+def test_a_negative_decision_keeps_the_running_version(hook: SeldonHook) -> None:
     first = deploy()
     kept = deploy(model_uri="s3://models/iris/worse", deploy_decision="False")
     assert (kept["action"], kept["model_uri"], kept["name"]) == (
@@ -137,7 +137,7 @@ def test_two_dags_whose_names_share_63_characters_do_not_meet(hook: SeldonHook) 
     assert one["name"] != other["name"]
 
 
-def test_a_first_deploy_that_fails_does_not_speak_of_what_served_before(hook: SeldonHook) -> None:
+def test_a_first_deploy_that_fails_does_not_mention_a_previous_version(hook: SeldonHook) -> None:
     with pytest.raises(RolloutFailedError) as caught:
         deploy(model_server=behaving("crash"))
     assert "container classifier" in str(caught.value)
@@ -168,7 +168,7 @@ def test_without_waiting_the_task_ends_after_the_write(hook: SeldonHook) -> None
     assert (result["action"], result["state"]) == ("created", "Unknown")
 
 
-def test_somebody_elses_deployment_is_left_alone_and_its_owner_named(hook: SeldonHook) -> None:
+def test_another_owners_deployment_is_not_changed_and_its_owner_named(hook: SeldonHook) -> None:
     foreign = {
         "apiVersion": "machinelearning.seldon.io/v1",
         "kind": "SeldonDeployment",
@@ -267,7 +267,7 @@ def test_a_server_that_only_this_cluster_knows_is_for_the_webhook_to_judge(hook:
 @pytest.mark.parametrize(
     "url", ["models.example.com", "ftp://models.example.com", "https://models.example.com?a=1"]
 )
-def test_an_ingress_url_that_is_none_is_told_before_anything_is_sent(
+def test_an_invalid_ingress_url_is_reported_before_a_request_is_sent(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     good = hook.client

@@ -94,7 +94,7 @@ def test_what_would_be_superseded_is_named_and_kept(hook: SeldonHook) -> None:
     assert {one["metadata"]["name"] for one in stored(hook)} == names
 
 
-def test_the_webhook_of_the_cluster_is_asked(hook: SeldonHook) -> None:
+def test_the_webhook_of_the_cluster_is_called(hook: SeldonHook) -> None:
     with pytest.raises(RejectedError, match="No entry in predictors map for LIGHTGBM_SERVER"):
         deploy(implementation="LIGHTGBM_SERVER", dry_run=True)
 
@@ -135,7 +135,7 @@ def test_no_write_reaches_the_store_not_even_a_secret(
     assert stored(hook) == []
 
 
-def test_somebody_elses_deployment_is_refused_in_a_dry_run_too(hook: SeldonHook) -> None:
+def test_another_owners_deployment_is_refused_in_a_dry_run_too(hook: SeldonHook) -> None:
     somebody_elses(hook)
     with pytest.raises(NotManagedError, match="argocd-controller"):
         deploy(name="iris", dry_run=True)

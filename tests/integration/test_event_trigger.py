@@ -148,7 +148,7 @@ def trigger(**arguments: Any) -> SeldonDeploymentEventTrigger:
     return SeldonDeploymentEventTrigger(**{"name": "iris", "grace": 0.3, **arguments})
 
 
-def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(
+def test_a_version_that_fails_is_reported_and_the_recovery_of_the_previous_one_as_well(
     hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -173,7 +173,7 @@ def test_a_version_that_fails_is_told_and_that_the_one_before_serves_again(
 
 
 @pytest.mark.simulated_pods("one serves for a second only")
-def test_pods_that_are_lost_after_they_served_are_told(hook: SeldonHook) -> None:
+def test_pods_that_are_lost_after_they_served_are_reported(hook: SeldonHook) -> None:
     deploy("s3://models/iris/1", "run-1", wait_for_available=False, model_server=behaving("crash-after:1"))
     watch = Watch(trigger(name=None, model_name="iris", events=["degraded"]))
     lost = watch.next()

@@ -154,7 +154,7 @@ def connected(local: LocalSeldon) -> Iterator[SeldonHook]:
 Runs = Mapping[str, list[dict[str, Any]]]
 
 
-def test_a_model_that_is_good_enough_is_deployed_and_asked_and_a_worse_one_is_not(runs: Runs) -> None:
+def test_a_model_that_is_good_enough_is_deployed_and_predicts_and_a_worse_one_does_not(runs: Runs) -> None:
     first, worse = (one["xcoms"] for one in runs["continuous_deployment"])
     assert (first["deploy"]["action"], first["deploy"]["model_uri"]) == (
         "created",
@@ -239,7 +239,7 @@ def test_a_request_goes_through_both_nodes_of_the_graph(runs: Runs) -> None:
     assert list(graph["predict"]["meta"]["requestPath"]) == ["features", "classifier"]
 
 
-def test_somebody_elses_deployment_is_waited_for_and_asked(runs: Runs) -> None:
+def test_another_owners_deployment_is_waited_for_and_predicts(runs: Runs) -> None:
     (waited,) = (one["xcoms"] for one in runs["wait_and_smoke_test"])
     assert (waited["serves"]["name"], waited["serves"]["state"]) == ("iris", "Available")
     assert waited["smoke_test"]["data"]["ndarray"] == [[1.0, 0.0, 0.0]]
@@ -252,7 +252,7 @@ def test_a_function_of_ones_own_answers_from_staged_files(runs: Runs) -> None:
     assert custom["predict"]["data"]["ndarray"] == [[3.0], [5.0]]
 
 
-def test_the_reaper_marks_what_is_over_and_tells_that_its_dag_is_not_there(runs: Runs) -> None:
+def test_the_reaper_marks_what_has_expired_and_reports_that_its_dag_does_not_exist(runs: Runs) -> None:
     (reaper,) = (one["xcoms"]["reap"] for one in runs["seldon_reaper"])
     assert (reaper["dry_run"], reaper["errors"], reaper["deleted"]) == (False, [], [])
     assert [one["model_name"] for one in reaper["marked"]] == ["left"]

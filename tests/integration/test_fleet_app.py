@@ -171,7 +171,7 @@ def test_every_route_wants_a_login_and_the_right_to_see_dags_and_none_writes(
             )
 
 
-def test_the_page_shows_what_serves_and_its_past(
+def test_the_page_shows_the_running_version_and_its_past(
     served: tuple[SeldonHook, str], local_seldon: LocalSeldon, login: Callable[[str | None], dict[str, str]]
 ) -> None:
     hook, name = served
@@ -209,7 +209,7 @@ def test_the_page_shows_what_serves_and_its_past(
     ), "their DAG may not be read"
 
 
-def test_what_a_reaper_would_do_and_has_done_is_told_to_those_who_may_read_the_dags(
+def test_what_a_reaper_would_do_and_has_done_is_shown_to_users_who_may_read_the_dags(
     served: tuple[SeldonHook, str], login: Callable[[str | None], dict[str, str]]
 ) -> None:
     hook, name = served

@@ -59,7 +59,7 @@ HOSTILE = [
     ],
     ids=["delete", "predict", "scale", "rollback", "sensor"],
 )
-def test_a_name_that_is_none_is_refused_before_anything_is_asked(
+def test_an_invalid_name_is_refused_before_a_request_is_sent(
     hook: SeldonHook, local_seldon: Any, make_context: Any, make: Callable[[str], Any], name: str
 ) -> None:
     local_seldon.requests.clear()

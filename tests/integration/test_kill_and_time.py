@@ -60,7 +60,7 @@ def test_a_user_who_ends_the_deferred_task_changes_nothing_by_default(hook: Seld
     assert served_uri(hook) == "s3://models/iris/2"
 
 
-def test_ended_with_rollback_the_version_that_served_is_put_back(hook: SeldonHook) -> None:
+def test_ended_with_rollback_the_version_that_served_is_restored(hook: SeldonHook) -> None:
     operator().execute(context())
     trigger = deferred_trigger(on_kill="rollback")
     asyncio.run(trigger.on_kill())
@@ -75,7 +75,7 @@ def test_ended_with_delete_what_this_run_created_goes(hook: SeldonHook) -> None:
     assert hook.client.find() == []
 
 
-def test_what_somebody_else_wrote_meanwhile_is_not_touched(hook: SeldonHook) -> None:
+def test_what_another_client_wrote_meanwhile_is_not_touched(hook: SeldonHook) -> None:
     operator().execute(context())
     trigger = deferred_trigger(on_kill="rollback")
     (found,) = hook.client.find()
@@ -105,7 +105,7 @@ def test_on_a_worker_the_same_holds(hook: SeldonHook) -> None:
     assert served_uri(hook) == "s3://models/iris/1"
 
 
-def test_a_restarted_triggerer_goes_on_with_the_same_wait(hook: SeldonHook) -> None:
+def test_a_restarted_triggerer_continues_with_the_same_wait(hook: SeldonHook) -> None:
     """It cancels the trigger, cleans it up, and starts it again from its serialized form."""
     trigger = deferred_trigger(on_kill="rollback", timeout=6)
 

@@ -110,7 +110,7 @@ def asset_events(database: Path) -> list[tuple[str, dict[str, Any]]]:
         return [(uri, json.loads(extra)) for uri, extra in rows]
 
 
-def test_only_what_serves_anew_has_an_event_by_its_asset_and_by_its_alias(told: Told) -> None:
+def test_only_a_new_running_version_has_an_event_by_its_asset_and_by_its_alias(told: Told) -> None:
     assert told.states == ["success", "success", "failed"]
     (uri, extra), (same_uri, same_extra) = told.assets
     assert uri == same_uri == "seldon://models/iris"

@@ -122,7 +122,7 @@ def test_a_mapped_task_has_the_links_of_each_deployment(runs: Any, local: Any) -
     assert runs["ended"]["predict[1]"] == links(local.gateway_url, "theirs", protocol="v2")
 
 
-def test_a_sensor_links_to_the_deployment_of_somebody_else(runs: Any, local: Any) -> None:
+def test_a_sensor_links_to_the_deployment_of_another_owner(runs: Any, local: Any) -> None:
     assert runs["ended"]["wait"] == links(local.gateway_url, "theirs", protocol="v2")
 
 

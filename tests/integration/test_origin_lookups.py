@@ -12,7 +12,7 @@ from tests.python_process import ask_python
 
 
 @pytest.mark.skipif(AIRFLOW_3, reason="tasks have no access to the database there")
-def test_the_database_tells_of_dags_and_tasks_and_an_import_error_makes_no_orphan(tmp_path: Path) -> None:
+def test_the_database_reports_dags_and_tasks_and_an_import_error_makes_no_orphan(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path / "airflow"),

@@ -109,9 +109,7 @@ def test_requests_of_one_outage_share_its_time(local_api: Any, connect: Any):
     "body",
     [b"<html>Maintenance</html>", b'{"kind": "SeldonDeployment", "metad', b"", b"[]", b"null", b'{"a": 1}'],
 )
-def test_answers_that_are_none_are_asked_for_again(
-    local_api: Any, front: FrontServer, connect: Any, body: bytes
-):
+def test_invalid_answers_are_retried(local_api: Any, front: FrontServer, connect: Any, body: bytes):
     hook = connect(front.url)
     deploy(local_api, hook)
     left = [Answer(body), Answer(body)]

@@ -135,7 +135,7 @@ def test_a_credential_of_any_scheme_is_not_quoted(server: Server) -> None:
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_an_outage_is_outlasted_and_a_wrong_query_is_not_asked_again(server: Server) -> None:
+def test_an_outage_is_outlasted_and_a_wrong_query_is_not_retried(server: Server) -> None:
     server.answers = [(503, b""), (429, b"")]
     assert server.hook().query("up")[0].value == 2.0
     assert len(server.asked) == 3
@@ -168,7 +168,7 @@ def test_a_connection_that_cannot_be_used_names_the_field_and_no_value(
     assert "a\nb" not in str(caught.value)
 
 
-def test_a_bundle_of_certificates_that_is_missing_is_told(server: Server) -> None:
+def test_a_bundle_of_certificates_that_is_missing_is_reported(server: Server) -> None:
     with pytest.raises(ConnectionConfigError, match="verify"):
         server.hook({"verify": "/nowhere.pem"}, schema="https").query("up")
 
@@ -178,7 +178,7 @@ def test_neither_hook_nor_access_shows_a_credential(server: Server) -> None:
     assert "s3cr3t" not in repr(hook.access) + repr(hook.access.headers) + repr(hook.client)
 
 
-def test_the_connection_test_asks_for_a_constant(server: Server) -> None:
+def test_the_connection_test_queries_a_constant(server: Server) -> None:
     assert server.hook().test_connection() == (True, "Prometheus answers.")
     server.answers = [(401, b"")]
     assert server.hook().test_connection()[0] is False

@@ -224,7 +224,7 @@ def test_an_expression_with_several_answers_is_a_failed_measurement(server: Prom
     assert "2 series" in measured(server, PromQL('measured{namespace="models"}', at_most=1)).error
 
 
-def test_a_query_that_cannot_be_evaluated_is_told_in_prometheus_own_words(server: Prometheus) -> None:
+def test_a_query_that_cannot_be_evaluated_is_reported_in_prometheus_own_words(server: Prometheus) -> None:
     client = PrometheusClient(PrometheusAccess(url=server.url))
     with pytest.raises(RejectedError, match="parse error"):
         asyncio.run(client.query("sum("))

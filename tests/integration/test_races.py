@@ -234,7 +234,7 @@ def clean_up(case: Case) -> None:
 
 @FAST_PODS
 @pytest.mark.parametrize(("scenario", "what"), RACES)
-def test_what_somebody_does_between_two_requests_is_not_lost(
+def test_a_concurrent_change_between_two_requests_is_not_lost(
     cluster: Cluster,  # noqa: F811
     interference: Interference,
     scenario: str,

@@ -178,7 +178,7 @@ def test_filters_and_namespaces_say_what_is_looked_at(hook: SeldonHook, fresh_na
     assert there(SeldonHook(namespace=fresh_namespace)) == []
 
 
-def test_orphans_are_told_and_deleted_only_where_this_airflow_knows_that_they_are(hook: SeldonHook) -> None:
+def test_orphans_are_reported_and_deleted_only_if_this_airflow_knows_the_dag(hook: SeldonHook) -> None:
     previews("gone", "unheard-of", "unknown", "present")
 
     def origin(one: SeldonDeployment) -> Whereabouts:

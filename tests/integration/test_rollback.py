@@ -142,7 +142,7 @@ def test_a_retry_after_a_death_before_the_rollback_rolls_back(hook: SeldonHook) 
     assert uri(hook, first["name"]) == "s3://models/iris/1"
 
 
-def test_where_nothing_has_served_there_is_nothing_to_go_back_to(hook: SeldonHook) -> None:
+def test_without_a_proven_version_there_is_nothing_to_restore(hook: SeldonHook) -> None:
     with pytest.raises(RolloutFailedError) as caught:
         deploy(**ARGUMENTS[BROKEN])
     assert caught.value.rolled_back_to == ""
@@ -173,7 +173,7 @@ def test_what_this_run_has_created_can_be_deleted_and_what_it_has_updated_is_rol
 
 
 @pytest.mark.parametrize("on_failure", ["rollback", "delete_if_created"])
-def test_what_somebody_else_wrote_meanwhile_is_left_alone(hook: SeldonHook, on_failure: str) -> None:
+def test_what_another_client_wrote_meanwhile_is_not_changed(hook: SeldonHook, on_failure: str) -> None:
     deploy()
     task = operator(**ARGUMENTS[BROKEN], on_failure=on_failure)
     rollout = task._deploy(context(), task._server())
@@ -183,7 +183,7 @@ def test_what_somebody_else_wrote_meanwhile_is_left_alone(hook: SeldonHook, on_f
 
 
 @pytest.mark.own_operator("its requests go wrong")
-def test_a_rollback_that_does_not_serve_either_is_told(
+def test_a_rollback_that_does_not_become_ready_either_is_reported(
     hook: SeldonHook, local_seldon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_seldon.local.faults import Fault
@@ -268,7 +268,7 @@ def test_the_operator_goes_back_in_the_triggerer_as_well(hook: SeldonHook) -> No
     assert last.config["model_uri"] == "s3://models/iris/1"
 
 
-def test_a_rollback_that_fails_leaves_what_served(hook: SeldonHook) -> None:
+def test_a_rollback_that_fails_keeps_the_running_version(hook: SeldonHook) -> None:
     deploy()
     second = deploy(model_uri="s3://models/iris/2")
     with pytest.raises(RolloutTimeoutError):

@@ -63,7 +63,7 @@ def test_it_is_scaled_to_a_number_that_a_template_gives(hook: SeldonHook) -> Non
     assert pods(hook, name) == 1
 
 
-def test_a_deploy_that_somebody_scales_to_zero_while_it_is_waited_for_has_proven_nothing(
+def test_a_deploy_that_is_scaled_to_zero_during_its_wait_has_proven_nothing(
     hook: SeldonHook,
 ) -> None:
     deploy(name="iris")
@@ -103,7 +103,7 @@ WAYS = ("scale to what it has", "scale", "reuse")
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_task_was_told_is_ready_is_not_deleted_by_the_deploy_that_gives_up(
+def test_a_version_that_a_task_has_seen_ready_is_not_deleted_by_the_deploy_that_fails(
     hook: SeldonHook, way: str
 ) -> None:
     first = operator(wait_for_available=False, on_failure="delete_if_created")
@@ -120,7 +120,7 @@ def test_what_a_task_was_told_is_ready_is_not_deleted_by_the_deploy_that_gives_u
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_task_was_told_is_ready_is_gone_back_to(hook: SeldonHook, way: str) -> None:
+def test_a_version_that_a_task_has_seen_ready_is_restored(hook: SeldonHook, way: str) -> None:
     name = deploy(wait_for_available=False)["name"]
     hook.wait_for(name, deadline=time.time() + patience(30))
     looks_at_it(way, name)
@@ -131,7 +131,7 @@ def test_what_a_task_was_told_is_ready_is_gone_back_to(hook: SeldonHook, way: st
 
 
 @pytest.mark.parametrize("way", ["scale to what it has", "reuse"])
-def test_what_somebody_has_edited_is_not_recorded_as_the_version_that_it_says(
+def test_an_edited_deployment_is_not_recorded_as_the_version_in_its_annotations(
     hook: SeldonHook, way: str
 ) -> None:
     name = deploy(wait_for_available=False)["name"]
@@ -147,7 +147,7 @@ def test_stopping_a_model_server_proves_no_version(hook: SeldonHook) -> None:
     assert ProvenVersion.last_of(hook.client.get(name)) is None
 
 
-def test_a_number_that_was_not_given_can_be_scaled_and_goes_on_through_deploys(hook: SeldonHook) -> None:
+def test_a_number_that_was_not_given_can_be_scaled_and_stays_through_deploys(hook: SeldonHook) -> None:
     name = deploy()["name"]
     assert "replicas" not in hook.client.get(name).to_manifest()["spec"]["predictors"][0]
     scale_by_kubectl(hook, name, 3)
@@ -160,7 +160,7 @@ def test_a_number_that_was_not_given_can_be_scaled_and_goes_on_through_deploys(h
     assert pods(hook, name) == 2
 
 
-def test_scaling_takes_the_number_from_whoever_has_set_it(hook: SeldonHook) -> None:
+def test_scaling_takes_the_number_from_any_manager(hook: SeldonHook) -> None:
     name = deploy()["name"]
     scale_by_kubectl(hook, name, 2)
     assert scale(name, 3)["state"] == "Available"
@@ -187,7 +187,7 @@ def test_what_is_no_number_of_pods_is_refused(hook: SeldonHook, local_seldon: An
     assert requests_of_ours(local_seldon) == []
 
 
-def test_what_is_not_there_or_not_ours_is_not_scaled(hook: SeldonHook) -> None:
+def test_a_missing_or_foreign_deployment_is_not_scaled(hook: SeldonHook) -> None:
     with pytest.raises(DeploymentNotFoundError):
         scale("nothing", 1)
     name = deploy()["name"]
@@ -201,7 +201,7 @@ def test_what_is_not_there_or_not_ours_is_not_scaled(hook: SeldonHook) -> None:
         scale(name, 0)
 
 
-def test_what_somebody_else_has_scaled_to_zero_is_started_with_its_configured_replicas(
+def test_a_deployment_that_another_client_scaled_to_zero_starts_with_its_configured_replicas(
     hook: SeldonHook,
 ) -> None:
     name = deploy()["name"]
@@ -212,7 +212,7 @@ def test_what_somebody_else_has_scaled_to_zero_is_started_with_its_configured_re
 
 
 @pytest.mark.parametrize("uri", ["s3://models/iris/1", "s3://models/iris/2"])
-def test_a_deploy_over_what_somebody_else_has_scaled_to_zero_has_pods(hook: SeldonHook, uri: str) -> None:
+def test_a_deploy_over_what_another_client_has_scaled_to_zero_has_pods(hook: SeldonHook, uri: str) -> None:
     name = deploy()["name"]
     scale_by_kubectl(hook, name, 0)
     again = deploy(model_uri=uri)
@@ -221,7 +221,7 @@ def test_a_deploy_over_what_somebody_else_has_scaled_to_zero_has_pods(hook: Seld
     assert deploy(model_uri=uri)["action"] == "unchanged"
 
 
-def test_whoever_owns_the_zero_replicas_is_named(hook: SeldonHook) -> None:
+def test_the_owner_of_zero_replicas_is_named(hook: SeldonHook) -> None:
     name = deploy()["name"]
     SeldonClient(hook.api_client, namespace=hook.namespace, field_manager="night-shift").apply(
         SeldonDeployment.from_manifest({**MANIFEST, "metadata": {"name": name}, "spec": {"replicas": 0}}),

@@ -142,7 +142,7 @@ def test_a_failed_that_the_operator_gets_over_by_itself_does_not_fail_the_task(
 
 
 @pytest.mark.own_operator("it pauses")
-def test_failed_without_conditions_is_told_with_the_operators_sentence(
+def test_failed_without_conditions_is_reported_with_the_operators_description(
     hook: SeldonHook, local_seldon: Any
 ) -> None:
     with operator_paused(local_seldon):
@@ -163,14 +163,14 @@ def test_a_deployment_without_any_status_is_waited_for(hook: SeldonHook, local_s
     assert deploy()["state"] == "Available"
 
 
-def test_the_webhooks_sentence_is_told_on_an_update_as_well(hook: SeldonHook) -> None:
+def test_the_webhooks_message_is_reported_on_an_update_as_well(hook: SeldonHook) -> None:
     stored = hook.client.get(deploy()["name"]).to_manifest()
     wrong = {**stored, "spec": {**stored["spec"], "predictors": stored["spec"]["predictors"] * 2}}
     with pytest.raises(RejectedError, match="Duplicate predictor name"):
         hook.client.apply(SeldonDeployment.from_manifest(wrong))
 
 
-def test_a_deployment_that_only_bears_our_label_breaks_nobodys_deploy(hook: SeldonHook) -> None:
+def test_a_deployment_that_only_has_our_label_breaks_no_deploy(hook: SeldonHook) -> None:
     """One object with the seed's label and without its annotation made every call of every pipeline raise."""
     graph = {"name": "m", "implementation": "SKLEARN_SERVER", "modelUri": "gs://theirs"}
     labels = {LABEL_MANAGED_BY: MANAGER, LABEL_MODEL_NAME: "iris"}
@@ -250,7 +250,7 @@ def test_a_prediction_reads_the_deployment_once_and_not_at_all_when_it_is_known(
     assert requests_of_ours(local_seldon) == []
 
 
-def test_a_restart_keeps_what_somebody_has_changed_by_hand(hook: SeldonHook) -> None:
+def test_a_restart_keeps_changes_made_by_hand(hook: SeldonHook) -> None:
     """The seed wrote the configuration from its annotation over it."""
     name = deploy()["name"]
     hook.stop(name)
@@ -264,7 +264,7 @@ def test_a_restart_keeps_what_somebody_has_changed_by_hand(hook: SeldonHook) -> 
     assert graph["modelUri"] == "s3://models/iris/by-hand"
 
 
-def test_where_the_newest_has_failed_for_good_the_second_newest_is_kept(hook: SeldonHook) -> None:
+def test_where_the_newest_has_failed_permanently_the_second_newest_is_kept(hook: SeldonHook) -> None:
     """The seed started the broken one again."""
     good = deploy({"run_id": "a"}, replace=False)
     broken = behaving("crash")

@@ -93,7 +93,7 @@ def test_it_waits_until_the_deployment_serves_and_returns_where(hook: SeldonHook
     assert found["prediction_url"].endswith(f"/seldon/{hook.namespace}/iris/api/v1.0/predictions")
 
 
-def test_a_deployment_of_somebody_else_is_judged_as_well(hook: SeldonHook) -> None:
+def test_a_deployment_of_another_owner_is_judged_as_well(hook: SeldonHook) -> None:
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.kube.requests.client import SeldonClient
 
@@ -110,13 +110,15 @@ def test_a_deployment_of_somebody_else_is_judged_as_well(hook: SeldonHook) -> No
     assert sensor().execute(context())["state"] == "Available"
 
 
-def test_a_deployment_that_cannot_serve_fails_the_sensor_for_good_with_the_reason(hook: SeldonHook) -> None:
+def test_a_deployment_that_cannot_become_ready_fails_the_sensor_without_retries_and_with_the_reason(
+    hook: SeldonHook,
+) -> None:
     deploy(hook, "crash")
     with pytest.raises(AirflowFailException, match="container classifier"):
         sensor().execute(context())
 
 
-def test_it_waits_for_a_deployment_that_is_not_there_yet_and_times_out(hook: SeldonHook) -> None:
+def test_it_waits_for_a_deployment_that_does_not_exist_yet_and_times_out(hook: SeldonHook) -> None:
     with pytest.raises(AirflowSensorTimeout):
         sensor(timeout=0.5).execute(context())
 
@@ -166,7 +168,7 @@ def test_nothing_to_wait_for_is_refused(hook: SeldonHook) -> None:
         sensor(name="").execute(context())
 
 
-def test_what_serves_already_is_not_deferred(hook: SeldonHook) -> None:
+def test_a_version_that_is_already_ready_is_not_deferred(hook: SeldonHook) -> None:
     deploy(hook)
     sensor().execute(context())
     assert sensor(deferrable=True).execute(context())["state"] == "Available"
@@ -196,7 +198,7 @@ def test_deferred_it_waits_again_where_what_was_ready_no_longer_is_when_it_resum
     assert deferred.value.trigger.name == "iris"
 
 
-def test_deferred_it_waits_for_a_deployment_that_is_not_there_yet(hook: SeldonHook) -> None:
+def test_deferred_it_waits_for_a_deployment_that_does_not_exist_yet(hook: SeldonHook) -> None:
     operator = sensor(deferrable=True, name=None, model_name="iris", timeout=0.3)
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context())

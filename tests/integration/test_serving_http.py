@@ -111,7 +111,7 @@ def test_many_requests_at_once_are_all_answered(served: Served) -> None:
     assert answers == [(200, {"data": {"names": [], "ndarray": [[2.0 * n]]}, "meta": {}}) for n in range(64)]
 
 
-def test_an_error_of_the_function_is_told_and_the_server_goes_on(start: Any, tmp_path: Path) -> None:
+def test_an_error_of_the_function_is_reported_and_the_server_continues(start: Any, tmp_path: Path) -> None:
     with start("failing") as running:
         for _ in range(2):
             status, answer = running.request("POST", "/predict", ROWS)

@@ -35,7 +35,7 @@ def test_a_failure_shows_no_more_of_a_log_than_it_may(
     assert bool(read) is bool(shown) is bool(log_lines)
 
 
-def test_progress_is_told_again_in_the_interval_that_is_set(
+def test_progress_is_logged_again_in_the_configured_interval(
     hook: SeldonHook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once a minute by default, so once here."""

@@ -58,7 +58,7 @@ def test_a_version_that_answers_as_expected_is_deployed(hook: SeldonHook, given:
     assert ProvenVersion.last_of(hook.client.get(result["name"])) is not None
 
 
-def test_a_wrong_answer_is_rolled_back_and_told_with_request_and_both_answers(hook: SeldonHook) -> None:
+def test_a_wrong_answer_is_rolled_back_and_reported_with_request_and_both_answers(hook: SeldonHook) -> None:
     first = deploy(smoke_test=RIGHT)
     with pytest.raises(RolloutFailedError) as caught:
         deploy(model_uri=SECOND, smoke_test=[RIGHT, WRONG])
@@ -154,7 +154,7 @@ def test_what_this_run_created_can_be_deleted_when_it_answers_wrongly(hook: Seld
     ] == []
 
 
-def test_a_version_that_the_decision_keeps_or_starts_again_is_not_asked(hook: SeldonHook) -> None:
+def test_a_version_that_the_decision_keeps_or_restarts_gets_no_smoke_test(hook: SeldonHook) -> None:
     first = deploy()
     assert deploy(smoke_test=WRONG, deploy_decision=False)["action"] == "reused"
     hook.stop(first["name"])
@@ -217,7 +217,7 @@ def test_a_sample_is_sent_when_all_that_serves_is_new_and_answered_by_the_new_ve
     assert [(one["modelUri"], one["done"], one["ending"]) for one in answered] == [(SECOND, True, [])] * 5
 
 
-def test_a_pod_that_does_not_end_is_told_and_holds_nothing_up(
+def test_a_pod_that_does_not_terminate_is_reported_and_blocks_nothing(
     hook: SeldonHook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(smoke_test, "DRAIN", 0.0)
@@ -246,7 +246,7 @@ def split(champion: str = "classifier", challenger: str = "classifier") -> dict[
 
 @pytest.mark.simulated_pods("they tell in their answers who they are")
 @pytest.mark.parametrize("nodes", [("classifier", "classifier"), ("champion", "challenger")])
-def test_each_predictor_that_takes_traffic_is_asked(
+def test_each_predictor_with_traffic_is_tested(
     hook: SeldonHook, answered: list[dict[str, Any]], nodes: tuple[str, str]
 ) -> None:
     deploy(model_uri=None, implementation=None, manifest=split(*nodes), smoke_test=RIGHT)

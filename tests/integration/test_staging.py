@@ -113,7 +113,7 @@ def test_a_wrong_layout_is_refused_before_anything_is_copied(
     assert files_below(target) == {}
 
 
-def test_a_source_that_is_not_there_is_told(tmp_path: Path, target: str) -> None:
+def test_a_source_that_does_not_exist_is_reported(tmp_path: Path, target: str) -> None:
     with pytest.raises(ModelFilesError, match="no model at"):
         stage(str(tmp_path / "nowhere"), target)
 
@@ -175,7 +175,7 @@ def test_files_that_an_interrupted_copy_has_finished_are_not_copied_again(
     assert written == ["model.joblib"]
 
 
-def test_a_copy_that_somebody_has_damaged_is_mended(tmp_path: Path, files_below: Any) -> None:
+def test_a_damaged_copy_is_repaired(tmp_path: Path, files_below: Any) -> None:
     target = f"file://{tmp_path}/served"
     source = write(tmp_path / "run", {"model.joblib": "model", "labels.txt": "abc"})
     staged = stage(source, target)
@@ -274,7 +274,7 @@ def test_only_the_last_copies_are_kept(
     assert staged[4].pruned == (staged[2].model_uri,)
 
 
-def test_a_copy_that_is_asked_for_again_is_not_an_old_one(
+def test_a_copy_that_is_requested_again_is_not_an_old_one(
     tmp_path: Path, target: str, files_below: Any, hook: SeldonHook
 ) -> None:
     staged = versions(tmp_path, target, 3)

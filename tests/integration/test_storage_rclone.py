@@ -133,7 +133,7 @@ def test_azure_with_a_key_is_a_configuration_that_rclone_accepts(tmp_path: Path)
     assert '"Name": "az"' in run.stdout, run.stderr
 
 
-def test_azure_without_a_key_asks_for_the_pods_identity(tmp_path: Path) -> None:
+def test_azure_without_a_key_uses_the_pods_identity(tmp_path: Path) -> None:
     run = listed("az://models/iris", connection("wasb", login="acct"), tmp_path)
     assert "MSI" in run.stderr, run.stderr
 

@@ -102,7 +102,7 @@ def test_one_that_is_known_takes_one_look(client: SeldonClient, requests: Any) -
     assert told(requests) == ["GET /storage"]
 
 
-def test_a_second_user_becomes_an_owner_beside_the_first(client: SeldonClient, requests: Any) -> None:
+def test_a_second_user_becomes_an_owner_besides_the_first(client: SeldonClient, requests: Any) -> None:
     ensure(client, "a")
     before = stored(client)["data"]
     requests.clear()
@@ -166,7 +166,7 @@ def foreign(client: SeldonClient, **metadata: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("labels", [{}, {LABEL_MANAGED_BY: "Helm"}])
-def test_somebody_elses_secret_is_neither_written_nor_deleted(
+def test_another_owners_secret_is_neither_written_nor_deleted(
     client: SeldonClient, labels: dict[str, str]
 ) -> None:
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": user(client, "a")}
@@ -198,7 +198,7 @@ def test_values_are_never_fetched(client: SeldonClient, monkeypatch: pytest.Monk
     assert [answer for answer in answers if b"shh" in answer or encoded in answer] == []
 
 
-def test_a_secret_that_comes_and_goes_is_told_without_its_content(
+def test_a_secret_that_comes_and_goes_is_reported_without_its_content(
     client: SeldonClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure(client, "a")

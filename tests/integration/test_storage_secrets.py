@@ -144,7 +144,7 @@ def test_a_rotated_credential_rolls_the_pods_and_the_old_secret_goes(hook: Seldo
 
 @READS_NOTHING
 @pytest.mark.parametrize(("key", "action"), [(OLD, "unchanged"), ("Third-S3cret", "updated")])
-def test_a_secret_that_no_version_came_to_use_is_given_up_by_the_next_deploy(
+def test_a_secret_that_no_version_uses_is_released_by_the_next_deploy(
     hook: SeldonHook, rotate: Any, local_seldon: Any, key: str, action: str
 ) -> None:
     """A task that ends for good between making the Secret and naming it."""
@@ -200,7 +200,7 @@ def test_going_back_after_a_rotation_reads_with_the_present_key(hook: SeldonHook
 
 
 @READS_NOTHING
-def test_somebody_elses_secret_of_that_name_stops_the_deploy(hook: SeldonHook, rotate: Any) -> None:
+def test_another_owners_secret_of_that_name_stops_the_deploy(hook: SeldonHook, rotate: Any) -> None:
     result = deploy()
     (secret,) = secrets(hook)
     name = secret["metadata"]["name"]
@@ -309,7 +309,7 @@ def test_no_credential_is_anywhere_but_in_the_secret(
     ],
     ids=["forbidden", "invalid", "broken"],
 )
-def test_no_credential_is_told_when_the_secret_cannot_be_written(
+def test_no_credential_is_printed_when_the_secret_cannot_be_written(
     hook: SeldonHook,
     rotate: Any,
     local_seldon: Any,

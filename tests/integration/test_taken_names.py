@@ -74,7 +74,7 @@ def test_replace_false_replaces_nothing_under_a_name_either(hook: SeldonHook) ->
     assert again["model_uri"] == "s3://m/2"
 
 
-def test_another_dag_that_deploys_under_the_same_name_is_told(
+def test_another_dag_that_deploys_under_the_same_name_is_reported(
     hook: SeldonHook, caplog: pytest.LogCaptureFixture
 ) -> None:
     deploy({"dag_id": "train"}, name="prod", model_uri="s3://m/1")

@@ -77,7 +77,7 @@ async def test_lasting_refusals_end_the_wait_by_name():
 
 
 @in_loop
-async def test_deleted_and_made_anew_is_told_apart_from_ours():
+async def test_a_re_created_deployment_is_distinguished_from_ours():
     async with cluster() as here:
         stored = await here.deploy()
         waiting = here.wait(stored)
@@ -193,7 +193,7 @@ async def test_pods_are_read_by_one_list_for_all_and_only_when_a_child_lacks_the
 
 
 @in_loop
-async def test_without_the_right_to_read_pods_the_wait_goes_on():
+async def test_without_the_right_to_read_pods_the_wait_continues():
     policy = FailurePolicy(suspect_after=0.05)
     async with cluster(deny=[Deny(resource="pods")]) as here:
         stored = await here.deploy()
@@ -205,7 +205,7 @@ async def test_without_the_right_to_read_pods_the_wait_goes_on():
 
 
 @in_loop
-async def test_failed_that_lasts_is_told_without_any_event():
+async def test_failed_that_lasts_is_reported_without_any_event():
     async with cluster() as here:
         stored = await here.deploy()
         waiting = here.wait(stored, policy=FailurePolicy(failed_grace=0.3))
@@ -298,7 +298,7 @@ async def test_a_failure_that_only_a_silent_watch_shows_is_not_believed():
 
 
 @in_loop
-async def test_at_the_deadline_a_server_that_is_away_is_asked_again_before_a_rollout_is_given_up():
+async def test_at_the_deadline_a_server_that_is_down_is_retried_before_a_rollout_fails():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fresh_read, "LOOK_PAUSE", 0.2)
         await outlast_an_outage_at_the_deadline()

@@ -75,7 +75,7 @@ def test_a_bad_candidate_that_gets_more_than_its_part_is_a_wrong_end() -> None:
         assert len(one.violations) == count
 
 
-def test_who_is_told_of_an_end_while_something_else_answers_is_told_wrongly() -> None:
+def test_an_end_that_is_reported_while_something_else_answers_is_wrong() -> None:
     assert "but answers" in ended(oracle(), "promoted", BASELINE).violations[0]
     assert "but answers" in ended(oracle(candidate="errs"), "aborted", NOTHING).violations[0]
 

@@ -76,7 +76,7 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize(
     ("title", "end", "last"), [("What it does", "What it gets wrong", 45), ("What it gets wrong", None, 48)]
 )
-def test_every_row_of_the_checklist_is_there_with_its_tests(title: str, end: str | None, last: int) -> None:
+def test_every_row_of_the_checklist_exists_with_its_tests(title: str, end: str | None, last: int) -> None:
     found = numbered(title, end)
     assert [int(cells[0]) for cells in found] == list(range(1, last + 1))
     assert [cells[0] for cells in found if not NAMED_TEST.search(cells[-1])] == []

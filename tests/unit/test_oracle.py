@@ -18,13 +18,13 @@ def told(order: int, version: str, at: float, *, tried: float = 0.0) -> Told:
     return Told(order, version, tried, at)
 
 
-def test_a_version_that_answers_when_it_is_told_is_right() -> None:
+def test_a_version_that_answers_when_it_is_reported_is_right() -> None:
     one = oracle()
     one.told(told(1, "one", 5.0), answers("one", 5.0, 5.1))
     assert one.violations == []
 
 
-def test_a_version_that_does_not_answer_when_it_is_told_is_a_violation() -> None:
+def test_a_version_that_does_not_answer_when_it_is_reported_is_a_violation() -> None:
     for version in ("two", NOTHING):
         one = oracle()
         one.told(told(1, "one", 5.0), [*answers("one", 5.0), *answers(version, 5.1)])
@@ -65,7 +65,7 @@ def test_an_older_version_after_a_newer_was_proven_is_a_violation_and_a_newer_on
     assert "one answers after two was proven" in one.violations[0]
 
 
-def test_an_older_version_that_is_told_long_after_a_newer_one_is_a_violation() -> None:
+def test_an_older_version_that_is_reported_long_after_a_newer_one_is_a_violation() -> None:
     one = oracle()
     one.told(told(2, "two", 5.0), answers("two", 5.0))
     one.told(told(1, "one", 9.0, tried=8.9), answers("one", 9.0))

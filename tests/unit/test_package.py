@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
     assert not [name for name in code if re.search(r"(^|/)(tests?/|test_|conftest)", name)]
 
 
-def test_the_wheel_holds_every_module_that_airflow_is_told_about(built: Built) -> None:
+def test_the_wheel_has_every_module_of_the_provider_info(built: Built) -> None:
     """Asked for in an interpreter that has nothing but the wheel; what is named is a module, or in one."""
     entries = re.findall(r"^(\w+) = ([\w.]+):(\w+)$", built.read(f"{STEM}.dist-info/entry_points.txt"), re.M)
     named_there = {name: (module, what) for name, module, what in entries}

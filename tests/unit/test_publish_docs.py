@@ -20,7 +20,7 @@ def publish(site: Path, version: str, page: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_versions_stand_beside_each_other_and_the_newest_release_comes_first(tmp_path: Path) -> None:
+def test_versions_are_next_to_each_other_and_the_newest_release_comes_first(tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
     for version in ("main", "v0.9.0", "v0.10.0", "v0.10.0rc1", "v0.9.0"):

@@ -14,7 +14,7 @@ OPTIONS: dict[str, Any] = configuration()["seldon"]["options"]  # type: ignore[i
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_default_is_the_one_that_airflow_is_told(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_is_the_one_in_the_provider_info(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(f"AIRFLOW__SELDON__{option.upper()}", raising=False)
     assert str(getattr(settings, option)()).removesuffix(".0") == OPTIONS[option]["default"]
 
@@ -41,7 +41,7 @@ def test_the_example_is_a_value(option: str, monkeypatch: pytest.MonkeyPatch) ->
         ("dashboard_url", "http://x/{name", "expected '}'"),
     ],
 )
-def test_what_is_no_value_is_told_and_the_default_holds(
+def test_an_invalid_value_is_reported_and_the_default_applies(
     option: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(f"AIRFLOW__SELDON__{option.upper()}", value)

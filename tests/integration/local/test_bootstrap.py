@@ -130,7 +130,7 @@ def test_a_kubeconfig_is_the_way_in(tmp_path: Path) -> None:
         (lambda config: config["clusters"][0]["cluster"].clear(), "has no server"),
     ],
 )
-def test_a_kubeconfig_that_is_of_no_use_is_told(
+def test_an_unusable_kubeconfig_is_reported(
     tmp_path: Path, change: Callable[[dict[str, Any]], Any], told: str
 ) -> None:
     config = {

@@ -85,7 +85,7 @@ def test_new_predictor_gets_no_requests_before_it_is_ready(cluster: Cluster) -> 
 
 
 @pytest.mark.parametrize(("name", "code"), [("nobody", 404), ("broken", 503)])
-def test_unknown_and_unready_deployments_are_told_apart(cluster: Cluster, name: str, code: int) -> None:
+def test_unknown_and_unready_deployments_are_distinguished(cluster: Cluster, name: str, code: int) -> None:
     cluster.create(seldon_deployment("broken", annotations={"local.seldon/behaviour": "crash"}))
     cluster.wait("broken", state)
     with pytest.raises(RefusedError) as refused:
@@ -117,7 +117,7 @@ def test_no_request_fails_while_versions_are_exchanged(cluster: Cluster) -> None
         ("/ready", "live"),
     ],
 )
-def test_paths_beside_predictions(cluster: Cluster, path: str, key: str) -> None:
+def test_paths_besides_predictions(cluster: Cluster, path: str, key: str) -> None:
     cluster.create(seldon_deployment("iris"))
     cluster.wait_available("iris")
     answer = Cluster.call(cluster_at(cluster), "GET", f"/seldon/{cluster.namespace}/iris{path}")
@@ -171,7 +171,7 @@ def test_shadow_gets_a_copy_and_never_answers(machine: Cluster, tmp_path: Path) 
     machine.wait_for(lambda: (tmp_path / "seen").read_text().count("/predict"), lambda count: count == 5)
 
 
-def test_gateway_asks_for_credentials() -> None:
+def test_gateway_requires_credentials() -> None:
     options = LocalOptions(
         token=None, kubelet="simulated", gateway_user=("ada", "pass"), gateway_token="token"
     )

@@ -113,7 +113,7 @@ def test_two_clusters_have_two_tokens_and_show_none() -> None:
         ({"Origin": "http://evil.example", "Sec_Fetch_Site": "cross-site"}, 403),
     ],
 )
-def test_a_web_page_makes_nothing_also_where_no_token_is_asked_for(
+def test_a_web_page_can_create_nothing_even_without_a_token(
     open_one: LocalSeldon, headers: dict[str, str], status: int
 ) -> None:
     name = f"page-{time.monotonic_ns()}"
@@ -128,7 +128,7 @@ def test_a_name_that_another_site_gave_to_this_machine_reads_nothing(
     assert send(open_one.api_url, "GET", path, Host="evil.example:80") == 403
 
 
-def test_whoever_has_the_token_may_come_through_a_proxy_by_any_name(guarded: LocalSeldon) -> None:
+def test_a_client_with_the_token_may_use_a_proxy_with_any_name(guarded: LocalSeldon) -> None:
     known = f"Bearer {guarded.options.token}"
     assert send(guarded.api_url, "GET", PATH, Host="cluster.example:6443", Authorization=known) == 200
     assert send(guarded.api_url, "GET", PATH, Host="cluster.example", Authorization="Bearer no") == 403

@@ -77,7 +77,7 @@ def test_weights_count_when_the_routes_have_them(local: LocalSeldon, cluster: Cl
     assert sensor.result(timeout=60).ending is Ending.READY
 
 
-def test_without_the_right_to_read_them_the_wait_ends_and_says_that_it_is_weaker(
+def test_without_the_right_to_read_them_the_wait_ends_and_reports_that_it_is_weaker(
     local: LocalSeldon, cluster: Cluster
 ) -> None:
     local.server.authorizer.deny = (Deny(verb="get", resource="virtualservices"),)  # type: ignore[union-attr]

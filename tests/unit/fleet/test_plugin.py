@@ -40,7 +40,7 @@ def loaded(connections: str) -> Any:
 
 
 @pytest.mark.parametrize(("connections", "there"), [("seldon_default", AIRFLOW_3), ("", False), (" ", False)])
-def test_the_plugin_is_there_where_it_is_asked_for_and_can_be_and_imports_nothing(
+def test_the_plugin_is_loaded_only_when_configured_and_supported_and_imports_nothing(
     connections: str, there: bool
 ) -> None:
     valid, destinations, modules = loaded(connections)

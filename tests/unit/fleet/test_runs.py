@@ -21,7 +21,7 @@ def run(**pushed: Any) -> RunView:
     return _run(instance, pushed)
 
 
-def test_an_aborted_canary_is_told_with_the_step_that_decided() -> None:
+def test_an_aborted_canary_is_reported_with_the_step_that_decided() -> None:
     steps = [{"step": "5 %", "reason": "fine"}, {"step": "25 %", "reason": "errors 0.4 is above 0.05"}]
     told = run(action="updated", canary={"outcome": "aborted", "steps": steps})
     assert (told.action, told.cause) == ("aborted", "canary aborted, 25 %: errors 0.4 is above 0.05")

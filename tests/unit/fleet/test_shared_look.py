@@ -59,7 +59,7 @@ def test_who_comes_after_a_long_time_waits_for_a_new_look() -> None:
     assert [shared.get(patience=10).value for _ in range(3)] == [1, 2, 3]
 
 
-def test_a_look_that_fails_is_told_and_leaves_what_was_seen_before() -> None:
+def test_a_look_that_fails_is_reported_and_keeps_the_last_result() -> None:
     looks = iter([1, ValueError("no")])
 
     def look() -> int:
@@ -80,7 +80,7 @@ def test_a_look_that_fails_is_told_and_leaves_what_was_seen_before() -> None:
     assert seen.value == 1
 
 
-def test_nobody_waits_longer_than_they_want_to_for_a_cluster_that_hangs() -> None:
+def test_no_request_waits_longer_than_its_limit_for_a_cluster_that_hangs() -> None:
     go = threading.Event()
     shared = SharedLook(lambda: go.wait(30), interval=0.0)
     seen = shared.get(patience=0.05)

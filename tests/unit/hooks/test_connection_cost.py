@@ -67,7 +67,7 @@ def test_the_clients_of_a_kubernetes_hook_are_there(connection: str) -> None:
     assert isinstance(hook, BaseHook)
 
 
-def test_a_kubernetes_hook_of_the_same_cluster_is_there(connection: str) -> None:
+def test_a_kubernetes_hook_of_the_same_cluster_is_available(connection: str) -> None:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
     hook = SeldonHook(connection, namespace="theirs").kubernetes_hook

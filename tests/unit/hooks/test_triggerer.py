@@ -87,7 +87,7 @@ answer(asyncio.run(main()))
 """
 
 
-def test_triggers_share_what_is_made_of_a_connection_until_it_says_something_else() -> None:
+def test_triggers_share_the_access_of_a_connection_until_it_changes() -> None:
     code = SHARED.format(root=os.getcwd())
     assert ask_python("-c", code, env=_environment()) == [True, False, "other", False, "http://gateway"]
 

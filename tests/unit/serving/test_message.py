@@ -43,7 +43,7 @@ def test_rows_are_an_array_where_numpy_is_installed() -> None:
         ({"binData": "%"}, "not base64"),
     ],
 )
-def test_what_is_no_message_is_told(message: Any, told: str) -> None:
+def test_an_invalid_message_is_reported(message: Any, told: str) -> None:
     with pytest.raises(BadMessageError, match=told):
         rows_of(message)
 

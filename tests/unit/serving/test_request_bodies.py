@@ -54,7 +54,7 @@ def chunked(*chunks: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in chunks) + b"0\r\n\r\n"
 
 
-def test_a_chunked_body_is_read_and_the_connection_goes_on(port: int) -> None:
+def test_a_chunked_body_is_read_and_the_connection_stays_open(port: int) -> None:
     request = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(BODY[:5], BODY[5:])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         for _ in range(2):

@@ -46,7 +46,7 @@ def test_faults_strike_only_what_they_name(local: Rest, local_api: ApiServer) ->
     assert local.get(local.sdep("other")).code == 500
 
 
-def test_applies_are_told_from_patches(local: Rest, local_api: ApiServer) -> None:
+def test_applies_are_distinguished_from_patches(local: Rest, local_api: ApiServer) -> None:
     local.post(local.sdep(), seldon_deployment("m")).ok()
     local_api.faults.add(Fault(verb="apply", status=500))
     assert local.merge(local.sdep("m"), {"spec": {}}).code == 200
@@ -106,7 +106,7 @@ def test_all_watches_can_be_closed(local: Rest, local_api: ApiServer) -> None:
         assert list(events) == []
 
 
-def test_a_watch_from_forgotten_history_is_told_so(local: Rest, local_api: ApiServer) -> None:
+def test_a_watch_from_a_compacted_version_gets_410(local: Rest, local_api: ApiServer) -> None:
     start = local.get(local.sdep()).revision
     local.post(local.sdep(), seldon_deployment("m")).ok()
     requests.post(f"{local.url}/_compact", timeout=10).raise_for_status()
@@ -121,7 +121,7 @@ def test_a_watch_from_forgotten_history_is_told_so(local: Rest, local_api: ApiSe
         assert next(events)["type"] == "DELETED"
 
 
-def test_a_page_of_forgotten_history_offers_to_go_on(local: Rest) -> None:
+def test_a_page_of_a_compacted_version_offers_to_continue(local: Rest) -> None:
     for number in range(4):
         local.post(local.sdep(), seldon_deployment(f"m{number}")).ok()
     token = local.get(local.sdep(), limit=2).metadata["continue"]

@@ -152,7 +152,7 @@ def test_a_dry_run_on_the_server_stores_nothing(kubectl: Kubectl, local: Rest) -
     assert local.get(local.sdep("model")).code == 404
 
 
-def test_patch_scale_label_and_edit_what_is_there(kubectl: Kubectl, local: Rest) -> None:
+def test_patch_scale_label_and_edit_existing_objects(kubectl: Kubectl, local: Rest) -> None:
     local.post(local.sdep(), seldon_deployment("model")).ok()
     kubectl("patch", "sdep", "model", "--type=merge", "-p", '{"spec": {"protocol": "v2"}}')
     kubectl("scale", "sdep", "model", "--replicas=3")
@@ -264,7 +264,7 @@ def test_logs_of_a_container(kubectl: Kubectl, local: Rest, local_api: ApiServer
     assert "not found" in kubectl("logs", "p", "-c", "side", "-p", code=1).stderr
 
 
-def test_rights_are_told(kubectl: Kubectl, local_api: ApiServer) -> None:
+def test_access_reviews_are_answered(kubectl: Kubectl, local_api: ApiServer) -> None:
     assert kubectl("auth", "can-i", "create", "sdep").stdout.strip() == "yes"
     local_api.authorizer.deny.append(Deny(verb="create", resource="seldondeployments"))
     assert kubectl("auth", "can-i", "create", "sdep", code=1).stdout.strip() == "no"

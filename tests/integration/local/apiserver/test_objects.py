@@ -32,7 +32,7 @@ def test_the_first_status_of_a_client_is_dropped(api: Rest) -> None:
     assert "status" not in api.post(api.sdep(), body).ok().body
 
 
-def test_a_second_create_says_that_it_exists(api: Rest) -> None:
+def test_a_second_create_reports_that_it_exists(api: Rest) -> None:
     api.post(api.sdep(), seldon_deployment("model")).ok()
     again = api.post(api.sdep(), seldon_deployment("model"))
     assert (again.code, again.reason) == (409, "AlreadyExists")
@@ -97,7 +97,7 @@ def test_label_values_are_checked(api: Rest) -> None:
     assert (answer.code, answer.causes) == (422, [("metadata.labels", "FieldValueInvalid")])
 
 
-def test_a_generated_name_starts_as_asked(api: Rest) -> None:
+def test_a_generated_name_starts_with_its_prefix(api: Rest) -> None:
     body = seldon_deployment("", metadata={"name": "", "generateName": "model-"})
     first, second = (api.post(api.sdep(), body).ok().metadata["name"] for _ in range(2))
     assert first.startswith("model-")

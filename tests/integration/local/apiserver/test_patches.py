@@ -120,7 +120,7 @@ def test_a_strategic_patch_merges_list_items_by_their_keys(api: Rest) -> None:
     assert [entry["name"] for entry in containers([{"name": "main", "$patch": "delete"}])] == ["side"]
 
 
-def test_a_strategic_patch_orders_and_deletes_as_told(api: Rest) -> None:
+def test_a_strategic_patch_follows_its_directives(api: Rest) -> None:
     api.post(api.path(APPS, "deployments"), deployment("d")).ok()
     path = api.path(APPS, "deployments", "d")
     change = {

@@ -36,7 +36,7 @@ def test_a_predictor_is_asked_through_the_api_server_whatever_its_part_of_the_tr
     assert json.loads(refused.value.body)["status"]["status"] == "FAILURE"
 
 
-def test_what_cannot_be_reached_is_told_as_a_real_api_server_tells_it(
+def test_what_cannot_be_reached_is_reported_as_by_a_real_api_server(
     cluster: Cluster, local_seldon: LocalSeldon
 ) -> None:
     service = {

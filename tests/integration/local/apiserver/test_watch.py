@@ -16,7 +16,7 @@ def told(events: Iterator[dict[str, Any]], count: int) -> list[tuple[str, str]]:
     return [(e["type"], e["object"]["metadata"]["name"]) for e in itertools.islice(real, count)]
 
 
-def test_a_watch_tells_what_happens_after_its_version(api: Rest) -> None:
+def test_a_watch_reports_changes_after_its_version(api: Rest) -> None:
     api.post(api.sdep(), seldon_deployment("before")).ok()
     start = api.get(api.sdep()).revision
     api.post(api.sdep(), seldon_deployment("missed")).ok()
@@ -26,7 +26,7 @@ def test_a_watch_tells_what_happens_after_its_version(api: Rest) -> None:
         assert told(events, 3) == [("ADDED", "missed"), ("MODIFIED", "missed"), ("DELETED", "missed")]
 
 
-def test_a_watch_without_a_version_begins_with_what_is_there(api: Rest) -> None:
+def test_a_watch_without_a_version_begins_with_the_existing_objects(api: Rest) -> None:
     api.post(api.sdep(), seldon_deployment("a")).ok()
     api.post(api.sdep(), seldon_deployment("b")).ok()
     for version in ({}, {"resourceVersion": "0"}):
@@ -91,7 +91,7 @@ def test_pods_come_and_go_as_their_phase_changes(api: Rest) -> None:
         assert told(events, 2) == [("ADDED", "p"), ("DELETED", "p")]
 
 
-def test_other_namespaces_are_not_told(api: Rest) -> None:
+def test_other_namespaces_are_not_notified(api: Rest) -> None:
     start = api.get(api.sdep()).revision
     with api.watch(api.sdep(), resourceVersion=start) as events:
         elsewhere = "/apis/machinelearning.seldon.io/v1/namespaces/default/seldondeployments"
@@ -109,7 +109,7 @@ def test_a_watch_speaks_the_version_of_its_path(api: Rest) -> None:
         assert next(events)["object"]["apiVersion"] == "machinelearning.seldon.io/v1alpha2"
 
 
-def test_a_watch_ends_when_its_time_is_over(api: Rest) -> None:
+def test_a_watch_ends_at_its_timeout(api: Rest) -> None:
     begun = time.monotonic()
     with api.watch(api.sdep(), resourceVersion=api.get(api.sdep()).revision, timeoutSeconds="1") as events:
         assert list(events) == []

@@ -11,7 +11,7 @@ from airflow_provider_seldon.local.controllers.informer import Informer
 SERVICE = {"metadata": {"name": "iris", "namespace": "default"}, "spec": {"ports": [{"port": 8000}]}}
 
 
-def test_a_write_is_seen_before_the_watch_tells_of_it(local_api: Any) -> None:
+def test_a_write_is_seen_before_the_watch_reports_it(local_api: Any) -> None:
     async def observe() -> None:
         async with ApiClient(url=local_api.url) as api:
             informer = Informer(api=api, kind=SERVICES)

@@ -70,7 +70,7 @@ def test_a_quantile_is_interpolated_as_prometheus_does() -> None:
     assert (found.grade, found.requests, found.limit) == (Grade.FAIL, 100, "at most 0.3")
 
 
-def test_what_lies_above_the_largest_bound_is_told_as_that_bound() -> None:
+def test_durations_above_the_largest_bound_are_reported_as_that_bound() -> None:
     assert Histogram(bounds=BOUNDS, counts=(0, 0, 0, 0, 10)).quantile(0.5) == 1.0
 
 
@@ -86,7 +86,7 @@ def test_the_absolute_limit_holds_where_the_baseline_has_no_data() -> None:
     assert at_end(metric, sides((500, 50))).grade is Grade.FAIL
 
 
-def test_a_difference_that_may_be_chance_passes_and_says_so() -> None:
+def test_a_difference_that_may_be_chance_passes_and_the_reason_names_it() -> None:
     found = at_end(ErrorRatio(at_most_ratio=1.0), sides((500, 6), (500, 4)))
     assert found.grade is Grade.PASS
     assert "may be chance" in found.reason

@@ -42,7 +42,7 @@ def test_fishers_lady_tasting_tea() -> None:
 
 
 @pytest.mark.parametrize(("canary", "main"), [(700, 700), (300, 5700), (605, 605)])
-def test_equal_error_rates_are_rarely_told_apart(canary: int, main: int) -> None:
+def test_equal_error_rates_are_rarely_distinguished(canary: int, main: int) -> None:
     chance = random.Random(1)
     found = sum(
         more_errors([(drawn(chance, canary, 0.01), drawn(chance, main, 0.01))]) < 0.05 for _ in range(1000)
@@ -50,7 +50,7 @@ def test_equal_error_rates_are_rarely_told_apart(canary: int, main: int) -> None
     assert found < 50
 
 
-def test_three_percent_against_one_are_told_apart_with_700_requests_a_side() -> None:
+def test_three_percent_against_one_are_distinguished_with_700_requests_a_side() -> None:
     chance = random.Random(2)
     found = sum(
         more_errors([(drawn(chance, 700, 0.03), drawn(chance, 700, 0.01))]) < 0.05 for _ in range(1000)
@@ -79,7 +79,7 @@ def test_the_exact_and_the_normal_computation_agree_where_they_meet() -> None:
     assert more_errors([large]) == pytest.approx(0.078, abs=0.005)
 
 
-def test_equal_durations_are_rarely_told_apart_and_slower_ones_are() -> None:
+def test_equal_durations_are_rarely_distinguished_and_slower_ones_are() -> None:
     chance = random.Random(3)
     equal = sum(
         slower([(durations(chance, 300, 0.05), durations(chance, 300, 0.05))])[0] < 0.05 for _ in range(400)

@@ -31,7 +31,7 @@ def pod(predictor: str, *, state: str = "lastState", at: str = AFTER, **metadata
 
 
 @pytest.mark.parametrize("state", ["state", "lastState"])
-def test_a_container_that_ended_while_the_step_baked_is_told_with_how(state: str) -> None:
+def test_a_container_that_ended_while_the_step_baked_is_reported_with_its_exit(state: str) -> None:
     found = crashed_since(deployment(), [pod("default", at=BEFORE), pod("canary", state=state)], SINCE)
     assert found == (
         "container classifier of pod canary-pod ended with exit code 137 (OOMKilled) while the step baked, "

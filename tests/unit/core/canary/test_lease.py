@@ -54,7 +54,7 @@ def test_a_field_of_a_later_release_is_passed_over() -> None:
     assert Lease.parse(json.dumps(data)) == LEASE
 
 
-def test_a_step_that_bakes_goes_on_as_it_was_after_a_restart() -> None:
+def test_a_step_that_bakes_continues_unchanged_after_a_restart() -> None:
     assert LEASE.baking(since=5000.0, expires=9000.0) is LEASE
 
 

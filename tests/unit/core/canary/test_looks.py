@@ -82,7 +82,7 @@ def test_looks_are_due_at_fixed_times_and_the_last_one_concludes() -> None:
     assert [look.at - SINCE for look in dues(rows, {"GoldenSet": Sample(candidate=0.0)})] == [600]
 
 
-def test_a_step_without_a_result_is_looked_at_again_until_its_time_is_over() -> None:
+def test_a_step_without_a_result_is_measured_again_until_it_times_out() -> None:
     waits = plan(bake=100)
     found = dues(waits, FEW)
     assert [look.at - SINCE for look in found][:4] == [60, 100, 110, 120]
@@ -248,5 +248,5 @@ def test_a_candidate_that_equals_the_baseline_fails_in_less_than_5_percent_of_ca
     assert sum(failed(seed, 0.01, steps=steps, late=late) for seed in range(1000)) < 50
 
 
-def test_a_candidate_with_3_percent_of_errors_beside_1_fails_in_more_than_80_percent_of_canaries() -> None:
+def test_a_candidate_with_3_percent_of_errors_against_1_fails_in_more_than_80_percent_of_canaries() -> None:
     assert sum(failed(seed, 0.03, steps=1) for seed in range(1000)) > 800

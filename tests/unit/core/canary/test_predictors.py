@@ -80,7 +80,7 @@ def test_a_promotion_keeps_the_candidates_part_until_it_is_dropped() -> None:
     assert with_promoted(done, NEW) == done
 
 
-def test_an_abort_leaves_the_spec_as_it_was() -> None:
+def test_an_abort_restores_the_spec() -> None:
     assert without_candidate(with_candidate(OLD, NEW, STEP)) == OLD
     assert without_candidate(OLD) == OLD
     assert candidate_of(OLD) is None

@@ -39,7 +39,7 @@ def test_a_version_that_is_being_promoted_is_judged_by_its_own_readiness() -> No
     assert after(lease(2, stage=Stage.PROMOTING), Grade.FAIL, settled=False) is Next.WAIT
 
 
-def test_without_a_result_a_step_never_passes_unless_told_so() -> None:
+def test_without_a_result_a_step_never_passes_unless_configured() -> None:
     for grade in (Grade.INCONCLUSIVE, Grade.ERROR):
         assert after(lease(1), grade) is Next.WAIT
         assert after(lease(1), grade, on_inconclusive="abort") is Next.ABORT
@@ -65,7 +65,7 @@ def test_a_canary_is_held_at_a_weight_and_never_at_a_shadow() -> None:
 
 
 @pytest.mark.parametrize(("hold_at", "at"), [(1, 1), (6, 2), (50, 2), (51, 2), (99, 2)])
-def test_nothing_is_promoted_without_the_approval_that_was_asked_for(hold_at: int, at: int) -> None:
+def test_nothing_is_promoted_without_the_requested_approval(hold_at: int, at: int) -> None:
     """A DAG file that has changed since may name a weight that the steps in the lease do not reach."""
     held = [step for step in range(3) if after(lease(step), hold_at=hold_at) is Next.HOLD]
     assert held[0] == at

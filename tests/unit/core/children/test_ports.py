@@ -94,7 +94,7 @@ def test_an_operator_that_begins_to_count_elsewhere_is_no_difference(start: dict
     assert look(made, children(made, start=start)).phase is Phase.READY
 
 
-def test_ports_that_nobody_is_told_cannot_be_compared():
+def test_ports_that_no_child_shows_cannot_be_compared():
     made = deployment(CANARY)
     found = copy.deepcopy(children(made))
     found[0]["spec"]["template"]["spec"]["containers"][0]["env"] = []

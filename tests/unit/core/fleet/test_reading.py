@@ -44,7 +44,7 @@ def proof(revision: str, **more: Any) -> str:
     return ProvenVersion(revision=revision, **more).to_json()
 
 
-def test_what_somebody_else_made_is_foreign_and_has_no_version() -> None:
+def test_a_deployment_of_another_owner_is_foreign_and_has_no_version() -> None:
     view = seen(sdep(foreign=True))
     assert (view.badges, view.revision, view.proven) == (("foreign",), "", False)
 
@@ -87,7 +87,7 @@ def test_what_is_scaled_to_zero_is_asleep() -> None:
 @pytest.mark.parametrize(
     ("until", "badges"), [("2020-01-01T00:00:00+00:00", ("expired",)), ("2060-01-01T00:00:00+00:00", ())]
 )
-def test_a_deployment_whose_time_is_over_says_so(until: str, badges: tuple[str, ...]) -> None:
+def test_an_expired_deployment_is_shown_as_expired(until: str, badges: tuple[str, ...]) -> None:
     view = seen(annotated(expiry=json.dumps({"v": 1, "ttl": 60, "until": until})))
     assert (view.expires, view.badges) == (until, badges)
 

@@ -66,7 +66,7 @@ def entry(view: DeploymentView, **more: str) -> dict[str, str]:
     ],
     ids=["stays", "over", "not yet", "noticed", "void note", "unled", "led and over", "unreadable"],
 )
-def test_the_page_says_what_the_reaper_decides(given: dict[str, Any], later: float) -> None:
+def test_the_page_shows_what_the_reaper_decides(given: dict[str, Any], later: float) -> None:
     run = run_of(report(), **RUN)
     told = reaping_of(seen(given), None, [run], now=NOW + later)
     decided = decision_for(SeldonDeployment.from_manifest(given), now=NOW + later, grace=600.0)
@@ -107,7 +107,7 @@ def test_an_orphan_is_due_only_where_the_reaper_deletes_orphans() -> None:
     assert reaping_of(view, unheard, [run_of(report(terms={"orphans": "delete"}), **RUN)], now=NOW) is None
 
 
-def test_what_somebody_else_made_or_is_being_deleted_is_not_due() -> None:
+def test_a_deployment_of_another_owner_or_one_being_deleted_is_not_due() -> None:
     foreign = seen(
         sdep(foreign=True, annotations={f"{keys.PREFIX}expiry": until(NOW - 1)}),
     )
@@ -117,7 +117,7 @@ def test_what_somebody_else_made_or_is_being_deleted_is_not_due() -> None:
     assert reaping_of(going, None, [], now=NOW) is None
 
 
-def test_what_each_run_tells_again_is_told_once_with_the_latest() -> None:
+def test_an_entry_that_each_run_repeats_is_shown_once_with_the_latest_run() -> None:
     view = seen(annotated())
     error = report(errors=[entry(view, reason="forbidden")])
     dry = {**report(marked=[entry(view, reason="over")]), "dry_run": True}

@@ -21,7 +21,7 @@ def names(**query: str) -> list[str]:
     return [one.name for one in Selection.of(query).choose(VIEWS)]
 
 
-def test_what_needs_somebody_comes_first() -> None:
+def test_deployments_that_need_attention_come_first() -> None:
     assert names() == ["b", "a", "c"]
 
 
@@ -42,7 +42,7 @@ def test_a_condition_of_a_later_release_is_listed_first() -> None:
     assert [one.name for one in Selection().choose(views)] == ["b", "a"]
 
 
-def test_an_address_says_what_it_was_read_from_and_nonsense_asks_for_nothing() -> None:
+def test_an_address_is_written_as_it_was_read_and_nonsense_is_ignored() -> None:
     asked = Selection.of({"q": "a b", "sort": "-name", "page": "2", "size": "1"})
     assert asked.address(page=2) == "?q=a+b&sort=-name&page=2&size=1"
     assert Selection.of({"page": "-1", "size": "1e9", "sort": "__class__", "foo": "bar"}) == Selection()

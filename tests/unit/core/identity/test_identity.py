@@ -40,7 +40,7 @@ def made_by(identity: Identity) -> SeldonDeployment:
 
 
 @pytest.mark.parametrize("text", ["", "a", "my_dag.v1", "A-b", "x" * 63])
-def test_a_legal_label_value_is_left_alone(text: str) -> None:
+def test_a_legal_label_value_is_not_changed(text: str) -> None:
     assert label_value(text) == text
 
 

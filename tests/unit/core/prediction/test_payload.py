@@ -134,7 +134,7 @@ def test_predictions_are_read_out_of_every_protocol(protocol: str, payload: Any,
         ("seldon", None, "no prediction"),
     ],
 )
-def test_an_answer_without_prediction_is_told_with_the_servers_words(
+def test_an_answer_without_a_prediction_is_reported_with_the_servers_message(
     protocol: str, payload: Any, message: str
 ) -> None:
     with pytest.raises(UnexpectedResponseError, match=message):

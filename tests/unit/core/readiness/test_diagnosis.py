@@ -29,7 +29,7 @@ def test_a_pod_that_is_starting_normally_has_no_causes() -> None:
     assert causes_of([starting]) == []
 
 
-def test_a_crash_loop_shows_the_exit_code_and_asks_for_the_previous_log() -> None:
+def test_a_crash_loop_shows_the_exit_code_and_requests_the_previous_log() -> None:
     crashing = pod(
         containerStatuses=[
             container(

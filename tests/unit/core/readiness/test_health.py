@@ -47,7 +47,7 @@ class Watched:
 FAILED = {**TWO_PODS, "status": {"state": "Failed", "description": "Deployment.apps x is invalid: no"}}
 
 
-def test_a_change_is_told_once_after_it_has_lasted() -> None:
+def test_a_change_is_reported_once_after_it_has_lasted() -> None:
     watched = Watched()
     assert watched.see(100) == []
     assert watched.see(59, parts=children(1)) == []
@@ -73,13 +73,13 @@ def test_a_bad_moment_between_two_good_ones_makes_no_news_of_the_second() -> Non
     assert watched.see(1000) == []
 
 
-def test_what_is_found_bad_at_the_start_is_told_and_what_is_found_good_is_not() -> None:
+def test_a_failure_at_the_start_is_reported_and_readiness_is_not() -> None:
     assert Watched().see(1000) == []
     assert Watched().see(60, FAILED) == ["failed"]
     assert Watched().see(60, parts=children(1)) == ["degraded"]
 
 
-def test_what_was_told_before_is_not_repeated_and_its_end_is_told() -> None:
+def test_an_event_is_not_repeated_and_its_end_is_reported() -> None:
     watched = Watched(known=Health.FAILED)
     assert watched.see(1000, FAILED) == []
     assert watched.see(60) == ["available"]
@@ -93,14 +93,14 @@ def test_getting_better_or_worse_in_kind_is_a_change() -> None:
     assert watched.see(60, parts=children(1)) == ["degraded"]
 
 
-def test_bad_in_changing_ways_is_told_after_the_grace_of_one() -> None:
+def test_changing_failures_are_reported_after_one_grace_period() -> None:
     watched = Watched()
     watched.see(100)
     assert watched.see(30, parts=children(1)) == []
     assert watched.see(30, FAILED) == ["failed"]
 
 
-def test_a_first_rollout_says_nothing_however_long_it_takes() -> None:
+def test_a_first_rollout_is_not_reported_however_long_it_takes() -> None:
     creating = {**TWO_PODS, "status": {"state": "Creating"}}
     watched = Watched()
     assert watched.see(3000, creating, children(0, rolled_out=False)) == []
@@ -108,7 +108,7 @@ def test_a_first_rollout_says_nothing_however_long_it_takes() -> None:
     assert watched.see(100) == []
 
 
-def test_a_rollout_whose_old_pods_serve_on_says_nothing_and_its_failure_is_told() -> None:
+def test_a_rollout_whose_old_pods_keep_serving_is_not_reported_and_its_failure_is() -> None:
     watched = Watched()
     watched.see(100)
     creating = {**TWO_PODS, "status": {"state": "Creating"}}
@@ -121,7 +121,7 @@ def test_a_rollout_whose_old_pods_serve_on_says_nothing_and_its_failure_is_told(
     assert watched.see(60, creating, [child]) == ["failed"]
 
 
-def test_a_part_that_is_gone_degrades_what_served() -> None:
+def test_a_missing_part_degrades_a_ready_deployment() -> None:
     watched = Watched()
     watched.see(100)
     assert watched.see(60, parts=[]) == ["degraded"]

@@ -184,7 +184,7 @@ def test_pods_from_before_a_stop_that_the_operator_has_not_seen_yet_are_not_beli
     assert not Expectation.of(stopped, before=started).settle
 
 
-def test_pods_of_a_number_that_is_not_asked_for_any_more_are_not_believed_at_once():
+def test_pods_of_a_former_number_are_not_believed_at_once():
     scaled, unscaled = sdep(spec(replicas=3)), sdep(spec(), generation=2)
     for one in unscaled["spec"]["predictors"]:
         one.pop("replicas", None)
@@ -198,7 +198,7 @@ def test_change_that_a_deployment_shows_needs_no_settling():
     assert not Expectation.of(before, before=before).settle
 
 
-def test_pods_are_asked_for_only_after_a_child_has_lacked_them_for_a_while():
+def test_pods_are_read_only_after_a_child_has_lacked_them_for_a_while():
     deployment = sdep(state="Creating", ready="False")
     (child,) = complete_children(deployment)
     child["status"]["availableReplicas"] = 0
@@ -208,7 +208,7 @@ def test_pods_are_asked_for_only_after_a_child_has_lacked_them_for_a_while():
     assert look(deployment, [child], now=108.0, history=first.history).wants_pods
 
 
-def test_a_new_pod_that_fails_beside_a_healthy_old_one_is_suspect():
+def test_a_new_pod_that_fails_besides_a_healthy_old_one_is_suspect():
     deployment = sdep(state="Creating", ready="False")
     (child,) = complete_children(deployment)
     child["status"] |= {"replicas": 2, "updatedReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 1}
@@ -298,7 +298,7 @@ def test_history_and_expectation_survive_json():
     assert Expectation.from_json({"uid": "u", "from": "a newer version"}) == Expectation(uid="u")
 
 
-def test_settling_goes_on_while_a_child_is_written_again_and_again():
+def test_settling_continues_while_a_child_is_written_again_and_again():
     restless = complete_children(sdep())
     expected, history, verdicts = Expectation(settle=True), None, []
     for at in range(4):
@@ -336,7 +336,7 @@ def test_scaled_to_zero_while_a_pod_is_still_ending_is_not_ready():
     assert (verdict.phase, verdict.reason, verdict.weaker) == (Phase.READY, "ScaledToZero", "")
 
 
-def test_scaled_to_zero_without_a_look_at_the_pods_is_weaker_and_asks_for_one():
+def test_scaled_to_zero_without_a_read_of_the_pods_is_weaker_and_requests_one():
     verdict = look(*asleep())
     assert (verdict.phase, verdict.reason, verdict.wants_pods) == (Phase.READY, "ScaledToZero", True)
     assert "not checked" in verdict.weaker

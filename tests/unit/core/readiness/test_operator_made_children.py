@@ -177,7 +177,7 @@ def after_the_drop(*, listed: bool, going: bool = False, available: int = 1) -> 
     return look
 
 
-def test_child_whose_pods_are_told_to_end_is_waited_for_until_none_gets_requests():
+def test_child_whose_pods_terminate_is_waited_for_until_none_gets_requests():
     assert after_the_drop(listed=True, going=True, available=0)(0.0).weaker == ""
     look = after_the_drop(listed=True, going=True)
     verdicts = [look(0.0), look(29.0), look(30.0)]
@@ -186,13 +186,13 @@ def test_child_whose_pods_are_told_to_end_is_waited_for_until_none_gets_requests
     assert "iris-main-explainer is still there" in verdicts[-1].weaker
 
 
-def test_child_that_the_operator_never_listed_and_so_never_removes_is_told_of():
+def test_child_that_the_operator_never_listed_and_so_never_removes_is_reported():
     verdict = after_the_drop(listed=False)(0.0)
     assert (verdict.phase, "iris-main-explainer is still there" in verdict.weaker) == (Phase.READY, True)
     assert verdict.weaker in verdict.progress
 
 
-def test_dropped_child_of_what_is_scaled_to_zero_is_told_of():
+def test_dropped_child_of_what_is_scaled_to_zero_is_reported():
     """The operator removes nothing until all others are ready, which one without pods never is."""
     before = spec()
     before["predictors"][1]["replicas"] = 0

@@ -64,7 +64,7 @@ MAIN, CANARY = {"name": "main"}, {"name": "canary"}
         ),
     ],
 )
-def test_routes_that_are_as_asked_for(wanted: dict[str, Any], found: dict[str, Any]) -> None:
+def test_routes_that_are_as_written(wanted: dict[str, Any], found: dict[str, Any]) -> None:
     assert routes_difference(wanted, found) == ""
 
 
@@ -93,7 +93,7 @@ def test_routes_that_are_as_asked_for(wanted: dict[str, Any], found: dict[str, A
         (deployment(MAIN), {}, "no route"),
     ],
 )
-def test_routes_that_differ_are_told(wanted: dict[str, Any], found: dict[str, Any], told: str) -> None:
+def test_routes_that_differ_are_reported(wanted: dict[str, Any], found: dict[str, Any], told: str) -> None:
     assert told in routes_difference(wanted, found)
 
 
@@ -104,7 +104,7 @@ def test_one_rule_of_two_that_lags_behind_is_enough_to_wait() -> None:
     assert "canary 50 %" in routes_difference(wanted, found)
 
 
-def test_routes_are_asked_for_only_after_a_change_of_traffic_that_looks_done() -> None:
+def test_routes_are_read_only_after_a_change_of_traffic_that_looks_done() -> None:
     changed = CHANGED
     wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
     assert asks_for_routes(wanted, changed, READY)
@@ -114,7 +114,7 @@ def test_routes_are_asked_for_only_after_a_change_of_traffic_that_looks_done() -
     assert not asks_for_routes(deployment(MAIN, CANARY | {"replicas": 0}), changed, READY)
 
 
-def test_weights_of_somebody_else_are_read_where_the_operator_writes_them_to_istio() -> None:
+def test_weights_of_another_client_are_read_where_the_operator_writes_them_to_istio() -> None:
     """Who knows of no write, as a sensor, cannot tell that they were changed."""
     wanted = deployment(MAIN | {"traffic": 95}, CANARY | {"traffic": 5})
     alone = deployment(MAIN)
@@ -183,7 +183,7 @@ def mappings(**weights: int | str | None) -> dict[str, Any]:
         ([MAIN, CANARY | {"traffic": 5}], mappings(main=None, canary="5"), "canary is a shadow there"),
     ],
 )
-def test_mappings_of_ambassador_are_held_against_what_is_asked_for(
+def test_mappings_of_ambassador_are_compared_with_the_request(
     predictors: list[dict[str, Any]], stored: dict[str, Any], told: str
 ) -> None:
     wanted = deployment(*predictors)

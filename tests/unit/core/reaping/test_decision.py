@@ -94,13 +94,13 @@ def test_a_note_that_cannot_be_read_is_none(text: str) -> None:
     assert verdict(deployment(OVER).annotated({ANNOTATION_EXPIRY_NOTICED: text})) is Verdict.NOTICE
 
 
-def test_a_canary_that_somebody_leads_is_left_alone_whatever_the_time() -> None:
+def test_a_canary_with_a_leader_is_not_changed_whatever_the_time() -> None:
     assert verdict(led()) is Verdict.LEFT
     assert verdict(led(), whereabouts=GONE, delete_orphans=True) is Verdict.LEFT
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-def test_a_canary_that_nobody_leads_is_aborted_at_every_stage(stage: Stage) -> None:
+def test_a_canary_without_a_leader_is_aborted_at_every_stage(stage: Stage) -> None:
     assert verdict(led(stage=stage), now=NOW + 60) is Verdict.LEFT
     found = decision_for(led(stage=stage), now=NOW + 61)
     assert found.verdict is Verdict.ABORT
@@ -108,7 +108,7 @@ def test_a_canary_that_nobody_leads_is_aborted_at_every_stage(stage: Stage) -> N
     assert "r1" in found.reason
 
 
-def test_a_lease_of_whatever_text_is_left_alone() -> None:
+def test_a_lease_of_whatever_text_is_not_changed() -> None:
     strange = deployment(OVER).annotated({ANNOTATION_CANARY: "{"})
     assert verdict(strange, now=NOW + 10**9) is Verdict.LEFT
     assert decision_for(led(expires=1e300), now=NOW).verdict is Verdict.LEFT
@@ -126,6 +126,6 @@ def test_an_orphan_is_deleted_only_where_that_is_wanted_and_known() -> None:
         assert verdict(marked, whereabouts=where, delete_orphans=True) is Verdict.CLEAR
 
 
-def test_what_others_made_and_what_is_being_deleted_is_left_alone() -> None:
+def test_deployments_of_others_and_those_being_deleted_are_not_changed() -> None:
     assert verdict(deployment(OVER, labels={})) is Verdict.LEFT
     assert verdict(deployment(OVER, deletionTimestamp="2026-01-05T10:00:00Z")) is Verdict.LEFT

@@ -59,7 +59,9 @@ def test_an_argument_like_no_other_gets_the_list_of_valid_ones() -> None:
         ({"image_pull_secrets": [{}]}, "image_pull_secrets", "a list of names"),
     ],
 )
-def test_a_wrong_type_is_told_by_field_and_fix(arguments: dict[str, Any], field: str, wanted: str) -> None:
+def test_a_wrong_type_is_reported_by_field_and_fix(
+    arguments: dict[str, Any], field: str, wanted: str
+) -> None:
     (problem,) = refused(**{**SKLEARN, **arguments})
     assert problem.field == field
     assert wanted in problem.fix
@@ -118,7 +120,7 @@ def test_a_request_that_cannot_work_is_refused(arguments: dict[str, Any], field:
     assert problem.fix
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     fields = {problem.field for problem in refused(modelname="x", replicas="two", args="-x")}
     assert fields == {"model_name", "modelname", "replicas", "args"}
     fields = {problem.field for problem in refused(model_name="m", secret_name="s", extra_args={"x": 1})}

@@ -130,7 +130,7 @@ def test_what_is_no_such_argument_is_refused(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["{{ x }}", "{% if x %}a{% endif %}", [{"a": "{{ x }}"}]])
-def test_a_template_is_left_alone_when_the_dag_is_parsed(value: Any) -> None:
+def test_a_template_is_not_changed_when_the_dag_is_parsed(value: Any) -> None:
     assert argument_rules.check({"name": value}, argument_rules.RULES, parsing=True) == {"name": value}
 
 

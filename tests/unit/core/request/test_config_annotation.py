@@ -99,7 +99,9 @@ def test_any_request_round_trips(
         ),
     ],
 )
-def test_a_deployment_without_a_readable_config_is_told(annotations: dict[str, str], message: str) -> None:
+def test_a_deployment_without_a_readable_config_is_reported(
+    annotations: dict[str, str], message: str
+) -> None:
     deployment = SeldonDeployment.from_manifest({"kind": KIND, "metadata": {"annotations": annotations}})
     with pytest.raises(InvalidRequestError, match=message):
         ModelServer.from_deployment(deployment)

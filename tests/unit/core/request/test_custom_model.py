@@ -45,7 +45,7 @@ def test_seldon_injects_the_initializer_so_none_is_made_here() -> None:
     assert "volumes" not in predictor["componentSpecs"][0]["spec"]
 
 
-def test_a_model_without_files_asks_for_no_folder() -> None:
+def test_a_model_without_files_needs_no_folder() -> None:
     assert "--model-dir" not in container(deployment())["command"]
 
 

@@ -81,7 +81,7 @@ def test_the_users_own_metadata_is_kept() -> None:
     assert metadata["ownerReferences"] == [{"uid": "1"}]
 
 
-def test_annotations_of_predictors_are_kept_beside_the_stamp() -> None:
+def test_annotations_of_predictors_are_kept_besides_the_stamp() -> None:
     made = built({"predictors": [{**SPEC["predictors"][0], "annotations": {"a": "b"}}]})
     assert made["spec"]["predictors"][0]["annotations"]["a"] == "b"
 

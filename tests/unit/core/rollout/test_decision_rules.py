@@ -84,7 +84,7 @@ def test_a_threshold_compares_with_its_limits(limits: dict[str, float], value: f
         (BeatsServing("x", higher_is_better=False), float("nan"), 0.93, False),
     ],
 )
-def test_a_candidate_has_to_beat_what_serves(
+def test_a_candidate_has_to_beat_the_running_version(
     rule: BeatsServing, candidate: float, serving: float, deploy: bool
 ) -> None:
     said = rule.decide(evidence({"x": candidate}, {"x": serving}))
@@ -103,7 +103,7 @@ def test_a_candidate_has_to_beat_what_serves(
         (evidence({"x": 1}, {"x": 2}, days=None), "not known"),
     ],
 )
-def test_without_an_opponent_that_counts_the_rule_says_what_it_was_told(
+def test_without_a_valid_opponent_the_rule_gives_its_configured_answer(
     seen: Evidence, told: str, otherwise: bool
 ) -> None:
     rule = BeatsServing("x", maximum_age=timedelta(days=30), without_opponent=otherwise)
@@ -146,7 +146,7 @@ def larger_than_before(seen: Evidence) -> bool:
     return seen.candidate["n"] > seen.serving["n"]
 
 
-def test_a_function_is_asked_with_the_evidence() -> None:
+def test_a_function_is_called_with_the_evidence() -> None:
     said = decide(templatable(larger_than_before), evidence({"n": 3}, {"n": 2}))
     assert said == Decision(deploy=True, reason="larger_than_before: candidate {'n': 3}, serving {'n': 2}")
     with_reason = AskFunction(lambda _: Decision(deploy=False, reason="Friday"))
@@ -197,7 +197,7 @@ def test_the_opponent_is_what_was_seen_serving_and_not_a_version_that_never_was(
     assert (seen.serving, seen.deployment, seen.serving_since) == ({"x": 0.9}, "iris", NOW)
 
 
-def test_where_nobody_has_looked_the_deployments_own_metrics_count() -> None:
+def test_without_a_proven_version_the_deployments_own_metrics_count() -> None:
     seen = Evidence.of({"x": 1}, [deployed(0.8, proven=None)], now=NOW.timestamp())
     assert seen.serving == {"x": 0.8}
 
@@ -278,7 +278,7 @@ def test_where_no_version_runs_prometheus_is_not_asked() -> None:
         assert (said.deploy, said.reason) == (otherwise, "RunningVersionFails: no version is running")
 
 
-def test_a_rule_on_the_running_version_needs_somebody_who_asks() -> None:
+def test_a_rule_on_the_running_version_needs_prometheus() -> None:
     with pytest.raises(InvalidRequestError, match="needs Prometheus"):
         RunningVersionFails(metrics=LIMITS).decide(evidence(serving={}))
 

@@ -52,10 +52,10 @@ def test_a_token_survives_its_annotation_whatever_the_run_id_holds() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday run", "2026-01-05T00:00:00+00:00"])
-def test_what_cannot_be_read_fences_nobody(text: str | None) -> None:
+def test_an_unreadable_place_fences_no_run(text: str | None) -> None:
     assert OrderToken.parse(text) is None
 
 
-def test_somebody_elses_deployment_fences_nobody() -> None:
+def test_another_owners_deployment_fences_no_run() -> None:
     foreign = deployed_by(OrderToken.of(TUESDAY, "x"), manager="someone")
     assert overtaken_by(OrderToken.of(MONDAY, "y"), [foreign, deployed_by(None)]) is None

@@ -121,14 +121,14 @@ def test_large_configurations_that_are_alike_are_all_kept() -> None:
     assert ModelServer.parse(oldest.config).model_metadata == {"padding": "layer " * 5000}
 
 
-def test_a_version_is_built_again_as_it_was() -> None:
+def test_a_version_is_built_again_unchanged() -> None:
     first = version(1, secret="storage-1", run="monday")
     stored = proved(version(2, secret="storage-2", run="tuesday"), proved(first))
     again = rebuilt(proven_versions(stored)[1], stored)
     assert again.to_manifest() == first.to_manifest()
 
 
-def test_a_version_is_built_again_as_it_was_whoever_has_deployed_since() -> None:
+def test_a_version_is_built_again_unchanged_whoever_has_deployed_since() -> None:
     """With a name of the user's own, another DAG or another model may be deployed under it."""
     first = version(1)
     other = ModelServer.create(model_name="rose", model_uri="gs://rose/1", implementation="SKLEARN_SERVER")
@@ -173,7 +173,7 @@ def test_nodes_that_name_no_secret_get_one_only_where_they_had_one(secret: str |
     assert again.to_manifest()["spec"] == first.to_manifest()["spec"]
 
 
-def test_why_a_version_cannot_be_built_again_is_told() -> None:
+def test_why_a_version_cannot_be_built_again_is_reported() -> None:
     stored = after(1)
     with pytest.raises(InvalidRequestError, match="without its configuration"):
         rebuilt(ProvenVersion(revision="0123"), stored)
@@ -181,7 +181,7 @@ def test_why_a_version_cannot_be_built_again_is_told() -> None:
         rebuilt(ProvenVersion(revision="0123", config={"model_name": "iris", "replica": 2}), stored)
 
 
-def test_previous_is_what_served_before_the_present_version() -> None:
+def test_previous_is_the_version_before_the_running_one() -> None:
     assert version_to_restore(after(1, 2), "previous").revision == revision(1)
 
 
@@ -201,12 +201,12 @@ def test_previous_does_not_go_forward_to_what_was_rolled_back() -> None:
 
 
 @pytest.mark.parametrize("to", ["previous", "0123456789", ""])
-def test_a_version_that_is_not_there_is_refused_with_those_that_are(to: str) -> None:
+def test_an_unknown_version_is_refused_with_the_known_ones(to: str) -> None:
     with pytest.raises(InvalidRequestError, match=revision(1)):
         version_to_restore(after(1), to)
 
 
-def test_history_that_somebody_has_broken_is_no_history() -> None:
+def test_a_broken_history_annotation_is_ignored() -> None:
     stored = after(1, 2).to_manifest()
     for broken in ("{", "[]", '{"versions": 3}', '{"versions": [1, {"revision": 2}, {"config": {}}]}'):
         stored["metadata"]["annotations"][ANNOTATION_HISTORY] = broken

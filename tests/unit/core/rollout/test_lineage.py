@@ -65,7 +65,7 @@ def test_openlineage_knows_a_model_by_authority_and_path(uri: str, namespace: st
     assert lineage_name(uri) == (namespace, name)
 
 
-def test_an_event_tells_what_serves_where_it_answers_and_how_good_it_is() -> None:
+def test_an_event_has_the_running_version_its_url_and_its_metrics() -> None:
     recorded = json.dumps({"at": "2026-01-05T00:00:00+00:00", "values": {"accuracy": 0.93}})
     assert event_extra(INFO, proven(metrics=recorded)) == {
         "namespace": "models",

@@ -85,7 +85,7 @@ class TestDeploy:
             assert decided.superseded == ("old", "older")
             assert "old, older are to be superseded" in decided.reason
 
-    def test_identical_version_that_serves_is_left_alone(self):
+    def test_identical_version_that_is_ready_is_not_changed(self):
         decided = plan(request(1), [there := stored(1)])
         assert (decided.action, decided.deployment) == (Action.UNCHANGED, there)
         assert decided.resource_version is None
@@ -213,7 +213,7 @@ class TestDoNotDeploy:
         assert uri(decided.deployment) == "gs://iris/2"
 
     @pytest.mark.parametrize("proved", [True, False])
-    def test_what_failed_without_a_version_to_go_back_to_leaves_it_to_an_older_one_that_serves(
+    def test_a_failed_one_without_a_version_to_restore_yields_to_an_older_one_that_is_ready(
         self, proved: bool
     ):
         failed = stored(2, name="b", created="2025-02-01T00:00:00Z", state="Failed", proved=proved)
@@ -243,11 +243,11 @@ class TestForeign:
         assert (decided.action, decided.superseded) == (Action.CREATE, ())
         assert decided.deployment.name != "foreign"
 
-    def test_name_of_somebody_elses_deployment_is_refused(self):
+    def test_name_of_another_owners_deployment_is_refused(self):
         with pytest.raises(InvalidRequestError, match="did not create"):
             plan(request(2, name="taken"), [stored(1, name="taken", managed=False)])
 
-    def test_it_is_adopted_when_the_user_says_so(self):
+    def test_it_is_adopted_on_request(self):
         taken = stored(1, name="taken", managed=False, proved=False)
         decided = plan(request(2, name="taken"), [taken, stored(1)], adopt=True)
         assert (decided.action, decided.deployment.name) == (Action.UPDATE, "taken")
@@ -277,7 +277,7 @@ def test_newest_is_by_creation_time_and_then_by_name():
         ({"replicas": 0, "componentSpecs": [{"hpaSpec": {"maxReplicas": 2}}]}, False),
     ],
 )
-def test_scaled_to_zero_is_told_from_the_spec(predictor: dict[str, Any], asleep: bool):
+def test_scaled_to_zero_is_read_from_the_spec(predictor: dict[str, Any], asleep: bool):
     assert is_scaled_to_zero(stored(predictor=predictor)) is asleep
 
 

@@ -217,7 +217,7 @@ def test_a_number_that_is_added_is_no_other_version() -> None:
 
 @pytest.mark.parametrize("by", ["kubectl", "kube-controller-manager"])
 @pytest.mark.parametrize("operation", ["Update", "Apply"])
-def test_a_number_that_others_have_set_goes_on(by: str, operation: str) -> None:
+def test_a_number_that_others_have_set_stays(by: str, operation: str) -> None:
     there = stored(single(), replicas=5, by=by, operation=operation)
     wanted = single(parameters={"x": 1})
     # What is not mentioned in an apply stays with its owner, and cannot be in conflict.
@@ -242,7 +242,7 @@ def test_a_number_in_the_manifest_counts_once_and_again_when_it_is_another() -> 
     assert number(continued(request(), there)) is None
 
 
-def test_a_number_of_somebody_elses_deployment_goes_on_when_it_is_adopted() -> None:
+def test_a_number_of_another_owners_deployment_stays_when_it_is_adopted() -> None:
     there = SeldonDeployment.from_manifest(
         {
             "metadata": {
@@ -258,7 +258,7 @@ def test_a_number_of_somebody_elses_deployment_goes_on_when_it_is_adopted() -> N
     assert number(continued(request(replicas=2), there)) == 2
 
 
-def test_a_number_that_nobody_owns_goes_on() -> None:
+def test_a_number_without_an_owner_stays() -> None:
     manifest = stored(single(), replicas=4).to_manifest()
     del manifest["metadata"]["managedFields"]
     assert number(continued(single(), SeldonDeployment.from_manifest(manifest))) is None
@@ -272,7 +272,7 @@ def test_scaled_by_a_task_ends_with_the_next_deploy() -> None:
     assert number(continued(single(), again)) is None
 
 
-def test_the_number_of_a_deployment_that_got_none_from_its_spec_goes_on() -> None:
+def test_the_number_of_a_deployment_that_got_none_from_its_spec_stays() -> None:
     made = request(predictor(explainer=EXPLAINER))
     pods = {"iris-main-0-classifier": 3, "iris-main-explainer": 2}
     wanted = continued(made, stored(made, bare=True, pods=pods))

@@ -221,7 +221,7 @@ def test_a_plain_remote_cannot_name_a_file() -> None:
         options("generic", "az", extra={"rclone_type": "azureblob", "rclone_service_principal_file": "/x"})
 
 
-def test_every_shape_in_which_a_credential_could_be_printed_is_told() -> None:
+def test_every_form_of_a_printed_credential_is_detected() -> None:
     key = {
         "type": "service_account",
         "private_key": "-----BEGIN-----\nsecretline\nother\n-----END-----\n",

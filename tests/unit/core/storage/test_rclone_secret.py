@@ -103,7 +103,7 @@ def test_a_rotated_credential_gives_another_secret() -> None:
     assert secret_name(before) != secret_name(after)
 
 
-def test_credentials_are_told_from_settings() -> None:
+def test_credentials_are_distinguished_from_settings() -> None:
     settings = rclone_settings(connection("aws", login="AKIA", password="shh"), {"s3"})
     assert [value for key, value in settings.items() if is_credential(key)] == ["shh"]
 

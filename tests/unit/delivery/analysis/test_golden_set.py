@@ -122,7 +122,7 @@ def test_a_candidate_that_answers_anything_else_disagrees_and_leads_nowhere(
     assert TOKEN not in caplog.text
 
 
-def test_what_is_away_for_a_moment_is_asked_again_and_too_slow_a_set_measures_nothing(
+def test_a_short_outage_is_retried_and_too_slow_a_set_measures_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(predictor_ways, "PAUSE", 0.01)

@@ -102,7 +102,7 @@ def test_netrc_neither_replaces_nor_adds_credentials(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_host_is_told_and_not_followed(
+def test_a_redirect_to_another_host_is_reported_and_not_followed(
     gateway: Gateway, other: Gateway, status: int
 ) -> None:
     place = f"http://user:pass-word@localhost:{other.server_port}/steal?key=hidden"
@@ -138,7 +138,7 @@ def test_a_redirect_in_a_circle_ends(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"])
-def test_an_answer_that_never_ends_is_given_up_in_time(gateway: Gateway, start: bytes) -> None:
+def test_an_answer_that_never_ends_is_aborted_in_time(gateway: Gateway, start: bytes) -> None:
     def drip(request: Any) -> None:
         request.wfile.write(start)
         for number in range(100):
@@ -164,7 +164,7 @@ def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused(
     assert ask(gateway) == json.loads(GOOD)
 
 
-def test_an_encoding_that_nobody_asked_for_is_refused(gateway: Gateway) -> None:
+def test_an_encoding_that_was_not_requested_is_refused(gateway: Gateway) -> None:
     twice = gzip.compress(gzip.compress(GOOD))
     gateway.respond = lambda request: request.answer(200, twice, Content_Encoding="gzip, gzip")
     with pytest.raises(PredictionError, match="encoded as"):

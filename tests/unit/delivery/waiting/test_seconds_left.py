@@ -27,7 +27,7 @@ HOUR = 3600.0
         (None, None, 0),
     ],
 )
-def test_a_clock_that_was_set_is_told_from_time_that_has_passed(
+def test_a_clock_that_was_set_is_distinguished_from_time_that_has_passed(
     deadline: float | None, timeout: float | None, left: float
 ):
     assert seconds_left(deadline, timeout, now=NOW) == left

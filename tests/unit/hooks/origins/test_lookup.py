@@ -99,7 +99,7 @@ def origins(source: Source, *dags: str) -> list[Origin]:
     return [found(of(dag)).origin for dag in dags]
 
 
-def test_the_rest_api_tells_of_dags_and_tasks(api: Api) -> None:
+def test_the_rest_api_reports_dags_and_tasks(api: Api) -> None:
     found = lookup(RestApi("airflow_api"))
     assert found(of("known")).origin is Origin.PRESENT
     assert found(of("known", "renamed")).origin is Origin.GONE

@@ -68,7 +68,7 @@ def test_no_credentials_send_no_header():
     assert RestConfig.open(configuration()).credentials() == {}
 
 
-def test_token_that_is_refreshed_in_place_is_asked_for_each_time():
+def test_token_that_is_refreshed_in_place_is_read_each_time():
     tokens = iter(["one", "two"])
 
     def refresh(made: Configuration) -> None:

@@ -124,7 +124,7 @@ def test_what_cannot_be_used_is_named(settings: ClusterSettings, told: str) -> N
         load(settings)
 
 
-def test_the_process_wide_configuration_is_left_alone(config_file: str) -> None:
+def test_the_process_wide_configuration_is_not_changed(config_file: str) -> None:
     """Two connections in one process must not mix one cluster's address with another's token."""
     before = Configuration.get_default_copy().host
     load(ClusterSettings(kube_config_path=config_file, verify_ssl=False))

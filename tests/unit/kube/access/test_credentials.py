@@ -252,7 +252,7 @@ def test_a_private_key_does_not_outlive_a_process_that_is_killed(
     assert keys_in(tmp_path) == []
 
 
-def test_a_key_in_memory_survives_that_the_token_beside_it_is_read_anew(
+def test_a_key_in_memory_stays_when_the_token_is_read_again(
     client_certificate: dict[str, str],
 ) -> None:
     given = kube_config("https://127.0.0.1:1", **client_certificate, token="right")

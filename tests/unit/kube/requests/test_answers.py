@@ -64,7 +64,7 @@ bodies = st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value
         b"\xff\xfe",
     ],
 )
-def test_an_answer_that_is_none_is_told_apart(body: bytes):
+def test_an_invalid_answer_is_distinguished(body: bytes):
     with pytest.raises(UnexpectedAnswerError, match="GET /x: the server is not a Kubernetes API"):
         parse_answer(body, action="GET /x")
 

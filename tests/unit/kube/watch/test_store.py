@@ -27,7 +27,7 @@ def listen(store: Store, name: str) -> list[str]:
     return heard
 
 
-def test_only_those_who_asked_for_the_name_are_woken():
+def test_only_waits_for_the_name_are_woken():
     store = Store()
     iris, other = listen(store, "iris"), listen(store, "other")
     store.put_deployment(deployment())
@@ -92,14 +92,14 @@ def test_child_that_changes_hands_leaves_its_former_owner():
     assert list(store.children()) == []
 
 
-def test_owner_is_told_by_reference_and_else_by_label():
+def test_owner_is_found_by_reference_and_else_by_label():
     labelled = {"metadata": {"labels": {"seldon-deployment-id": "iris"}}}
     assert owner_of(labelled) == "iris"
     assert owner_of(child(owner="other") | {}) == "other"
     assert owner_of({}) == ""
 
 
-def test_nothing_is_kept_of_what_is_gone_and_nobody_asks_for():
+def test_nothing_is_kept_of_deleted_objects_without_readers():
     store = Store()
 
     def heard() -> None:

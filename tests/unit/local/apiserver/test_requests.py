@@ -82,7 +82,7 @@ def test_a_secret_in_protobuf() -> None:
     }
 
 
-def test_numbers_in_protobuf_keep_zero_where_it_says_something() -> None:
+def test_numbers_in_protobuf_keep_a_meaningful_zero() -> None:
     spec = bytes([1 << 3, 0]) + bytes([5 << 3, 0])
     decoded = protobuf.decode(_envelope("apps/v1", "Deployment", _field(2, spec)))
     assert decoded["spec"] == {"replicas": 0}

@@ -30,7 +30,7 @@ from tests.integration.local.apiserver.test_faults import (  # noqa: F401
     test_an_answer_can_be_late,
     test_an_answer_can_stop_after_its_head,
     test_an_open_watch_is_in_the_log,
-    test_applies_are_told_from_patches,
+    test_applies_are_distinguished_from_patches,
     test_faults_strike_only_what_they_name,
     test_requests_are_counted,
     test_the_webhook_can_be_down,
@@ -86,7 +86,7 @@ def test_warnings_and_refusals_arrive_as_they_are(local: Rest) -> None:
     assert (again.code, again.reason) == (409, "AlreadyExists")
 
 
-def test_without_a_log_source_the_other_server_is_asked(local: Rest) -> None:
+def test_without_a_log_source_the_request_is_forwarded(local: Rest) -> None:
     local.post(local.path(CORE, "pods"), pod("p", nodeName="node")).ok()
     answer = local.get(local.path(CORE, "pods", "p", "log"))
     assert (answer.code, answer.message) == (
@@ -99,7 +99,7 @@ def test_another_servers_history_cannot_be_compacted(local: Rest) -> None:
     assert requests.post(f"{local.url}/_compact", timeout=10).status_code == 405
 
 
-def test_a_server_that_is_not_there_is_unavailable() -> None:
+def test_a_server_that_does_not_listen_is_unavailable() -> None:
     with in_thread(ApiProxy(external=ExternalApiServer(url="http://127.0.0.1:9"))) as server:
         answer = Rest(server.url).get(f"{CORE}/namespaces")
         assert (answer.code, answer.reason) == (503, "ServiceUnavailable")

@@ -145,7 +145,7 @@ def test_scale_subresource_works_where_the_number_is_the_specifications_own(clus
     wait_still(cluster)
 
 
-def test_scale_subresource_has_no_effect_beside_a_predictors_number(cluster: Cluster) -> None:
+def test_scale_subresource_has_no_effect_with_a_predictors_number(cluster: Cluster) -> None:
     manifest = seldon_deployment("iris", replicas=1)
     manifest["spec"]["replicas"] = 1
     cluster.create(manifest)

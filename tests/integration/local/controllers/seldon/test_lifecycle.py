@@ -166,7 +166,7 @@ def test_what_belongs_to_another_operator_gets_no_status(cluster: Cluster, label
     assert cluster.list("deployments") == []
 
 
-def test_more_pods_than_a_machine_holds_end_at_a_quota_and_others_go_on(
+def test_more_pods_than_a_node_allows_end_at_a_quota_and_others_continue(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replica_set, "MAX_PODS", 5)

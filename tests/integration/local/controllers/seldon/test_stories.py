@@ -183,7 +183,7 @@ def _step(sdep: Manifest, child: Manifest | None) -> Step:
     )
 
 
-def test_local_tells_the_stories_of_three_replicas() -> None:
+def test_local_repeats_the_recordings_of_three_replicas() -> None:
     """Deployed, updated, and an update that does not come up within its deadline."""
     options = LocalOptions(
         token=None,
@@ -243,7 +243,7 @@ def test_a_version_that_comes_back_keeps_the_condition_of_the_failed_one() -> No
         assert seen[0].progress == ("False", DEADLINE_EXCEEDED)
 
 
-def test_local_tells_the_story_of_the_hot_loop() -> None:
+def test_local_repeats_the_recording_of_the_hot_loop() -> None:
     options = LocalOptions(token=None, kubelet="simulated", pod_startup=(0.3, 0.5))
     with LocalSeldon(options) as local:
         director = Director(Cluster(api_url=local.api_url, gateway_url=local.gateway_url))

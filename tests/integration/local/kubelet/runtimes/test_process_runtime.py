@@ -82,7 +82,7 @@ def test_command_that_does_not_exist_is_a_start_error(machine: Cluster) -> None:
     assert "executable file not found" in terminated["message"]
 
 
-def test_http_readiness_probe_is_asked(machine: Cluster) -> None:
+def test_http_readiness_probe_is_sent(machine: Cluster) -> None:
     probe = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1}
     machine.create(custom("mine", box("--ready-after", "1.5", readinessProbe=probe)))
     running = machine.wait_for(

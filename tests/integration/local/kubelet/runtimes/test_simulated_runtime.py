@@ -102,7 +102,7 @@ def test_missing_key_of_a_secret_is_a_config_error(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("resource", ["nvidia.com/gpu", "memory"])
-def test_pod_that_asks_for_more_than_the_node_has_is_unschedulable(cluster: Cluster, resource: str) -> None:
+def test_pod_that_requests_more_than_the_node_has_is_unschedulable(cluster: Cluster, resource: str) -> None:
     limits = {"nvidia.com/gpu": "1"} if resource == "nvidia.com/gpu" else {"memory": "9000Gi"}
     box = {"name": "classifier", "resources": {"limits": limits, "requests": limits}}
     cluster.create(seldon_deployment("iris", componentSpecs=[{"spec": {"containers": [box]}}]))

@@ -160,9 +160,7 @@ def _restarts(pod: Manifest) -> int:
     return sum(one["restartCount"] for one in statuses if one["name"] == "classifier")
 
 
-def test_a_probe_of_the_users_counts_beside_the_servers_own(
-    cluster: Cluster, models: Path, tmp_path: Path
-) -> None:
+def test_a_users_probe_counts_besides_the_servers_own(cluster: Cluster, models: Path, tmp_path: Path) -> None:
     manifest = seldon_deployment("probed", uri=(models / "good").as_uri())
     probe = {"exec": {"command": ["test", "-e", str(tmp_path / "go")]}, "periodSeconds": 1}
     container = {"name": "classifier", "readinessProbe": probe}

@@ -106,7 +106,7 @@ def test_a_pod_tells_names_labels_and_bounds_of_the_executor(local: LocalSeldon,
 
 
 @needs_prometheus
-def test_a_canary_with_errors_is_told_from_the_version_beside_it(
+def test_a_canary_with_errors_is_distinguished_from_the_running_version(
     local: LocalSeldon, cluster: Cluster, server: Prometheus
 ) -> None:
     deploy(cluster, "iris", predictor("main", 50), predictor("canary", 50))
@@ -144,7 +144,7 @@ def measured(server: Prometheus, metric: TrafficMetric, window: float) -> Sample
     return found[metric.name]
 
 
-def test_a_shadow_is_counted_and_nobody_sees_its_errors(local: LocalSeldon, cluster: Cluster) -> None:
+def test_a_shadow_is_counted_and_no_client_sees_its_errors(local: LocalSeldon, cluster: Cluster) -> None:
     bad = {"local.seldon/error-rate": "1"}
     deploy(cluster, "shaded", predictor("lit", 100), predictor("shade", 100, **bad) | {"shadow": True})
     assert ask(cluster, "shaded", 5) == 0

@@ -93,7 +93,7 @@ def test_claim_is_mounted_for_the_initializer() -> None:
     ("component", "predictor", "spec", "wanted"),
     [(4, 3, 2, 4), (None, 3, 2, 3), (None, None, 2, 2), (None, None, None, None), (0, 3, None, 0)],
 )
-def test_nearest_replicas_win_and_nobody_is_asked_for_a_default(
+def test_nearest_replicas_win_without_a_default(
     component: int | None, predictor: int | None, spec: int | None, wanted: int | None
 ) -> None:
     manifest = deployment(componentSpecs=[{"spec": {"containers": []}}])
@@ -120,7 +120,7 @@ def test_autoscaler_takes_the_replicas_out_of_the_operators_hands(scaling: Manif
     assert kinds == ([0, 1] if "kedaSpec" in scaling else [1, 0])
 
 
-def test_engine_is_told_the_predictor_as_defaulted_without_what_must_not_roll_it() -> None:
+def test_engine_gets_the_predictor_with_defaults_without_fields_that_must_not_roll_it() -> None:
     first = deployment(traffic=20, replicas=3, explainer={"type": "AnchorTabular"}, annotations={"a": "b"})
     second = deployment(traffic=80, replicas=1, annotations={"a": "b"})
     values = [env(containers(one)["seldon-container-engine"])["ENGINE_PREDICTOR"] for one in (first, second)]
@@ -170,7 +170,7 @@ def test_metadata_of_the_seldon_deployment_itself_does_not_reach_the_children() 
         ({"modelUri": "pvc:///iris"}, "Invalid URI must be pvc://<pvcname>/[path]: pvc:///iris"),
     ],
 )
-def test_what_cannot_be_built_says_so_in_seldons_words(change: Manifest, message: str) -> None:
+def test_what_cannot_be_built_is_reported_in_seldons_words(change: Manifest, message: str) -> None:
     manifest = deployment()
     manifest["spec"]["predictors"][0]["graph"] |= change
     with pytest.raises(ComponentError) as failed:

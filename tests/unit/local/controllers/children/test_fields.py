@@ -111,7 +111,7 @@ def test_containers_of_other_names_have_other_ports_in_all_predictors() -> None:
     assert ports(containers(child(components, "fraud-green-0-ranker"))["ranker"])["http"] == 9001
 
 
-def test_engine_is_told_transport_and_log_limits_and_has_no_pre_stop_hook() -> None:
+def test_engine_gets_transport_and_log_limits_and_has_no_pre_stop_hook() -> None:
     annotations = {"seldon.io/executor-logger-queue-size": "5"}
     engine = containers(build(sdep(transport="grpc", annotations=annotations)).deployments[0])[ENGINE]
     words = iter(engine["args"])
@@ -180,7 +180,7 @@ def explained(protocol: str = "seldon", **explainer: Any) -> Components:
     return build(sdep(predictor("blue", explainer=given), protocol=protocol))
 
 
-def test_explainer_in_seldons_protocol_is_told_by_arguments() -> None:
+def test_explainer_in_seldons_protocol_is_configured_by_arguments() -> None:
     components = explained(config={"beam_size": "3", "path": "gs://why/2/x.dill"})
     deployment = child(components, "fraud-blue-explainer")
     container = containers(deployment)["fraud-blue-explainer"]
@@ -226,7 +226,7 @@ def test_explainers_service_has_one_port_and_belongs_to_the_predictor() -> None:
     }
 
 
-def test_explainer_in_the_open_inference_protocol_is_told_by_variables_alone() -> None:
+def test_explainer_in_the_open_inference_protocol_is_configured_by_variables_alone() -> None:
     own = {"env": [{"name": "MINE", "value": "1"}], "args": ["kept"]}
     components = explained("v2", type="AnchorText", initParameters='{"p": 0.9}', containerSpec=own)
     container = containers(child(components, "fraud-blue-explainer"))["fraud-blue-explainer"]

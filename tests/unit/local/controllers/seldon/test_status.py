@@ -21,7 +21,7 @@ def all_ready() -> dict[str, Any]:
     return status
 
 
-def test_ready_is_unknown_until_every_condition_is_there() -> None:
+def test_ready_is_unknown_until_every_condition_exists() -> None:
     status: dict[str, Any] = {}
     for kind in conditions.DEPENDENTS[:-1]:
         conditions.mark(status, kind, "True")
@@ -39,13 +39,13 @@ def test_one_false_condition_makes_ready_false_with_its_reason() -> None:
     assert truth(status, "Ready") == "True"
 
 
-def test_what_is_not_asked_for_counts_as_ready() -> None:
+def test_what_is_not_requested_counts_as_ready() -> None:
     status: dict[str, Any] = {}
     conditions.report(status, conditions.HPAS_READY, ready=True, defined=False)
     assert status["conditions"][0]["reason"] == "No HPAs defined"
 
 
-def test_child_without_conditions_leaves_deployments_ready_as_it_was() -> None:
+def test_child_without_conditions_does_not_change_deployments_ready() -> None:
     status: dict[str, Any] = {}
     conditions.copy_deployment_condition(status, None)
     assert status == {}

@@ -112,7 +112,7 @@ def test_deadline_passes_only_without_progress() -> None:
     assert seconds_to_deadline(deployment, now) is None
 
 
-def test_pod_that_dies_after_a_finished_rollout_does_not_count_as_a_stuck_one() -> None:
+def test_pod_that_fails_after_a_finished_rollout_does_not_count_as_a_stuck_one() -> None:
     deployment, now = child(1), datetime.now(UTC)
     for ready in (0, 1):
         new = replica_set("a", 1, ready)

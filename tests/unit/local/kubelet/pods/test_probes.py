@@ -21,7 +21,7 @@ def saying(problem: str | None) -> Probe:
     ("of_the_user", "of_the_server", "problem"),
     [(None, None, None), ("mine", None, "mine"), (None, "theirs", "theirs"), ("mine", "theirs", "mine")],
 )
-def test_a_server_is_ready_when_the_users_probe_says_so_as_well(
+def test_a_server_is_ready_when_the_users_probe_succeeds_as_well(
     of_the_user: str | None, of_the_server: str | None, problem: str | None
 ) -> None:
     assert asyncio.run(both(saying(of_the_user), saying(of_the_server))()) == problem  # type: ignore[arg-type]
