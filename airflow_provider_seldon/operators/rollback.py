@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_seldon.core.request import argument_rules
 from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_seldon.exceptions import StaleRunError
 
 
 class SeldonRollbackOperator(SeldonRolloutOperator):
@@ -18,7 +20,8 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
 
     The deployment keeps the last ten versions that have served. The current version keeps serving until the
     earlier one is ready, and when that fails. A retry goes back to the same version, also with ``previous``.
-    Afterwards, deploys of runs older than this task's run count as stale; newer runs deploy as usual.
+    Afterwards, deploys of runs older than this task's run count as stale; newer runs deploy as usual. If a
+    newer run deploys while this task writes or waits, the task is skipped.
 
     ``to="before_run"`` undoes what the task's own DAG run changed, in all of its tasks and tries: it restores
     what the run found, and deletes what the run created. If the run changed nothing, or another run has
@@ -46,6 +49,7 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Roll back and wait; see the class."""
         from airflow_provider_seldon.core.waves.before_run import BEFORE_RUN
+        from airflow_provider_seldon.exceptions import StaleRunError
 
         self.check_arguments()
         task_instance = context["ti"]
@@ -60,9 +64,18 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
         )
         if self.to == BEFORE_RUN:
             return self._undo_run(context, by)
-        rollout = self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context))
+        try:
+            rollout = self.hook.roll_back(self.name, to=self.to, by=by, order=self.order(context))
+        except StaleRunError as error:
+            self.stale(error)
         self.announce_write(context, rollout)
         return self.wait_for(rollout)
+
+    def stale(self, error: StaleRunError) -> NoReturn:
+        """Skip the task: a retry would go back from the newer run's version."""
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        raise AirflowSkipException(str(error)) from error
 
     def _undo_run(self, context: Context, by: str) -> dict[str, Any]:
         from airflow.providers.common.compat.sdk import AirflowSkipException

@@ -34,6 +34,7 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests.transport import MERGE
 from airflow_provider_seldon.local.faults import Fault
+from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context, scale_by_kubectl
@@ -294,6 +295,28 @@ def test_a_run_that_is_overtaken_while_it_waits_ends_as_on_stale_says(
     assert on_stale == "deploy" or "newer run (2026-01-06T00:00:00+00:00 tuesday)" in str(ended)
     (stored,) = hook.client.find()
     assert stored.annotations[ANNOTATION_MODEL_URI] == NEW
+
+
+@pytest.mark.parametrize("when", ["while it writes", "while it waits"])
+def test_a_rollback_that_a_newer_run_overtakes_is_skipped(
+    hook: SeldonHook, interference: Interference, when: str
+) -> None:
+    """Decided anew, or retried, it would go back from the newer run's version to the one that it was to leave."""
+    saturday = {"run_id": "saturday", "logical_date": MONDAY.replace(day=3)}
+    deploy(saturday)
+    name = deploy(saturday | {"run_id": "sunday"}, model_uri="s3://models/iris/2")["name"]
+    newer: Callable[[], Any] = lambda: deploy(NEWER, model_uri=NEW)  # noqa: E731
+    if when == "while it writes":
+        with interference.before("PATCH", newer), pytest.raises(AirflowSkipException, match="newer run"):
+            roll_back(name, OLDER)
+    else:
+        task = SeldonRollbackOperator(task_id="back", name=name, timeout=patience(30), deferrable=False)
+        order = task.order(context(**OLDER))
+        rollout = hook.roll_back(name, by="monday", order=order)
+        newer()
+        with pytest.raises(AirflowSkipException, match="newer run"):
+            task.wait_for(rollout)
+    assert uri(hook, name) == NEW
 
 
 def test_a_proof_is_that_of_the_run_which_deployed_the_revision_last(hook: SeldonHook) -> None:

@@ -38,7 +38,8 @@ def refuse_stale(namespace: str, order: OrderToken | None, existing: list[Seldon
         theirs = order_of(newer, now=now)
         raise StaleRunError(
             f"{namespace}/{newer.name} was deployed by a newer run ({theirs}) than this one "
-            f"({order}); it is left as it is. To deploy the older version anyway, use on_stale='deploy'."
+            f"({order}); it is left as it is. To deploy the older version anyway, a deploy has "
+            "on_stale='deploy'."
         )
 
 

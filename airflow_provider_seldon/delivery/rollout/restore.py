@@ -41,13 +41,14 @@ from airflow_provider_seldon.core.rollout.history import (
 )
 from airflow_provider_seldon.core.rollout.plan import Action, carried_annotations
 from airflow_provider_seldon.core.rollout.rebuilding import built_again, first_proof, rebuilt
-from airflow_provider_seldon.core.rollout.write_mark import Written
+from airflow_provider_seldon.core.rollout.write_mark import Written, fingerprint
 from airflow_provider_seldon.core.scaling.continuation import continued, says_the_same_numbers, scaled
 from airflow_provider_seldon.core.waves.before_run import kept_for
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS, until_unchanged
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.annotation_space import make_room
+from airflow_provider_seldon.delivery.rollout.claims import refuse_stale
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.replicas import apply_over_scaling
 from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets, usable_secret
@@ -106,9 +107,17 @@ class Restore:
 
     def roll_back(self, name: str, *, to: str, by: str, order: OrderToken | None) -> Rollout:
         """See :meth:`SeldonHook.roll_back`."""
-        return until_unchanged(
-            name, lambda: self._roll_back(self._client.get(name), to=to, by=by, order=order)
-        )
+        seen: list[str] = []
+
+        def attempt() -> Rollout:
+            current = self._client.get(name)
+            seen.append(fingerprint(current))
+            if seen[-1] != seen[0]:
+                # It was asked to go back from what was there, not from a newer run's version.
+                refuse_stale(self._target.namespace, order, [current])
+            return self._roll_back(current, to=to, by=by, order=order)
+
+        return until_unchanged(name, attempt)
 
     def scale(self, name: str, *, replicas: int | None) -> Rollout:
         """See :meth:`SeldonHook.scale`."""
