@@ -1,13 +1,19 @@
-"""The page of reasons has each word that the package can give as one, and no other."""
+"""The page of reasons has each word that the package can give as one, and no other; every error names its own."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
+from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome
 from airflow_provider_seldon.core.resource.status import DeploymentState
+from airflow_provider_seldon.delivery.waiting.wait import raise_for
+from airflow_provider_seldon.exceptions import RolloutError
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_seldon"
@@ -64,14 +70,18 @@ def reasons_of(source: str, *, judges: bool = True) -> set[str]:
     return {word for one in given(ast.parse(source), judges=judges) for word in words(one)}
 
 
-def reasons() -> set[str]:
-    """Return the reasons of the package, without what plays Kubernetes and what runs in a model's container."""
-    found: set[str] = set()
-    for file in PACKAGE.rglob("*.py"):
-        folder = file.relative_to(PACKAGE).parts
-        if folder[0] not in {"local", "serving"}:
-            found |= reasons_of(file.read_text(), judges=folder[:2] == ("core", "readiness"))
-    return found
+@functools.cache
+def sources() -> Mapping[tuple[str, ...], str]:
+    """Return the package's files, without what plays Kubernetes and what runs in a model's container."""
+    files = {file.relative_to(PACKAGE).parts: file for file in PACKAGE.rglob("*.py")}
+    return {parts: file.read_text() for parts, file in files.items() if parts[0] not in {"local", "serving"}}
+
+
+@functools.cache
+def reasons() -> frozenset[str]:
+    """Return the reasons of the package."""
+    found = (reasons_of(text, judges=parts[:2] == ("core", "readiness")) for parts, text in sources().items())
+    return frozenset().union(*found)
 
 
 def test_each_reason_of_the_package_has_one_line_and_one_anchor_on_the_page() -> None:
@@ -98,3 +108,48 @@ def test_a_reason_is_found_however_it_is_written() -> None:
     assert reasons_of('Plan(reason="nothing to do")') == set()
     assert reasons_of('def f():\n    return "Nine", 1', judges=False) == set()
     assert reasons_of('def f():\n    return phase not in ("Failed", "Succeeded")') == set()
+
+
+def unnamed(source: str) -> set[str]:
+    """Return the reasons with which a source raises an error without a word of it in the text."""
+    found = set()
+    for function in (one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.FunctionDef)):
+        calls = [one for one in ast.walk(function) if isinstance(one, ast.Call)]
+        raised = [
+            one for call in calls if _is_error(call.func) for one in call.keywords if one.arg == "reason"
+        ]
+        keywords = {id(one.value) for one in raised}
+        literals = [
+            one for one in ast.walk(function) if isinstance(one, ast.Constant) and id(one) not in keywords
+        ]
+        text = " ".join(one.value for one in literals if isinstance(one.value, str))
+        found |= {word for one in raised for word in words(one.value) if not re.search(rf"\b{word}\b", text)}
+    return found
+
+
+def _is_error(function: ast.expr) -> bool:
+    return ast.unparse(function).endswith("Error")
+
+
+def test_the_text_of_each_error_names_its_reason() -> None:
+    found = {"/".join(parts): unnamed(text) for parts, text in sources().items()}
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+def test_an_error_that_does_not_name_its_reason_is_found() -> None:
+    named = 'def f():\n    raise RolloutError(f"{x}: One: gone", reason="One")'
+    assert unnamed(named) == set()
+    assert unnamed(named.replace("One: ", "")) == {"One"}
+    assert unnamed(named.replace("One: ", "OneMore: ")) == {"One"}
+    assert unnamed(named.replace("RolloutError", "Plan").replace("One: ", "")) == set()
+
+
+@pytest.mark.parametrize("ending", [one for one in Ending if one is not Ending.READY])
+def test_the_text_of_a_wait_that_failed_names_its_reason_in_the_first_line(ending: Ending) -> None:
+    for reason in sorted(reasons()):
+        with pytest.raises(RolloutError) as caught:
+            raise_for(
+                Outcome(ending=ending, name="iris", namespace="models", reason=reason, message="because")
+            )
+        assert f": {reason}: because" in str(caught.value).splitlines()[0]
+        assert caught.value.reason == reason

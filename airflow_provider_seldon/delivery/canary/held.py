@@ -92,7 +92,7 @@ class HeldCanary:
         """
         where = f"{self.target.namespace}/{self.name}"
         error = CanaryAbortedError(
-            f"{where}: the canary was aborted while it was held: {reason}.",
+            f"{where}: CanaryAborted: the canary was aborted while it was held: {reason}.",
             reason="CanaryAborted",
             deployment=where,
         )

@@ -307,7 +307,7 @@ class Leader:
         entry = self._entry(progress)
         self.ending = [*self.verdicts, {**entry, "grade": str(Grade.FAIL), "reason": reason}]
         where = f"{self.target.namespace}/{self.canary.stored.name}"
-        text = f"{where}: the canary was aborted at {self.canary.lease.current}: {reason}."
+        text = f"{where}: CanaryAborted: the canary was aborted at {self.canary.lease.current}: {reason}."
         return CanaryAbortedError(
             f"{text}\n{diagnosis}" if diagnosis else text, reason="CanaryAborted", deployment=where
         )

@@ -105,8 +105,8 @@ def canary_lost(namespace: str, name: str) -> ReplacedError:
     """Return the error for a run whose canary another client has ended."""
     where = f"{namespace}/{name}"
     return ReplacedError(
-        f"The canary on {where} no longer belongs to this run: another run or client has deployed, rolled back or "
-        "ended it. It is left as it is.",
+        f"{where}: CanaryReplaced: the canary no longer belongs to this run: another run or client has deployed, "
+        "rolled back or ended it. It is left as it is.",
         reason="CanaryReplaced",
         deployment=where,
     )

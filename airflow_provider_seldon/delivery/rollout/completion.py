@@ -103,8 +103,8 @@ class Completion:
         where = f"{self._client.namespace}/{rollout.name}"
         by = current.annotations.get(ANNOTATION_RUN_ID)
         raise ReplacedError(
-            f"{where} became ready with revision {rollout.info.revision}, but was changed meanwhile: it is at "
-            f"revision {found or 'unknown'}{f' of run {by}' if by else ''}"
+            f"{where}: DeployedAgain: it became ready with revision {rollout.info.revision}, but was changed "
+            f"meanwhile: it is at revision {found or 'unknown'}{f' of run {by}' if by else ''}"
             f"{'' if unedited else ', with other content'}. Nothing was recorded or deleted.",
             reason="DeployedAgain",
             deployment=where,
@@ -113,7 +113,8 @@ class Completion:
     def _deleted(self, rollout: Rollout) -> DeletedError:
         where = f"{self._client.namespace}/{rollout.name}"
         return DeletedError(
-            f"{where} became ready, and was deleted before its proof was recorded. A retry deploys it again.",
+            f"{where}: NotFound: it became ready, and was deleted before its proof was recorded. A retry deploys "
+            "it again.",
             reason="NotFound",
             deployment=where,
         )

@@ -232,7 +232,7 @@ class SeldonClient:
         while left := self._left_over(name, uid):
             if time.monotonic() >= deadline:
                 raise RolloutTimeoutError(
-                    f"Deleting {self.namespace}/{name}: after {timeout:.0f} s these still exist: {left}.",
+                    f"{self.namespace}/{name}: DeletionTimeout: after {timeout:.0f} s these still exist: {left}.",
                     reason="DeletionTimeout",
                     deployment=f"{self.namespace}/{name}",
                 )
