@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_seldon.core.children.expected import (
@@ -149,7 +149,8 @@ def carried(
             del kept[GENERAL]
     elif GENERAL not in asked:
         settled = now if now and not is_scaled_by_us(current, asked_before) else None
-        kept[GENERAL] = settled or (standing(current) if now is None else None) or kept[GENERAL]
+        found = standing(current, left_open=_left_open(wanted)) if now is None else None
+        kept[GENERAL] = settled or found or kept[GENERAL]
     return with_numbers(spec, kept)
 
 
@@ -214,11 +215,13 @@ def is_scaled_by_us(deployment: Object, asked: Mapping[Place, int]) -> bool:
     return revision(deployment, asked) != recorded
 
 
-def standing(deployment: Object, place: Place = GENERAL) -> int | None:
+def standing(deployment: Object, place: Place = GENERAL, *, left_open: Collection[str] = ()) -> int | None:
     """
     Return how many pods a Deployment has whose number the spec leaves open; None if not known, or zero.
 
     The operator does not change such a number, so another client has set it on the Deployment itself.
+
+    :param left_open: Deployments that also count if an autoscaler decides now: the next spec has none for them.
     """
     if text_at(deployment, "status", "state").lower() != "available":
         return None
@@ -227,13 +230,25 @@ def standing(deployment: Object, place: Place = GENERAL) -> int | None:
     counts = []
     for child in expected_children(deployment):
         of_place = place == GENERAL or text_at(child.predictor, "name") == place[0]
-        if child.role is not role or child.autoscaled or child.replicas is not None or not of_place:
+        scaled_still = child.autoscaled and not any(name in left_open for name in child.names)
+        if child.role is not role or scaled_still or child.replicas is not None or not of_place:
             continue
         entry = next((mapping_at(seen, name) for name in child.names if name in seen), {})
         count = number_at(entry, "replicas")
         if count and count == number_at(entry, "availableReplicas"):
             counts.append(count)
     return max(counts, default=None)
+
+
+def _left_open(deployment: Object) -> frozenset[str]:
+    """Return the names of the Deployments of components that get the number of the whole spec."""
+    spec = {key: value for key, value in mapping_at(deployment, "spec").items() if key != "replicas"}
+    return frozenset(
+        name
+        for child in expected_children({**deployment, "spec": spec})
+        if child.role is Role.COMPONENT and child.replicas is None and not child.autoscaled
+        for name in child.names
+    )
 
 
 def _holders(spec: Object) -> Iterator[tuple[Place, Object]]:

@@ -283,6 +283,20 @@ def test_the_number_of_a_deployment_that_got_none_from_its_spec_stays() -> None:
     assert (number(after), spec(after)["predictors"][0]["explainer"]["replicas"]) == (3, 2)
 
 
+def test_the_number_that_an_autoscaler_has_set_stays_when_the_spec_has_none_any_more() -> None:
+    def component(**more: Any) -> list[dict[str, Any]]:
+        return [{"spec": {"containers": [{"name": "classifier"}]}, **more}]
+
+    scaler = {"minReplicas": 2, "maxReplicas": 9}
+    autoscaled = request(predictor(componentSpecs=component(hpaSpec=scaler)))
+    there = stored(autoscaled, bare=True, pods={"iris-main-0-classifier": 4})
+    assert number(continued(request(predictor(componentSpecs=component())), there)) == 4
+    assert number(continued(autoscaled, there)) is None
+    # Another predictor does not get its number.
+    beside = request(predictor(componentSpecs=component(hpaSpec=scaler)), predictor() | {"name": "other"})
+    assert number(continued(beside, there)) == 1
+
+
 def test_none_that_was_left_when_the_number_was_taken_away_is_seen_and_ended() -> None:
     made = single()
     name = expected_children(made.to_manifest())[0].name
