@@ -215,10 +215,13 @@ def test_a_negative_decision_keeps_the_running_version(hook: SeldonHook, served:
 
 
 def test_a_held_canary_stays_at_its_weight_until_it_is_promoted(hook: SeldonHook, served: str) -> None:
-    held, _ = run(operator(hold_at=5), logical_date=TUESDAY)
+    held, _ = run(operator(hold_at=5), logical_date=TUESDAY, map_index=0)
     assert (held["action"], held["canary"]["outcome"]) == ("held", "held")
+    # Nor does another mapped task of the same run replace it.
+    with pytest.raises(InvalidModelServerError, match=r"mapped task 0 of this run"):
+        run(operator(model_uri="s3://models/iris/3"), logical_date=TUESDAY, map_index=1)
     assert predictors(hook, served) == {"default": ("1", 95), "canary": ("2", 5)}
-    again, _ = run(operator(hold_at=5), logical_date=TUESDAY, try_number=2)
+    again, _ = run(operator(hold_at=5), logical_date=TUESDAY, map_index=0, try_number=2)
     assert again["action"] == "held"
     for action in ("updated", "unchanged"):
         promoted, _ = run(operator(SeldonPromoteCanaryOperator, name=served), logical_date=TUESDAY)

@@ -57,6 +57,7 @@ class Lease:
     :param expires: epoch seconds after which it counts as abandoned, unless it was renewed.
     :param counters: counters of the current step, by metric.
     :param ttl: seconds after which the deployment expires once the candidate is promoted; None for never.
+    :param map_index: index of the mapped task that leads it; -1 if it is not mapped.
     :param samples: by metric, one for each completed step.
     :param verdict: the last verdict, as JSON data; empty before the first.
     """
@@ -71,6 +72,7 @@ class Lease:
     stage: Stage = Stage.STEPPING
     since: float | None = None
     ttl: float | None = None
+    map_index: int = -1
     counters: Mapping[str, Counters] = field(default_factory=dict)
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
     verdict: Mapping[str, Any] = field(default_factory=dict)
@@ -109,6 +111,7 @@ class Lease:
             "stage": str(self.stage),
             "since": self.since,
             "ttl": self.ttl,
+            "map_index": self.map_index if self.map_index >= 0 else None,
             "expires": self.expires,
             "counters": {name: one.to_json() for name, one in self.counters.items()},
             "samples": {name: [one.to_json() for one in many] for name, many in self.samples.items()},
@@ -148,7 +151,7 @@ class Lease:
         step = data.get("step")
         if not steps or not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < len(steps):
             raise ValueError("no step")
-        since, ttl = data.get("since"), data.get("ttl")
+        since, ttl, index = data.get("since"), data.get("ttl"), data.get("map_index")
         return cls(
             run=_text(data, "run"),
             order=_text(data, "order"),
@@ -159,6 +162,7 @@ class Lease:
             stage=Stage(data.get("stage", Stage.STEPPING)),
             since=None if since is None else _moment(since),
             ttl=None if ttl is None else _moment(ttl),
+            map_index=index if isinstance(index, int) and not isinstance(index, bool) else -1,
             expires=_moment(data.get("expires")),
             counters={key: Counters.from_json(one) for key, one in _mappings(data, "counters").items()},
             samples={

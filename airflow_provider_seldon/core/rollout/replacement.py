@@ -27,15 +27,7 @@ def refuse_to_replace(
     same_run = bool(identity.run_id) and theirs.run_id == identity.run_id
     if before.annotations.get(ANNOTATION_REVISION) == wanted.annotations.get(ANNOTATION_REVISION):
         return
-    mapped = identity.map_index >= 0 and theirs.map_index >= 0 and identity.map_index != theirs.map_index
-    if mapped and same_run and (theirs.dag_id, theirs.task_id) == (identity.dag_id, identity.task_id):
-        raise InvalidRequestError.of(
-            "model_name",
-            f"{before.name} was deployed by mapped task {theirs.map_index} of this run, and mapped task "
-            f"{identity.map_index} would replace it",
-            "expand over model_name (or name) too, so that each mapped task has its own deployment, "
-            "or use replace=False, which creates one for each",
-        )
+    refuse_other_mapped(before.name, theirs, identity)
     if not replace and not same_run:
         raise InvalidRequestError.of(
             "name",
@@ -43,6 +35,25 @@ def refuse_to_replace(
             "adds a deployment instead of replacing one",
             "leave the name out, or make it differ from run to run, such as name='iris-{{ ds_nodash }}'; "
             "or leave replace=False out",
+        )
+
+
+def refuse_other_mapped(name: str, theirs: Identity, identity: Identity) -> None:
+    """
+    Refuse to replace what another mapped task of the same run has deployed, or tries as a canary.
+
+    :param theirs: who deployed it, or leads the canary.
+    :raises InvalidRequestError: names the argument and the fix.
+    """
+    mapped = identity.map_index >= 0 and theirs.map_index >= 0 and identity.map_index != theirs.map_index
+    run = (identity.dag_id, identity.task_id, identity.run_id)
+    if mapped and identity.run_id and (theirs.dag_id, theirs.task_id, theirs.run_id) == run:
+        raise InvalidRequestError.of(
+            "model_name",
+            f"{name} was deployed by mapped task {theirs.map_index} of this run, and mapped task "
+            f"{identity.map_index} would replace it",
+            "expand over model_name (or name) too, so that each mapped task has its own deployment, "
+            "or use replace=False, which creates one for each",
         )
 
 

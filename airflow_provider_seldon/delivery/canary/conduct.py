@@ -53,6 +53,7 @@ from airflow_provider_seldon.delivery.canary.under_way import (
     candidate_of,
     has_baseline,
     of_this_run,
+    refuse_other_mapped_leader,
 )
 from airflow_provider_seldon.delivery.conflicts import known_then, until_unchanged
 from airflow_provider_seldon.delivery.rollout.claims import heed_claims, refuse_stale
@@ -129,11 +130,13 @@ class Conductor:
             decision = decision_on(asked.deploy, asked.evidence(existing, now=now))
             if not decision.deploy:
                 return decision
+            refuse_other_mapped_leader(current, identity)
             heed_claims(current, decided.deployment, identity, replace=True)
             if asked.fence:
                 refuse_stale(self._client.namespace, order, existing)
             lease = Lease(
                 run=identity.run_id,
+                map_index=identity.map_index,
                 order=str(order or ""),
                 candidate=decided.deployment.annotations[ANNOTATION_REVISION],
                 baseline=current.annotations[ANNOTATION_REVISION],

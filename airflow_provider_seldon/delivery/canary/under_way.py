@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, ANNOTATION_CANDIDATE, Lease
 from airflow_provider_seldon.core.canary.predictors import main_of
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
-from airflow_provider_seldon.core.identity.identity import is_managed
+from airflow_provider_seldon.core.identity.identity import Identity, is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, has_served
 from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
+from airflow_provider_seldon.core.rollout.replacement import refuse_other_mapped
 from airflow_provider_seldon.exceptions import InvalidModelServerError, ReplacedError
 
 
@@ -53,6 +54,23 @@ def of_this_run(current: SeldonDeployment, run_id: str, wanted: SeldonDeployment
     if lease is None or not run_id or (lease.run, lease.candidate) != (run_id, revision):
         return None
     return UnderWay.of(current, lease)
+
+
+def refuse_other_mapped_leader(current: SeldonDeployment, identity: Identity) -> None:
+    """
+    Refuse to replace the candidate of another mapped task of the same run.
+
+    :raises InvalidModelServerError: there is one.
+    """
+    lease = Lease.of(current)
+    if lease is None:
+        return
+    of = ProvenVersion.from_json(current.annotations.get(ANNOTATION_CANDIDATE))
+    leader = Identity(dag_id=of.dag_id, task_id=of.task_id, run_id=lease.run, map_index=lease.map_index)
+    try:
+        refuse_other_mapped(current.name, leader, identity)
+    except InvalidRequestError as error:
+        raise InvalidModelServerError.of(f"{identity.dag_id}.{identity.task_id}", error) from None
 
 
 def has_baseline(current: SeldonDeployment, wanted: SeldonDeployment) -> bool:
