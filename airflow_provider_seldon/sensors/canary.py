@@ -146,6 +146,7 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
             target=self.hook.target,
             name=self.name,
             run=context["ti"].run_id,
+            dag_id=context["ti"].dag_id,
             analysis=self.analysis,
             query=prometheus.client.query if prometheus else None,
             namespace_label=prometheus.namespace_label if prometheus else "namespace",

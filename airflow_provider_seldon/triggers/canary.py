@@ -81,7 +81,8 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
         if self.run_id:
             target = await reach(self.seldon_conn_id, self.namespace)
             self.log.info("A user stopped the task; aborting the canary on %s", self.name)
-            await asyncio.to_thread(abort, target, self.name or "", run=self.run_id)
+            candidate = (self.handoff or {}).get("candidate")
+            await asyncio.to_thread(abort, target, self.name or "", run=self.run_id, candidate=candidate)
 
     async def _baked(self, until: float) -> tuple[str, Any]:
         """

@@ -294,13 +294,16 @@ def test_a_newer_run_supersedes_a_canary_and_an_older_one_is_skipped(hook: Seldo
     assert_serves(hook, served, "3")
 
 
+@pytest.mark.parametrize("run_id", ["wednesday", "run-1"])
 def test_a_canary_that_is_superseded_while_it_bakes_ends_and_does_not_change_the_other(
-    hook: SeldonHook, served: str
+    hook: SeldonHook, served: str, run_id: str
 ) -> None:
+    """Another task of the same run is another one, too."""
+
     def overtaken(**where: Any) -> float:
         newer = operator(model_uri="s3://models/iris/3", hold_at=25, steps=[25], analysis=None)
         wednesday = datetime(2026, 1, 7, tzinfo=UTC)
-        other = task_thread(lambda: run(newer, run_id="wednesday", logical_date=wednesday))
+        other = task_thread(lambda: run(newer, run_id=run_id, logical_date=wednesday))
         other.start()
         other.join()
         return 0.0
@@ -308,7 +311,9 @@ def test_a_canary_that_is_superseded_while_it_bakes_ends_and_does_not_change_the
     with pytest.raises(ReplacedError):
         run(operator(analysis=limits(overtaken)), logical_date=TUESDAY)
     assert predictors(hook, served) == {"default": ("1", 75), "canary": ("3", 25)}
-    run(operator(SeldonAbortCanaryOperator, name=served), run_id="wednesday")
+    another_dag = operator(SeldonAbortCanaryOperator, name=served)
+    assert run(another_dag, run_id=run_id, dag_id="another")[0] == {"aborted": []}
+    assert run(operator(SeldonAbortCanaryOperator, name=served), run_id=run_id)[0] == {"aborted": [served]}
 
 
 def test_an_error_aborts_and_so_does_the_user_who_ends_the_task(hook: SeldonHook, served: str) -> None:

@@ -164,7 +164,8 @@ class FunctionMetric(TrafficMetric):
     :param label: its name; defaults to the function's name.
     """
 
-    function: Callable[..., float | None] | None = field(default=None, kw_only=False)
+    #: Not in its repr, which is part of a mapped task's serialized DAG: an address there differs in every process.
+    function: Callable[..., float | None] | None = field(default=None, kw_only=False, repr=False)
     label: str = ""
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ follow at once.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from airflow_provider_seldon.core.resource.unstructured import mapping_at, text_
 from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
-from airflow_provider_seldon.delivery.canary.under_way import baseline_of, has_canary, has_lease, run_of
+from airflow_provider_seldon.delivery.canary.under_way import baseline_of, has_canary, is_of
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
 from airflow_provider_seldon.delivery.rollout.completion import Completion
@@ -50,22 +51,35 @@ ABORTED = "canary_aborted"
 
 
 def abort(
-    target: Target, name: str, *, run: str | None = None, expired_at: float | None = None
+    target: Target,
+    name: str,
+    *,
+    run: str | None = None,
+    dag_id: str | None = None,
+    candidate: str | None = None,
+    expired_at: float | None = None,
 ) -> Rollout | None:
     """
     Remove the candidate of the canary that is in progress on a deployment.
 
     :param run: abort only a canary of this DAG run, also if somebody has edited its lease or the deployment's
         labels; None for any.
+    :param dag_id: with ``run``, only one of this DAG; None for any.
+    :param candidate: with ``run``, only one with a candidate of this revision; None for any.
     :param expired_at: abort only if its lease has expired at this time, in epoch seconds; None for any.
     :returns: the rollout to wait for; None if there is no such canary, which is success.
     """
+    is_meant = (
+        functools.partial(is_of, run=run, dag_id=dag_id, candidate=candidate)
+        if run is not None
+        else functools.partial(_is_abandoned, at=expired_at)
+    )
     until = time.monotonic() + LISTED_WITHIN
     owned = False
     for _ in range(CONFLICT_ATTEMPTS):
         try:
             current = _listed(target, name, until)
-            if is_being_deleted(current) or not _is_meant(current, run, expired_at):
+            if is_being_deleted(current) or not is_meant(current):
                 return None
             marked = baseline_of(current, annotations={ANNOTATION_WRITE: new_mark()})
             wanted = continued(marked, current, insist=False)
@@ -190,10 +204,8 @@ def _listed(target: Target, name: str, until: float) -> SeldonDeployment:
         time.sleep(LISTED_INTERVAL)
 
 
-def _is_meant(current: SeldonDeployment, run: str | None, expired_at: float | None) -> bool:
-    if run is not None:
-        return has_lease(current) and run_of(current) == run
+def _is_abandoned(current: SeldonDeployment, at: float | None) -> bool:
     if not has_canary(current):
         return False
     lease = Lease.of(current)
-    return expired_at is None or (lease is not None and lease.expired(expired_at))
+    return at is None or (lease is not None and lease.expired(at))

@@ -25,6 +25,7 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.outcome import Ending
 from airflow_provider_seldon.delivery.analysis.measure import Query, measure, measure_on_worker
 from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
+from airflow_provider_seldon.delivery.canary.under_way import is_of
 from airflow_provider_seldon.delivery.waiting.wait import Waiter
 from airflow_provider_seldon.exceptions import CanaryAbortedError, DeploymentNotFoundError
 
@@ -43,6 +44,7 @@ class HeldCanary:
     :param target: the namespace.
     :param name: name of the deployment.
     :param run: id of its DAG run.
+    :param dag_id: its DAG.
     :param analysis: metrics that the candidate must meet; None checks only that it is ready.
     :param query: queries Prometheus; None without a connection.
     :param namespace_label: name of the label in which scraping stores the namespace.
@@ -54,6 +56,7 @@ class HeldCanary:
     target: Target
     name: str
     run: str
+    dag_id: str
     analysis: Analysis | None
     query: Query | None = None
     namespace_label: str = "namespace"
@@ -75,7 +78,8 @@ class HeldCanary:
         except DeploymentNotFoundError:
             return False
         lease = Lease.of(current)
-        if lease is None or lease.run != self.run or lease.stage is Stage.PROMOTING:
+        mine = is_of(current, run=self.run, dag_id=self.dag_id)
+        if lease is None or not mine or lease.stage is Stage.PROMOTING:
             return False
         if lease.stage is Stage.HOLDING:
             problem = self._unready(current) or self._broken(current, lease)
@@ -96,7 +100,7 @@ class HeldCanary:
             reason="CanaryAborted",
             deployment=where,
         )
-        back = abort(self.target, self.name, run=self.run)
+        back = abort(self.target, self.name, run=self.run, dag_id=self.dag_id)
         if back is None:
             return error.amended("It had no candidate any more.")
         outcome = wait_out(self.target, back, deadline=time.time() + within)

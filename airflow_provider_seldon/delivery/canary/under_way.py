@@ -140,9 +140,21 @@ def has_canary(deployment: SeldonDeployment) -> bool:
     return has_lease(deployment) and is_managed(deployment)
 
 
-def run_of(deployment: SeldonDeployment) -> str:
-    """Return the DAG run of the canary in progress: as its lease says, else as its candidate does; "" if unknown."""
+def is_of(
+    deployment: SeldonDeployment, *, run: str, dag_id: str | None = None, candidate: str | None = None
+) -> bool:
+    """
+    Return whether a canary is in progress that a DAG run has begun; the candidate's record counts if its lease cannot
+    be read.
+
+    :param run: id of the run. Runs of two DAGs with one schedule have the same.
+    :param dag_id: its DAG; None for any.
+    :param candidate: revision of its candidate; None for any.
+    """
+    if not has_lease(deployment):
+        return False
     lease = Lease.of(deployment)
-    if lease is not None:
-        return lease.run
-    return ProvenVersion.from_json(deployment.annotations.get(ANNOTATION_CANDIDATE)).run_id
+    version = ProvenVersion.from_json(deployment.annotations.get(ANNOTATION_CANDIDATE))
+    found = (lease.run, lease.candidate) if lease else (version.run_id, version.revision)
+    same_dag = not dag_id or version.dag_id in {"", dag_id}
+    return found == (run, candidate or found[1]) and same_dag

@@ -14,12 +14,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_seldon.core.canary.lease import Lease
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION, ANNOTATION_ROLLED_BACK
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.rollout.history import json_object, proven_versions
 from airflow_provider_seldon.core.waves.before_run import BEFORE_RUN, BeforeRun, version_before
 from airflow_provider_seldon.delivery.canary.abort import abort
+from airflow_provider_seldon.delivery.canary.under_way import is_of
 from airflow_provider_seldon.delivery.conflicts import until_unchanged
 from airflow_provider_seldon.delivery.inventory.ownership import refuse_foreign
 from airflow_provider_seldon.delivery.inventory.search import is_being_deleted
@@ -83,9 +83,10 @@ class RunUndo:
     def _undo(self, current: SeldonDeployment) -> Undone:
         if is_being_deleted(current):
             return self._nothing(current, "is being deleted")
-        if (lease := Lease.of(current)) and lease.run == self._run["run_id"]:
+        run, dag_id = self._run["run_id"], self._run["dag_id"]
+        if is_of(current, run=run, dag_id=dag_id):
             # Its task was killed before it could abort.
-            return Undone(rollout=abort(self._target, current.name, run=lease.run))
+            return Undone(rollout=abort(self._target, current.name, run=run, dag_id=dag_id))
         record = BeforeRun.of(current)
         if record is None or not record.is_of(**self._run):
             return self._begun(current)

@@ -11,6 +11,8 @@ from airflow_provider_seldon.operators.base import SeldonRolloutOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_seldon.core.canary.lease import Lease
+
 
 class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
     """
@@ -49,13 +51,16 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
         from airflow_provider_seldon.core.canary.lease import Stage
         from airflow_provider_seldon.core.readiness.outcome import Ending
         from airflow_provider_seldon.delivery.canary.conduct import Conductor
+        from airflow_provider_seldon.delivery.canary.under_way import is_of
 
         self.check_arguments()
         self.note_start(context)
         conductor = Conductor(self.hook.target, patience=lambda step: 2 * self.timeout + 2 * step.bake)
         canary = conductor.under_way(self.name)
         where = f"{self.hook.namespace}/{self.name}"
-        if canary is not None and not self.any_run and canary.lease.run != context["ti"].run_id:
+        ti = context["ti"]
+        mine = canary is not None and is_of(canary.stored, run=ti.run_id, dag_id=ti.dag_id)
+        if canary is not None and not mine and not self.any_run:
             self.log.warning(
                 "Run %s has a canary on %s, which is left as it is: this run has none there",
                 *(canary.lease.run, where),
@@ -77,16 +82,16 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
             failure_policy=self.failure_policy,
         )
         if outcome.ending in {Ending.FAILED, Ending.TIMEOUT, Ending.WRONG}:
-            self._put_back(canary.lease.run)
+            self._put_back(canary.lease)
         self.hook.raise_for_outcome(outcome, served_before=True)
         rollout = conductor.finish(canary)
         self.announce_write(context, rollout)
         return self.wait_for(rollout)
 
-    def _put_back(self, run: str) -> None:
+    def _put_back(self, lease: Lease) -> None:
         from airflow_provider_seldon.delivery.canary.abort import abort, wait_out
 
-        back = abort(self.hook.target, self.name, run=run)
+        back = abort(self.hook.target, self.name, run=lease.run, candidate=lease.candidate)
         if back is not None:
             self.log.error("The candidate does not become ready in the main predictor; the canary is aborted")
             wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
@@ -139,10 +144,11 @@ class SeldonAbortCanaryOperator(SeldonRolloutOperator):
 
         self.check_arguments()
         self.note_start(context)
-        run = None if self.any_run else context["ti"].run_id
+        ti = context["ti"]
+        mine = {} if self.any_run else {"run": ti.run_id, "dag_id": ti.dag_id}
         aborted = []
         for name in self._names(context):
-            back = abort(self.hook.target, name, run=run)
+            back = abort(self.hook.target, name, **mine)
             if back is not None:
                 aborted.append(name)
             else:

@@ -66,17 +66,17 @@ class BrokenOffCanary:
             raise
 
     @contextmanager
-    def aborted_without_leader(self, name: str, *, run: str) -> Iterator[None]:
+    def aborted_without_leader(self, context: Context, name: str, candidate: str | None) -> Iterator[None]:
         """
         Abort when the body raises, which is still to find out who leads the canary; the error is re-raised.
 
         :param name: name of the deployment.
-        :param run: the canary's DAG run.
+        :param candidate: revision of the candidate; None if a previous release deferred the task.
         """
         try:
             yield
         except BREAKING_OFF as error:
-            self._abort_named(name, run, error)
+            self._abort_named(name, error, run=context["ti"].run_id, candidate=candidate)
             raise
 
     def _tell_aborted(self, context: Context) -> None:
@@ -102,7 +102,7 @@ class BrokenOffCanary:
         assert leader is not None
         name, lease = leader.canary.stored.name, leader.canary.lease
         try:
-            back = abort(self.hook.target, name, run=lease.run)
+            back = abort(self.hook.target, name, run=lease.run, candidate=lease.candidate)
             if back is None:
                 return error.amended("It had no candidate any more.")
             outcome = wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
@@ -123,14 +123,14 @@ class BrokenOffCanary:
 
     def _abort_unwaited(self, error: BaseException) -> None:
         if self._leader is not None:
-            canary = self._leader.canary
-            self._abort_named(canary.stored.name, canary.lease.run, error)
+            name, lease = self._leader.canary.stored.name, self._leader.canary.lease
+            self._abort_named(name, error, run=lease.run, candidate=lease.candidate)
 
-    def _abort_named(self, name: str, run: str, error: BaseException) -> None:
+    def _abort_named(self, name: str, error: BaseException, *, run: str, candidate: str | None) -> None:
         from airflow_provider_seldon.delivery.canary.abort import abort
 
         try:
-            back = abort(self.hook.target, name, run=run)
+            back = abort(self.hook.target, name, run=run, candidate=candidate)
         except BREAKING_OFF as problem:
             self.log.exception("The canary on %s could not be aborted", name)
             error.add_note(f"The canary on {name} could not be aborted: {problem}")

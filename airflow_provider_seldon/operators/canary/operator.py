@@ -147,7 +147,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
             return super().execute(context)
         if self.is_dry_run:
             return {**self._info(canary), "dry_run": True, "diff": self.hook.dry_run_changes()}
-        with self.aborted_without_leader(canary.stored.name, run=canary.lease.run):
+        with self.aborted_without_leader(context, canary.stored.name, canary.lease.candidate):
             self._leader = self._lead(canary)
         with self.aborted_if_broken_off(context):
             self.announce(context, self.hook.get_model_server_info(canary.stored))
@@ -163,14 +163,15 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         from airflow_provider_seldon.core.canary.looks import Progress
         from airflow_provider_seldon.core.readiness.outcome import Outcome
         from airflow_provider_seldon.delivery.canary.analysis_run import Baked
+        from airflow_provider_seldon.delivery.canary.under_way import is_of
 
         self.note_start(context)
-        self.namespace, run = handoff["namespace"], context["ti"].run_id
-        with self.aborted_without_leader(handoff["canary"], run=run):
+        self.namespace, name, candidate = handoff["namespace"], handoff["canary"], handoff.get("candidate")
+        with self.aborted_without_leader(context, name, candidate):
             self.check_arguments()
-            canary = self._conductor().under_way(handoff["canary"])
-            if canary is None or canary.lease.run != run:
-                self._lost(handoff["canary"])
+            canary = self._conductor().under_way(name)
+            if canary is None or not is_of(canary.stored, run=context["ti"].run_id, candidate=candidate):
+                self._lost(name)
             self._leader = self._lead(canary)
         progress = Progress.from_json(event.get("looked") or handoff.get("progress"))
         if "ending" in event:
@@ -183,7 +184,8 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
             from airflow_provider_seldon.delivery.canary.abort import abort
 
             lease = self._leader.canary.lease
-            abort(self.hook.target, self._leader.canary.stored.name, run=lease.run)
+            name = self._leader.canary.stored.name
+            abort(self.hook.target, name, run=lease.run, candidate=lease.candidate)
             return
         super().on_kill()
 

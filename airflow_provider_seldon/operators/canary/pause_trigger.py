@@ -29,7 +29,11 @@ def trigger_of_pause(
     """
     from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
 
-    handoff: dict[str, Any] = {"canary": leader.canary.stored.name, "namespace": namespace}
+    handoff: dict[str, Any] = {
+        "canary": leader.canary.stored.name,
+        "candidate": leader.canary.lease.candidate,
+        "namespace": namespace,
+    }
     wake = None
     if leader.progress is not None:
         handoff["progress"] = leader.progress.to_json()
