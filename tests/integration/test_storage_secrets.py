@@ -21,7 +21,7 @@ from airflow_provider_seldon.exceptions import (
 )
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.faults import Fault
-from tests.clusters import model_store
+from tests.clusters import model_store, patience
 from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context
 from tests.integration.test_deploy_operator import deploy, operator
@@ -128,6 +128,25 @@ def test_a_secret_that_was_deleted_by_hand_is_made_again(
     assert deploy({"run_id": "run-2"}, **arguments)["action"] == action
     assert keys(hook) == [OLD]
     assert used(hook, name) == secret["metadata"]["name"]
+
+
+@READS_NOTHING
+@pytest.mark.parametrize("way", ["roll back", "start"])
+def test_a_secret_that_was_deleted_by_hand_is_made_again_for_a_version_that_is_to_run_again(
+    hook: SeldonHook, rotate: Any, way: str
+) -> None:
+    name = deploy()["name"]
+    if way == "roll back":
+        deploy(model_uri="s3://models/iris/2")
+    else:
+        hook.stop(name)
+    (secret,) = secrets(hook)
+    hook.client._transport.request("DELETE", f"{collection(hook)}/{secret['metadata']['name']}")
+    rollout = hook.roll_back(name) if way == "roll back" else hook.start(name)
+    assert (rollout.in_flight, keys(hook)) == (True, [OLD])
+    assert (
+        hook.wait_for(name, expected=rollout.expected, deadline=time.time() + patience(20)).ending == "ready"
+    )
 
 
 @READS_NOTHING

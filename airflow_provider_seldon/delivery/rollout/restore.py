@@ -51,7 +51,11 @@ from airflow_provider_seldon.delivery.rollout.annotation_space import make_room
 from airflow_provider_seldon.delivery.rollout.claims import refuse_stale
 from airflow_provider_seldon.delivery.rollout.handoff import Rollout, new_mark
 from airflow_provider_seldon.delivery.rollout.replicas import apply_over_scaling
-from airflow_provider_seldon.delivery.storage.storage_secret_use import former_secrets, usable_secret
+from airflow_provider_seldon.delivery.storage.storage_secret_use import (
+    former_secrets,
+    restore_secret_of,
+    usable_secret,
+)
 from airflow_provider_seldon.exceptions import (
     ConflictError,
     DeploymentNotFoundError,
@@ -187,6 +191,7 @@ class Restore:
             wanted = rebuilt(version, current, annotations=annotations)
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was rolled back:\n{error}") from None
+        restore_secret_of(self._target, ModelServer.parse(version.config, stored=True), wanted, current)
         if again and present == wanted.annotations[ANNOTATION_REVISION]:
             reason = "an earlier try wrote it"
             rollout = self._waiting(current, current, Action.ROLL_BACK, reason, withdrawn=left)
@@ -219,6 +224,8 @@ class Restore:
         same = wanted.annotations[ANNOTATION_REVISION] == current.annotations.get(ANNOTATION_REVISION)
         if same and says_the_same_numbers(wanted, current):
             return self._waiting(current, current, Action.SCALE, f"it has {count} already")
+        if replicas != 0:
+            restore_secret_of(self._target, server, wanted, current)
         log.info("Scaling %s to %s", current.name, count)
         # Whoever scaled it owns the number of pods, which is what this must change.
         return self._write(current, wanted, Action.SCALE, f"scaled to {count}", from_anybody=True)

@@ -10,19 +10,29 @@ used.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_SECRETS
+from airflow_provider_seldon.core.identity.identity import Identity
+from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.resource.predictor import Explainer
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
+from airflow_provider_seldon.delivery.storage.storage_secret import storage_secret_for
 from airflow_provider_seldon.exceptions import ConflictError, DeploymentNotFoundError
 
 if TYPE_CHECKING:
+    from airflow_provider_seldon.core.request.model_server import ModelServer
     from airflow_provider_seldon.core.resource.graph import PredictiveUnit
     from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
     from airflow_provider_seldon.delivery.storage.storage_secret import StorageSecret
+    from airflow_provider_seldon.delivery.target import Target
     from airflow_provider_seldon.kube.requests.client import SeldonClient
+
+log = logging.getLogger(__name__)
 
 
 def storage_secrets_of(deployment: SeldonDeployment) -> frozenset[str]:
@@ -63,6 +73,34 @@ def restore_secret(client: SeldonClient, secret: StorageSecret, deployment: Seld
     """Re-create a request's storage Secret if a deployment uses it and it was deleted."""
     if secret.name in storage_secrets_of(deployment):
         secret.ensure(client, deployment, known=True)
+
+
+def restore_secret_of(
+    target: Target, server: ModelServer, wanted: SeldonDeployment, owner: SeldonDeployment
+) -> None:
+    """
+    Re-create the storage Secret of a version that is about to run again, if somebody has deleted it.
+
+    Requests: one GET; none without a storage connection. That must still have the version's credentials,
+    because a Secret's name is derived from them; otherwise nothing is done, and the pods report it.
+
+    :param server: the configuration of ``wanted``.
+    :param owner: the deployment as it is.
+    """
+    named = sorted({name for one in _holders(wanted) if (name := one.env_secret_ref_name)})
+    if target.read_storage_connection is None or not named:
+        return
+    try:
+        gone = [name for name in named if not target.client.secrets.exists(name)]
+        if not gone:
+            return
+        bare = server.to_deployment(identity=Identity.of(owner), namespace=target.namespace)
+        secret = storage_secret_for(target, server, bare)
+    except (AirflowException, InvalidRequestError) as error:
+        log.warning("Whether the storage Secret of %s exists is not known: %s", wanted.name, error)
+        return
+    if secret and secret.name in gone:
+        secret.ensure(target.client, owner, known=True)
 
 
 def usable_secret(client: SeldonClient, recorded: str, present: str | None) -> str:
