@@ -1,4 +1,4 @@
-"""Gives the tests an Airflow home of their own, before anything imports Airflow."""
+"""Gives the tests their own Airflow home, before anything imports Airflow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.partition("::")[0]
             if file.startswith("tests/e2e/") and not file.endswith("test_demo.py"):
                 return "tests/e2e"
-            # Each of its tests has processes of its own, and takes long.
+            # Each of its tests has its own processes, and takes long.
             return nodeid if file.endswith("test_crash_safety.py") else file
 
     return Scheduling(config, log)

@@ -1,9 +1,9 @@
 """
-What 500 canaries cost a triggerer while their steps bake, beside a sensor for each that asks for itself.
+The cost of 500 baking canaries in a triggerer, compared with a separate sensor for each.
 
-API server, Prometheus and canaries run in processes of their own. All steps begin at the same moment, as after a
+API server, Prometheus and canaries run in their own processes. All steps begin at the same moment, as after a
 backfill or a restart, so all looks fall due together. Each look has two metrics. The peer is the usual deferrable
-sensor: a client of its own reads the deployment at each look, and a session of its own asks for each metric; it judges
+sensor: its own client reads the deployment at each look, and its own session queries each metric; it judges
 nothing. Only ratios within one run mean anything.
 
 The writes of a canary are its worker's: two a step, which ``test_a_canary_writes_at_most_twice_for_each_step`` counts.
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def part(name: str, arguments: dict[str, Any]) -> subprocess.Popen[str]:
-    """Start a part of this benchmark in a process of its own."""
+    """Start a part of this benchmark in its own process."""
     command = [sys.executable, str(Path(__file__)), "--part", name, json.dumps(arguments)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -158,7 +158,7 @@ class Heartbeat:
         self.late = self.computing = 0.0
 
     async def beat(self) -> None:
-        """Go on until cancelled."""
+        """Continue until cancelled."""
         while True:
             due, computed = time.perf_counter() + clients.HEARTBEAT, time.thread_time()
             await asyncio.sleep(clients.HEARTBEAT)
@@ -287,7 +287,7 @@ def ours(given: dict[str, Any]) -> Callable[[str, float], Any]:
 
 
 def sensor_each(given: dict[str, Any]) -> Callable[[str, float], Any]:
-    """A deferrable sensor for each canary, which reads the deployment with a client of its own and asks for itself."""
+    """A deferrable sensor for each canary, which reads the deployment with its own client and sends its own queries."""
     import aiohttp
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
     from kubernetes_asyncio.client import CustomObjectsApi

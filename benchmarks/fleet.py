@@ -1,9 +1,9 @@
 """
-What the fleet page costs with 1,000 deployments, and what its plugin adds to the start of Airflow's processes.
+The cost of the fleet page with 1,000 deployments, and of its plugin at the start of Airflow's processes.
 
-``python benchmarks/fleet.py`` prints each number beside its limit, and ends with 1 where one is over. The API server is
-the local one; deployments and their Deployments are made by hand, completely rolled out, because what is measured is
-the page, and not the operator.
+``python benchmarks/fleet.py`` prints each number with its limit, and ends with 1 if one exceeds it. The API
+server is the local one; deployments and their Deployments are made by hand, completely rolled out, because
+what is measured is the page, and not the operator.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def deployment(number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def import_times(base: str) -> list[float]:
-    """Return the milliseconds that importing the plugin took, each in a process of its own."""
+    """Return the milliseconds that importing the plugin took, each in its own process."""
     environment = {**os.environ, "AIRFLOW__SELDON__FLEET_CONNECTIONS": "seldon_default"}
     command = [sys.executable, "-c", IMPORT.format(base=base)]
     runs = (
@@ -151,7 +151,7 @@ def page_times() -> tuple[float, list[float], int, int]:
     app = web.application(Fleet({("seldon_default", ""): source}, owners))
     everything = {f"train_and_deploy_{number}" for number in range(200)}
     app.dependency_overrides |= {get_user: lambda: None, web.readable_by: lambda: lambda: everything}
-    # Whether somebody may see it is Airflow's own cost.
+    # The authorization is Airflow's own cost.
     app.router.dependencies.clear()
     for route in app.routes:
         route.dependant.dependencies = route.dependant.dependencies[-1:]  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """
-What a DAG file, and a task's process, pay for importing this provider, beside what they pay for the nearest peers.
+The cost of importing this provider for a DAG file and a task's process, compared with similar providers.
 
-Each row is measured in processes of its own that have imported ``airflow.sdk`` already (every DAG and every task has),
+Each row is measured in its own processes that have imported ``airflow.sdk`` already (every DAG and every task has),
 in alternating order; printed is the median. Only ratios within one run mean anything. A hook is measured twice: when it
 is imported, and when it has a client of a cluster as well.
 

@@ -141,7 +141,7 @@ class Heartbeat:
         gc.callbacks.append(self._collected)
 
     async def beat(self) -> None:
-        """Go on until cancelled."""
+        """Continue until cancelled."""
         while True:
             due = time.perf_counter() + HEARTBEAT
             await asyncio.sleep(HEARTBEAT)

@@ -1,7 +1,7 @@
 """
-The cluster of ``waits.py``: an API server in a process of its own, which obeys lines of JSON on its input.
+The cluster of ``waits.py``: an API server in its own process, which obeys lines of JSON on its input.
 
-``{"populate": N}`` makes N deployments just after an update: their status is the Available of the version before.
+``{"populate": N}`` makes N deployments just after an update: their status is the Available of the previous version.
 ``{"release": SECONDS, "drop": BOOL}`` lets all of them serve, at random times within that span, and answers with the
 time of each; with ``drop`` all streams are cut at its beginning and cannot be resumed. ``{"count": true}`` answers with
 the numbers of requests since ``{"forget": true}``.

@@ -1,7 +1,7 @@
 """
-What a thousand waits for a deployment cost, beside what they cost with the nearest peers.
+The cost of a thousand waits for a deployment, compared with similar providers.
 
-Server and waits run in processes of their own; all rows come from one run on the same server. Latency is from the
+Server and waits run in their own processes; all rows come from one run on the same server. Latency is from the
 moment the deployment serves (on the server) to the moment its wait lets go. The peers have no way to tell the new
 version from the old one: they are given the benefit of the doubt, and are told by any change at all. Only ratios within
 one run mean anything.

@@ -12,7 +12,7 @@ from airflow_provider_seldon.local.loop_thread import LoopThread
 
 
 class ApiServers:
-    """API servers in a thread of their own."""
+    """API servers in their own thread."""
 
     def __init__(self, thread: LoopThread) -> None:
         self._thread = thread

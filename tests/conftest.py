@@ -26,7 +26,7 @@ _OF_LOCAL = Path(__file__).parent / "integration" / "local"
 
 @contextmanager
 def in_thread(server: Listener) -> Iterator[Listener]:
-    """Serve in a thread of its own."""
+    """Serve in its own thread."""
     with LoopThread(name="local-api") as thread:
         thread.run(server.start())
         yield server
@@ -63,7 +63,7 @@ def _clusters() -> Iterator[None]:
 
 @pytest.fixture
 def local_api() -> Iterator[Listener]:
-    """A bare API server, in a thread of its own: no operator, no pods."""
+    """A bare API server, in its own thread: no operator, no pods."""
     with in_thread(clusters().api_server()) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""Runs Python in a process of its own, for tests of what the process of the tests cannot be: a fresh Airflow."""
+"""Runs Python in its own process, for tests of what the process of the tests cannot be: a fresh Airflow."""
 
 from __future__ import annotations
 

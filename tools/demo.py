@@ -37,7 +37,8 @@ COMMANDS = "airflow-commands"
 ENDED = "airflow-command-ended: "
 #: A flower of each of two species, and what they are.
 FLOWERS = ((5.1, 3.5, 1.4, 0.2), (6.7, 3.0, 5.2, 2.3))
-#: Lines of the task log that tell the story; the whole log is kept until the end and shown on a surprise.
+#: Lines of the task log that are shown; the whole log is kept until the end, and shown after an unexpected
+#: result.
 STORY = re.compile(
     r"Decision: |, \w+ by this run: |: state |Hint: |- pod | \| [\w.]+: |Rolling .* back|by a newer run"
     r"|baking for|The canary is|^(step  metric|\d+ %) "
@@ -47,7 +48,7 @@ STORY = re.compile(
 @dataclass
 class Run:
     """
-    One run of the DAG: what is asked for, and what came out.
+    One run of the DAG: its input, and its result.
 
     :param file: of the DAG, where it is none of the examples.
     :param error_rate: of a canary: which share of its requests fails.
@@ -90,7 +91,7 @@ RUNS = (
         rows=((1.0,), (2.0,)),
     ),
 )
-#: The same DAG with a canary, in a file of its own.
+#: The same DAG with a canary, in its own file.
 _CANARY = str(ROOT / "tools" / "demo_canary.py")
 CANARY_RUNS = (
     Run("a bad canary", {"max_depth": 2}, ("-", "failed"), day=7, file=_CANARY, error_rate=0.4),
@@ -125,7 +126,7 @@ def main() -> int:
 
 
 def leave_open(airflow: Airflow, folder: Path) -> None:
-    """Break a model that nobody rolls back, and let Airflow run until somebody has seen enough."""
+    """Break a model without a rollback, and let Airflow run until Ctrl-C."""
     import demo_ui
 
     demo_ui.show(
@@ -150,7 +151,7 @@ def local_seldon(folder: Path) -> Iterator[Any]:
 
 
 class Airflow:
-    """An Airflow of its own: home, database and connection."""
+    """A separate Airflow: home, database and connection."""
 
     def __init__(self, folder: Path, *, connection: str, targets: str) -> None:
         self.home = folder / "airflow"
@@ -168,7 +169,7 @@ class Airflow:
             "PYTHONWARNINGS": "ignore",
             "DEMO_TARGETS": targets,
         }
-        # This process asks for predictions itself, and must not make an Airflow home for that.
+        # This process requests predictions itself, and must not make an Airflow home for that.
         os.environ.update(self.environment)
         self._process = subprocess.Popen(
             [sys.executable, __file__, COMMANDS],

@@ -1,4 +1,4 @@
-"""The end of ``make demo UI=1``: Airflow goes on, with the fleet page, until Ctrl-C."""
+"""The end of ``make demo UI=1``: Airflow continues, with the fleet page, until Ctrl-C."""
 
 from __future__ import annotations
 

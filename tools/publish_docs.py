@@ -1,5 +1,5 @@
 """
-Put a built documentation beside those of other versions: ``python tools/publish_docs.py BUILD SITE VERSION``.
+Put a built documentation next to those of other versions: ``python tools/publish_docs.py BUILD SITE VERSION``.
 
 ``SITE`` gets a folder for the version, ``versions.json`` (the newest release first, then ``main``), which the pages'
 choice of versions reads, and an ``index.html`` that leads to the first of them. No other package is needed.

@@ -1,5 +1,5 @@
 """
-Try an installed package as Airflow and its users do. Started by ``make package`` in an environment of its own.
+Try an installed package as Airflow and its users do. Started by ``make package`` in its own environment.
 
 Airflow has to list the provider and describe it, and every module that the provider names has to import.
 """

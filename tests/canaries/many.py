@@ -22,7 +22,7 @@ INTERVAL = 0.5
 
 def happen(seed: int, numbers: Iterable[int], *, istio: bool, at_once: int = AT_ONCE) -> list[Scenario]:
     """
-    Let some canaries happen on a cluster of their own.
+    Let some canaries happen on their own cluster.
 
     :param istio: the gateway goes by what VirtualServices say.
     """

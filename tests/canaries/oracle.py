@@ -1,8 +1,8 @@
 """
-The oracle: it knows what was ordered of the versions, what the gateway answered, and what the runs were told.
+The oracle: it knows the faults of the versions, the gateway's responses, and the results of the runs.
 
 It uses none of the provider's code. Of the cluster it sees the annotations of the deployment in the end, as text. What
-it holds against a canary:
+it checks in a canary:
 
 - a bad candidate, or one of which nothing can be known, is promoted;
 - a good one is not, although its data were clear and nobody stood in the way;
@@ -36,7 +36,7 @@ def uri(who: str) -> str:
 @dataclass(frozen=True)
 class End:
     """
-    What a run was told.
+    The result of a run.
 
     :param who: ``canary``, ``newer run`` or ``older run``.
     :param how: ``promoted``, ``aborted``, ``held``, ``replaced``, ``skipped``, ``killed``, ``ended``, ``deployed`` or
@@ -75,7 +75,7 @@ class Oracle:
             self._check_part(answer)
 
     def began(self, who: str, at: float) -> None:
-        """Hear that somebody else begins to deploy."""
+        """Hear that another client begins to deploy."""
         with self._lock:
             self.others_began[who] = at
 

@@ -72,7 +72,7 @@ DAYS = {"baseline": 0, "older run": 1, "canary": 2, "newer run": 3}
 
 class Scenario:
     """
-    Lets a plan happen in a namespace of its own.
+    Lets a plan happen in its own namespace.
 
     :param local: the cluster; the Airflow connection leads to it.
     :param doors: to the metrics.

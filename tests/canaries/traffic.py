@@ -47,7 +47,7 @@ class Stream:
 
 class Traffic:
     """
-    Asks from a thread of its own, whose loop others may use.
+    Asks from its own thread, whose loop others may use.
 
     :param gateway: its base URL.
     """

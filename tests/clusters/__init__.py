@@ -5,7 +5,7 @@ With ``SELDON_TEST_KUBECONFIG`` it is a cluster that has Seldon Core; with ``KUB
 etcd, started from that directory, on which the local operator and kubelet work; without either it is all local.
 
 A test whose pods only need to fail gets them by :mod:`tests.clusters.misbehaviour` anywhere. What needs more than a
-cluster of somebody else can do says so by a marker, and is skipped there before it runs.
+existing cluster can do has a marker, and is skipped there before it runs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Clusters(Protocol):
 
 @cache
 def clusters() -> Clusters:
-    """Return what the environment asks for."""
+    """Return what the environment requests."""
     if os.environ.get(KUBECONFIG):
         from tests.clusters.existing import ExistingClusters
 

@@ -37,7 +37,7 @@ def settings() -> dict[str, str]:
 
 
 def readable(graph: dict[str, Any]) -> dict[str, Any]:
-    """Return a graph of somebody else's manifest with the Secret that real pods need."""
+    """Return a graph of another owner's manifest with the Secret that real pods need."""
     return {**graph, "envSecretRefName": SECRET} if clusters().real_pods else graph
 
 

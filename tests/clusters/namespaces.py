@@ -15,5 +15,5 @@ def create(api_url: str, name: str) -> None:
 
 
 def delete(api_url: str, name: str) -> None:
-    """Ask for the end of a namespace with all that is in it."""
+    """Delete a namespace with all that is in it."""
     requests.delete(f"{api_url}/api/v1/namespaces/{name}", timeout=30).raise_for_status()

@@ -123,7 +123,7 @@ class Browser:
         return self._patient(read)() or ""
 
     def read_other_window(self, here: str) -> tuple[str, str]:
-        """Return URL and text of the page that a click has opened in a window of its own, and close that."""
+        """Return URL and text of the page that a click has opened in its own window, and close that."""
         switch = self.driver.switch_to
 
         def other() -> str | None:

@@ -65,7 +65,7 @@ class Platform:
         return self._read(f"{DEPLOYMENTS}/{name}")
 
     def written_uri(self, name: str) -> str:
-        """The model URI that the deployment asks for."""
+        """The model URI that the deployment requests."""
         return str(self.deployment(name)["spec"]["predictors"][0]["graph"]["modelUri"])
 
     def applies(self, name: str) -> int:

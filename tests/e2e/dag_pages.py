@@ -1,4 +1,4 @@
-"""The pages of Airflow's UI on which somebody starts a DAG and watches it, for either version."""
+"""The pages of Airflow's UI on which a user starts a DAG and watches it, for either version."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class DagPages3(DagPages):
         self._browser.press("[data-testid=trigger-dag-button]")
         self._browser.press("[role=dialog] button", text="Trigger")
         eventually("its page is shown", lambda: "/runs/" in self._browser.driver.current_url)
-        # The page switches the DAG on afterwards, with a request of its own.
+        # The page switches the DAG on afterwards, with its own request.
         self._wait_until_on()
 
     def open_run(self, dag_id: str) -> None:

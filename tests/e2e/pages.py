@@ -163,7 +163,7 @@ class ConnectionPages2(ConnectionPages):
     def test(self, conn_id: str, **extra: str) -> tuple[bool | None, str]:
         if extra:
             self.fill(**extra)
-        # The form begins with a note of its own.
+        # The form begins with its own note.
         self._browser.script("$(arguments[0]).text('').hide()", self._RESULT)
         self._browser.click("//button[@id='test-connection']")
         look = "const note = $(arguments[0]); return note.is(':visible') && note.text().trim()"

@@ -17,7 +17,7 @@ GATEWAY_LAG = 2.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """One prediction: when it was asked for, and who answered."""
+    """One prediction: when it was requested, and who answered."""
 
     asked: float
     uri: str = ""
@@ -41,7 +41,7 @@ class Probe:
         self._thread.join(10)
 
     def since(self, moment: float, *, until: float = float("inf")) -> list[Prediction]:
-        """Return the predictions asked for from then on, at least five."""
+        """Return the predictions requested from then on, at least five."""
 
         def look() -> list[Prediction] | None:
             found = [one for one in list(self.predictions) if moment < one.asked < until]
@@ -55,7 +55,7 @@ class Probe:
 
 
 def ask(url: str) -> Prediction:
-    """Ask for one prediction."""
+    """Request one prediction."""
     asked = time.time()
     body = json.dumps({"data": {"ndarray": [[1.0, 2.0]]}}).encode()
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})

@@ -55,7 +55,7 @@ def by_alias(platform: Platform) -> list[TaskInstance]:
 
 @pytest.fixture(scope="module")
 def deployed(platform: Platform, by_alias: list[TaskInstance]) -> dict[str, Any]:
-    """A run of the DAG that deploys, which is all that anybody does."""
+    """A run of the DAG that deploys, and nothing else."""
     task = platform.airflow.rest.run("deploy_iris", day=1, version=1)
     task.wait_for("success")
     return {key: task.xcom(key) for key in ("revision", "prediction_url", "action")}

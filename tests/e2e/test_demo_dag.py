@@ -1,7 +1,7 @@
 """
 The demo DAG, ``example_dags/continuous_deployment.py``, in a real Airflow, deferrable, driven over REST.
 
-It has one deployment, so its runs come one after another, as they do for a user: each fixture goes on where the one
+It has one deployment, so its runs come one after another, as they do for a user: each fixture continues where the one
 before has stopped.
 """
 
@@ -84,7 +84,7 @@ class Unchanged:
 
 @pytest.fixture(scope="module")
 def unchanged(first: Demo) -> Unchanged:
-    """The first run has been cleared as a whole and has run again, beside a second one whose model is worse."""
+    """The first run has been cleared as a whole and has run again, together with a second one whose model is worse."""
     before = first.state()
     cleared, worse = first.tasks[1], first.run(2, max_depth=1)
     cleared.clear("train", "predict")

@@ -82,7 +82,7 @@ def test_a_model_that_breaks_is_found_with_its_cause_and_run_and_turns_green_wit
 
     bad = airflow.rest.run("fleet", day=2, uri="s3://models/fleet/2", behaviour="crash:3")
     with inside(browser):
-        # The page renews itself: nobody reloads it.
+        # The page refreshes itself, without a reload.
         browser.find(row("fleet", "degraded") + " | " + row("fleet", "not proven"))
     bad.wait_for("failed")
     with inside(browser):

@@ -129,7 +129,7 @@ class Page:
         return found
 
     def tab_to(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Go on until something fits; whatever is passed shows that it has the focus."""
+        """Continue until something fits; whatever is passed shows that it has the focus."""
         passed = []
         for _ in range(40):
             here = self.press(Keys.TAB)

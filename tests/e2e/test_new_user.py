@@ -255,7 +255,7 @@ def show_fleet(browser: Browser, airflow: Airflow) -> None:
 
 
 def train(folder: Path) -> None:
-    """Put a model where somebody else's training would."""
+    """Put a model where another owner's training would."""
     import joblib
     from sklearn import datasets, tree
 
@@ -273,7 +273,7 @@ def post(url: str, body: object) -> None:
 
 @contextmanager
 def serving(server: ThreadingHTTPServer) -> Iterator[ThreadingHTTPServer]:
-    """Let a server serve in a thread of its own."""
+    """Let a server serve in its own thread."""
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -1,8 +1,8 @@
 """
 Scheduler, triggerer and server of a real Airflow, driven over REST, against an operator that tells every lie.
 
-What ``dag.test()`` cannot show: the trigger in a triggerer of its own, a user who ends or clears a task, a triggerer
-that dies. All runs share one Airflow and go on at the same time; each DAG has a deployment of its own.
+What ``dag.test()`` cannot show: the trigger in its own triggerer, a user who ends or clears a task, a triggerer
+that dies. All runs share one Airflow and continue at the same time; each DAG has its own deployment.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Stage:
         return self.airflow.rest.run(dag_id, day=day, uri=uri(dag_id, day), **conf)
 
     def begin_dag_tests(self) -> None:
-        """Run two versions of ``inline`` with ``dag.test()``, beside everything else."""
+        """Run two versions of ``inline`` with ``dag.test()``, besides everything else."""
         self.dag_tests = self._worker.submit(
             self.airflow.dag_test,
             "inline",
@@ -62,7 +62,7 @@ class Stage:
         self.inline.stop()
 
     def applied(self, name: str) -> list[float]:
-        """When each version was asked for, and for ever."""
+        """When each version was requested, and for ever."""
         applies = self.local.requests.entries(resource="seldondeployments", name=name, verb="apply")
         return [one.started for one in applies] + [float("inf")]
 
@@ -77,7 +77,7 @@ class Stage:
         return str(predictor["annotations"][ANNOTATION_REVISION])
 
     def watch_update(self, day: int, task: TaskInstance) -> None:
-        """Note when the triggerer lets the task go on."""
+        """Note when the triggerer lets the task continue."""
         task.wait_for("deferred")
         eventually("the wait ends", lambda: task.read()["state"] != "deferred", every=0.1)
         self.released[day] = time.time()

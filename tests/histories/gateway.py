@@ -21,7 +21,7 @@ _BODY = json.dumps({"data": {"ndarray": [[1.0]]}}).encode()
 
 class Gateway:
     """
-    The gateway of a cluster, asked from a thread of its own.
+    The gateway of a cluster, asked from its own thread.
 
     :param local: the cluster.
     """
@@ -52,7 +52,7 @@ class Gateway:
         """
         Ask some times, one after the other.
 
-        :param patience: seconds for which an answer of nothing is asked for again: for the first version of a
+        :param patience: seconds for which an answer of nothing is requested again: for the first version of a
             deployment, the gateway learns of the route when everybody else does, or a little later.
         """
 

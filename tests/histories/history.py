@@ -44,7 +44,7 @@ FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 class History:
     """
-    Lets a plan happen in a namespace of its own.
+    Lets a plan happen in its own namespace.
 
     :param local: the cluster; the Airflow connection leads to it.
     :param gateway: its gateway.

@@ -12,7 +12,7 @@ from tests.histories.plan import Plan
 
 
 def happen(seed: int, numbers: Iterable[int], *, at_once: int = AT_ONCE) -> list[History]:
-    """Let some histories happen on a cluster of their own."""
+    """Let some histories happen on their own cluster."""
     with (
         crowded_cluster(seed) as local,
         Gateway(local) as gateway,

@@ -1,14 +1,14 @@
 """
 The oracle: it knows what the gateway answers, what the runs were told, and what others did; nothing else.
 
-It neither looks at the cluster nor uses any code of the provider. What it holds against a history:
+It neither looks at the cluster nor uses any code of the provider. What it checks in a history:
 
 - a run that is told that a version serves: the gateway answers with that one at this moment, and with no other;
 - once a version is told to serve, none of an older run answers any more, until somebody asks for that;
 - and from then on every request is answered.
 
 Somebody may act between the last look of a task and the moment when it is told of the result; nobody can then say what
-serves. Such an overlap is known by times, and only what can be said in spite of it is held against the history.
+serves. Such an overlap is known by times, and only what can be said in spite of it is compared with the history.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Deed:
     """
     What somebody did to the deployment: another run's write, or an act of others.
 
-    :param takes_away: what serves may be gone after it.
+    :param takes_away: the running version may be gone after it.
     :param by: the order of the run; 0 for others.
     """
 

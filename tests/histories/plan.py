@@ -11,7 +11,8 @@ from airflow_provider_seldon.local.faults import Fault
 #: What a run does; ``again`` deploys the version of another run.
 KINDS = {"deploy": 10, "broken": 3, "again": 2, "no": 2, "roll back": 1, "scale": 1}
 BROKEN = ("crash", "image-pull", "init-crash", "never-ready")
-#: What others do. Those of the second line may take away what serves, and nobody promises anything against that.
+#: What others do. Those of the second line may take away the running version, and nobody promises anything
+#: against that.
 EDITS = {"edit": 5, "scale": 2, "scale as many": 1, "number dropped": 3, "note": 2, "operator down": 7}
 TAKING_AWAY = {"stop": 2, "delete": 3, "delete child": 2, "stop child": 2}
 FAULTS = (
@@ -68,7 +69,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Deed:
-    """What somebody else does at some moment; ``number`` tells edits apart, and gives a number of pods."""
+    """What another client does at some moment; ``number`` tells edits apart, and gives a number of pods."""
 
     at: float
     what: str

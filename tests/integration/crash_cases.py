@@ -35,7 +35,7 @@ MINIO = json.dumps(
 )
 IRIS_OF_TASK = Identity(dag_id="train_and_deploy", task_id="deploy", model_name="iris", run_id="before-1")
 NAME = IRIS_OF_TASK.deployment_name(replace=True)
-#: One that was deployed beside it.
+#: One that was deployed next to it.
 OTHER_NAME = IRIS_OF_TASK.deployment_name(replace=False)
 CUSTOM_NAME = Identity(dag_id="train_and_deploy", task_id="custom", model_name="iris").deployment_name(
     replace=True
@@ -219,7 +219,7 @@ class Cluster:
 
 
 class Probe:
-    """Asks for predictions all the time."""
+    """Requests predictions all the time."""
 
     def __init__(self, url: str) -> None:
         self._request = urllib.request.Request(
@@ -251,7 +251,7 @@ class Probe:
 
 
 class Case:
-    """One scenario in a namespace of its own."""
+    """One scenario in its own namespace."""
 
     def __init__(self, cluster: Cluster, scenario: Scenario) -> None:
         self.cluster = cluster
@@ -270,12 +270,12 @@ class Case:
                 raise
 
     def start(self) -> Any:
-        """One try, in a process of its own."""
+        """One try, in its own process."""
         operator, arguments = self.scenario.task
         return task_process.start(operator, {**arguments, "namespace": self.namespace}, "run-1", 1)
 
     def probed(self) -> Probe:
-        """A probe of what serves; of nothing where that is no promise."""
+        """A probe of the running version; of nothing where that is no promise."""
         url = f"{self.cluster.local.gateway_url}/seldon/{self.namespace}/{self.scenario.name}/api/v1.0/predictions"
         probe = Probe(url)
         sleeping = any(arguments.get("replicas") == 0 for _, arguments in self.scenario.before)

@@ -18,7 +18,7 @@ def answered(option: str | None, *, errors_first: bool) -> Iterator[None]:
     """
     Answer what a human is asked, as Airflow's API does.
 
-    :param option: the answer; ``TOO_LATE`` lets the scheduler find that the time is over. None asks nobody.
+    :param option: the answer; ``TOO_LATE`` lets the scheduler find that the timeout has passed. None asks nobody.
     :param errors_first: the candidate has errors from when the answer is waited for, and that is seen before it comes.
     """
     if option is None:
@@ -42,7 +42,7 @@ def _answer(option: str, errors_first: bool, over: threading.Event) -> None:
             if _answered(option, errors_first):
                 return
         except OperationalError:
-            continue  # somebody else is writing
+            continue  # another client is writing
         except BaseException:
             traceback.print_exc()
             os._exit(3)  # nobody would answer, and the run would wait for ever

@@ -1,5 +1,5 @@
 """
-One try of staging in a process of its own, which dies at its k-th change of the storage.
+One try of staging in its own process, which dies at its k-th change of the storage.
 
 Two storages: files, which can be renamed and are written bit by bit, and an object store, where an object appears as a
 whole when it has been sent. Both keep what they have in a folder of this machine, so it outlives the process.

@@ -1,5 +1,5 @@
 """
-One try of one task in a process of its own, which may die at any moment.
+One try of one task in its own process, which may die at any moment.
 
 Importing Airflow and the Kubernetes client takes seconds, so a server process imports them once and forks for every try
 (``multiprocessing``'s forkserver). This module is what it imports beforehand.

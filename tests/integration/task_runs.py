@@ -1,5 +1,5 @@
 """
-Runs DAGs with ``dag.test()`` in a process of their own, and tells what a user would see of their tasks.
+Runs DAGs with ``dag.test()`` in their own process, and tells what a user would see of their tasks.
 
 ``python -m tests.integration.task_runs`` runs what is in ``dags/observed_tasks.py``, and answers, for each
 task: its state, how often it was tried, and its links, asked for in the way of Airflow's own web server, of the

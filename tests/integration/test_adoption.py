@@ -1,4 +1,4 @@
-"""A deployment that somebody else made is taken over so that it can be given back, or not at all."""
+"""A deployment that another client created is taken over so that it can be given back, or not at all."""
 
 from __future__ import annotations
 

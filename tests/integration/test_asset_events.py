@@ -34,7 +34,7 @@ OUTLETS = {"outlets": [ASSET, ALIAS], "name": "iris"}
 def finish(task: SeldonRolloutOperator, run: dict[str, Any]) -> dict[str, Any]:
     """Run a task as Airflow does, a deferral included, and return the ``extra`` of each event it would emit."""
     run["outlet_events"] = events = OutletEventAccessors()
-    run["ti"].xcom_push = lambda **_: None  # Airflow 2.11 pushes the outlets in a way of its own
+    run["ti"].xcom_push = lambda **_: None  # Airflow 2.11 pushes the outlets in its own way
     try:
         task.execute(run)
     except TaskDeferred as deferral:

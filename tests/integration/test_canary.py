@@ -1,4 +1,4 @@
-"""A canary against Seldon Core on this machine: through, aborted, held, killed, superseded; what serves answers on."""
+"""A canary on local Seldon Core: promoted, aborted, held, killed, superseded; the running version keeps serving."""
 
 from __future__ import annotations
 
@@ -350,7 +350,7 @@ def interrupted(*given: Any, **named: Any) -> Any:
 
 
 def assert_settles(hook: SeldonHook, name: str) -> None:
-    """That what was aborted, and not waited for, ends with what served before."""
+    """That what was aborted, and not waited for, ends with the previous version."""
     expected = dataclasses.replace(Expectation.of(hook.client.get(name)), settle=True)
     hook.wait_for(name, expected=expected, deadline=time.time() + patience(30))
     deadline = time.monotonic() + patience(30)

@@ -253,7 +253,7 @@ def test_an_autoscaler_of_the_running_version_neither_ends_a_canary_nor_loses_it
     path = f"/apis/apps/v1/namespaces/{hook.namespace}/deployments/{child['metadata']['name']}"
     hook.client._transport.request("PATCH", path, body={"spec": {"replicas": 2}}, content_type=MERGE)
     wait_until(lambda: available(hook, name) == {"default": 2, "canary": 1}, patience(20))
-    # A retry of the task that holds it goes on with the same canary.
+    # A retry of the task that holds it continues with the same canary.
     held(hook, name, **autoscaled)
     if ends == "aborted":
         assert aborts(name)[0] == {"aborted": [name]}

@@ -1,8 +1,8 @@
 """
 A task may be killed, and a request may go wrong, at any point: a retry always ends in the same state.
 
-Every case has a namespace of its own: what served before is deployed, a probe asks it for predictions all the time, a
-task is started in a process of its own, and the API server kills that process when its k-th request comes in, before
+Every case has a namespace of its own: the previous version is deployed, a probe asks it for predictions all the time, a
+task is started in its own process, and the API server kills that process when its k-th request comes in, before
 or after handling it. Then the task is run again, as Airflow would. The same with the k-th request answered wrongly,
 or not at all, and with each kind of request that a wait sends. Staging sends no requests: it is killed at its k-th
 change of the storage.

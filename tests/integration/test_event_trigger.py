@@ -63,7 +63,7 @@ class Watch:
 
     From Airflow 3.3 on they share streams, as Airflow's own manager of these has it.
 
-    The loop has a thread of its own: Airflow 2.11 executes operators in the main one only.
+    The loop has its own thread: Airflow 2.11 executes operators in the main one only.
     """
 
     def __init__(self, *triggers: SeldonDeploymentEventTrigger, store: Store | None = None) -> None:

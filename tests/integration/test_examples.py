@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.xdist_group("examples"), pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "example_dags"
 PACKAGE = str(Path(airflow_provider_seldon.__file__).parent.parent)
-#: A model server of somebody else: it answers as a classifier that is sure.
+#: A model server of another owner: it answers as a classifier that is sure.
 FOREIGN = """
 apiVersion: machinelearning.seldon.io/v1
 kind: SeldonDeployment
@@ -119,7 +119,7 @@ def runs(
 
 
 def run(orders: list[dict[str, Any]], *, home: Path) -> list[dict[str, Any]]:
-    """Run DAGs in a process of their own, which has an Airflow home of its own."""
+    """Run DAGs in their own process, which has its own Airflow home."""
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),

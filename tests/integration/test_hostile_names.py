@@ -1,4 +1,4 @@
-"""Names and namespaces from whoever may fill in a template lead to no other namespace, object or condition."""
+"""Names and namespaces from the values of a template lead to no other namespace, object or condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when a user ends a task, a triggerer restarts, or the time is over."""
+"""What happens when a user ends a task, a triggerer restarts, or a wait times out."""
 
 from __future__ import annotations
 

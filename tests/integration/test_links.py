@@ -16,7 +16,7 @@ from tests.clusters.model_store import readable
 from tests.python_process import ask_python
 
 ROOT = Path(__file__).parents[2]
-#: A deployment of somebody else, in another protocol.
+#: A deployment of another owner, in another protocol.
 FOREIGN = {
     "apiVersion": "machinelearning.seldon.io/v1",
     "kind": "SeldonDeployment",

@@ -1,5 +1,5 @@
 """
-Somebody else acts between any two requests of a task: what they did is never lost, and what the task says is true.
+Another client acts between any two requests of a task: what they did is never lost, and what the task says is true.
 
 The cases are those of ``test_crash_safety``, and ``make crash`` runs these tests, too. A newer run deploys, another try
 of the same task runs to its end, somebody deletes, edits, scales or disowns the deployment: right before the k-th
@@ -38,7 +38,7 @@ from tests.integration.test_crash_safety import FAST_PODS, cluster  # noqa: F401
 from tests.integration.test_write_preconditions import patch, without_our_label
 
 EVERYTHING = bool(os.environ.get("SELDON_CRASH_EVERYTHING"))
-#: Versions that somebody else brings: the newer run's, and one that is edited by hand.
+#: Versions that another client brings: the newer run's, and one that is edited by hand.
 NEWEST, EDITED = 9, 666
 #: Tasks that deploy; what others do on purpose (roll back, scale, delete) is done to whatever is there.
 DEPLOYS = {
@@ -61,7 +61,7 @@ def interference(monkeypatch: pytest.MonkeyPatch) -> Interference:
 
 
 class Race:
-    """One task, and what somebody else does right before its k-th request."""
+    """One task, and what another client does right before its k-th request."""
 
     def __init__(self, cluster: Cluster, scenario: Scenario, interference: Interference) -> None:  # noqa: F811
         self.case = Case(cluster, scenario)
@@ -96,7 +96,7 @@ class Race:
 
     @property
     def has_written(self) -> bool:
-        """Whether the task had written the deployment when somebody else came."""
+        """Whether the task had written the deployment when another client came."""
         return f"PATCH {self.scenario.name}" in self.met[:-1]
 
     def problems(self, *, serves: int | None) -> list[str]:

@@ -193,7 +193,8 @@ def test_a_rollback_that_does_not_become_ready_either_is_reported(
     wait, undo = SeldonRolloutOperator.wait_for, SeldonDeployModelOperator.undo
 
     def without_an_operator(self: Any, rollout: Any) -> Any:
-        # The rollback is written, but nobody makes its child: else it may serve before the wait has begun.
+        # The rollback is written, but its child is not created: else it may be ready before the wait has
+        # begun.
         local_seldon.controller_faults.add(
             Fault(verb="update", resource="deployments", count=None, status=500)
         )

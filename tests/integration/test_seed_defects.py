@@ -89,7 +89,7 @@ def storage(local_seldon: Any, hook: SeldonHook, monkeypatch: pytest.MonkeyPatch
 def test_a_deployment_with_an_odd_status_is_found_and_updated_in_place(
     hook: SeldonHook, local_seldon: Any, status: dict[str, Any]
 ) -> None:
-    """The seed could not read it, took it for missing, and put a second one with another URL beside it."""
+    """The seed could not read it, took it for missing, and put a second one with another URL next to it."""
     first = deploy()
     with operator_paused(local_seldon):
         set_status(hook, first["name"], status)

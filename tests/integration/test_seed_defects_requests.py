@@ -33,7 +33,7 @@ class Lines:
 
 
 def plain_client(url: str) -> Any:
-    """A client of an API server that asks for no credentials."""
+    """A client of an API server that requires no credentials."""
     from kubernetes.client import ApiClient, Configuration
 
     configuration = Configuration(host=url)

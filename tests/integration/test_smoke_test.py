@@ -1,4 +1,4 @@
-"""``smoke_test=``: a version that answers wrongly is a failed rollout, and nothing older has been given up for it."""
+"""``smoke_test=``: a version with wrong responses is a failed rollout, and no older one was deleted for it."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_a_secret_that_no_version_uses_is_released_by_the_next_deploy(
 
 @READS_NOTHING
 def test_the_old_secret_stays_as_long_as_the_old_version_serves(hook: SeldonHook, rotate: Any) -> None:
-    """The candidate with the new key never gets ready: what serves, and a rollback to it, read with the old one."""
+    """The candidate with the new key never gets ready: the running version, and a rollback to it, use the old one."""
     first = deploy()
     rotate(NEW)
     with pytest.raises(RolloutFailedError):

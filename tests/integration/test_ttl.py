@@ -25,7 +25,7 @@ SECOND = "s3://models/iris/2"
 
 
 def left(hook: SeldonHook, name: str) -> float | None:
-    """Hours until the deployment's time is over."""
+    """Hours until the deployment expires."""
     expiry = expiry_of(hook.client.get(name))
     return round((expiry.until.timestamp() - time.time()) / 3600, 1) if expiry else None
 

@@ -167,7 +167,7 @@ async def test_looking_once_at_what_is_scaled_to_zero_reads_its_pods():
         none = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 0)
         await here.send("PATCH", f"{child}/status", {"status": none | {"observedGeneration": 9}})
         await here.say(stored, "Creating")
-        for expected in (stored, None):  # a wait whose time is over, and a sensor
+        for expected in (stored, None):  # a wait whose timeout has passed, and a sensor
             ending = await here.wait(expected, deadline=0.0)
             assert (ending.ending, ending.reason) == (Ending.TIMEOUT, "PodsEnding")
         here.server.authorizer.deny = [Deny(resource="pods")]

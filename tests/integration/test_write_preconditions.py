@@ -1,4 +1,4 @@
-"""Every write names what it expects: what somebody else did between two requests is never lost."""
+"""Every write names what it expects: what another client did between two requests is never lost."""
 
 from __future__ import annotations
 

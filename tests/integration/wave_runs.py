@@ -1,5 +1,5 @@
 """
-Runs the example ``waves`` in a process of its own: a run for each order, of which one is killed in the middle.
+Runs the example ``waves`` in its own process: a run for each order, of which one is killed in the middle.
 
 ``python -m tests.integration.wave_runs`` reads orders from standard input, ``{"day": number, "conf": {...},
 "killed_at": connection id or null}``, and answers as ``example_runs`` does; a run that was killed answers null. Two

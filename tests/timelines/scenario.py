@@ -12,7 +12,7 @@ What the format leaves out is filled in from what it has, by rules that hold for
 
 - A spec that is not given is one that makes children of these names. A child that never runs the new template
   and is gone at the end belongs to the past; all others are expected.
-- The pods that are wanted: what the child asks for at last. If that changes although the deployment was written
+- The pods that are wanted: what the child requests at last. If that changes although the deployment was written
   only once (generation 1), an autoscaler did it.
 - The owner of a child is the SeldonDeployment under which it appeared, until the child vanishes. A deployment
   of generation 1 has no older template, so a child with the old one was made under another uid.

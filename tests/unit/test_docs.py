@@ -1,4 +1,4 @@
-"""What the documentation promises about tests and defaults, held against them."""
+"""What the documentation promises about tests and defaults, compared with them."""
 
 from __future__ import annotations
 

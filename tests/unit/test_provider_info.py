@@ -1,4 +1,4 @@
-"""What Airflow is told about the provider: valid, complete, importing nothing, and shown by Airflow's own commands."""
+"""The provider info for Airflow: valid, complete, importing nothing, and shown by Airflow's own commands."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-What the page about kind says, held against schemas: nobody runs it where these tests run.
+What the page about kind says, compared with schemas: nobody runs it where these tests run.
 
-Each check has a test beside it that shows what it finds.
+Each check has a test next to it that shows what it finds.
 """
 
 from __future__ import annotations

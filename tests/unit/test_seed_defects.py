@@ -65,7 +65,7 @@ def test_every_log_line_has_as_many_arguments_as_placeholders() -> None:
 
 
 def test_only_the_cluster_and_the_gateway_are_ever_called() -> None:
-    """The seed told its makers about each deploy."""
+    """The seed reported each deploy to its makers."""
     for name, tree in sources():
         imported = {
             alias.name.split(".")[0]

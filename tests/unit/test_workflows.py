@@ -57,7 +57,7 @@ def test_every_make_target_that_a_workflow_calls_exists() -> None:
     assert [(file, target) for file, target in called if target not in known and ".ready" not in target] == []
 
 
-#: What a job may do beside reading, by its workflow: the branch of the documentation is kept, to have older versions.
+#: What a job may do besides reading, by its workflow: the branch of the documentation is kept, to have older versions.
 WRITING = {
     "release.yml": {"publish": {"id-token": "write"}},
     "docs.yml": {"publish": {"contents": "write"}},

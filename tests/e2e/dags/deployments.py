@@ -18,7 +18,7 @@ for name in ("update", "kept", "put-back", "resumed", "fenced", "crash", "inline
             implementation="SKLEARN_SERVER",
             replicas=2,
             model_server={
-                # Pods need some seconds: Airflow 3.3 may fail a task that goes on before its scheduler has heard of
+                # Pods need some seconds: Airflow 3.3 may fail a task that continues before its scheduler has heard of
                 # the deferral (apache/airflow #71580).
                 "extra_args": {
                     "annotations": {"local.seldon/behaviour": "{{ dag_run.conf.get('behaviour', 'slow:6') }}"}

@@ -1,4 +1,4 @@
-"""A reaper that gives up one deployment, at once."""
+"""A reaper that cleans up one deployment, at once."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def predictor(name: str, traffic: int) -> Manifest:
 
 @pytest.fixture
 def cluster(local: LocalSeldon) -> Cluster:
-    """A deployment whose routes say 95 and 5 while 50 and 50 are asked for, and an operator that is down."""
+    """A deployment whose routes say 95 and 5 while 50 and 50 are requested, and an operator that is down."""
     found = Cluster(api_url=local.api_url, gateway_url=local.gateway_url)
     manifest = seldon_deployment("split")
     manifest["spec"]["predictors"] = [predictor("main", 95), predictor("canary", 5)]

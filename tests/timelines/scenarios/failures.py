@@ -1,4 +1,4 @@
-"""Failures that the status hides, exaggerates, or that belong to somebody else."""
+"""Failures that the status hides, exaggerates, or that belong to another owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes that are decided again when somebody else has changed the deployment."""
+"""Writes that are decided again when another client has changed the deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However many people look at the fleet, the cluster is read once, and nobody waits for a cluster that hangs."""
+"""However many users open the fleet page, the cluster is read once, and no request waits for a cluster that hangs."""
 
 from __future__ import annotations
 

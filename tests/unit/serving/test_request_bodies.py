@@ -23,7 +23,7 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n
 
 
 def predict(model: Any, rows: Any) -> Any:
-    """Return what the row asks for."""
+    """Return what the row requests."""
     value = rows[0][0]
     return [[{2: float("nan"), 3: float("inf")}.get(int(value), 7.0)]]
 

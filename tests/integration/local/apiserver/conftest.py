@@ -41,7 +41,7 @@ def served() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def local_api() -> Iterator[Listener]:
-    """The local API server, whatever the environment asks for."""
+    """The local API server, whatever the environment requests."""
     with in_thread(ApiServer()) as server:
         yield server
 

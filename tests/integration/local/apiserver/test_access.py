@@ -16,7 +16,7 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 @pytest.fixture
 def guarded() -> Iterator[ApiServer]:
-    """A server that asks for one of two tokens, over TLS."""
+    """A server that requires one of two tokens, over TLS."""
     certificates = make_certificates("127.0.0.1")
     server = ApiServer(tokens={"jane-token": "jane", "joe-token": "joe"}, tls=certificates.server)
     with in_thread(server):

@@ -32,7 +32,7 @@ Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def kubectl(local_api: ApiServer, tmp_path: Path) -> Kubectl:
-    """Run kubectl with a kubeconfig of its own; fails the test on a wrong exit code."""
+    """Run kubectl with its own kubeconfig; fails the test on a wrong exit code."""
     kubeconfig = tmp_path / "kubeconfig"
     config = {
         "apiVersion": "v1",

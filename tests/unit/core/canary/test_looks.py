@@ -1,4 +1,4 @@
-"""The looks at a step: when they are due, what they come to, and that nobody can tell who made them."""
+"""The measurements of a step: when they are due, their result, and that it does not depend on the process."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_broken_limit_ends_a_step_at_once_and_only_after_as_many_failures_as_a
 
 
 def test_looks_made_again_by_another_process_come_to_the_same() -> None:
-    """The numbers of a time do not depend on when they are asked for: whoever died, wherever, changes nothing."""
+    """The numbers of a time do not depend on when they are requested: whoever died, wherever, changes nothing."""
     step = plan(bake=1200, failure_limit=3, consecutive_error_limit=2)
 
     def answers(look: Look) -> Samples:

@@ -1,4 +1,4 @@
-"""What an address of the fleet page asks for."""
+"""What an address of the fleet page requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a deployment's time is over: what deploys write, what others leave, and what cannot be read."""
+"""When a deployment expires: what deploys write, what others keep, and what cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's write of the status after ours, told by who wrote what last and when."""
+"""The operator's write of the status after ours, known from who wrote what last and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of health: told once, when they have lasted."""
+"""Changes of health: reported once, when they have lasted."""
 
 from __future__ import annotations
 

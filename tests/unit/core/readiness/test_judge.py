@@ -365,7 +365,7 @@ def test_policy_decides_how_long_failed_may_last():
 
 
 class TestForeign:
-    """A deployment that somebody else applied carries no stamp; its children are compared with its spec."""
+    """A deployment that another client applied carries no stamp; its children are compared with its spec."""
 
     def test_children_of_the_same_content_are_ready(self):
         deployment = sdep(foreign=True)

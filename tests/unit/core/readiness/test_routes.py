@@ -1,4 +1,4 @@
-"""Routes as they were recorded on Seldon's operator with Istio, held against what a deployment asks for."""
+"""Routes as they were recorded on Seldon's operator with Istio, compared with what a deployment requests."""
 
 from __future__ import annotations
 

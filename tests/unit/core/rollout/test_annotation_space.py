@@ -57,7 +57,7 @@ class Stored:
         self.store(wanted.annotated(kept))
 
     def annotate(self, size: int) -> None:
-        """Somebody else does, if the API server lets them."""
+        """Another client does, if the API server lets them."""
         assert self.now is not None
         annotated = self.now.annotated({"theirs": noise(size)})
         if size_of(annotated.annotations) <= MAX_ANNOTATIONS:

@@ -221,7 +221,7 @@ def test_a_limit_that_is_no_finite_number_is_refused_when_the_dag_is_parsed(limi
 
 
 class Answers:
-    """Grades in the order of the metrics, and what was asked for."""
+    """Grades in the order of the metrics, and what was requested."""
 
     def __init__(self, *grades: str) -> None:
         self._grades = iter(grades)

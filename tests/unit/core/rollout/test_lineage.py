@@ -1,4 +1,4 @@
-"""What is told to others about a version that serves."""
+"""The events about a version that has become ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of pods: none is left open, those of others go on, stop and start come back."""
+"""Numbers of pods: none is left open, those of others stay, stop and start come back."""
 
 from __future__ import annotations
 

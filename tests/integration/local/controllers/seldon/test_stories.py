@@ -101,7 +101,7 @@ def hot_loop(steps: list[Step]) -> None:
     ]
     assert done
     after = steps[done[0] :]
-    assert after[-1].generation > after[0].generation  # it goes on when all is done
+    assert after[-1].generation > after[0].generation  # it continues when all is done
     assert states(after)[-1] == "Available"
     assert states(after).count("Available") == 1
 
