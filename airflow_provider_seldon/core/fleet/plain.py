@@ -8,18 +8,21 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 
 class Plain:
     """Convert a frozen dataclass of plain values to JSON data and back."""
+
+    #: Fields that are never left out: their default is not an empty value.
+    ALWAYS: ClassVar[tuple[str, ...]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data, without fields that have their default."""
         return {
             one.name: _plain(getattr(self, one.name))
             for one in fields(self)  # type: ignore[arg-type]
-            if getattr(self, one.name) not in (_default(one), None)
+            if one.name in self.ALWAYS or getattr(self, one.name) not in (_default(one), None)
         }
 
     @classmethod

@@ -74,6 +74,8 @@ class ReaperRun(Plain):
     :param events: what it did.
     """
 
+    ALWAYS = ("grace",)
+
     dag_id: str = ""
     task_id: str = ""
     run_id: str = ""

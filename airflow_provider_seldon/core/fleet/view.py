@@ -142,6 +142,8 @@ class DeploymentView(Plain):
     :param last_failure: the last run that failed to deploy it; None if none is known.
     """
 
+    ALWAYS = ("condition",)
+
     connection: str = ""
     namespace: str = ""
     name: str = ""

@@ -76,6 +76,7 @@ def test_what_was_proven_and_lacks_pods_is_degraded() -> None:
     children[0]["status"] |= {"availableReplicas": 0, "readyReplicas": 0}
     view = seen(given, children)
     assert (view.condition, view.available, view.wanted, view.badges) == ("progressing", 0, 1, ("degraded",))
+    assert view.to_json()["condition"] == "progressing", "only empty fields are left out"
 
 
 def test_what_is_scaled_to_zero_is_asleep() -> None:
