@@ -65,7 +65,7 @@ def fleet_connections() -> str:
 def fleet_targets() -> tuple[tuple[str, str], ...]:
     """Return the connections of the fleet page, each with a namespace, "" for the connection's own."""
     parts = (part.strip().partition("/") for part in fleet_connections().split(",") if part.strip())
-    return tuple(dict.fromkeys((conn_id, namespace) for conn_id, _, namespace in parts))
+    return tuple(dict.fromkeys((conn_id.strip(), namespace.strip()) for conn_id, _, namespace in parts))
 
 
 def fleet_source() -> str:

@@ -66,7 +66,8 @@ class SharedLook(Generic[Value]):
         """
         Return the present knowledge, and start a look if it is no longer recent.
 
-        :param patience: seconds to wait if there is no result yet, or an old one.
+        :param patience: seconds to wait if there is no result yet, or an old one; those count from when the
+            look started, so that only the first requests wait for a cluster that hangs.
         """
         with self._lock:
             now = time.monotonic()
@@ -78,7 +79,8 @@ class SharedLook(Generic[Value]):
             fresh = self._seen.value is not None and age is not None and age < self._old
             if fresh or self._started_at is None:
                 return self._now()
-        self._done.wait(patience)
+            left = self._started_at + patience - now
+        self._done.wait(max(0.0, left))
         with self._lock:
             return self._now()
 

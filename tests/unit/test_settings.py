@@ -59,3 +59,10 @@ def test_every_option_is_read() -> None:
         if callable(value) and value.__module__ == settings.__name__
     }
     assert OPTIONS.keys() <= read
+
+
+def test_connections_and_namespaces_of_the_fleet_page_are_read_without_the_white_space_around_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SELDON__FLEET_CONNECTIONS", " a , b / models,\n b/models, a,, c/ ")
+    assert settings.fleet_targets() == (("a", ""), ("b", "models"), ("c", ""))
