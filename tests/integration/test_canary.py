@@ -230,11 +230,12 @@ def test_a_held_canary_stays_at_its_weight_until_it_is_promoted(hook: SeldonHook
 
 
 def test_a_held_canary_is_aborted_once_and_only_by_its_own_run(hook: SeldonHook, served: str) -> None:
-    run(operator(hold_at=5), logical_date=TUESDAY)
+    """Also where another DAG has deployed what serves."""
+    run(operator(hold_at=5, name=served), logical_date=TUESDAY, dag_id="canaries")
     strange, _ = run(operator(SeldonAbortCanaryOperator, name=served), run_id="another")
     assert strange == {"aborted": []}
     for aborted in ([served], []):
-        result, _ = run(operator(SeldonAbortCanaryOperator, model_name="iris"))
+        result, _ = run(operator(SeldonAbortCanaryOperator, model_name="iris"), dag_id="canaries")
         assert result == {"aborted": aborted}
         assert_serves(hook, served, "1")
 

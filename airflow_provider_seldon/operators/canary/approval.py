@@ -110,7 +110,7 @@ class SeldonAbortCanaryOperator(SeldonRolloutOperator):
 
     :param name: name of the deployment, such as the ``name`` that the canary's task has pushed. If it is left
         out, or empty because that task was killed before it could push: all deployments of the model that
-        this DAG created.
+        this DAG created, or has a canary on.
     :param model_name: name of the model, if no name is given.
     :param any_run: also abort a canary of another DAG run.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`. It waits on its
@@ -167,5 +167,13 @@ class SeldonAbortCanaryOperator(SeldonRolloutOperator):
     def _names(self, context: Context) -> list[str]:
         if self.name:
             return [self.name]
-        found = self.hook.find_model_servers(dag_id=context["ti"].dag_id, model_name=self.model_name or None)
-        return [one.name for one in found]
+        from airflow_provider_seldon.core.identity.identity import Identity
+        from airflow_provider_seldon.delivery.canary.under_way import is_of
+
+        ti = context["ti"]
+        # Until it is promoted, a deployment says which DAG has deployed the version that serves.
+        return [
+            one.name
+            for one in self.hook.find_model_servers(model_name=self.model_name or None)
+            if Identity.of(one).dag_id == ti.dag_id or is_of(one, run=ti.run_id, dag_id=ti.dag_id)
+        ]
