@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import ClientError
 
-from airflow_provider_seldon.local.client import ApiError
+from airflow_provider_seldon.local.client.errors import ApiError
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon, OperatorFaults
 from airflow_provider_seldon.local.options import ENV_MLSERVER_PYTHON
 

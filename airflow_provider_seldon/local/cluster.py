@@ -26,7 +26,7 @@ from airflow_provider_seldon.local.apiserver.http.external_api_server import Ext
 from airflow_provider_seldon.local.apiserver.http.listener import Listener
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
 from airflow_provider_seldon.local.certificates import Certificates, make_certificates
-from airflow_provider_seldon.local.client import ApiClient
+from airflow_provider_seldon.local.client.api_client import ApiClient
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.manager import Controllers
 from airflow_provider_seldon.local.external.bootstrap import Bootstrap

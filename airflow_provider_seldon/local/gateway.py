@@ -22,7 +22,7 @@ import aiohttp
 from aiohttp import web
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES, Manifest
+from airflow_provider_seldon.local.client.kinds import PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES, Manifest
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.children import naming
 from airflow_provider_seldon.local.controllers.children.components import LABEL_APP

@@ -20,7 +20,8 @@ from airflow_provider_seldon.delivery.reaping.reaper import Reaper, Terms
 from airflow_provider_seldon.delivery.reaping.report import Report
 from airflow_provider_seldon.exceptions import CanaryAbortedError, ReplacedError, SeldonError
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.local.client import NAMESPACES, SELDON_DEPLOYMENTS, ApiError
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import NAMESPACES, SELDON_DEPLOYMENTS
 from airflow_provider_seldon.local.cluster import LocalSeldon, Misbehaviour
 from airflow_provider_seldon.operators.canary import (
     SeldonAbortCanaryOperator,

@@ -14,7 +14,7 @@ import requests
 
 from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
 from airflow_provider_seldon.local.apiserver.http.proxy import ApiProxy
-from airflow_provider_seldon.local.client import ApiClient
+from airflow_provider_seldon.local.client.api_client import ApiClient
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from airflow_provider_seldon.local.external.bootstrap import Bootstrap
 from airflow_provider_seldon.local.loop_thread import LoopThread

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from airflow_provider_seldon.local.client import DEPLOYMENTS, NAMESPACES, SELDON_DEPLOYMENTS, ApiError
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import DEPLOYMENTS, NAMESPACES, SELDON_DEPLOYMENTS
 from airflow_provider_seldon.local.cluster import LocalSeldon
 from tests.histories.plan import TAKING_AWAY, Deed
 

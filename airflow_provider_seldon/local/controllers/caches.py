@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from airflow_provider_seldon.local.client import ApiClient, Kind
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import Kind
 from airflow_provider_seldon.local.controllers.informer import Informer
 
 _START_SECONDS = 30.0

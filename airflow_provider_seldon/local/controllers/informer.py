@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 
 import aiohttp
 
-from airflow_provider_seldon.local.client import ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import Kind, Manifest
 from airflow_provider_seldon.local.controllers.manifests import controller_of, key_of, now
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from airflow_provider_seldon.local.client import (
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
@@ -19,7 +20,6 @@ from airflow_provider_seldon.local.client import (
     SELDON_DEPLOYMENTS,
     SERVICES,
     VIRTUAL_SERVICES,
-    ApiClient,
     Manifest,
 )
 from airflow_provider_seldon.local.controllers.caches import Caches

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from airflow_provider_seldon.local.client import ApiError
+from airflow_provider_seldon.local.client.errors import ApiError
 from airflow_provider_seldon.local.controllers.errors import ComponentError
 from airflow_provider_seldon.local.controllers.informer import Key
 

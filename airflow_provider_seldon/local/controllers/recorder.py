@@ -9,7 +9,9 @@ from collections import Counter
 
 import aiohttp
 
-from airflow_provider_seldon.local.client import EVENTS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import EVENTS, Manifest
 from airflow_provider_seldon.local.controllers.manifests import namespace_of, now
 
 log = logging.getLogger(__name__)

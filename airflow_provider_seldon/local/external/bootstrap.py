@@ -13,13 +13,13 @@ from contextlib import suppress
 from types import MappingProxyType
 
 from airflow_provider_seldon.local.apiserver.objects import crd
-from airflow_provider_seldon.local.client import (
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import (
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
     NODES,
     SELDON_DEPLOYMENTS,
-    ApiClient,
-    ApiError,
     Kind,
     Manifest,
 )

@@ -14,7 +14,7 @@ from aiohttp import web
 from airflow_provider_seldon.local.apiserver import StatusError
 from airflow_provider_seldon.local.apiserver.writes.admission import NAME, AdmissionWebhook
 from airflow_provider_seldon.local.certificates import make_certificates
-from airflow_provider_seldon.local.client import Kind, Manifest
+from airflow_provider_seldon.local.client.kinds import Kind, Manifest
 
 CONFIGURATIONS = Kind(
     api_version="admissionregistration.k8s.io/v1",

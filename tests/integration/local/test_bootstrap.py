@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from airflow_provider_seldon.local.apiserver.http.external_api_server import ExternalApiServer
-from airflow_provider_seldon.local.client import SELDON_DEPLOYMENTS, ApiClient
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import SELDON_DEPLOYMENTS
 from airflow_provider_seldon.local.cluster import LocalOptions, LocalSeldon
 from airflow_provider_seldon.local.external.webhook import Webhook
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.client import ApiClient
+from airflow_provider_seldon.local.client.api_client import ApiClient
 from airflow_provider_seldon.local.external.bootstrap import Bootstrap
 from tests.clusters import ASSETS
 from tests.integration.local.apiserver.rest import CORE, Rest

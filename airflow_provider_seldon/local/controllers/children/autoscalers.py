@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import (
+from airflow_provider_seldon.local.client.kinds import (
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
     SCALED_OBJECTS,

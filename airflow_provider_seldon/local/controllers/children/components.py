@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children import autoscalers, naming
 from airflow_provider_seldon.local.controllers.children.containers import complete_unit_container
 from airflow_provider_seldon.local.controllers.children.defaults import (

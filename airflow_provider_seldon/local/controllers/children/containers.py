@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.engine import PROMETHEUS_PATH
 from airflow_provider_seldon.local.controllers.children.servers import MODELS_PATH
 from airflow_provider_seldon.local.controllers.manifests import clone, dig, name_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children import naming
 from airflow_provider_seldon.local.controllers.children.servers import SERVERS, is_prepackaged, protocol_key
 from airflow_provider_seldon.local.controllers.manifests import clone, dig, namespace_of

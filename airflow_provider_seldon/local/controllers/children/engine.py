@@ -9,7 +9,7 @@ import base64
 from typing import Any
 
 from airflow_provider_seldon.local.apiserver.protocol.quantities import canonical_amount
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import PODINFO_VOLUME
 from airflow_provider_seldon.local.controllers.children.servers import ENGINE_IMAGE
 from airflow_provider_seldon.local.controllers.errors import ComponentError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children import naming
 from airflow_provider_seldon.local.controllers.children.containers import PRE_STOP, PROBE_TIMES
 from airflow_provider_seldon.local.controllers.children.frame import add_labels, child_deployment, unit_labels

@@ -5,7 +5,7 @@ Source: Seldon Core reference, sections 2.4 (strategy), 3.2 (defaults) and 7.1 (
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children import naming
 from airflow_provider_seldon.local.controllers.children.defaults import PODINFO_VOLUME
 from airflow_provider_seldon.local.controllers.manifests import clone, dig, namespace_of

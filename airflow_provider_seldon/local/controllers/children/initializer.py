@@ -5,7 +5,7 @@ Source: Seldon Core reference, section 5; the names were seen on the real operat
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.servers import MODELS_PATH, STORAGE_INITIALIZER_IMAGE
 from airflow_provider_seldon.local.controllers.errors import ComponentError
 

@@ -6,7 +6,7 @@ Source: Seldon Core reference, section 4; order of variables and ports as seen o
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.containers import parameters_text, set_variable
 from airflow_provider_seldon.local.controllers.children.defaults import walk
 from airflow_provider_seldon.local.controllers.children.initializer import add_initializer

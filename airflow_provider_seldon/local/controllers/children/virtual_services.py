@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_seldon.local.client import VIRTUAL_SERVICES, Manifest
+from airflow_provider_seldon.local.client.kinds import VIRTUAL_SERVICES, Manifest
 from airflow_provider_seldon.local.controllers.children import naming
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of
 

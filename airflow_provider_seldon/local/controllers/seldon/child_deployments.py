@@ -6,7 +6,7 @@ and 2.2).
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import DEPLOYMENTS, Manifest
+from airflow_provider_seldon.local.client.kinds import DEPLOYMENTS, Manifest
 from airflow_provider_seldon.local.controllers.children.components import LABEL_ENGINE, Components
 from airflow_provider_seldon.local.controllers.manifests import (
     clone,

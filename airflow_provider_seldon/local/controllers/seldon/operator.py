@@ -14,7 +14,9 @@ import logging
 import random
 from collections.abc import Callable
 
-from airflow_provider_seldon.local.client import SELDON_DEPLOYMENTS, ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import SELDON_DEPLOYMENTS, Kind, Manifest
 from airflow_provider_seldon.local.controllers.children.components import Components, build
 from airflow_provider_seldon.local.controllers.errors import ComponentError
 from airflow_provider_seldon.local.controllers.informer import Informer, Key

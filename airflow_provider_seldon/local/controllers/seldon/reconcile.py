@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_provider_seldon.local.client import (
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import (
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
     SCALED_OBJECTS,
     SERVICES,
     VIRTUAL_SERVICES,
-    ApiError,
     Kind,
     Manifest,
 )

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_seldon.local.client import (
-    DEPLOYMENTS,
-    SERVICES,
-    VIRTUAL_SERVICES,
-    ApiClient,
-    Kind,
-    Manifest,
-)
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import DEPLOYMENTS, SERVICES, VIRTUAL_SERVICES, Kind, Manifest
 from airflow_provider_seldon.local.controllers.informer import Informer
 from airflow_provider_seldon.local.controllers.manifests import name_of, owner_reference
 from airflow_provider_seldon.local.controllers.recorder import Recorder

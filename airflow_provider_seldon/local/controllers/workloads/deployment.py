@@ -11,7 +11,8 @@ import asyncio
 import random
 from datetime import UTC, datetime
 
-from airflow_provider_seldon.local.client import DEPLOYMENTS, REPLICA_SETS, ApiClient, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import DEPLOYMENTS, REPLICA_SETS, Manifest
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
 from airflow_provider_seldon.local.controllers.manifests import (
     clone,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import clone, condition, dig, name_of, now
 from airflow_provider_seldon.local.controllers.workloads.rolling import (
     available_replicas,

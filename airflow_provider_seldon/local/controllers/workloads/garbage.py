@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_provider_seldon.local.client import ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import Kind, Manifest
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of
 from airflow_provider_seldon.local.controllers.queue import WorkQueue

@@ -6,7 +6,9 @@ appear as ``FailedCreate`` events and as the condition ``ReplicaFailure``.
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import PODS, REPLICA_SETS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import PODS, REPLICA_SETS, Manifest
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
 from airflow_provider_seldon.local.controllers.manifests import (
     clone,

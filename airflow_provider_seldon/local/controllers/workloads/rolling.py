@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig
 
 DEFAULT_SURGE = "25%"

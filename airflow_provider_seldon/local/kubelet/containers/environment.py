@@ -10,7 +10,9 @@ import base64
 import re
 from collections.abc import Mapping
 
-from airflow_provider_seldon.local.client import CONFIG_MAPS, SECRETS, ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import CONFIG_MAPS, SECRETS, Kind, Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of
 from airflow_provider_seldon.local.kubelet.containers.interface import StartError
 

@@ -13,7 +13,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_provider_seldon.local.client import CONFIG_MAPS, SECRETS, ApiClient, ApiError, Kind, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import CONFIG_MAPS, SECRETS, Kind, Manifest
 from airflow_provider_seldon.local.controllers.children.servers import MODELS_PATH
 from airflow_provider_seldon.local.controllers.manifests import dig, namespace_of
 from airflow_provider_seldon.local.kubelet.containers.interface import StartError

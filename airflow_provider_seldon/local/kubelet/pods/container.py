@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_seldon.local.client import ApiClient, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of, now
 from airflow_provider_seldon.local.controllers.recorder import Recorder
 from airflow_provider_seldon.local.kubelet.containers import environment

@@ -11,7 +11,9 @@ import asyncio
 import aiohttp
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import PODS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import PODS, Manifest
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.informer import Informer, Key
 from airflow_provider_seldon.local.controllers.manifests import condition, dig, key_of

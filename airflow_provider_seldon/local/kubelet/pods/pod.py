@@ -13,7 +13,9 @@ import time
 import aiohttp
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import PODS, ApiClient, ApiError, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.errors import ApiError
+from airflow_provider_seldon.local.client.kinds import PODS, Manifest
 from airflow_provider_seldon.local.controllers.children.engine import PROMETHEUS_PATH
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of, now
 from airflow_provider_seldon.local.controllers.recorder import Recorder

@@ -5,7 +5,7 @@ Source: Kubernetes documentation, "Pod Lifecycle" (phases, conditions).
 
 from __future__ import annotations
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import condition, dig, now
 
 POD_IP = "127.0.0.1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.kubelet.containers.ports import Ports
 from airflow_provider_seldon.local.kubelet.containers.process import Probe
 from airflow_provider_seldon.local.kubelet.servers.engine import accepts_connections

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig
 from airflow_provider_seldon.local.controllers.quantities import quantity
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import aiohttp
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import PODS, SERVICES, Manifest
+from airflow_provider_seldon.local.client.kinds import PODS, SERVICES, Manifest
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.informer import Informer
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of, namespace_of

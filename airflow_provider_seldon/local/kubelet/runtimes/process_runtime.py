@@ -20,7 +20,8 @@ from pathlib import Path
 import aiohttp
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import ApiClient, Manifest
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig, namespace_of
 from airflow_provider_seldon.local.kubelet.containers.environment import expand
 from airflow_provider_seldon.local.kubelet.containers.images import Program, Role, program_of

@@ -28,7 +28,7 @@ import random
 from collections.abc import Mapping
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.engine import ENGINE
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of
 from airflow_provider_seldon.local.kubelet.containers.interface import Exit, Run, Sandbox, StartError

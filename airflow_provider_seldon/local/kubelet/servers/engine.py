@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import containers_of, unit_of, walk
 from airflow_provider_seldon.local.controllers.children.servers import is_hardcoded
 from airflow_provider_seldon.local.kubelet.containers.logs import ContainerLog

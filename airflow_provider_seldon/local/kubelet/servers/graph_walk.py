@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.servers import is_hardcoded
 from airflow_provider_seldon.local.controllers.manifests import clone, dig
 from airflow_provider_seldon.local.kubelet.servers.unit_calls import ComponentCallError, parameter

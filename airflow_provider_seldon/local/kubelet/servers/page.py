@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import walk
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import walk
 from airflow_provider_seldon.local.controllers.children.engine import ENGINE
 from airflow_provider_seldon.local.controllers.manifests import dig, name_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.kubelet.servers.translation import BadRequestError, from_v2, to_v2
 
 _PATHS = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.engine import PROMETHEUS_PATH
 from airflow_provider_seldon.local.controllers.manifests import name_of, namespace_of
 from airflow_provider_seldon.local.kubelet.traffic.request_metrics import RequestMetrics

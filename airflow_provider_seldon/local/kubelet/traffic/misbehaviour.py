@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request, Response
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.manifests import dig
 from airflow_provider_seldon.local.kubelet.servers.routes import Operation, route
 

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 
 from airflow_provider_seldon.local.apiserver.protocol.pod_http import Request
-from airflow_provider_seldon.local.client import Manifest
+from airflow_provider_seldon.local.client.kinds import Manifest
 from airflow_provider_seldon.local.controllers.children.defaults import containers_of, walk
 from airflow_provider_seldon.local.controllers.children.engine import ENGINE
 from airflow_provider_seldon.local.controllers.children.servers import is_hardcoded

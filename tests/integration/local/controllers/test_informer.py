@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from airflow_provider_seldon.local.client import SERVICES, ApiClient
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import SERVICES
 from airflow_provider_seldon.local.controllers.informer import Informer
 
 SERVICE = {"metadata": {"name": "iris", "namespace": "default"}, "spec": {"ports": [{"port": 8000}]}}

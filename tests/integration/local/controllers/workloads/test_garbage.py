@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_seldon.local.client import DEPLOYMENTS, PODS, SECRETS, SELDON_DEPLOYMENTS, ApiClient
+from airflow_provider_seldon.local.client.api_client import ApiClient
+from airflow_provider_seldon.local.client.kinds import DEPLOYMENTS, PODS, SECRETS, SELDON_DEPLOYMENTS
 from airflow_provider_seldon.local.controllers.caches import Caches
 from airflow_provider_seldon.local.controllers.workloads.garbage import GarbageCollector
 from tests.clusters import clusters

@@ -1,0 +1,1 @@
+"""A small Kubernetes client for the controllers, the kubelet and the gateway of ``local``."""
