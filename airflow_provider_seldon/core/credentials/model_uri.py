@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 from airflow_provider_seldon.core.credentials.words import names_credential
 from airflow_provider_seldon.core.invalid_request import Problem
 
-_AZURE = frozenset({"wasb", "wasbs", "abfs", "abfss", "az", "adl"})
+#: Schemes in which a container stands before the ``@``.
+AZURE = frozenset({"wasb", "wasbs", "abfs", "abfss", "az", "adl"})
 _AZURE_HOST = re.compile(r"[a-z0-9]{3,24}\.(blob|dfs)\.[a-z0-9.-]+\Z")
 _CONTAINER = re.compile(r"[$a-z0-9][-a-z0-9]{0,62}\Z")
 #: Query fields of signed URLs (Azure SAS, AWS Signature V4 and V2, Google Cloud Storage).
@@ -43,7 +44,7 @@ def served_uri(uri: str) -> str:
         usable = parts.password is None and parts.port is None and not parts.query and not parts.fragment
     except ValueError:
         return uri
-    if parts.scheme.lower() not in _AZURE or not container or not usable:
+    if parts.scheme.lower() not in AZURE or not container or not usable:
         return uri
     if not _CONTAINER.match(container) or not _AZURE_HOST.match(account.lower()):
         return uri
@@ -68,7 +69,7 @@ def problems(uri: str, field: str) -> Iterator[Problem]:
         yield Problem(field, "contains a password", _SECRET)
     elif login is not None and scheme in ("http", "https"):
         yield Problem(field, "contains a login or a token", _SECRET)
-    elif login is not None and scheme in _AZURE:
+    elif login is not None and scheme in AZURE:
         fix = "give it as scheme://container/path; the account is that of the connection or Secret"
         yield Problem(field, "names an account that is none of Azure's", fix)
     elif login is not None:

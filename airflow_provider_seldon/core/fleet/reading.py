@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_seldon.core.canary.lease import ANNOTATION_CANARY, Lease
 from airflow_provider_seldon.core.children.parts import parts_of
+from airflow_provider_seldon.core.credentials.model_uri import AZURE
 from airflow_provider_seldon.core.fleet.view import (
     Badge,
     CanaryView,
@@ -57,6 +58,8 @@ _CONDITIONS = {
     Phase.DELETED: Condition.DELETING,
 }
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_RCLONE_OPTIONS = re.compile(r"(:?[^,:/]+),.*:", re.DOTALL)
+_PASSWORD = re.compile(r"[^/]*:[^/]*@")
 
 
 def view_of(
@@ -157,15 +160,23 @@ def detail_of(deployment: Object, view: DeploymentView, *, diagnosis: str = "") 
 
 
 def shown_uri(uri: str) -> str:
-    """Return a model URI without login, password, query and fragment, which may hold signatures."""
+    """
+    Return a model URI without login, password, query and fragment, which may hold signatures.
+
+    Another client may have written anything: also a remote of rclone with its options
+    (``:s3,secret_access_key=...:bucket``), of which only the name is shown.
+    """
+    uri = uri.strip()
+    if options := _RCLONE_OPTIONS.match(uri):
+        return f"{options[1]}:..."
     if not _SCHEME.match(uri):
-        return uri.partition("?")[0]
+        return _PASSWORD.sub("", re.split(r"[?#]", uri)[0])
     try:
         parts = urlsplit(uri)
         login, at, host = parts.netloc.rpartition("@")
         # An Azure container, see ``credentials.model_uri``; its name has no colon.
-        netloc = host if at and ":" in login else parts.netloc
-        return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+        container = at and ":" not in login and parts.scheme.lower() in AZURE
+        return urlunsplit((parts.scheme, parts.netloc if container else host, parts.path, "", ""))
     except ValueError:
         return ""
 

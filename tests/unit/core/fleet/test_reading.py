@@ -123,6 +123,16 @@ def test_a_canary_shows_its_step_and_who_leads_it_no_more() -> None:
         ),
         ("pvc://claim/iris", "pvc://claim/iris"),
         ("http://[broken", ""),
+        ("https://token@host/iris", "https://host/iris"),
+        ("S3://token@bucket/iris", "s3://bucket/iris"),
+        (" https://me:secret@host/iris", "https://host/iris"),
+        ("https:/me:secret@host/iris", "https:/host/iris"),
+        ("me:secret@host/iris?sig=1#more", "host/iris"),
+        (":s3,access_key_id=me,secret_access_key=secret:bucket/iris", ":s3:..."),
+        ("remote,token='a:b/c':bucket/iris", "remote:..."),
+        ("remote:bucket/iris@v2", "remote:bucket/iris@v2"),
+        ("models/iris@v2", "models/iris@v2"),
+        ("models,2026/iris", "models,2026/iris"),
     ],
 )
 def test_no_login_and_no_signature_of_a_model_uri_is_shown(uri: str, shown: str) -> None:
