@@ -360,12 +360,16 @@ def assert_settles(hook: SeldonHook, name: str) -> None:
     assert_serves(hook, name, "1")
 
 
-def test_skip_analysis_only_bakes(hook: SeldonHook, served: str) -> None:
+def test_skip_analysis_only_bakes_and_what_is_promoted_is_waited_for_in_any_case(
+    hook: SeldonHook, served: str
+) -> None:
     limited = limits(many_errors_beyond_a_tenth)
     # In an emergency, Prometheus may be what is broken.
     task = operator(analysis=limited, skip_analysis="True", prometheus_conn_id="nowhere")
+    task.wait_for_available = False
     result, _ = run(task, logical_date=TUESDAY)
     assert result["canary"]["outcome"] == "promoted"
+    assert_serves(hook, served, "2")
 
 
 def test_a_candidate_with_another_protocol_is_refused_before_anything_is_written(

@@ -73,7 +73,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     :param prometheus_conn_id: Airflow connection of the Prometheus server to query.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`.
         ``timeout`` applies to each write, and to a step without a result. ``on_kill`` is not among them:
-        stopping the task aborts the canary.
+        stopping the task aborts the canary. ``wait_for_available=False`` applies only where no canary is run.
     """
 
     template_fields: Sequence[str] = (
@@ -212,8 +212,9 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
                 self._leader = None
                 return {**self._info(leader.canary), "action": "held", "canary": held}
             self._canary_told = tell("promoted", leader.verdicts)
-        # From here on it is a plain deploy of what already serves; it removes the candidate.
-        self.deploy_decision = True
+        # From here on it is a plain deploy of what already serves; it removes the candidate. Without the wait, the
+        # version would not be recorded as proven, and the next one would have no baseline.
+        self.deploy_decision = self.wait_for_available = True
         return self._with_canary(super().execute(context))
 
     def defer_until(self, deadline: float, **wait: Any) -> None:
