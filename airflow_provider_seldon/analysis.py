@@ -1,5 +1,5 @@
 """
-What a DAG file imports for a canary: its steps, and the metrics that the candidate must meet.
+The imports of a DAG file with a canary: its steps, and the metrics that the candidate must meet.
 
 ::
 

@@ -1,7 +1,7 @@
 """
 Airflow assets for deployments: ``seldon://<namespace>/<deployment>``.
 
-Such an asset is updated whenever a new version of the model is proven to serve; see
+Such an asset is updated whenever a new version of the model has become ready; see
 :mod:`airflow_provider_seldon.operators.asset_events`. Airflow 2.11 calls assets datasets; the functions are
 the same. Airflow finds the handler, the factory and the converter through the provider's metadata. Importing
 this module imports only Python's own URL parser.

@@ -1,10 +1,9 @@
 """
 The exceptions of this provider.
 
-One small tree under :class:`SeldonError`, which is an ``AirflowException``. A class says *what* happened, its
-message says *what to do next*, and ``retryable`` says whether a retry of the same task can help, so that a
-retry policy can match classes instead of messages; :mod:`airflow_provider_seldon.retries` builds such a
-policy.
+One small tree under :class:`SeldonError`, which is an ``AirflowException``. The class shows *what* happened,
+the message *what to do next*, and ``retryable`` whether a retry of the same task can help, so that a retry
+policy can match classes instead of messages; :mod:`airflow_provider_seldon.retries` builds such a policy.
 
 If only the task's own code or input can change the outcome, the class is also an ``AirflowFailException``:
 Airflow fails the task at once, whatever its retries, and consults no policy. If something outside (a
@@ -34,7 +33,7 @@ class InvalidModelServerError(SeldonError, AirflowFailException, ValueError, Typ
     The request is wrong; nothing was sent to the cluster. The message names each field and its fix.
 
     Raised for every argument of an operator, a sensor, a trigger or the hook: when the DAG is parsed if the
-    value is known by then, else before anything is sent. It is also a ``ValueError`` and a ``TypeError``,
+    value is already known, else before a request is sent. It is also a ``ValueError`` and a ``TypeError``,
     which Python itself raises for a wrong argument. Not retried: the same arguments would be wrong again.
     """
 
@@ -134,7 +133,7 @@ class ServerUnavailableError(SeldonError):
     The API server (or a webhook that it calls) was unavailable, also after retries.
 
     :param status: HTTP status of the last response, 0 when there was none.
-    :param retry_after: seconds that the server asked to wait, None when it gave none.
+    :param retry_after: seconds of its ``Retry-After``, None if there was none.
     """
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
@@ -153,7 +152,7 @@ class RolloutError(SeldonError):
 
     :param reason: one CamelCase word, such as ``ProgressDeadlineExceeded``.
     :param deployment: ``namespace/name``.
-    :param rolled_back_to: revision that serves again in its place; "" when nothing was rolled back.
+    :param rolled_back_to: revision that was restored and is ready; "" when nothing was rolled back.
     """
 
     def __init__(

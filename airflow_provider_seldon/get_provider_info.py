@@ -94,7 +94,7 @@ def field_behaviour() -> dict[str, object]:
         "relabeling": {"login": "Ingress login", "password": "Ingress password", "port": "Port (not used)"},
         "placeholders": {
             "port": "0 lets Airflow 3.3.1 and 3.3.2 test the connection",
-            "login": "user name, where the gateway asks for one",
+            "login": "user name, if the gateway requires one",
             "password": "password of that user",
             "namespace": "models",
             "ingress_url": "https://models.example.com",
@@ -212,7 +212,7 @@ def get_provider_info() -> dict[str, object]:
     return {
         "package-name": "airflow-provider-seldon",
         "name": name,
-        "description": "Deploy models with Seldon Core and wait until they really serve.",
+        "description": "Deploy models with Seldon Core and wait until they are really ready.",
         "integrations": [
             {
                 "integration-name": name,

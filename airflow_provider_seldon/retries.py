@@ -28,7 +28,7 @@ def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) 
     A ``retryable`` error is retried with the task's ``retries`` and ``retry_delay``, and so is an error from
     elsewhere. To treat a class differently, put your own ``RetryRule`` before the policy's ``rules``.
 
-    :param unavailable_delay: how long to wait for an API server that did not answer
+    :param unavailable_delay: how long to wait for an API server that did not respond
         (:class:`~airflow_provider_seldon.exceptions.ServerUnavailableError`), instead of the task's ``retry_delay``.
     :raises RuntimeError: this Airflow has no retry policies.
     """
@@ -52,7 +52,7 @@ def seldon_retry_policy(*, unavailable_delay: timedelta = timedelta(minutes=1)) 
                 exception=ServerUnavailableError,
                 action=RetryAction.RETRY,
                 retry_delay=unavailable_delay,
-                reason="the API server did not answer",
+                reason="the API server did not respond",
             ),
         ]
     )

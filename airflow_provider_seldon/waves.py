@@ -97,10 +97,10 @@ class Waves:
 
     :param group_id: id of the task group.
     :param name: name of the deployment, the same on all clusters. It is required, so that a rollback finds
-        what a killed deploy left behind.
+        the deployment of a killed deploy.
     :param max_parallel: number of clusters of a wave that are deployed to at a time; None for all of them.
     :param on_failure: ``stop`` leaves the running versions as they are: the clusters that failed have undone
-        their own deploy, and later waves do not start. ``roll_back`` undoes what this run changed, on every
+        their own deploy, and later waves do not start. ``roll_back`` undoes the changes of this run on every
         cluster, once the running tasks have ended.
     :param arguments: arguments of
         :class:`~airflow_provider_seldon.operators.deploy.SeldonDeployModelOperator`, for all waves.
@@ -164,7 +164,7 @@ class Waves:
             {**self._arguments, **arguments}, self._max_parallel if max_parallel is None else max_parallel
         )
         places = targets if hasattr(targets, "map") else _targets(targets)
-        # Not strict: what a target gives overrides what the group gives.
+        # Not strict: arguments of a target override those of the group.
         task = operator.partial(task_id=f"wave_{number}", name=self._name, **given).expand_kwargs(
             places, strict=False
         )

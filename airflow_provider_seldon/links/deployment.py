@@ -3,7 +3,7 @@ Links from a task to its deployment: the prediction endpoint, its API page, and 
 
 On Airflow 3 the worker computes them at the end of every try, also of one that ends in a deferral, and
 Airflow keeps them as XComs. On Airflow 2.11 the webserver computes them on every view, from a task whose
-arguments are not rendered. So a link is built from what the task announced before its wait (see
+arguments are not rendered. So a link is built from the data that the task announced before its wait (see
 ``SeldonTask.announce``): from the operator's memory, else from its XComs. Nothing here reads a cluster, a
 connection or a gateway, and nothing raises: an unknown link is "", and Airflow shows none.
 """
@@ -72,7 +72,7 @@ class Link(BaseOperatorLink):
 
 class SeldonPredictionLink(Link):
     """
-    The URL that takes predictions, for copying: it answers POST, and a browser sends GET.
+    The URL for predictions, to copy: it accepts POST, and a browser sends GET.
 
     There is none if the connection has no ``ingress_url``.
     """

@@ -1,19 +1,19 @@
 """
-Asset events of the rollout operators: one for each version that is proven to serve, and no other.
+Asset events of the rollout operators: one for each version that has become ready, and no other.
 
 Airflow itself emits an event for each asset among the ``outlets`` of a task that succeeds. So before the task
 ends:
 
-- if a new version serves, the events get its facts as ``extra``;
-- if no new version serves (unchanged, reused, a dry run, not waited for, scaled to zero), the assets are
+- if a new version is ready, the events get its details as ``extra``;
+- if there is no new version (unchanged, reused, a dry run, not waited for, scaled to zero), the assets are
   removed from this run's outlets, and there is no event;
 - an ``AssetAlias`` (Airflow 2: ``DatasetAlias``) among the outlets gets the asset of the deployment, so that
   its name need not be known when the DAG is parsed.
 
-A task that fails, is skipped, or rolls back and fails has no events: Airflow itself sees to that.
+A task that fails, is skipped, or rolls back and fails has no events: Airflow itself emits none.
 
-A worker may die after the version is proven and before Airflow knows. The retry finds the version ready and
-emits the event, so a revision may get its event twice, but never loses it.
+A worker may be killed after the version is proven and before Airflow has the event. The retry finds the
+version ready and emits the event, so a revision may get its event twice, but never loses it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class AssetEvents:
     log: logging.Logger
     #: This task's rollout, once known.
     _rollout: Rollout | None = None
-    #: Whether its version is proven to serve.
+    #: Whether its version is proven ready.
     _proven: bool = False
 
     def post_execute(self, context: Context, result: Any = None) -> None:
@@ -50,7 +50,7 @@ class AssetEvents:
         super().post_execute(context, result)  # type: ignore[misc]
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
-        """Return whether an event is due: a version was proven by this task, or by an earlier try of it."""
+        """Return whether an event is due: this task, or an earlier try of it, has proven a version."""
         if rollout.in_flight and (rollout.action not in {"unchanged", "reused"} or not self._proven):
             return self._proven
         task_instance, info = context["ti"], rollout.info

@@ -33,7 +33,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
     A subclass writes in ``execute`` and passes the rollout to :meth:`wait_for`. When the rollout fails,
     :meth:`undo` is called, and the task waits for the result of that too before it fails.
 
-    An asset among the ``outlets``, or an asset alias, gets an event once a version is proven to serve; see
+    An asset among the ``outlets``, or an asset alias, gets an event once a version is proven ready; see
     :mod:`airflow_provider_seldon.operators.asset_events`.
 
     :param namespace: namespace; defaults to the connection's.
@@ -44,8 +44,8 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
     :param failure_policy: what fails a rollout before the timeout, where that differs from the defaults:
         fields of :class:`~airflow_provider_seldon.core.readiness.failure_policy.FailurePolicy`.
     :param on_kill: what happens to a rollout when a user stops its task: ``keep`` lets it continue;
-        ``rollback`` goes back to the version that last served; ``delete`` deletes the deployment if this run
-        created it, and rolls back otherwise. Only what this task itself wrote is touched. While the task is
+        ``rollback`` restores the version that was last ready; ``delete`` deletes the deployment if this run
+        created it, and rolls back otherwise. Only the task's own writes are undone. While the task is
         deferred, this needs Airflow 3.3.
     :param dry_run: write nothing and wait for nothing. The API server checks the write, webhooks included,
         and the task logs and returns the changes as ``diff``. ``action`` is then, for example, ``dry-run
@@ -108,7 +108,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         return self._finish(rollout, outcome, failure)
 
     def announce_write(self, context: Context, rollout: Rollout) -> None:
-        """Announce what was written; any error after this undoes it."""
+        """Announce the write; any error after this undoes it."""
         self.note_start(context)
         with self.undone_if_broken_off(rollout):
             self.announce(context, rollout.info)
@@ -132,7 +132,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         return self._finish(rollout, outcome, failure)
 
     def on_kill(self) -> None:
-        """Do what the argument ``on_kill`` says; Airflow calls this on the worker."""
+        """Apply the argument ``on_kill``; Airflow calls this on the worker."""
         if self.kill_action != "keep" and self._waited_for:
             self.hook.undo(self._waited_for, delete_created=self.kill_action == "delete")
 
@@ -151,7 +151,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             self._rollout = rollout
 
     def result(self, rollout: Rollout) -> dict[str, Any]:
-        """Log and return what the task returns."""
+        """Log and return the task's result."""
         self.note(rollout)
         info = rollout.info
         self.log.info(
@@ -196,7 +196,7 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
         return token.at_most(min(now, started or now)) if token.at_most(now) != token else token
 
     def stale(self, error: StaleRunError) -> None:
-        """Handle that a newer run deployed while this one waited: raise what the task ends with."""
+        """Handle a deploy of a newer run while this one waited: raise the exception that ends the task."""
         raise error
 
     def _looked_again(self, rollout: Rollout, ready: Outcome) -> Outcome:
@@ -226,10 +226,10 @@ class SeldonRolloutOperator(Unfinished, AssetEvents, Lineage, SeldonTask, BaseOp
             raise
 
     def _tell_failure(self, error: RolloutError) -> None:
-        """Push why the task fails, for the fleet page; the log has the full diagnosis."""
+        """Push the reason of the failure, for the fleet page; the log has the full diagnosis."""
         first, _, _ = str(error).partition("\n")
         if self.do_xcom_push:
-            # Nothing may hide the error itself.
+            # No other error may hide this one.
             with contextlib.suppress(Exception):
                 self._task_instance.xcom_push(key="failure", value=first[:500])
 

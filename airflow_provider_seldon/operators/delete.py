@@ -108,7 +108,7 @@ class SeldonDeleteModelOperator(SeldonTask, BaseOperator):
         given = {selector: getattr(self, selector) for selector in SELECTORS if getattr(self, selector)}
         if not given:
             raise InvalidModelServerError(
-                "No selector says what to delete, and deleting everything is not supported: give one of "
+                "There is no selector, and deleting everything is not supported: give one of "
                 f"{', '.join(SELECTORS)} "
                 "(a template that renders to an empty text counts as not given)."
             )

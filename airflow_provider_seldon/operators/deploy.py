@@ -40,11 +40,11 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
     - ``deploy_decision`` is negative: keeps the running version, restarts it if it is down, and creates one
       only if there is none, because a model server must be available at all times (``on_negative``,
       ``on_negative_empty``);
-    - the new version does not become ready, or fails its ``smoke_test``: rolls back to the version that last
-      served, waits for it, and fails with the diagnosis (``on_failure``).
+    - the new version does not become ready, or fails its ``smoke_test``: rolls back to the version that was
+      last ready, waits for it, and fails with the diagnosis (``on_failure``).
 
-    A retry finds what the earlier try created and continues with it. The previous version keeps serving until
-    the new version is ready, and when that fails.
+    A retry finds the objects of the earlier try and continues with them. The previous version keeps serving
+    until the new version is ready, and when that fails.
 
     Returns, and pushes as separate XComs: ``name``, ``namespace``, ``model_name``, ``model_uri``,
     ``prediction_url``, ``state``, ``action`` (created, updated, unchanged, reused, restarted, kept), ``revision``,
@@ -52,7 +52,7 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
 
     :param model_name: name of the model; together with DAG and task it determines which deployments are
         equivalent.
-    :param model_uri: where the model files are (``s3://``, ``gs://``, ``pvc://``, a path for ``local``).
+    :param model_uri: location of the model files (``s3://``, ``gs://``, ``pvc://``, a path for ``local``).
     :param implementation: prepackaged server, such as ``SKLEARN_SERVER``.
     :param protocol: ``seldon`` (default), ``v2`` or ``tensorflow``.
     :param replicas: number of pods. Leave it out where an autoscaler or ``kubectl scale`` decides: the
@@ -80,12 +80,12 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
         answered it. Where the answers do not name their predictor, it is sent often enough that each
         predictor has answered with 99.9 % certainty (at most 500 times), and the log reports that.
     :param on_failure: when the new version does not become ready, or fails its smoke test: ``rollback`` to
-        the version that last served, if there is one; ``keep`` the new version, for inspection;
-        ``delete_if_created``: delete the deployment if this run created it, and roll back otherwise. Only
-        what this task wrote is touched.
-    :param on_stale: what an older run does when a newer run has already deployed (the older one was cleared,
-        backfilled or retried late), or deploys while the older one waits: ``skip`` the task, ``fail`` it, or
-        ``deploy`` anyway.
+        the version that was last ready, if there is one; ``keep`` the new version, for inspection;
+        ``delete_if_created``: delete the deployment if this run created it, and roll back otherwise. Only the
+        task's own writes are undone.
+    :param on_stale: the action of an older run when a newer run has already deployed (the older one was
+        cleared, backfilled or retried late), or deploys while the older one waits: ``skip`` the task,
+        ``fail`` it, or ``deploy`` anyway.
     :param force_conflicts: take over fields that other field managers own.
     :param adopt: take over a deployment called ``name`` that this provider did not create. The changes are
         logged first, and the previous content is recorded, so that a rollback restores it. A deployment that
@@ -222,14 +222,14 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
         return self.result(rollout)
 
     def verify(self, rollout: Rollout, outcome: Outcome) -> Outcome:
-        """Send the smoke test, except to a version that the decision keeps: the test is not for that."""
+        """Send the smoke test, except to a version that the decision keeps: the test is for another one."""
         from airflow_provider_seldon.core.rollout.plan import Action
         from airflow_provider_seldon.delivery.prediction.smoke_test import SmokeTest
 
         samples = self._samples()
         if samples and rollout.action in {Action.RESTART, Action.REUSE, Action.KEEP}:
             self.log.info(
-                "%s is %s; the smoke test is meant for another version and is not sent",
+                "%s is %s; the smoke test is for another version and is not sent",
                 rollout.name,
                 rollout.action,
             )
@@ -239,13 +239,13 @@ class SeldonDeployModelOperator(DeployArguments, RendersManifestFile, SeldonRoll
         return SmokeTest(self.hook.target, samples).judge(outcome)
 
     def undo(self, rollout: Rollout) -> Rollout | None:
-        """Do what ``on_failure`` says."""
+        """Apply ``on_failure``."""
         if self.on_failure == "keep":
             return None
         return self.hook.undo(rollout, delete_created=self.on_failure == "delete_if_created")
 
     def stale(self, error: StaleRunError) -> None:
-        """Do what ``on_stale`` says; with ``deploy``, a retry deploys again."""
+        """Apply ``on_stale``; with ``deploy``, a retry deploys again."""
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         if self.on_stale == "skip":

@@ -23,8 +23,8 @@ class SeldonFleetSnapshotOperator(CheckedArguments, BaseOperator):
 
     For ``[seldon] fleet_source = snapshot``: the page then reads the Variable ``seldon_fleet.<conn_id>``, or
     ``seldon_fleet.<conn_id>.<namespace>`` if a namespace is given, and does not read the cluster. It holds
-    what the page shows and nothing else: no spec, no environment, no credential. Schedule the task as often
-    as the page should be updated. A run costs two LIST requests, and a few more for each of at most 20
+    the content of the page and nothing else: no spec, no environment, no credential. Schedule the task as
+    often as the page should be updated. A run costs two LIST requests, and a few more for each of at most 20
     deployments that are not ready.
 
     Returns how many deployments there are in each condition, such as ``{"serving": 12, "failed": 1}``.

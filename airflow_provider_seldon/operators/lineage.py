@@ -2,7 +2,7 @@
 OpenLineage of the rollout operators: model artifacts are the inputs, the deployment is the output.
 
 The package ``apache-airflow-providers-openlineage`` is optional; it is imported only when it calls these
-methods. They read nothing: they report what the task knows from its own work, also after a deferral.
+methods. They read nothing: they report the task's own data, also after a deferral.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Lineage:
         return self._lineage(serves=True) if self._rollout else None
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage:
-        """Return what would have been deployed, as far as the task knows."""
+        """Return the version that the task tried to deploy, as far as it is known."""
         return self._lineage(serves=False)
 
     def _lineage(self, *, serves: bool) -> OperatorLineage:

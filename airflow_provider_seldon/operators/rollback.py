@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 class SeldonRollbackOperator(SeldonRolloutOperator):
     """
-    Roll back to a version that has served; the URL stays.
+    Roll back to a version that was ready before; the URL stays.
 
-    The deployment keeps the last ten versions that have served. The current version keeps serving until the
-    earlier one is ready, and when that fails. A retry goes back to the same version, also with ``previous``.
+    The deployment keeps the last ten versions that were ready. The running version keeps serving until the
+    earlier one is ready, and also if that fails. A retry restores the same version, also with ``previous``.
     Afterwards, deploys of runs older than this task's run count as stale; newer runs deploy as usual. If a
     newer run deploys while this task writes or waits, the task is skipped.
 
     ``to="before_run"`` undoes what the task's own DAG run changed, in all of its tasks and tries: it restores
-    what the run found, and deletes what the run created. If the run changed nothing, or another run has
-    deployed since, the task is skipped.
+    the version from before the run, and deletes a deployment that the run created. If the run changed
+    nothing, or another run has deployed since, the task is skipped.
 
     Returns, and pushes as separate XComs, what ``SeldonDeployModelOperator`` does; ``action`` is ``rolled_back``, or
     ``deleted``.
 
     :param name: name of the deployment, such as the ``name`` that the deploying task pushed.
-    :param to: ``previous``: the version that served before the current one, skipping versions that were
+    :param to: ``previous``: the version before the running one, skipping versions that were
         rolled back; the revision of one of the versions that are kept; or ``before_run``.
     :param kwargs: see :class:`~airflow_provider_seldon.operators.base.SeldonRolloutOperator`.
     """
@@ -72,7 +72,7 @@ class SeldonRollbackOperator(SeldonRolloutOperator):
         return self.wait_for(rollout)
 
     def stale(self, error: StaleRunError) -> NoReturn:
-        """Skip the task: a retry would go back from the newer run's version."""
+        """Skip the task: a retry would roll back the newer run's version."""
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         raise AirflowSkipException(str(error)) from error

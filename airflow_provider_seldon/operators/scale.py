@@ -51,7 +51,7 @@ class SeldonScaleModelOperator(SeldonRolloutOperator):
         return self.wait_for(rollout)
 
     def serves_something_new(self, rollout: Rollout, context: Context) -> bool:
-        """Return whether something new serves; a stopped model server serves nothing."""
+        """Return whether something new is ready; a stopped model server has no pods."""
         return self._replicas() != 0 and super().serves_something_new(rollout, context)
 
     def _replicas(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Copy a trained model to the storage it is served from, in the layout that its server expects."""
+"""Copy a trained model to its serving storage, in the layout that its server expects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SeldonStageModelOperator(CheckedArguments, BaseOperator):
     MLflow folder, a Triton repository, a Hugging Face folder. So a retry copies nothing, a file in use is
     never changed, and a model that the server could not read is refused here instead of failing in a pod.
 
-    Returns, and pushes as separate XComs: ``model_uri`` (what to deploy), ``digest``, ``version``, ``action``
+    Returns, and pushes as separate XComs: ``model_uri`` (to deploy), ``digest``, ``version``, ``action``
     (copied, unchanged), ``files``, ``bytes``, ``pruned``.
 
     :param source: file or folder that the training wrote, on any storage that Airflow supports.

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from airflow_provider_seldon.core.readiness.outcome import Outcome
     from airflow_provider_seldon.delivery.rollout.handoff import Rollout
 
-#: What interrupts a task and leaves it time to undo: every error, and the alarm of ``execution_timeout``,
-#: which is not an ``Exception``. A deferral does not count, and neither does a user who stops the task:
-#: ``on_kill`` decides then.
+#: The exceptions that interrupt a task and leave it time to undo: every error, and the alarm of
+#: ``execution_timeout``, which is not an ``Exception``. A deferral does not count, and neither does a user
+#: who stops the task: ``on_kill`` decides then.
 BREAKING_OFF = (Exception, AirflowTaskTimeout)
 
-#: Parts of ``execution_timeout`` that are reserved for what follows a wait, and their maximum in seconds: to
-#: report the failure and undo it or, when the wait is for an undo, to report it.
+#: Parts of ``execution_timeout`` that are reserved for the work after a wait, and their maximum in seconds:
+#: to report the failure and undo it or, when the wait is for an undo, to report it.
 RESERVE, MOST_RESERVE = 0.2, 60.0
 RESERVE_UNDOING, MOST_RESERVE_UNDOING = 0.05, 10.0
 
@@ -63,8 +63,8 @@ class Unfinished:
 
     def deadline(self, *, undoing: bool) -> float:
         """
-        Return the deadline of a wait in epoch seconds: before ``execution_timeout``, to leave time for what
-        follows.
+        Return the deadline of a wait in epoch seconds: before ``execution_timeout``, to leave time for the
+        work after it.
 
         The wait for a rollback in the triggerer gets the full ``timeout``: Airflow 3 does not enforce
         ``execution_timeout`` there.
@@ -81,7 +81,7 @@ class Unfinished:
     @contextmanager
     def undone_if_broken_off(self, rollout: Rollout, *, failure: Outcome | None = None) -> Iterator[None]:
         """
-        Undo a rollout as ``on_failure`` says when the body raises; the error is re-raised.
+        Undo a rollout according to ``on_failure`` if the body raises; the error is re-raised.
 
         :param failure: outcome of the failed rollout that this one undoes; then there is nothing more to
             undo.

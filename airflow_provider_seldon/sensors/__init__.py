@@ -1,1 +1,1 @@
-"""Airflow sensors: thin, like the operators; core evaluates the condition that they wait for."""
+"""Airflow sensors: thin, like the operators; core evaluates their condition."""

@@ -128,8 +128,8 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
             self._held = held
             self._nobody_decided(context)
             if self.soft_fail:
-                raise AirflowSkipException("Nobody decided in time; the canary is aborted")
-            raise AirflowSensorTimeout("Nobody decided in time; the canary is aborted")
+                raise AirflowSkipException("No decision in time; the canary is aborted")
+            raise AirflowSensorTimeout("No decision in time; the canary is aborted")
         return self._defer(held, min(deadline, time.time() + self.poke_interval), deadline)
 
     def _nobody_decided(self, context: Context) -> None:

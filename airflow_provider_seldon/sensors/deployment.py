@@ -39,7 +39,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
     ``state`` is not sufficient, because it is stale after an update. If the deployment does not exist yet,
     the sensor waits for it.
 
-    Deferred, it looks once more when it resumes, and waits again if the deployment is no longer ready.
+    Deferred, it checks again when it resumes, and waits again if the deployment is no longer ready.
 
     Returns name, URLs, state and origin of the deployment, as ``SeldonDeployModelOperator`` does.
 
@@ -148,7 +148,7 @@ class SeldonDeploymentSensor(SeldonTask, BaseSensorOperator):
         return self._judge(context, outcome)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Resume after the deferral with the trigger's event; wait again if that is no longer true."""
+        """Resume after the deferral with the trigger's event; wait again if it is outdated."""
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
         from airflow_provider_seldon.core.readiness.outcome import Ending, Outcome

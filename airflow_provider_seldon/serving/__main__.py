@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model-dir", help=f"folder with the model's files; default: ${FOLDER_VARIABLE}")
     parser.add_argument("--protocol", choices=("seldon", "v2"), default="seldon")
     parser.add_argument("--host", default="0.0.0.0")
-    parser.add_argument("--port", type=int, help="default: what Seldon's operator says, else 9000")
+    parser.add_argument("--port", type=int, help="default: the port set by Seldon's operator, else 9000")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return parser
 

@@ -36,12 +36,12 @@ class SeldonCanaryTrigger(SeldonDeploymentTrigger):
     resumes before the step has a verdict; see :mod:`airflow_provider_seldon.core.canary.looks`. A user who
     stops the task aborts the canary (Airflow 3.3).
 
-    :param until: epoch seconds at which the bake ends, or a worker has to measure; None to wait for
+    :param until: epoch seconds at which the bake ends, or a worker must measure; None to wait for
         ``expected``.
     :param run_id: DAG run whose canary is aborted when a user stops the task.
-    :param kwargs: ``handoff`` may hold ``looks`` (what the trigger measures, and until when; without it,
-        ``until`` says when a worker measures) and ``progress`` (the measurements so far). A release that
-        knows neither passes them on, and a worker measures. For the others see
+    :param kwargs: ``handoff`` may hold ``looks`` (the measurements of the trigger, and their end; without it,
+        a worker measures at ``until``) and ``progress`` (the measurements so far). A release that knows
+        neither passes them on, and a worker measures. For the others see
         :class:`~airflow_provider_seldon.triggers.deployment.SeldonDeploymentTrigger`.
     """
 

@@ -47,7 +47,7 @@ class SeldonTask(CheckedArguments):
 
     def announce(self, context: Context, info: ModelServerInfo) -> None:
         """
-        Push what identifies the deployment before a wait begins: for the links, and in case the task is
+        Push the names of the deployment before a wait begins: for the links, and in case the task is
         killed.
 
         With ``do_xcom_push=False`` nothing is pushed, and Airflow 2.11 then has no links. A dry run announces
@@ -65,7 +65,7 @@ class SeldonTask(CheckedArguments):
         Free the worker; the task resumes in ``execute_complete``.
 
         :param deadline: epoch seconds at which the wait ends.
-        :param wait: further arguments of ``SeldonDeploymentTrigger``. What the resumed method needs goes into
+        :param wait: further arguments of ``SeldonDeploymentTrigger``. Data for the resumed method goes into
             ``handoff``, because ``dag.test()`` passes only the event to it.
         """
         from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger

@@ -38,9 +38,9 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     Fires one event: how the wait for a deployment ended.
 
     The event is an :class:`~airflow_provider_seldon.core.readiness.outcome.Outcome` as JSON, with ``handoff``
-    beside it. ``cleanup`` is not overridden: a restarting triggerer calls it too, and the wait continues
-    elsewhere. Only a user who stops the task (marks or clears it) may change the cluster, and only if
-    ``kill_action`` says so; Airflow notifies triggers of this from 3.3 on.
+    in addition. ``cleanup`` is not overridden: a restarting triggerer calls it too, and the wait continues
+    elsewhere. Only a user who stops the task (marks or clears it) may change the cluster, and only with
+    ``kill_action``; Airflow notifies triggers of this from 3.3 on.
 
     :param seldon_conn_id: Airflow connection.
     :param namespace: namespace of the deployment; the connection's when None.
@@ -52,12 +52,12 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
     :param timeout: without a deadline: seconds from the start, for a trigger that no worker started. With a
         deadline: the seconds that were left when the task deferred, which distinguish an adjusted clock from
         elapsed time.
-    :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for the deployment as
+    :param expected: the write, as returned by ``Expectation.to_json``; None waits for the deployment as
         it is, and for its creation.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
     :param handoff: JSON data for the method with which the task resumes; passed through. For a
         ``kill_action`` it is that of a rollout.
-    :param kill_action: ``rollback`` or ``delete``: what to do with that rollout when a user stops the task;
+    :param kill_action: ``rollback`` or ``delete``: the action on that rollout when a user stops the task;
         None changes nothing.
     :raises InvalidModelServerError: an argument is wrong.
     """
@@ -126,7 +126,7 @@ class SeldonDeploymentTrigger(CheckedArguments, BaseTrigger):
         yield TriggerEvent({**outcome.to_json(), "handoff": self.handoff})
 
     async def on_kill(self) -> None:
-        """Do what ``kill_action`` says; Airflow calls it when a user stops a deferred task."""
+        """Apply ``kill_action``; Airflow calls it when a user stops a deferred task."""
         from airflow_provider_seldon.hooks.triggerer import reach
 
         if self.kill_action and self.handoff:

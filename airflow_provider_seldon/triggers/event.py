@@ -42,7 +42,7 @@ ARGUMENTS = (
 
 class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
     """
-    Fires whenever the health of a deployment has changed lastingly; it never ends.
+    Fires whenever the health of a deployment has changed for some time; it never ends.
 
     - ``failed``: the operator reports Failed, an update does not become ready, or pods cannot start;
     - ``degraded``: fewer pods are available than desired, or a part of the graph is gone;
@@ -90,7 +90,8 @@ class SeldonDeploymentEventTrigger(CheckedArguments, BaseEventTrigger):
         super().__init__()
         if not (name or model_name or dag_id_of_deployer):
             raise InvalidModelServerError.of(
-                type(self).__name__, "Say which deployment: name, model_name or dag_id_of_deployer"
+                type(self).__name__,
+                "No argument selects a deployment: give name, model_name or dag_id_of_deployer",
             )
         self.name = name
         self.namespace = namespace

@@ -168,7 +168,7 @@ def test_a_bad_candidate_is_aborted_and_the_error_says_the_numbers_and_the_runni
     text = str(aborted.value)
     assert "aborted at 25 %" in text
     assert "errors: fail (0.07 is more than 0.01)" in text
-    assert f"Revision {before.annotations[ANNOTATION_REVISION]}, which served before, has all" in text
+    assert f"Revision {before.annotations[ANNOTATION_REVISION]}, the previous version, has all" in text
     told = given["ti"].pushed["canary"]
     assert told["outcome"] == "aborted"
     assert [one["grade"] for one in told["steps"]] == ["pass", "fail"]

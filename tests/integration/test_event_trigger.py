@@ -244,7 +244,7 @@ def test_triggers_for_different_events_of_a_deployment_share_a_stream_whenever_t
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"name": None}, "Say which deployment"),
+        ({"name": None}, "No argument selects a deployment"),
         ({"events": ["broken"]}, "There is no event 'broken'; there are failed, degraded, available"),
     ],
 )

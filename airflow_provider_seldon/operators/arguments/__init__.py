@@ -1,1 +1,1 @@
-"""How operators read their arguments."""
+"""Parsing of operators' arguments."""

@@ -18,7 +18,7 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
     """
     Replace the running version by the candidate of a canary, and wait until it is ready.
 
-    The main predictor gets the candidate's content and is proven to serve. Then the candidate's predictor is
+    The main predictor gets the candidate's content and becomes ready. Then the candidate's predictor is
     removed, the version is recorded, and asset events and lineage report it. If the new content does not
     become ready, the previous version is restored, and the task fails. Without a canary of this DAG run on
     the deployment, the task succeeds and does nothing: an approval is for the version that this run has tried,
@@ -62,7 +62,7 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
         mine = canary is not None and is_of(canary.stored, run=ti.run_id, dag_id=ti.dag_id)
         if canary is not None and not mine and not self.any_run:
             self.log.warning(
-                "Run %s has a canary on %s, which is left as it is: this run has none there",
+                "Run %s has a canary on %s, which is not changed: this run has none there",
                 *(canary.lease.run, where),
             )
             canary = None
@@ -171,7 +171,7 @@ class SeldonAbortCanaryOperator(SeldonRolloutOperator):
         from airflow_provider_seldon.delivery.canary.under_way import is_of
 
         ti = context["ti"]
-        # Until it is promoted, a deployment says which DAG has deployed the version that serves.
+        # Until the promotion, a deployment's labels name the DAG that deployed the running version.
         return [
             one.name
             for one in self.hook.find_model_servers(model_name=self.model_name or None)

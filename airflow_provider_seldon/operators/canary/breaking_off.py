@@ -68,7 +68,7 @@ class BrokenOffCanary:
     @contextmanager
     def aborted_without_leader(self, context: Context, name: str, candidate: str | None) -> Iterator[None]:
         """
-        Abort when the body raises, which is still to find out who leads the canary; the error is re-raised.
+        Abort if the body, which determines the leader of the canary, raises; the error is re-raised.
 
         :param name: name of the deployment.
         :param candidate: revision of the candidate; None if a previous release deferred the task.
@@ -108,7 +108,7 @@ class BrokenOffCanary:
             outcome = wait_out(self.hook.target, back, deadline=self.deadline(undoing=True))
             if outcome.ending is Ending.READY:
                 return error.amended(
-                    f"Revision {lease.baseline}, which served before, has all of the traffic again.",
+                    f"Revision {lease.baseline}, the previous version, has all of the traffic again.",
                     rolled_back_to=lease.baseline,
                 )
             return error.amended(

@@ -42,14 +42,14 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
     Each step writes its weights, waits until every predictor is ready and the routes are written, and bakes.
     While it bakes, the hard limits of the analysis are checked; at its end, the candidate is compared with
     the running version. After the last step the main predictor gets the candidate's content and
-    is proven to serve, and the candidate's predictor is removed. Only then is the version recorded, and asset
+    becomes ready, and the candidate's predictor is removed. Only then is the version recorded, and asset
     events and lineage report it.
 
     Whatever goes wrong (a limit is exceeded, a version does not become ready, an error, a timeout of the
     task, a user who stops it), the candidate's predictor is removed in one write, and the previous version
     gets all traffic.
 
-    After a kill, the task resumes where the lease on the deployment says: no step is repeated, none is
+    After a kill, the task resumes at the step in the lease on the deployment: no step is repeated, none is
     skipped. A newer run's canary replaces an older run's; an older run is refused (``on_stale``).
 
     The first deploy, an unchanged version, and a negative decision are handled as in
@@ -212,7 +212,7 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
                 self._leader = None
                 return {**self._info(leader.canary), "action": "held", "canary": held}
             self._canary_told = tell("promoted", leader.verdicts)
-        # From here on it is a plain deploy of what already serves; it removes the candidate. Without the wait, the
+        # From here on it is a plain deploy of the running version; it removes the candidate. Without the wait, the
         # version would not be recorded as proven, and the next one would have no baseline.
         self.deploy_decision = self.wait_for_available = True
         return self._with_canary(super().execute(context))

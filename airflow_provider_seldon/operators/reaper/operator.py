@@ -1,4 +1,4 @@
-"""Clean up what is left behind: abandoned canaries, expired previews, orphans."""
+"""Clean up abandoned canaries, expired previews and orphans."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def _namespaces(value: Any) -> Any:
 
 class SeldonReaperOperator(SeldonTask, BaseOperator):
     """
-    Clean up what is left behind, for a DAG with a schedule. It considers only what this provider created.
+    Clean up leftovers, in a DAG with a schedule. It considers only deployments that this provider created.
 
-    - A canary whose lease has expired is aborted in one write: the version that was last proven to serve gets
-      all traffic again. This applies at every step, also during the promotion.
+    - A canary whose lease has expired is aborted in one write: the last proven version gets all traffic
+      again. This applies at every step, also during the promotion.
     - A deployment whose ``ttl`` has expired is first marked, by an annotation. A later run deletes it once
       ``grace`` has passed, unless it was deployed, edited or renewed since. With
       ``orphans="delete"``, the same applies to orphans.
@@ -49,9 +49,11 @@ class SeldonReaperOperator(SeldonTask, BaseOperator):
 
     Returns, and pushes as the XCom ``report`` even where it fails: ``aborted``, ``deleted``, ``marked``, ``cleared``,
     ``orphans``, ``skipped`` and ``errors``, each a list of ``namespace``, ``name``, ``model_name``, ``dag_id``,
-    ``task_id``, ``run_id``, ``uid`` and ``reason``; ``dry_run``; and the ``terms`` that the reaper was given.
+    ``task_id``, ``run_id``, ``uid`` and ``reason``; ``dry_run``; and the ``terms``, the arguments of the
+    reaper.
 
-    :param dry_run: write nothing. The API server checks every write, and the report lists what would be done.
+    :param dry_run: write nothing. The API server checks every write, and the report lists the planned
+        actions.
     :param grace: seconds, or a ``timedelta``, between the mark and the deletion.
     :param orphans: ``report`` them; ``delete`` those whose DAG or task this Airflow knows to be gone, as if
         they had expired; or ``ignore`` them, without any lookup.
