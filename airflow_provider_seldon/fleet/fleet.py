@@ -115,7 +115,9 @@ class Fleet:
         ]
         theirs = readable()
         reapers = self._reaper_runs(theirs)
-        views = self._permitted([view for _, views in found for view in views], theirs, reapers)
+        # A connection may be configured twice: with its own namespace, and without.
+        once = {view.key: view for _, views in found for view in views}
+        views = self._permitted(list(once.values()), theirs, reapers)
         return Listing(looks=[look for look, _ in found], views=views, reapers=reapers)
 
     def _reaper_runs(self, theirs: Collection[str]) -> Sequence[ReaperRun]:

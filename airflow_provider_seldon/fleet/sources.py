@@ -144,7 +144,11 @@ class SnapshotSource:
             raise LookupError(
                 f"the Variable {name} does not exist yet; a task with SeldonFleetSnapshotOperator writes it"
             )
-        return Snapshot.unpack(text)
+        try:
+            return Snapshot.unpack(text)
+        except ValueError:
+            # Its text is not quoted: somebody may have stored anything under this name.
+            raise LookupError(f"the Variable {name} does not hold a snapshot") from None
 
 
 def sources_of(targets: Sequence[tuple[str, str]], *, source: str) -> Mapping[tuple[str, str], Source]:

@@ -34,7 +34,7 @@ from airflow_provider_seldon.exceptions import SeldonError
 from airflow_provider_seldon.fleet import app as web
 from airflow_provider_seldon.fleet.fleet import Fleet
 from airflow_provider_seldon.fleet.runs import RunView
-from airflow_provider_seldon.fleet.sources import ClusterSource, Source
+from airflow_provider_seldon.fleet.sources import ClusterSource, SnapshotSource, Source
 from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, gone
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.local.cluster import LocalSeldon
@@ -328,7 +328,9 @@ def test_a_version_names_no_run_of_a_dag_that_the_user_may_not_read(
 
 def test_every_page_says_how_old_its_snapshot_is(login: Callable[[str | None], dict[str, str]]) -> None:
     view = DeploymentView(connection="written", namespace="models", name="iris", dag_id="train")
-    web_client = client(Written(DetailView(deployment=view)))
+    web_client = client(*[Written(DetailView(deployment=view))] * 2)
+    told = web_client.get("/api/v1/deployments", headers=login("viewer")).json()
+    assert told["total"] == 1, "a connection that is configured twice shows nothing twice"
     where = {"connection": "written", "namespace": "models", "name": "iris"}
     for address in ("/", "/deployment", "/reaper"):
         page = web_client.get(address, params=where, headers=login("viewer")).text
@@ -347,6 +349,15 @@ def test_a_connection_that_somebody_corrects_is_used_at_the_next_look(
         source._look()
     monkeypatch.setenv("AIRFLOW_CONN_CORRECTED", local_seldon.airflow_connection())
     assert [one.name for one in source._look()] == [name]
+
+
+def test_a_variable_that_is_no_snapshot_is_named_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = SnapshotSource("far")
+    assert "the Variable seldon_fleet.far does not exist yet" in source.listing()[0].error
+    monkeypatch.setenv("AIRFLOW_VAR_SELDON_FLEET.FAR", "my secret")
+    assert (
+        SnapshotSource("far").listing()[0].error == "the Variable seldon_fleet.far does not hold a snapshot"
+    )
 
 
 def test_a_misspelt_connection_is_named_on_the_page() -> None:
