@@ -186,8 +186,10 @@ class PrometheusHook(BaseHook):
             namespace_label=self.namespace_label,
         )
         found = asyncio.run(measure([metric], sides=sides, window=window, query=self.client.query))
-        unasked = Sample(error=f"{metric.name} is not a Prometheus metric")
-        return assess_safety(metric, found.get(metric.name, unasked), min_requests=min_requests)
+        sample = found.get(metric.name, Sample(error=f"{metric.name} is not a Prometheus metric"))
+        if metric.at_most is None:
+            sample = Sample(error=f"{metric.name} has no at_most, and there is no second version to compare")
+        return assess_safety(metric, sample, min_requests=min_requests)
 
     def get_conn(self) -> PrometheusClient:
         """Return :attr:`client`."""

@@ -91,7 +91,11 @@ class SeldonCanarySensor(SeldonTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Monitor until the canary has ended; see the class."""
+        from airflow_provider_seldon.delivery.analysis.measure import refuse_without_prometheus
+
         self.check_arguments()
+        metrics = self.analysis.metrics if self.analysis else ()
+        refuse_without_prometheus(metrics, of=type(self).__name__, connected=bool(self.prometheus_conn_id))
         if self.deferrable:
             return self._look_and_defer(context, deadline=time.time() + self.timeout, counters={})
         try:

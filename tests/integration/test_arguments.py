@@ -32,6 +32,7 @@ from airflow_provider_seldon.operators.reaper import SeldonReaperOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
 from airflow_provider_seldon.operators.stage import SeldonStageModelOperator
+from airflow_provider_seldon.sensors.canary import SeldonCanarySensor
 from airflow_provider_seldon.sensors.deployment import SeldonDeploymentSensor
 from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
 from airflow_provider_seldon.triggers.deployment import SeldonDeploymentTrigger
@@ -223,6 +224,8 @@ def test_a_prometheus_connection_that_does_not_exist_is_told_before_anything_is_
     limits = Analysis(metrics=[ErrorRatio(at_most=0.01)])
     with pytest.raises(AirflowNotFoundException):
         run(SeldonCanaryOperator, analysis=limits, prometheus_conn_id="nowhere")
+    with pytest.raises(InvalidModelServerError, match=r"prometheus_conn_id: is missing"):
+        SeldonCanarySensor(task_id="watch", name="iris", analysis=limits, timeout=1).execute(context())
     assert writes() == []
 
 

@@ -259,4 +259,6 @@ def test_a_decision_to_deploy_may_ask_how_the_version_that_serves_does(scripted:
         decision = AskFunction(serves_badly).decide(Evidence(deployment="iris", now=datetime.now(UTC)))
         assert decision.deploy is deploys
     drift = FunctionMetric(lambda **_: 1.0, at_most=1)
-    assert PrometheusHook().assess(drift, deployment="iris", namespace="models").grade == "error"
+    for unmeasurable in (drift, ErrorRatio(at_most_ratio=1.3)):
+        found = PrometheusHook().assess(unmeasurable, deployment="iris", namespace="models")
+        assert found.grade == "error"

@@ -19,7 +19,7 @@ from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, Golden
 from airflow_provider_seldon.core.analysis.queries import Sides, question
 from airflow_provider_seldon.core.analysis.readings import Series, sample_of
 from airflow_provider_seldon.core.analysis.samples import Sample
-from airflow_provider_seldon.exceptions import SeldonError
+from airflow_provider_seldon.exceptions import InvalidModelServerError, SeldonError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,22 @@ Compare = Callable[[GoldenSet, Sides], Sample]
 def on_worker(metric: TrafficMetric) -> bool:
     """Return whether a metric needs a worker: it runs a user's code, or sends requests to models."""
     return isinstance(metric, FunctionMetric | GoldenSet)
+
+
+def refuse_without_prometheus(metrics: Sequence[TrafficMetric], *, of: str, connected: bool) -> None:
+    """
+    Refuse metrics that nothing would measure.
+
+    :param of: owner of the metrics, for the error.
+    :param connected: whether a connection to Prometheus is named.
+    :raises InvalidModelServerError: names the metrics and the fix.
+    """
+    asked = [one.name for one in metrics if not on_worker(one)]
+    if asked and not connected:
+        raise InvalidModelServerError.of(
+            of,
+            f"prometheus_conn_id: is missing, but {', '.join(asked)} needs it. Fix: name a connection.",
+        )
 
 
 async def measure(

@@ -27,16 +27,11 @@ def refuse_unmeasurable(
     :raises InvalidModelServerError: names the metrics and the fix.
     :raises Exception: the connection does not exist, or cannot be used.
     """
-    from airflow_provider_seldon.core.analysis.metrics import FunctionMetric, GoldenSet
-    from airflow_provider_seldon.exceptions import InvalidModelServerError
+    from airflow_provider_seldon.core.analysis.metrics import GoldenSet
+    from airflow_provider_seldon.delivery.analysis.measure import on_worker, refuse_without_prometheus
 
-    asked = [one.name for one in analysis.metrics if not isinstance(one, FunctionMetric | GoldenSet)]
-    if asked and prometheus is None:
-        raise InvalidModelServerError.of(
-            of,
-            f"prometheus_conn_id: is missing, but {', '.join(asked)} needs it. Fix: name a connection.",
-        )
-    if asked and prometheus is not None:
+    refuse_without_prometheus(analysis.metrics, of=of, connected=prometheus is not None)
+    if prometheus is not None and not all(map(on_worker, analysis.metrics)):
         _ = prometheus.access  # reads the connection
     golden = [one for one in analysis.metrics if isinstance(one, GoldenSet)]
     if golden:
