@@ -18,6 +18,7 @@ from airflow_provider_seldon.core.children.expected import (
     ID_LABEL,
     ExpectedChild,
     child_ids,
+    graph_units,
 )
 from airflow_provider_seldon.core.resource.unstructured import (
     Object,
@@ -74,7 +75,7 @@ def leftovers(
 
 def services_left(deployment: Object) -> list[str]:
     """
-    Return the Services in the operator's status of predictors that the spec no longer has.
+    Return the Services in the operator's status of predictors and explainers that the spec no longer has.
 
     Once their Deployments are gone, the operator deletes them and then writes its status. If that write
     conflicts with another one in between, the status lists a deleted Service for ever, and each later
@@ -91,12 +92,30 @@ def services_left(deployment: Object) -> list[str]:
         )
         if one
     }
+    ended = {
+        f"{name}-{text_at(predictor, 'name')}-explainer"
+        for predictor in items_at(deployment, "spec", "predictors")
+        if not text_at(predictor, "explainer", "type") and "explainer" not in _containers(predictor)
+    }
     return sorted(
         service
         for service in mapping_at(deployment, "status", "serviceStatus")
-        if service.startswith(f"{name}-")
-        and not any(service == one or service.startswith(f"{one}-") for one in present)
+        if service in ended
+        or (
+            service.startswith(f"{name}-")
+            and not any(service == one or service.startswith(f"{one}-") for one in present)
+        )
     )
+
+
+def _containers(predictor: Object) -> set[str]:
+    """Return the names after which the operator names a Service: of nodes of the graph, and containers."""
+    components = items_at(predictor, "componentSpecs")
+    named = [
+        *graph_units(mapping_at(predictor, "graph")),
+        *(one for each in components for one in items_at(each, "spec", "containers")),
+    ]
+    return {text_at(one, "name") for one in named}
 
 
 def _found(

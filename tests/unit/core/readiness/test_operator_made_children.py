@@ -265,3 +265,22 @@ def test_service_of_a_dropped_predictor_is_waited_for_because_a_write_before_tha
     made["status"]["serviceStatus"]["iris-shadow"] = {}
     first = judge(made, found, expected=Expectation(), now=0.0)
     assert judge(made, found, expected=Expectation(), now=30.0, history=first.history).phase is Phase.READY
+
+
+def test_service_of_a_dropped_explainer_is_waited_for_as_well():
+    content = spec(None)
+    made, found = deployment(content, ours=False), children(deployment(content, ours=False))
+    del made["status"]["deploymentStatus"]["iris-main-explainer"]
+    made["status"]["serviceStatus"] = {
+        name: {} for name in ("iris-main", "iris-main-m", "iris-main-explainer")
+    }
+    assert judge(made, found, expected=Expectation(), now=0.0).reason == "ServiceNotRemoved"
+    del made["status"]["serviceStatus"]["iris-main-explainer"]
+    assert judge(made, found, expected=Expectation(), now=0.0).phase is Phase.READY
+
+
+def test_service_of_a_node_called_explainer_is_no_explainers():
+    content = {"predictors": [{"name": "main", "replicas": 1, "graph": GRAPH | {"name": "explainer"}}]}
+    made = deployment(content, ours=False)
+    made["status"] |= {"deploymentStatus": {}, "serviceStatus": {"iris-main-explainer": {}}}
+    assert judge(made, children(made), expected=Expectation(), now=0.0).phase is Phase.READY
