@@ -7,6 +7,7 @@ Read only, with the API server's own session.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ from airflow_provider_seldon.hooks.origins.known_dag import KnownDag, broken, go
 
 if TYPE_CHECKING:
     from airflow_provider_seldon.core.fleet.reaper_view import ReaperRun
+
+#: What Airflow accepts as the id of a DAG or task. Annotations may hold anything, and databases refuse some
+#: characters (PostgreSQL: NUL) with an error.
+_KEY = re.compile(r"[\w.-]{1,250}\Z")
 
 
 class Owners:
@@ -32,15 +37,19 @@ class Owners:
 
     def dags(self, dag_ids: Collection[str]) -> Mapping[str, KnownDag]:
         """Return what is known about DAGs."""
-        return self._dags.get(dag_ids)
+        strange = {one: unheard_of(one) for one in dag_ids if not _KEY.match(one)}
+        known = set(dag_ids) - set(strange)
+        return {**(self._dags.get(known) if known else {}), **strange}
 
     def failures(self, tasks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[RunView]]:
         """Return the latest failed runs of tasks; by ids of DAG and task."""
-        return self._failures.get(tasks)
+        known = {one for one in tasks if all(map(_KEY.match, one))}
+        return self._failures.get(known) if known else {}
 
     def runs(self, *, dag_id: str, task_id: str, name: str) -> Sequence[RunView]:
         """Return what the latest runs of a task did to a deployment, the last one first."""
-        return runs(dag_id=dag_id, task_id=task_id, name=name)
+        known = _KEY.match(dag_id) and _KEY.match(task_id)
+        return runs(dag_id=dag_id, task_id=task_id, name=name) if known else ()
 
     def reaper_runs(self) -> Sequence[ReaperRun]:
         """Return the latest runs of reapers, the last one first."""
