@@ -44,7 +44,7 @@ def read_rows(metric: GoldenSet) -> list[Mapping[str, Any]]:
         # Not path.open(), with which Airflow 2.11 cannot read lines of a local file.
         with path.fs.open(str(path.path), "rb") as file:
             content = file.read(MOST_BYTES + 1)
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         problem = "is not text in UTF-8"
     except Exception as error:  # each storage has its own errors, whose text may contain a credential
@@ -54,7 +54,8 @@ def read_rows(metric: GoldenSet) -> list[Mapping[str, Any]]:
         raise InvalidRequestError.of("GoldenSet.uri", problem, fix)
     if len(content) > MOST_BYTES:
         raise InvalidRequestError.of("GoldenSet.uri", "is larger than 16 MiB", "give fewer rows")
-    return rows_of(text.splitlines(), where="GoldenSet.uri")
+    # Not splitlines(), which also splits at characters that JSON allows within a text.
+    return rows_of(text.split("\n"), where="GoldenSet.uri")
 
 
 async def compare(

@@ -144,3 +144,11 @@ def test_rows_are_read_from_a_file_and_one_that_cannot_be_names_field_and_fix(tm
             read_rows(GoldenSet(str(tmp_path / name)))
         assert f"GoldenSet.uri: {told}" in str(refused.value)
         assert "conn_id" in str(refused.value)
+
+
+def test_rows_may_hold_any_character_and_lines_may_end_as_on_windows(tmp_path: Path) -> None:
+    row = {"strData": "a\u2028b\x85c"}
+    path = tmp_path / "golden.jsonl"
+    line = json.dumps(row, ensure_ascii=False).encode()
+    path.write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\r\n" + line)
+    assert read_rows(GoldenSet(str(path))) == [row, row]
