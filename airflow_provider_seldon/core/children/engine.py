@@ -21,8 +21,10 @@ from airflow_provider_seldon.core.children.expected import (
     ANNOTATION_SEPARATE_ENGINE,
     ExpectedChild,
     graph_units,
+    is_server,
     proxied,
 )
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at, value_at
 
 ENGINE_CONTAINER = "seldon-container-engine"
@@ -42,7 +44,9 @@ _ANNOTATED_ARGUMENTS = {
     "--log_write_timeout_ms": "seldon.io/executor-logger-write-timeout-ms",
 }
 #: Fields that are unchanged in ``ENGINE_PREDICTOR`` in every v1 release; others are zeroed, dropped or newer.
-_FIELDS = ("name", "graph", "componentSpecs", "annotations", "labels", "svcOrchSpec")
+_FIELDS = ("name", "graph", "componentSpecs", "annotations", "labels", "svcOrchSpec", "shadow", "ssl")
+#: Prefixes of the variables that the operator adds to containers.
+_OPERATOR_VARIABLES = ("PREDICTIVE_UNIT_", "PREDICTOR_", "SELDON_", "MLSERVER_", "TEMPO_", "XDG_")
 #: With protocol v2, the operator replaces the requests of MLServer's probes with its own.
 _PROBE_REQUESTS = frozenset({"httpGet", "tcpSocket", "exec", "grpc"})
 #: Fields of a graph node that the operator does not change: if the spec lacks one, the engine must lack it,
@@ -129,6 +133,8 @@ def _predictor_difference(running: Object | None, wanted: Object, spec: Object) 
     told = (missing(wanted.get(one), running.get(one), one, ignored=replaced) for one in _FIELDS)
     path = next((text for text in told if text), "")
     path = path or _left_over(wanted, running)
+    if not path and not text_at(wanted, "annotations", ANNOTATION_REVISION):
+        path = _left_over_of_containers(wanted, running)
     return f"its engine was started with a different {path}" if path else ""
 
 
@@ -147,8 +153,42 @@ def _left_over(wanted: Object, running: Object) -> str:
     return (
         missing(running.get("annotations"), wanted.get("annotations"), "annotations")
         or next((f"labels.{key}" for key in mapping_at(running, "labels") if key not in labels), "")
+        or missing(running.get("ssl"), wanted.get("ssl"), "ssl")
+        or ("shadow" if running.get("shadow") is True and wanted.get("shadow") is not True else "")
         or _left_over_settings(running, wanted)
     )
+
+
+def _left_over_of_containers(wanted: Object, running: Object) -> str:
+    """
+    Return the path of something that the containers of another owner's predictor no longer have.
+
+    The operator adds variables with certain names to all of them, and arguments only to those of servers.
+    """
+    servers = {text_at(one, "name") for one in graph_units(mapping_at(wanted, "graph")) if is_server(one)}
+    given = {text_at(one, "name"): one for one in _containers(wanted)}
+    for container in _containers(running):
+        name = text_at(container, "name")
+        own = given.get(name, {})
+        names = _names_of_variables(container) - _names_of_variables(own)
+        if gone := sorted(one for one in names if not one.startswith(_OPERATOR_VARIABLES)):
+            return f"componentSpecs: {name} has variable {gone[0]}"
+        fields = () if name in servers else ("command", "args", "envFrom", "workingDir")
+        if left := [one for one in fields if container.get(one) and not own.get(one)]:
+            return f"componentSpecs: {name} has {left[0]}"
+        for kind in ("requests", "limits") if name not in servers else ():
+            if set(mapping_at(container, "resources", kind)) - set(mapping_at(own, "resources", kind)):
+                return f"componentSpecs: {name} has resources.{kind}"
+    return ""
+
+
+def _containers(predictor: Object) -> list[Object]:
+    components = items_at(predictor, "componentSpecs")
+    return [one for each in components for one in items_at(each, "spec", "containers")]
+
+
+def _names_of_variables(container: Object) -> set[str]:
+    return {text_at(entry, "name") for entry in items_at(container, "env")}
 
 
 def _left_over_settings(running: Object, wanted: Object) -> str:

@@ -284,3 +284,34 @@ def test_service_of_a_node_called_explainer_is_no_explainers():
     made = deployment(content, ours=False)
     made["status"] |= {"deploymentStatus": {}, "serviceStatus": {"iris-main-explainer": {}}}
     assert judge(made, children(made), expected=Expectation(), now=0.0).phase is Phase.READY
+
+
+def _theirs(**more: Any) -> dict[str, Any]:
+    container = {"name": "m", "image": "own:1"} | more.pop("container", {})
+    component = {"spec": {"containers": [container]}}
+    graph = {"name": "m", "type": "MODEL"}
+    return {
+        "predictors": [{"name": "main", "replicas": 1, "graph": graph, "componentSpecs": [component]} | more]
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"container": {"env": [{"name": "A", "value": "1"}]}},
+        {"container": {"args": ["a"]}},
+        {"container": {"resources": {"requests": {"cpu": "1"}}}},
+        {"shadow": True},
+        {"ssl": {"certSecretName": "c"}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("comes", [True, False])
+def test_what_comes_to_and_goes_from_a_foreign_predictor_is_waited_for(change: dict[str, Any], comes: bool):
+    specs = [_theirs(), _theirs(**change)]
+    before, after = specs if comes else reversed(specs)
+    old, new = deployment(before, ours=False), deployment(after, ours=False, generation=2)
+    for made in (old, new):
+        made["status"]["deploymentStatus"] = {}
+    assert judge(old, children(old), expected=Expectation(), now=0.0).phase is Phase.READY
+    assert judge(new, children(old), expected=Expectation(), now=0.0).reason == "ChildOutdated"
