@@ -38,7 +38,8 @@ def until_unchanged(name: str, attempt: Callable[[], Written]) -> Written:
 
 def known_then(known: Written, read: Callable[[], Written]) -> Callable[[], Written]:
     """
-    Return what gives at first what was read already, and reads with each further call; for :func:`until_unchanged`.
+    Return a function that first returns what was already read, and reads on each further call; for
+    :func:`until_unchanged`.
 
     A generator is not sufficient: the first error of a read, which may be a conflict as well, ends it.
     """

@@ -23,7 +23,7 @@ class Target:
     A namespace of a cluster, and its ingress gateway.
 
     The client and the gateway are opened on first use. A wait in the triggerer uses only ``access``, until it
-    has to diagnose a failure.
+    must diagnose a failure.
 
     :param namespace: namespace of every request.
     :param access: the cluster and its credentials for asynchronous requests.

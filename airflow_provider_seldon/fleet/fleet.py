@@ -55,7 +55,7 @@ class Listing:
 
     :param looks: the last look of each source, without the deployments.
     :param views: the deployments of all sources.
-    :param reapers: what reapers did lately, the last run first.
+    :param reapers: what reapers did recently, the last run first.
     """
 
     looks: Sequence[Snapshot]
@@ -76,7 +76,7 @@ class Found:
     :param detail: its page; of versions that a DAG has deployed which the user may not read, without that run.
     :param look: the last look at its namespace, without the deployments.
     :param runs: what the latest runs of its task did; empty for users who may not read the DAG.
-    :param reaped: what reapers did with it lately, the last event first.
+    :param reaped: what reapers did with it recently, the last event first.
     """
 
     detail: DetailView

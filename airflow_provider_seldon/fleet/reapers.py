@@ -1,5 +1,5 @@
 """
-What reapers did lately: the reports that their tasks have pushed, from Airflow's own database.
+What reapers did recently: the reports that their tasks have pushed, from Airflow's own database.
 
 A report comes from the task itself, with reasons, and lasts as long as Airflow keeps XComs. Kubernetes events
 expire after an hour, and creating them needs a permission.

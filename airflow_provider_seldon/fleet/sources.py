@@ -93,7 +93,7 @@ class ClusterSource:
         if survey is None:
             from airflow_provider_seldon.hooks import fleet
 
-            # After a failure, somebody may have corrected the connection.
+            # After a failure, the connection may have been corrected.
             survey = fleet.survey(self.connection, self.namespace)
         self._failed = True
         views = survey.look()

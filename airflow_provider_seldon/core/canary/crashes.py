@@ -1,5 +1,5 @@
 """
-Has a candidate crashed while it baked? Pure.
+Detect a crash of a candidate while it baked. Pure.
 
 Neither its metrics nor its readiness show it: while a container restarts, requests fail at the ingress, where
 the candidate does not count them, and at the end of the step it may be ready again.
@@ -34,7 +34,7 @@ def crashed_since(deployment: Object, pods: Iterable[Object], since: float) -> s
 
     :param deployment: the SeldonDeployment.
     :param pods: any pods of the namespace.
-    :param since: epoch seconds. Nodes have clocks of their own; coming up takes longer than they differ.
+    :param since: epoch seconds. Nodes have their own clocks; a start takes longer than they differ.
     """
     names = {
         name

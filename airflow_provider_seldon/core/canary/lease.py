@@ -5,8 +5,7 @@ Purpose: the next process (a retried task, a restarted triggerer, a teardown, th
 object itself where to resume, and when the canary counts as abandoned. Annotations of a SeldonDeployment are
 not copied to its pods, so writing it restarts nothing.
 
-It holds no credentials, and nothing that the cluster knows better: the routes themselves contain their
-weights.
+It holds no credentials, and no data that the cluster has itself: the routes contain their weights.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Lease:
     :param run: id of its DAG run.
     :param order: that run's token in the order of runs (``fence``), as text; empty without one.
     :param candidate: revision of the deployment after the promotion of the candidate.
-    :param baseline: revision of the version that served before.
+    :param baseline: revision of the previous version.
     :param steps: all steps.
     :param step: index of the current step.
     :param stage: the current stage.

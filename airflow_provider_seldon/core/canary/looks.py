@@ -1,11 +1,11 @@
 """
-The measurements of a step while it bakes: when each is due, its result, and when the step is over. Pure.
+The measurements of a step while it bakes: when each is due, its result, and when the step ends. Pure.
 
 Measurements have fixed times, counted from when the step began to bake, and each queries Prometheus as of its
-own time. So nothing has to be written between two of them: the process that resumes (a restarted triggerer, a
+own time. So no write is needed between two of them: the process that resumes (a restarted triggerer, a
 retried task) repeats the past measurements, as of their times, and gets the same counters.
 
-On a worker and in the triggerer, the same code says what to measure, and takes the results.
+On a worker and in the triggerer, the same code determines the measurements, and takes the results.
 """
 
 from __future__ import annotations

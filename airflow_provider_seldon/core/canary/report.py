@@ -27,7 +27,7 @@ def line_of(step: Step, verdict: StepVerdict, *, baked: float, over: bool) -> st
         + (f" ({one.reason})" if one.grade is not Grade.PASS else "")
         for one in verdict.assessments
     )
-    end = f"the step comes to {verdict.grade}" if over else "it bakes on"
+    end = f"the result of the step is {verdict.grade}" if over else "it continues to bake"
     return f"{step}, baking for {baked:.0f} s of {step.bake:.0f} s: {told or 'no metrics'}; {end}"
 
 

@@ -98,7 +98,7 @@ def next_of(
     if grade not in {None, Grade.PASS} and on_inconclusive != "continue":
         if on_inconclusive == "abort":
             return Transition(action=Next.ABORT, reason=f"no result at the end of the step: {reason}")
-        return Transition(action=Next.WAIT, reason=f"no result yet, so the step bakes on: {reason}")
+        return Transition(action=Next.WAIT, reason=f"no result yet, so the step continues to bake: {reason}")
     if not settled:
         return Transition(
             action=Next.WAIT, reason="the routes do not have the weights, or not all predictors are ready"

@@ -1,5 +1,5 @@
 """
-What a reaper does with a deployment, decided only from what was read of that deployment.
+The action of a reaper on a deployment, decided only from the data of that deployment.
 
 A reaper deletes a deployment in two steps. The first run that finds it expired, or its task gone, writes a
 note on the object (annotation ``expiry-noticed``) and changes nothing else. A later run deletes it after the
@@ -94,7 +94,7 @@ class Facts:
     """
     The facts that a decision needs, from a deployment itself or from an earlier observation of it.
 
-    :param managed: whether this provider made it.
+    :param managed: whether this provider created it.
     :param deleting: whether its deletion has begun.
     :param canary: the canary in progress; None without one.
     :param expiry: when it expires; None if it never does.
@@ -158,7 +158,7 @@ def decision_on(
 ) -> ReapingDecision:
     """Decide from known facts about a deployment; see :func:`decision_for`."""
     if not facts.managed:
-        return ReapingDecision(verdict=Verdict.LEFT, reason="this provider did not make it")
+        return ReapingDecision(verdict=Verdict.LEFT, reason="this provider did not create it")
     if facts.deleting:
         return ReapingDecision(verdict=Verdict.LEFT, reason="its deletion has already begun")
     if facts.canary is not None:

@@ -1,4 +1,4 @@
-"""Whether the task that made a deployment still exists, as far as Airflow could tell. Pure."""
+"""Whether the task that created a deployment still exists, as far as Airflow reports. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Origin(StrEnum):
-    """What Airflow says about a deployment's DAG and task."""
+    """Airflow's report about a deployment's DAG and task."""
 
     PRESENT = "present"  # both exist
     GONE = "gone"  # Airflow knows the DAG and reports that it, or its task, no longer exists

@@ -1,5 +1,5 @@
 """
-What a DAG run found on a deployment before its first write, so that all of its changes can be undone.
+The state of a deployment before the first write of a DAG run, so that all changes of the run can be undone.
 
 The versions of a deployment (``history``) do not show that: a version that a run restores unchanged, or
 deploys again, counts as that run's afterwards, and the oldest of many versions are dropped. So the deploy
@@ -27,7 +27,7 @@ BEFORE_RUN = "before_run"
 @dataclass(frozen=True, kw_only=True)
 class BeforeRun:
     """
-    What a run found on a deployment.
+    The state of a deployment before a run.
 
     :param dag_id: the run's DAG.
     :param run_id: its id.
@@ -95,7 +95,7 @@ def noted(
 
 
 def kept_for(version: ProvenVersion, deployment: SeldonDeployment) -> Mapping[str, str]:
-    """Return the record that stays when a version is put back that the same run has deployed."""
+    """Return the record that stays when a version is restored that the same run has deployed."""
     record = BeforeRun.of(deployment)
     if record is None or not record.is_of(dag_id=version.dag_id, run_id=version.run_id):
         return {}
@@ -104,9 +104,9 @@ def kept_for(version: ProvenVersion, deployment: SeldonDeployment) -> Mapping[st
 
 def version_before(deployment: SeldonDeployment, record: BeforeRun) -> ProvenVersion | None:
     """
-    Return the version to go back to; None where the run left the version that it found.
+    Return the version to restore; None if the run did not change the version.
 
-    Where what it found was never seen serving, that is the last one of another run that was.
+    If the version before the run was never seen ready, it is the last ready version of another run.
 
     :raises InvalidRequestError: there is none.
     """
@@ -127,9 +127,9 @@ def version_before(deployment: SeldonDeployment, record: BeforeRun) -> ProvenVer
     if found is None:
         raise InvalidRequestError.of(
             "to",
-            f"{deployment.name} has no proven version from before run {record.run_id}; what that found was "
-            f"revision {record.revision or 'unknown'}",
-            "deploy a version that serves",
+            f"{deployment.name} has no proven version from before run {record.run_id}; before it, the "
+            f"revision was {record.revision or 'unknown'}",
+            "deploy a version that becomes ready",
             value=BEFORE_RUN,
         )
     return found

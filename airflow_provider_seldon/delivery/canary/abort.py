@@ -62,8 +62,8 @@ def abort(
     """
     Remove the candidate of the canary that is in progress on a deployment.
 
-    :param run: abort only a canary of this DAG run, also if somebody has edited its lease or the deployment's
-        labels; None for any.
+    :param run: abort only a canary of this DAG run, also if its lease or the deployment's labels were edited;
+        None for any.
     :param dag_id: with ``run``, only one of this DAG; None for any.
     :param candidate: with ``run``, only one with a candidate of this revision; None for any.
     :param expired_at: abort only if its lease has expired at this time, in epoch seconds; None for any.
@@ -94,8 +94,8 @@ def abort(
             return None
         except ConflictError as error:
             if error.managers:
-                # Whoever moved traffic by hand owns the predictors from then on, and must not keep a
-                # candidate there.
+                # A client that moved traffic by hand owns the predictors from then on; that must not block
+                # the removal.
                 if owned or not _only_shared(current, wanted):
                     raise
                 owned = True
@@ -118,9 +118,9 @@ def abort(
 
 def left_behind(target: Target, name: str) -> Rollout | None:
     """
-    Return what is to be waited for where an earlier try has dropped the candidate, and was killed before that had gone.
+    Return the wait for a candidate that an earlier, killed try has removed from the spec.
 
-    :returns: None where nothing of a candidate is there, or none can be seen; or where a canary is under way.
+    :returns: None if no object of a candidate exists, or none can be read; or if a canary is in progress.
     """
     try:
         current = target.client.get(name)
@@ -128,7 +128,11 @@ def left_behind(target: Target, name: str) -> Rollout | None:
         return None
     if has_canary(current) or is_being_deleted(current) or not _left_over(target, current):
         return None
-    log.info("%s/%s: the candidate is dropped already; waiting until it has gone", target.namespace, name)
+    log.info(
+        "%s/%s: the candidate is already removed from the spec; waiting until its objects are gone",
+        target.namespace,
+        name,
+    )
     return Rollout(
         name=name,
         action=ABORTED,

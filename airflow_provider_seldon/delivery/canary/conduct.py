@@ -77,7 +77,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which an abandoned canary is left to a task that may resume it.
 GRACE = 120.0
-#: Fields that nobody else has a reason to own.
+#: Fields that no other client has a reason to own.
 _OWN = {f".metadata.annotations.{key}" for key in LEASE}
 
 
@@ -106,8 +106,8 @@ class Conductor:
         """
         Start a canary, or find the one that this run has started.
 
-        :returns: the canary; None if there is nothing to try: no version is running yet, this version already
-            serves, or the running version was never proven; the decision, if it is negative.
+        :returns: the canary; None if there is nothing to try: no version is running yet, this version is
+            already running, or the running version was never proven; the decision, if it is negative.
         :raises InvalidModelServerError: the candidate cannot run together with the baseline; nothing was
             sent.
         :raises StaleRunError: a newer run has deployed, or has a canary in progress.

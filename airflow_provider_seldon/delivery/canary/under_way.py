@@ -97,7 +97,7 @@ def baseline_of(current: SeldonDeployment, *, annotations: Mapping[str, str]) ->
     try:
         if last is None:
             raise InvalidRequestError.of(
-                "last-available", "is not recorded on the deployment", "deploy the version that is to serve"
+                "last-available", "is not recorded on the deployment", "deploy the desired version"
             )
         return rebuilt(last, current, annotations=annotations)
     except InvalidRequestError as error:

@@ -125,14 +125,14 @@ class Reaper:
             self._note(self.report.marked, current, decision.reason)
         elif decision.verdict is Verdict.CLEAR:
             self._annotate(current, {ANNOTATION_EXPIRY_NOTICED: None})
-            self._note(self.report.cleared, current, "it is not due any more")
+            self._note(self.report.cleared, current, "it is no longer due")
         elif decision.verdict is Verdict.LEFT:
             self._note(self.report.skipped, current, decision.reason)
 
     def _abort(self, current: SeldonDeployment, decision: ReapingDecision) -> None:
         back = abort(self.target, current.name, expired_at=self.clock())
         if back is None:
-            reason = "its canary was resumed or ended while this looked"
+            reason = "its canary was resumed or ended meanwhile"
             self._note(self.report.skipped, current, reason)
             return
         self._backs.append((current, back))
@@ -148,7 +148,7 @@ class Reaper:
             lambda one: one.uid == uid and self._judge(one, whereabouts).verdict is Verdict.DELETE,
         )
         if deleted is None:
-            self._note(self.report.skipped, current, "it was deployed again, or deleted, while this looked")
+            self._note(self.report.skipped, current, "it was deployed again, or deleted, meanwhile")
             return
         self._gone.append(deleted)
         self._note(self.report.deleted, current, decision.reason)

@@ -18,7 +18,7 @@ class Report:
 
     :param dry_run: nothing was stored.
     :param terms: the arguments of the reaper: ``connection``, ``namespaces``, ``grace``, ``orphans``, and
-        under ``only`` what narrowed it down. By it the fleet page tells what will be done, and by whom.
+        under ``only`` the filters. The fleet page uses them to show planned actions and their reaper.
     """
 
     dry_run: bool

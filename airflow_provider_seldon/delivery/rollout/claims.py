@@ -81,7 +81,7 @@ def heed_claims(
         raise InvalidModelServerError.of(f"{identity.dag_id}.{identity.task_id}", error) from None
     if other := other_dag(before, identity):
         log.warning(
-            "%s was deployed by DAG %s, and DAG %s now replaces it. If both continue, they take turns: "
+            "%s was deployed by DAG %s, and DAG %s now replaces it. If both continue, they alternate: "
             "give each its own name, or remove one.",
             before.name,
             other,

@@ -3,7 +3,7 @@ Carry out a deploy: a sequence of requests that can be interrupted anywhere.
 
     find equivalents -> decide -> plan -> look, or apply, with the storage Secret -> (the caller waits) -> complete
 
-Killed between any two of these and restarted, the same task finds what it left behind (the name is a function
+Killed between any two of these and restarted, the same task finds its earlier writes (the name is a function
 of DAG, task and model; the Secret's name is a function of its content) and reaches the same single
 deployment.
 

@@ -26,7 +26,7 @@ class DeployRequest:
     <airflow_provider_seldon.hooks.seldon.SeldonHook.deploy_model>`, which describes them and has their defaults.
 
     :param mark: distinguishes its write from every other.
-    :param assess: what a decision on the running version asks Prometheus with.
+    :param assess: queries Prometheus for a decision on the running version.
     """
 
     server: ModelServer
@@ -48,7 +48,7 @@ class DeployRequest:
 
     def evidence(self, existing: Sequence[SeldonDeployment], *, now: float) -> Evidence:
         """
-        Return what the decision is made on.
+        Return the evidence for the decision.
 
         :param existing: the equivalents, newest first.
         :param now: epoch seconds.

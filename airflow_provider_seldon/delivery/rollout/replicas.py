@@ -5,7 +5,7 @@ An apply that succeeds although another client has scaled the deployment.
 an apply conflicts with them only if it has a reason to set another number; then it takes over that field, and
 no other.
 
-An apply without a canary ends one. The lease goes with it also if somebody has edited it, and owns it since.
+An apply without a canary ends one. The lease is removed also if another client has edited it, and so owns it.
 """
 
 from __future__ import annotations
@@ -68,5 +68,7 @@ def _without_edited_lease(
     left = [key for key in LEASE if key in stored.annotations and key not in wanted.annotations]
     if not left:
         return stored
-    log.warning("Somebody has edited %s on %s; removing it with the canary", " and ".join(left), stored.name)
+    log.warning(
+        "Another client has edited %s on %s; removing it with the canary", " and ".join(left), stored.name
+    )
     return client.annotate(stored.name, dict.fromkeys(left), uid=stored.uid)

@@ -117,7 +117,7 @@ class Restore:
             current = self._client.get(name)
             seen.append(fingerprint(current))
             if seen[-1] != seen[0]:
-                # It was asked to go back from what was there, not from a newer run's version.
+                # The rollback was requested from the version at that time, not from a newer run's.
                 refuse_stale(self._target.namespace, order, [current])
             return self._roll_back(current, to=to, by=by, order=order)
 
@@ -139,7 +139,7 @@ class Restore:
             raise InvalidModelServerError(
                 f"Revision {last.revision} cannot be built again:\n{error}"
             ) from None
-        log.info("Rolling %s back to revision %s, which served last", current.name, last.revision)
+        log.info("Rolling %s back to revision %s, which was last ready", current.name, last.revision)
         if last.adopted:
             # Its pods are the previous owner's: they carry no stamp of ours.
             wanted = given_back(last, wanted)
@@ -275,7 +275,7 @@ def undo_handed_off(target: Target, handoff: Mapping[str, Any], *, kill_action: 
     """
     Undo a rollout that a trigger waited for, if the deployment still is what its task wrote.
 
-    :param handoff: the rollout, as ``Rollout.to_json`` gives it.
+    :param handoff: the rollout, as returned by ``Rollout.to_json``.
     :param kill_action: ``rollback`` or ``delete``.
     """
     Restore(target).undo(Rollout.from_json(handoff), delete_created=kill_action == "delete")

@@ -79,7 +79,7 @@ def restore_secret_of(
     target: Target, server: ModelServer, wanted: SeldonDeployment, owner: SeldonDeployment
 ) -> None:
     """
-    Re-create the storage Secret of a version that is about to run again, if somebody has deleted it.
+    Re-create the storage Secret of a version that is about to run again, if it was deleted.
 
     Requests: one GET; none without a storage connection. That must still have the version's credentials,
     because a Secret's name is derived from them; otherwise nothing is done, and the pods report it.

@@ -56,9 +56,10 @@ class Listener:
     """
     A receiver of events.
 
-    :param grace: seconds for which a change must have held; tells apart what is remembered of several watches.
+    :param grace: seconds for which a change must have held; distinguishes the stored state of several
+        watches.
     :param events: kinds of event to send.
-    :param store: Airflow's store of what was told last; None before Airflow 3.3.
+    :param store: Airflow's store of the last event; None before Airflow 3.3.
     :param logger: the trigger's logger.
     """
 
@@ -71,11 +72,11 @@ class Listener:
 @dataclass(frozen=True, kw_only=True)
 class Level:
     """
-    How a deployment is at present.
+    The current health of a deployment.
 
     :param namespace: its namespace.
     :param name: its name.
-    :param payload: of the event that tells so; None when there is no such deployment.
+    :param payload: of the corresponding event; None when there is no such deployment.
     """
 
     namespace: str
@@ -90,7 +91,7 @@ class Level:
 
 async def levels(watch: HealthWatch) -> AsyncGenerator[Level]:
     """
-    Yield the health of a deployment whenever it has changed lastingly, and again every half minute.
+    Yield the health of a deployment whenever it has changed for some time, and again every half minute.
 
     So a listener that joins late receives it soon as well. It never ends by itself, because Airflow restarts
     a finished trigger at once: an error that prevents the watch (no connection, no permission) is logged, and
@@ -203,7 +204,7 @@ class _AssetState:
     The health that was reported last, stored with the watched asset so that a restart of the triggerer
     repeats nothing.
 
-    Airflow has such a store from 3.3 on. Without it, or if it does not answer, nothing is stored.
+    Airflow has such a store from 3.3 on. Without it, or if it does not respond, nothing is stored.
     """
 
     def __init__(self, listener: Listener, key: str) -> None:

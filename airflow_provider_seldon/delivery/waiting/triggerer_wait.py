@@ -30,7 +30,7 @@ class TriggererWait:
     :param selection: selects the deployment.
     :param deadline: epoch seconds; see :func:`seconds_left`.
     :param timeout: seconds; see :func:`seconds_left`.
-    :param expected: what was written, as ``Expectation.to_json`` gives it; None waits for the deployment as
+    :param expected: the write, as returned by ``Expectation.to_json``; None waits for the deployment as
         it is.
     :param failure_policy: fields of ``FailurePolicy`` that differ from the defaults.
     :param logger: the trigger's logger.
@@ -105,7 +105,7 @@ def seconds_left(deadline: float | None, timeout: float | None, *, now: float) -
 def broken_off(
     error: Exception, *, name: str | None, namespace: str | None, redact: Callable[[str], str]
 ) -> Outcome:
-    """Return the outcome of a wait that ended in an error, so that the task undoes what it wrote."""
+    """Return the outcome of a wait that ended in an error, so that the task undoes its write."""
     return Outcome(
         ending=Ending.FAILED,
         name=name or "",

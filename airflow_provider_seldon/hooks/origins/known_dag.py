@@ -26,13 +26,13 @@ class KnownDag:
         if self.tasks is None:
             return Whereabouts(origin=Origin.UNKNOWN, reason=self.reason or "its task cannot be looked up")
         if task_id and task_id not in self.tasks:
-            return Whereabouts(origin=Origin.GONE, reason=f"its DAG has no task {task_id} any more")
+            return Whereabouts(origin=Origin.GONE, reason=f"its DAG no longer has a task {task_id}")
         return Whereabouts(origin=Origin.PRESENT)
 
 
 def gone(dag_id: str) -> KnownDag:
     """Return the state of a DAG that its file no longer defines."""
-    return KnownDag(Origin.GONE, f"no file defines its DAG {dag_id} any more")
+    return KnownDag(Origin.GONE, f"no file defines its DAG {dag_id} any longer")
 
 
 def broken(dag_id: str) -> KnownDag:
@@ -41,7 +41,7 @@ def broken(dag_id: str) -> KnownDag:
 
 
 def unheard_of(dag_id: str) -> KnownDag:
-    """Return the state of a DAG that Airflow does not know."""
+    """Return the state of a DAG of which Airflow has no record."""
     return KnownDag(
         Origin.UNHEARD_OF,
         f"this Airflow has no record of its DAG {dag_id}: it was deleted, or another Airflow deploys here",

@@ -45,7 +45,7 @@ def lookup(source: Source) -> Callable[[SeldonDeployment], Whereabouts]:
     def whereabouts(deployment: SeldonDeployment) -> Whereabouts:
         identity = Identity.of(deployment)
         if not identity.dag_id:
-            return Whereabouts(origin=Origin.UNKNOWN, reason="no DAG has made it")
+            return Whereabouts(origin=Origin.UNKNOWN, reason="it was not created by a DAG")
         return known(identity.dag_id).whereabouts(identity.task_id)
 
     return whereabouts

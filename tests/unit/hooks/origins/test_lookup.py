@@ -103,7 +103,7 @@ def test_the_rest_api_reports_dags_and_tasks(api: Api) -> None:
     found = lookup(RestApi("airflow_api"))
     assert found(of("known")).origin is Origin.PRESENT
     assert found(of("known", "renamed")).origin is Origin.GONE
-    assert "no task renamed" in found(of("known", "renamed")).reason
+    assert "no longer has a task renamed" in found(of("known", "renamed")).reason
     assert (found(of("stale")).origin, found(of("nowhere")).origin) == (Origin.GONE, Origin.UNHEARD_OF)
     # Each DAG once, whatever it has deployed.
     assert len([path for path in api.asked if path == "/api/v2/dags/known"]) == 1
