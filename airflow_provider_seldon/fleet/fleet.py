@@ -99,6 +99,7 @@ class Fleet:
     def __init__(self, sources: Mapping[tuple[str, str], Source], owners: Ownership) -> None:
         self._sources = sources
         self._owners = owners
+        self._connections = {source.connection for source in sources.values()}
 
     def listing(self, readable: Callable[[], Collection[str]]) -> Listing:
         """
@@ -187,7 +188,7 @@ class Fleet:
             changes: dict[str, Any] = {}
             if origin is not None and origin.is_orphan:
                 changes["badges"] = (*view.badges, str(Badge.ORPHANED))
-            if reaping := reaping_of(view, origin, reapers, now=now):
+            if reaping := reaping_of(view, origin, reapers, now=now, connections=self._connections):
                 changes["reaping"] = reaping
             if view.dag_id in readable and (
                 failure := last_failure(view, failed.get((view.dag_id, view.task_id), ()))

@@ -7,7 +7,7 @@ that scanned there last. What they did comes from the reports of their tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_seldon.core.fleet.reaper_view import ReaperEvent, ReaperRun, ReapingView
@@ -55,7 +55,12 @@ def run_of(report: Any, **run: Any) -> ReaperRun:
 
 
 def reaping_of(
-    view: DeploymentView, whereabouts: Whereabouts | None, runs: Sequence[ReaperRun], *, now: float
+    view: DeploymentView,
+    whereabouts: Whereabouts | None,
+    runs: Sequence[ReaperRun],
+    *,
+    now: float,
+    connections: Collection[str] = (),
 ) -> ReapingView | None:
     """
     Return what a reaper would do with a deployment; None if it stays as it is.
@@ -63,6 +68,7 @@ def reaping_of(
     :param whereabouts: where it comes from, as far as Airflow knows; None if no DAG made it.
     :param runs: runs of reapers, the latest first.
     :param now: epoch seconds.
+    :param connections: all connections of the page; see :func:`covers`.
     """
     facts = _facts(view)
     orphan = whereabouts is not None and whereabouts.origin is Origin.GONE
@@ -70,7 +76,7 @@ def reaping_of(
     over = facts.expiry is not None and facts.expiry.is_over(now)
     if not (orphan or canary or over) or Badge.FOREIGN in view.badges or view.condition == Condition.DELETING:
         return None
-    last = next((run for run in runs if covers(run, view)), None)
+    last = next((run for run in runs if covers(run, view, connections)), None)
     decision = decision_on(
         facts,
         now=now,
@@ -93,13 +99,17 @@ def reaping_of(
     )
 
 
-def covers(run: ReaperRun, view: DeploymentView) -> bool:
+def covers(run: ReaperRun, view: DeploymentView, connections: Collection[str] = ()) -> bool:
     """
     Whether a run of a reaper has scanned a deployment, according to its report.
 
-    Connections are not compared: a reaper may use a different connection, with more permissions, to the same
-    cluster.
+    A reaper may use a connection of its own, with more permissions, to the same cluster. But another
+    connection of the page leads to another cluster, which may have a namespace of the same name.
+
+    :param connections: all connections of the page.
     """
+    if run.connection != view.connection and run.connection in connections:
+        return False
     named = all(getattr(view, key, None) == value for key, value in run.only.items())
     return view.namespace in run.namespaces and named
 

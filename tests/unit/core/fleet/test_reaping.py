@@ -97,6 +97,26 @@ def test_what_is_marked_is_deleted_after_the_grace_of_the_reaper_that_looked_the
     assert (nobody.verdict, nobody.run_id) == ("left", ""), "by default an hour"
 
 
+def test_a_reaper_of_another_cluster_has_not_been_in_a_namespace_of_the_same_name() -> None:
+    view = seen(annotated(expiry=until(NOW - 60)))
+    found = {
+        connection: reaping_of(
+            view,
+            None,
+            [run_of(report(terms={"connection": connection}), **RUN)],
+            now=NOW,
+            connections={"c", "d"},
+        )
+        for connection in ("c", "d", "of the reaper alone")
+    }
+    run = RUN["run_id"]
+    assert {key: told and told.run_id for key, told in found.items()} == {
+        "c": run,
+        "d": "",
+        "of the reaper alone": run,
+    }
+
+
 def test_an_orphan_is_due_only_where_the_reaper_deletes_orphans() -> None:
     view = seen(annotated())
     assert reaping_of(view, GONE, [run_of(report(), **RUN)], now=NOW) is None
