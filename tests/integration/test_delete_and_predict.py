@@ -62,7 +62,7 @@ def test_selectors_combine(hook: SeldonHook) -> None:
 
 def test_nothing_given_deletes_nothing(hook: SeldonHook) -> None:
     deploy()
-    with pytest.raises(InvalidModelServerError, match="what to delete"):
+    with pytest.raises(InvalidModelServerError, match="deleting everything is not supported"):
         delete(name="", model_name=None)
     assert len(hook.client.find()) == 1
 

@@ -24,7 +24,7 @@ BAD = [
     ("seldon://models/iris/predictions", "'iris/predictions' is not a name"),
     ("seldon://models/Iris", "'Iris' is not a name"),
     ("seldon://models:9000/iris", "'models:9000' is not a Kubernetes namespace"),
-    ("seldon://models/iris?revision=1", "something after"),
+    ("seldon://models/iris?revision=1", "text after"),
     ("seldon://{{ var.value.ns }}/iris", "is not a Kubernetes namespace"),
 ]
 
