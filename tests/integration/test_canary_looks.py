@@ -22,7 +22,6 @@ from airflow_provider_seldon.decisions import AnyOf, AskFunction, Evidence, Runn
 from airflow_provider_seldon.exceptions import CanaryAbortedError
 from airflow_provider_seldon.hooks.prometheus import PrometheusHook
 from airflow_provider_seldon.hooks.seldon import SeldonHook
-from airflow_provider_seldon.operators.canary import SeldonAbortCanaryOperator
 from airflow_provider_seldon.triggers.canary import SeldonCanaryTrigger
 from tests.clusters import patience
 from tests.integration.conftest import context
@@ -32,7 +31,7 @@ from tests.integration.test_canary import (
     attempt,
     event_of,
     operator,
-    run,
+    predictors,
     served,
     writes_of_ours,
 )
@@ -216,7 +215,9 @@ def test_what_the_previous_release_has_stored_is_baked_and_a_worker_looks(
     with pytest.raises(TaskDeferred):
         canary().execute_complete(given, event)
     assert server.looks[0] == 1
-    run(operator(SeldonAbortCanaryOperator, name=served))
+    # A user stops the task while it is deferred.
+    asyncio.run(trigger.on_kill())
+    assert predictors(hook, served) == {"default": ("1", None)}
 
 
 def test_a_canary_whose_prometheus_cannot_be_reached_waits_and_is_aborted_in_the_end(
