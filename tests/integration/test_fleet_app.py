@@ -327,7 +327,10 @@ def test_a_version_names_no_run_of_a_dag_that_the_user_may_not_read(
 
 
 def test_every_page_says_how_old_its_snapshot_is(login: Callable[[str | None], dict[str, str]]) -> None:
-    view = DeploymentView(connection="written", namespace="models", name="iris", dag_id="train")
+    metrics = {f"metric-{number}": 0.5 for number in range(50)}
+    view = DeploymentView(
+        connection="written", namespace="models", name="iris", dag_id="train", metrics=metrics
+    )
     web_client = client(*[Written(DetailView(deployment=view))] * 2)
     told = web_client.get("/api/v1/deployments", headers=login("viewer")).json()
     assert told["total"] == 1, "a connection that is configured twice shows nothing twice"
@@ -336,6 +339,16 @@ def test_every_page_says_how_old_its_snapshot_is(login: Callable[[str | None], d
         page = web_client.get(address, params=where, headers=login("viewer")).text
         assert "the state of 1970-01-01 00:00 UTC" in page, address
         assert "days ago" in page, address
+        # The list shows no more than fits into a row.
+        assert ("metric-49" in page, "and 44 more" in page) == (address == "/deployment", address == "/"), (
+            address
+        )
+
+
+def test_a_page_without_a_usable_connection_names_the_option(
+    login: Callable[[str | None], dict[str, str]],
+) -> None:
+    assert "fleet_connections" in client().get("/", headers=login("viewer")).text
 
 
 def test_a_connection_that_somebody_corrects_is_used_at_the_next_look(
