@@ -24,13 +24,13 @@ from airflow_provider_seldon.operators.delete import SeldonDeleteModelOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from airflow_provider_seldon.operators.rollback import SeldonRollbackOperator
 from airflow_provider_seldon.operators.scale import SeldonScaleModelOperator
+from airflow_provider_seldon.sensors.canary import SeldonCanarySensor
 from tests.clusters.misbehaviour import behaving
 from tests.integration.conftest import context, scale_by_kubectl
 from tests.integration.test_canary import (
     SERVED,
     TUESDAY,
     assert_serves,
-    limits,
     operator,
     predictors,
     run,
@@ -108,16 +108,17 @@ def test_a_lease_and_a_label_that_were_edited_by_hand_save_no_candidate(
     hook: SeldonHook,
     served: str,  # noqa: F811
 ) -> None:
-    def edited(*, predictor: str, **where: Any) -> float:
-        labels = {LABEL_MANAGED_BY: None}
-        patch(hook, served, {"metadata": {"labels": labels, "annotations": {ANNOTATION_CANARY: "{"}}})
-        return 1.0 if predictor == "canary" else 0.0
-
-    with pytest.raises(CanaryAbortedError, match="has all of the traffic again"):
-        run(operator(steps=[5], analysis=limits(edited)), logical_date=TUESDAY)
+    unreadable = {"metadata": {"annotations": {ANNOTATION_CANARY: "{"}}}
+    held(hook, served)
+    patch(hook, served, unreadable)
+    with pytest.raises(InvalidModelServerError, match="cannot be read"):
+        run(operator(SeldonPromoteCanaryOperator, name=served), logical_date=TUESDAY)
+    patch(hook, served, {"metadata": {"labels": {LABEL_MANAGED_BY: None}}})
+    with pytest.raises(CanaryAbortedError, match=r"cannot be read.*has all of the traffic again"):
+        run(SeldonCanarySensor(task_id="watch", name=served, deferrable=False), logical_date=TUESDAY)
     assert_serves(hook, served, "1")
     held(hook, served)
-    patch(hook, served, {"metadata": {"annotations": {ANNOTATION_CANARY: "{"}}})
+    patch(hook, served, unreadable)
     newer = operator(model_uri="s3://models/iris/3", hold_at=9, steps=[9], bake=0.05, analysis=None)
     run(newer, run_id="wednesday", logical_date=WEDNESDAY)
     assert predictors(hook, served) == {"default": ("1", 91), "canary": ("3", 9)}

@@ -52,6 +52,7 @@ from airflow_provider_seldon.delivery.canary.under_way import (
     canary_lost,
     candidate_of,
     has_baseline,
+    has_canary,
     of_this_run,
     refuse_other_mapped_leader,
 )
@@ -210,12 +211,21 @@ class Conductor:
         return stored, dataclasses.replace(Expectation.of(stored), settle=True, routes=True)
 
     def under_way(self, name: str) -> UnderWay | None:
-        """Return the canary that is in progress on a deployment, of any run; None when there is none."""
+        """
+        Return the canary that is in progress on a deployment, of any run; None when there is none.
+
+        :raises InvalidModelServerError: there is one, and its lease cannot be read.
+        """
         try:
             current = self._client.get(name)
         except DeploymentNotFoundError:
             return None
         lease = Lease.of(current)
+        if lease is None and has_canary(current):
+            raise InvalidModelServerError(
+                f"The lease of the canary on {self._client.namespace}/{name} cannot be read. Abort the canary with "
+                "SeldonAbortCanaryOperator, and begin it again."
+            )
         return None if lease is None else UnderWay.of(current, lease)
 
     def _move(self, canary: UnderWay, change: Callable[[Lease], Lease]) -> UnderWay:

@@ -79,6 +79,8 @@ class HeldCanary:
             return False
         lease = Lease.of(current)
         mine = is_of(current, run=self.run, dag_id=self.dag_id)
+        if mine and lease is None:
+            raise self.aborted("its lease cannot be read, so nothing else would end it")
         if lease is None or not mine or lease.stage is Stage.PROMOTING:
             return False
         if lease.stage is Stage.HOLDING:
