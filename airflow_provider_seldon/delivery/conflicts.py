@@ -21,7 +21,7 @@ def until_unchanged(name: str, attempt: Callable[[], Written]) -> Written:
     Read, decide and write; repeat that if another client wrote between the read and the write.
 
     :param name: name of the deployment, for the log.
-    :param attempt: reads and decides anew on each call.
+    :param attempt: reads and decides again on each call.
     :raises ConflictError: other field managers own the written fields, or the deployment changes all the
         time.
     """

@@ -147,7 +147,7 @@ class SnapshotSource:
         try:
             return Snapshot.unpack(text)
         except ValueError:
-            # Its text is not quoted: somebody may have stored anything under this name.
+            # Its text is not quoted: the Variable may contain anything.
             raise LookupError(f"the Variable {name} does not hold a snapshot") from None
 
 

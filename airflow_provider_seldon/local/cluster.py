@@ -1,7 +1,7 @@
 """Seldon Core on this machine as one object: API server, operator, kubelet and ingress gateway.
 
 :class:`LocalSeldon` is used in two ways: ``await local.start()`` inside an event loop, or as a plain context
-manager that runs everything in a thread of its own::
+manager that runs everything in its own thread::
 
     with LocalSeldon(LocalOptions(kubelet="simulated")) as local:
         os.environ["AIRFLOW_CONN_SELDON_DEFAULT"] = local.airflow_connection()

@@ -218,7 +218,7 @@ class GoldenSet(TrafficMetric):
         # dataclasses.replace() passes the limit that was derived before.
         if self.compares or self.at_most not in {None, self.max_disagreement}:
             raise InvalidRequestError.of(
-                "GoldenSet", "has a limit beside max_disagreement", "give max_disagreement only"
+                "GoldenSet", "has a limit besides max_disagreement", "give max_disagreement only"
             )
         object.__setattr__(self, "at_most", self.max_disagreement)
         super().__post_init__()

@@ -51,7 +51,7 @@ _IMAGES = {
 _OWN_SERVERS = frozenset({"TENSORFLOW_SERVER", "TRITON_SERVER"})
 #: Parameters that the operator adds.
 _ADDED_PARAMETERS = frozenset({"model_uri", "rest_endpoint", "grpc_endpoint", "model_name"})
-#: The container with the model server beside the one for Seldon's protocol.
+#: The container with the model server, in addition to the one for Seldon's protocol.
 _TENSORFLOW = "tfserving"
 
 #: Labels that the operator may overwrite.

@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(hint: Any, value: Any) -> Any:
-    """Return a value as its field has it; somebody may have edited the JSON data."""
+    """Return a value as its field has it; the JSON data may have been edited."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is UnionType:  # None is left out, so this is the other type
         hint, origin = parts[0], None

@@ -103,7 +103,7 @@ def covers(run: ReaperRun, view: DeploymentView, connections: Collection[str] = 
     """
     Whether a run of a reaper has scanned a deployment, according to its report.
 
-    A reaper may use a connection of its own, with more permissions, to the same cluster. But another
+    A reaper may use its own connection, with more permissions, to the same cluster. But another
     connection of the page leads to another cluster, which may have a namespace of the same name.
 
     :param connections: all connections of the page.

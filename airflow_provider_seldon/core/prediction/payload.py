@@ -62,8 +62,8 @@ def parse_response(protocol: str, payload: Any) -> list[Any]:
     Of several v2 outputs it returns the one named ``predict``, else the first. A seldon response that is not
     tabular (``strData``, ``jsonData``, ...) gives its value as a single item, unless that is a list.
 
-    :param payload: the decoded JSON of the response. A null is not a prediction, and neither is anything
-    beside ``{"status": {"status": "FAILURE"}}``, whatever the HTTP status.
+    :param payload: the decoded JSON of the response. A null is not a prediction, and neither is
+        anything together with ``{"status": {"status": "FAILURE"}}``, whatever the HTTP status.
 
     :raises UnexpectedResponseError: it has no prediction; the message quotes the server.
     """

@@ -30,7 +30,7 @@ from airflow_provider_seldon.core.resource.unstructured import (
 from airflow_provider_seldon.core.scaling.replicas import completed
 from airflow_provider_seldon.core.scaling.sleeping import asking_for_pods, is_scaled_to_zero
 
-#: Fields of an explainer in a predictor for which the operator has a default of its own.
+#: Fields of an explainer in a predictor for which the operator has its own default.
 _DEFAULTED = (
     ("explainer", "envSecretRefName"),
     ("explainer", "storageInitializerImage"),
@@ -55,8 +55,8 @@ class Expectation:
         scaled up from zero, or no longer sets the number of pods, and the previous pods may be mistaken for
         the new ones.
     :param routes: the write changed how requests are split between predictors.
-    :param awake: predictors that the write runs with pods; one that somebody then scales to zero was never
-        seen ready.
+    :param awake: predictors that the write runs with pods; one that another client then scales to zero was
+        never seen ready.
     :param withdrawn: annotations of the spec that the write removed.
     :param mark: identifies the operator's next write of the status; None: not known.
     """
@@ -202,7 +202,7 @@ def overtaken(manifest: Object | None, expected: Expectation) -> Observation | N
 
 def unless_stopped(observation: Observation, manifest: Object, expected: Expectation) -> Observation:
     """
-    Return an observation or, instead of a ready one, that somebody scaled to zero what was written with pods.
+    Return an observation or, instead of a ready one, that another client scaled a write with pods to zero.
 
     Then it is no longer known whether it would have become ready. Until its pods are gone it may, and it may
     scale up again.

@@ -7,7 +7,7 @@ behind healthy old pods. So the status is trusted only after every expected chil
 to this deployment, runs this revision and has finished rolling out (Seldon Core reference, what a client can
 compare).
 
-``judge`` has no clock and no state of its own: conditions that must last are passed in and returned as a
+``judge`` has neither a clock nor a state: conditions that must last are passed in and returned as a
 ``History``. It reads nothing: the caller decides when to check again, for which ``Verdict`` has hints.
 """
 

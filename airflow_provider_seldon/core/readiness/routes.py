@@ -4,7 +4,7 @@ Do the routes have the written weights? Compares the ingress' objects with a Sel
 Istio (Seldon's operator 1.18.2 with Istio, measured): one VirtualService has the name of the deployment; each
 rule has a route entry for every predictor, identified by ``subset``, and the shadow as ``mirror``. The
 operator rewrites it only while every Deployment is ready. It omits a weight of 0, and the weight of a single
-predictor: a missing weight means 0 beside others, and everything when alone.
+predictor: a missing weight means 0 next to others, and all traffic without others.
 
 Ambassador (Seldon's operator 1.18.2, ``operator/controllers/ambassador``, version v2 of its API; read, not
 measured): a Mapping for HTTP and one for gRPC for each predictor, identified by its Service. The first

@@ -3,7 +3,7 @@ Will Seldon Core accept this SeldonDeployment, and can it run it? Checked before
 
 Combines three kinds of rules: the CRD's schema (``schema``), the admission webhook (``admission``, in the
 webhook's own words), and what the operator fails on later (``operator_limits``). Pure; a cluster may have
-more prepackaged servers and stricter policies of its own.
+more prepackaged servers and its own, stricter policies.
 """
 
 from __future__ import annotations

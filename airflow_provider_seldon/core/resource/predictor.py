@@ -92,7 +92,7 @@ EXPLAINER_TYPES = (
 
 class Explainer(ManifestModel):
     """
-    A model explainer beside the predictor; without ``type`` there is none.
+    A model explainer in addition to the predictor; without ``type`` there is none.
 
     The operator passes the type to the explainer's image, and only the image knows the valid types; with
     protocol v2 the operator accepts only those above.

@@ -50,8 +50,8 @@ class Evidence:
     :param now: the time of the decision.
     :param namespace: namespace of the running deployment; "" when there is none.
     :param predictor: name of its first predictor that is no shadow; "" when there is none.
-    :param assess: assesses a metric of the running version in Prometheus, see ``PrometheusHook.assess``; None where
-        nobody can. It sends requests.
+    :param assess: assesses a metric of the running version in Prometheus, see ``PrometheusHook.assess``; None
+        where that is not possible. It sends requests.
     """
 
     candidate: Mapping[str, float] = field(default_factory=dict)

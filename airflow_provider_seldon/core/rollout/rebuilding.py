@@ -65,8 +65,8 @@ def first_proof(deployment: SeldonDeployment) -> ProvenVersion | None:
 
     That matters to a task that writes no new version: it scales, or reuses. Another number of pods is not
     another version. None if this version is already the last proven one, if there are no pods, and if
-    somebody has changed the deployment since the deploy, so that its annotations do not identify the ready
-    version.
+    another client has changed the deployment since the deploy, so that its annotations do not identify the
+    ready version.
     """
     version, last = ProvenVersion.of(deployment), ProvenVersion.last_of(deployment)
     if is_scaled_to_zero(deployment) or (last and last.config == version.config):

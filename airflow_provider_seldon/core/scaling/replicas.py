@@ -177,7 +177,7 @@ def scaled(spec: Object, replicas: int) -> dict[str, Any]:
     """
     Return a spec with ``replicas`` pods of every predictor.
 
-    The number replaces existing ones; if a predictor has none of its own, it is set in the spec. A separate
+    The number replaces existing ones; if a predictor has no own number, it is set in the spec. A separate
     engine keeps its own number, unless everything scales to zero.
     """
     inherits = any(number_at(one, "replicas") is None for one in items_at(spec, "predictors"))

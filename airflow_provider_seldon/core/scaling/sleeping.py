@@ -1,7 +1,7 @@
 """
 Whether a deployment requests any pods.
 
-``kubectl scale`` sets ``spec.replicas``, which predictors without replicas of their own inherit (Seldon Core
+``kubectl scale`` sets ``spec.replicas``, which predictors without their own replicas inherit (Seldon Core
 reference, replicas). If a spec sets no number, a Deployment keeps its present one, zero included (measured).
 Pure.
 """

@@ -151,7 +151,7 @@ class PrometheusClient:
         """
         Yield the session of all queries in progress; the last one closes it.
 
-        So no caller has to close a client, and many simultaneous canaries share connections.
+        So no caller needs to close a client, and many simultaneous canaries share connections.
         """
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:

@@ -1,7 +1,7 @@
 """
 Access of the asynchronous half to a cluster: an identity now, everything else on demand.
 
-A trigger knows its connection long before anything has to be read; a thousand triggers of the same connection
+A trigger knows its connection long before it must be read; a thousand triggers of the same connection
 read it once. So ``ClusterAccess`` is only an identity and a function. The result of the function (the
 official client's ``Configuration``, resolved by ``configuration.load`` for both halves) becomes a
 ``RestConfig``: the server, its TLS and the credentials, in terms of aiohttp.
@@ -91,7 +91,7 @@ class RestConfig:
 
     def credentials(self) -> dict[str, str]:
         """
-        Return the authorization headers; blocks, because the client may have to read a rotated token or run a
+        Return the authorization headers; blocks, because the client may need to read a rotated token or run a
         plugin.
 
         Username and password become a header in the same way as in the official client.

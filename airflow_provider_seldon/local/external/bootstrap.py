@@ -1,7 +1,7 @@
 """The parts that a bare API server needs for Seldon Core: the CRD, the webhook, and a node.
 
 Purpose: to run :class:`~airflow_provider_seldon.local.cluster.LocalSeldon` against a kube-apiserver that has
-no controllers. A cluster with nodes of its own is refused: its controllers and these would conflict over
+no controllers. A cluster with its own nodes is refused: its controllers and these would conflict over
 every pod.
 """
 
@@ -61,13 +61,13 @@ class Bootstrap:
     async def prepare(self) -> None:
         """Create namespace, CRD and webhook, and wait until they are effective.
 
-        :raises ValueError: the cluster has nodes of its own
+        :raises ValueError: the cluster has its own nodes
         """
         nodes, _ = await self._api.list(NODES)
         others = [one["metadata"]["name"] for one in nodes if one["metadata"]["name"] != NODE]
         if others:
             raise ValueError(
-                f"the cluster has nodes of its own ({others[0]}, ...): install Seldon Core there instead; "
+                f"the cluster has its own nodes ({others[0]}, ...): install Seldon Core there instead; "
                 "this is for an API server without controllers"
             )
         for name in dict.fromkeys(["default", self._namespace]):

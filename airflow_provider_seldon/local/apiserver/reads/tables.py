@@ -1,7 +1,7 @@
 """Tables: the output of ``kubectl get``, from the server.
 
 Purpose: "Receiving resources as Tables" of the Kubernetes API concepts: columns per kind and a row per object.
-SeldonDeployments have no columns of their own, as in the released definition: name and age.
+SeldonDeployments have only name and age, as in the released definition.
 """
 
 from __future__ import annotations

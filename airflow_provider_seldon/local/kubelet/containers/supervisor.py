@@ -2,7 +2,7 @@
 
 Usage: ``python -I -S supervisor.py GRACE COMMAND...``. The command gets its own session (and so its own
 process group). It is ended, by SIGTERM and after GRACE seconds by SIGKILL, when standard input reaches its
-end: the kubelet has closed it, or was killed. If the system has ``prctl`` (Linux), the command also dies with
+end: the kubelet has closed it, or was killed. If the system has ``prctl`` (Linux), the command also ends with
 the supervisor, and its orphans become children of the supervisor, which ends them. The exit code is the
 command's, or 128 plus the number of the signal that ended it.
 """

@@ -26,7 +26,7 @@ def requests(pod: Manifest) -> dict[str, float]:
 
 
 def lacking(pod: Manifest, placed: Iterable[Manifest], capacity: Mapping[str, str]) -> list[str]:
-    """The resources of which the node has too little left, beside the scheduled pods."""
+    """The resources of which the node has too little left, after the scheduled pods."""
     used: dict[str, float] = {}
     for other in placed:
         for resource, amount in requests(other).items():
