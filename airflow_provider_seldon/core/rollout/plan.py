@@ -24,7 +24,9 @@ from airflow_provider_seldon.core.identity.annotations import (
 from airflow_provider_seldon.core.identity.identity import Identity, is_managed
 from airflow_provider_seldon.core.invalid_request import InvalidRequestError
 from airflow_provider_seldon.core.lifetime.expiry import carried_expiry
+from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailureKind
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
+from airflow_provider_seldon.core.resource.unstructured import text_at
 from airflow_provider_seldon.core.rollout.drift import drift
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
@@ -232,7 +234,7 @@ def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -
     if _serves(newest):
         reason = f"the decision is not to deploy, and {newest.name} is ready"
         return Plan(action=Action.REUSE, deployment=newest, reason=reason)
-    failed = newest.state is DeploymentState.FAILED
+    failed = _has_failed(newest)
     what = "is scaled to zero" if sleeps else "has failed" if failed else "does not serve yet"
     restored = _last_seen_serving(newest) if failed and not sleeps else None
     serving = next((one for one in older if _serves(one)), None)
@@ -247,6 +249,13 @@ def _keep_serving(newest: SeldonDeployment, older: Sequence[SeldonDeployment]) -
         resource_version=_resource_version(newest),
         as_stored=restored is None,
     )
+
+
+def _has_failed(deployment: SeldonDeployment) -> bool:
+    """Return whether it has failed, other than by an error that the operator's next try repairs."""
+    description = text_at(deployment.to_manifest(), "status", "description")
+    passes = DEFAULT_POLICY.kind_of(description) is FailureKind.TRANSIENT
+    return deployment.state is DeploymentState.FAILED and not passes
 
 
 def _serves(deployment: SeldonDeployment) -> bool:

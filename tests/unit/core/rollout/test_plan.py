@@ -223,8 +223,17 @@ class TestDoNotDeploy:
         asleep = stored(1, name="a", predictor={"replicas": 0})
         assert plan(request(3), [asleep, failed], deploy=False).deployment.name == "b"
 
-    def test_what_is_on_its_way_is_waited_for_and_not_rolled_back(self):
-        coming = stored(2, proved=False, state="Creating")
+    @pytest.mark.parametrize(
+        "status",
+        [
+            {"state": "Creating"},
+            {"state": "Failed", "description": 'deployments.apps "iris" already exists'},
+        ],
+        ids=["on its way", "an error that passes"],
+    )
+    def test_what_is_on_its_way_is_waited_for_and_not_rolled_back(self, status: dict[str, str]):
+        made = stored(2, proved=False).to_manifest() | {"status": status}
+        coming = SeldonDeployment.from_manifest(made)
         coming.annotations[ANNOTATION_LAST_AVAILABLE] = ProvenVersion.of(request(1)).to_json()
         decided = plan(request(3), [coming], deploy=False)
         assert decided.action is Action.RESTART
