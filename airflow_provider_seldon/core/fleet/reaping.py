@@ -16,6 +16,7 @@ from airflow_provider_seldon.core.lifetime.expiry import Expiry
 from airflow_provider_seldon.core.reaping.decision import GRACE, Facts, Led, decision_on
 from airflow_provider_seldon.core.reaping.origin import Origin, Whereabouts
 from airflow_provider_seldon.core.resource.unstructured import seconds_at, utc_at
+from airflow_provider_seldon.core.values.readers import MOST_SECONDS
 
 #: Lists of a report with what was done, or failed.
 DONE = ("aborted", "deleted", "marked", "cleared", "errors")
@@ -180,4 +181,5 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 
 def _seconds(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else GRACE
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_SECONDS
+    return float(value) if known else GRACE

@@ -171,6 +171,7 @@ def test_what_was_done_belongs_to_the_very_deployment_that_it_was_done_to() -> N
             {"deleted": [1, {"name": 2}], "terms": {"only": []}},
         ),
         {"terms": {"grace": True, "namespaces": "models", "only": {"name": None}}},
+        *({"terms": {"grace": grace}} for grace in (float("nan"), -1, 10**400)),
     ],
 )
 def test_what_is_no_report_is_read_as_one_that_says_nothing(odd: Any) -> None:
