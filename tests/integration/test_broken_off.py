@@ -20,6 +20,7 @@ from airflow_provider_seldon.exceptions import (
 from airflow_provider_seldon.hooks import seldon, triggerer
 from airflow_provider_seldon.hooks.seldon import SeldonHook
 from airflow_provider_seldon.kube.requests.client import SeldonClient
+from airflow_provider_seldon.operators.canary import SeldonCanaryOperator
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
 from tests.clusters import patience
 from tests.clusters.misbehaviour import behaving
@@ -28,7 +29,9 @@ from tests.integration.conftest import context
 FIRST, SECOND = "s3://models/iris/1", "s3://models/iris/2"
 
 
-def operator(uri: str, **arguments: Any) -> SeldonDeployModelOperator:
+def operator(
+    uri: str, *, kind: type[SeldonDeployModelOperator] = SeldonDeployModelOperator, **arguments: Any
+) -> SeldonDeployModelOperator:
     defaults: dict[str, Any] = {
         "task_id": "deploy",
         "name": "iris",
@@ -37,7 +40,7 @@ def operator(uri: str, **arguments: Any) -> SeldonDeployModelOperator:
         "timeout": patience(30),
         "deferrable": False,
     }
-    return SeldonDeployModelOperator(**{**defaults, "model_uri": uri, **arguments})
+    return kind(**{**defaults, "model_uri": uri, **arguments})
 
 
 def served(hook: SeldonHook) -> str | None:
@@ -99,14 +102,26 @@ def test_what_this_run_created_is_deleted_when_its_announcement_fails(hook: Seld
     ] == []
 
 
-@pytest.mark.parametrize("stored", [True, False], ids=["stored", "not stored"])
+ALARM, LOST = AirflowTaskTimeout("too long"), ServerUnavailableError("no answer")
+
+
 @pytest.mark.parametrize(
-    "error",
-    [AirflowTaskTimeout("too long"), ServerUnavailableError("no answer")],
-    ids=["alarm", "lost answer"],
+    ("error", "stored", "canary"),
+    [
+        (ALARM, True, {}),
+        (ALARM, False, {}),
+        (LOST, True, {}),
+        (LOST, False, {}),
+        (ALARM, True, {"kind": SeldonCanaryOperator, "steps": [5]}),
+    ],
+    ids=["alarm, stored", "alarm", "lost answer, stored", "lost answer", "alarm in a canary"],
 )
 def test_what_was_stored_although_its_answer_was_lost_is_undone(
-    first: SeldonHook, monkeypatch: pytest.MonkeyPatch, error: BaseException, stored: bool
+    first: SeldonHook,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    stored: bool,
+    canary: dict[str, Any],
 ) -> None:
     apply = SeldonClient.apply
     broken: list[BaseException] = []
@@ -122,9 +137,10 @@ def test_what_was_stored_although_its_answer_was_lost_is_undone(
     monkeypatch.setattr(SeldonClient, "apply", lost)
     before = _generation(first)
     with pytest.raises(type(error)) as raised:
-        operator(SECOND).execute(context(run_id="run-2"))
+        operator(SECOND, **canary).execute(context(run_id="run-2"))
     assert raised.value is error
     assert served(first) == FIRST
+    assert len(first.client.get("iris").predictors) == 1
     assert (_generation(first) > before) is stored
 
 

@@ -43,7 +43,7 @@ from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.rollout.decision import Decision
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
-from airflow_provider_seldon.core.rollout.plan import Action, plan
+from airflow_provider_seldon.core.rollout.plan import Action, Plan, plan
 from airflow_provider_seldon.core.rollout.write_mark import Written
 from airflow_provider_seldon.core.scaling.continuation import continued
 from airflow_provider_seldon.delivery.canary.under_way import (
@@ -115,11 +115,9 @@ class Conductor:
         """
         now, identity, order = time.time(), asked.identity, asked.order
         request, secret = self._deployer.built(asked, now)
-        named = request.name != identity.deployment_name(replace=True)
 
         def begun() -> UnderWay | Decision | None:
-            existing = existing_for(self._client, identity, request, look_up=named, adopt=True)
-            decided = plan(request, existing, adopt=True)
+            existing, decided = self._decided(asked, request)
             current = next((one for one in existing if one.name == decided.deployment.name), None)
             if current is None:
                 return None
@@ -148,6 +146,20 @@ class Conductor:
             return self._write(current, lease, decided.deployment, secret, first=True)
 
         return until_unchanged(request.name, begun)
+
+    def begun_by(self, asked: DeployRequest) -> UnderWay | None:
+        """Return the canary that :meth:`begin` has written before it raised; None if it has written none."""
+        request, _ = self._deployer.built(asked, time.time())
+        existing, decided = self._decided(asked, request)
+        found = (of_this_run(one, asked.identity.run_id, decided.deployment) for one in existing)
+        return next((one for one in found if one), None)
+
+    def _decided(
+        self, asked: DeployRequest, request: SeldonDeployment
+    ) -> tuple[list[SeldonDeployment], Plan]:
+        named = request.name != asked.identity.deployment_name(replace=True)
+        existing = existing_for(self._client, asked.identity, request, look_up=named, adopt=True)
+        return existing, plan(request, existing, adopt=True)
 
     def bake(self, canary: UnderWay) -> UnderWay:
         """Record that the step has begun to bake: the routes have its weights."""

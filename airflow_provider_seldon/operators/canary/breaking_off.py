@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_seldon.delivery.canary.lead import Leader, Pause
+    from airflow_provider_seldon.delivery.canary.under_way import UnderWay
     from airflow_provider_seldon.exceptions import CanaryAbortedError
     from airflow_provider_seldon.hooks.seldon import SeldonHook
 
@@ -78,6 +79,21 @@ class BrokenOffCanary:
         except BREAKING_OFF as error:
             self._abort_named(name, error, run=context["ti"].run_id, candidate=candidate)
             raise
+
+    def abort_unanswered(self, find: Callable[[], UnderWay | None], error: BaseException) -> None:
+        """
+        Abort a canary whose first write was stored although its response was lost. Raises nothing.
+
+        :param find: finds it.
+        """
+        try:
+            canary = find()
+        except BREAKING_OFF as problem:
+            error.add_note(f"It is unknown whether a canary has begun: {type(problem).__name__}: {problem}")
+            return
+        if canary is not None:
+            lease = canary.lease
+            self._abort_named(canary.stored.name, error, run=lease.run, candidate=lease.candidate)
 
     def _tell_aborted(self, context: Context) -> None:
         from airflow_provider_seldon.delivery.canary.lead import told as tell

@@ -16,6 +16,7 @@ from airflow_provider_seldon.links.canary import CANARY_LINKS
 from airflow_provider_seldon.operators.canary.breaking_off import BrokenOffCanary
 from airflow_provider_seldon.operators.canary.measurable import refuse_unmeasurable
 from airflow_provider_seldon.operators.deploy import SeldonDeployModelOperator
+from airflow_provider_seldon.operators.unfinished import BREAKING_OFF, leaves_open
 from airflow_provider_seldon.triggers.deferral import BACKSTOP
 
 if TYPE_CHECKING:
@@ -240,10 +241,15 @@ class SeldonCanaryOperator(BrokenOffCanary, SeldonDeployModelOperator):
         if not self.replace:
             return None
         begin = functools.partial(self._conductor().begin, steps=steps_of(self.steps, bake=self.bake))
+        request = self._request(context, server)
         try:
-            begun = with_declared_fields(begin, self._request(context, server))
+            begun = with_declared_fields(begin, request)
         except StaleRunError as error:
             self.stale(error)
+            raise
+        except BREAKING_OFF as error:
+            if leaves_open(error) and not self.is_dry_run:
+                self.abort_unanswered(functools.partial(self._conductor().begun_by, request), error)
             raise
         if isinstance(begun, Decision):
             self.deploy_decision = begun
