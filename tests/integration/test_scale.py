@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_seldon.core.identity.annotations import ANNOTATION_CONFIG, ANNOTATION_MODEL_NAME
 from airflow_provider_seldon.core.resource.seldon_deployment import API_VERSION, KIND, SeldonDeployment
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.exceptions import (
@@ -187,10 +188,16 @@ def test_what_is_no_number_of_pods_is_refused(hook: SeldonHook, local_seldon: An
     assert requests_of_ours(local_seldon) == []
 
 
-def test_a_missing_or_foreign_deployment_is_not_scaled(hook: SeldonHook) -> None:
+def test_a_missing_or_foreign_deployment_is_not_scaled_nor_one_with_edited_annotations(
+    hook: SeldonHook,
+) -> None:
     with pytest.raises(DeploymentNotFoundError):
         scale("nothing", 1)
     name = deploy()["name"]
+    for key, text in ((ANNOTATION_MODEL_NAME, "edited"), (ANNOTATION_CONFIG, "9" * 5000)):
+        hook.client.annotate(name, {key: text})
+        with pytest.raises(InvalidModelServerError, match="Nothing was scaled"):
+            scale(name, 0)
     hook.client._transport.request(
         "PATCH",
         hook.client._path(name),

@@ -143,7 +143,9 @@ class ModelServer(ModelServerFields):
             )
         try:
             return cls.parse(json.loads(text), stored=True)
-        except (json.JSONDecodeError, TypeError, RecursionError):
+        except InvalidRequestError:
+            raise
+        except (ValueError, TypeError, RecursionError):
             raise InvalidRequestError.of(field, "is not JSON", "deploy the model server again") from None
 
     def to_config(self) -> dict[str, Any]:

@@ -206,16 +206,15 @@ class Restore:
         _refuse_canary(current, replicas)
         try:
             server = ModelServer.from_deployment(current)
+            built = built_again(
+                server,
+                current.annotations.get(ANNOTATION_REVISION, ""),
+                secrets=(secret_in_use(current), None),
+                identity=Identity.of(current),
+                annotations=carried_annotations(current),
+            )
         except InvalidRequestError as error:
             raise InvalidModelServerError(f"Nothing was scaled:\n{error}") from None
-        annotations = carried_annotations(current)
-        built = built_again(
-            server,
-            current.annotations.get(ANNOTATION_REVISION, ""),
-            secrets=(secret_in_use(current), None),
-            identity=Identity.of(current),
-            annotations=annotations,
-        )
         wanted = continued(_of_name(built, current.name), current)
         if replicas is not None:
             _refuse_autoscaled(wanted)
