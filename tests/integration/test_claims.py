@@ -114,8 +114,9 @@ def test_a_restored_version_is_not_ready_by_the_pods_of_the_edited_one(
         lambda manifest: manifest["metadata"]["labels"].pop("team"),
         lambda manifest: manifest["metadata"]["labels"].update(team="b"),
         lambda manifest: manifest["spec"]["predictors"][0].update(labels={"x": "y"}),
+        lambda manifest: manifest["spec"].update(protocol="v2"),
     ],
-    ids=["a label is gone", "a label is another", "something is added to a predictor"],
+    ids=["a label is gone", "a label is another", "something is added to a predictor", "another protocol"],
 )
 def test_metadata_and_additions_count_as_well(hook: SeldonHook, change: Callable[[Any], Any]) -> None:
     wanted = {"model_server": {"labels": {"team": "a"}}}
@@ -129,7 +130,8 @@ def test_metadata_and_additions_count_as_well(hook: SeldonHook, change: Callable
     edit(hook, name, changed)
     assert deploy({"run_id": "run-2"}, **wanted)["action"] == "updated"
     after = hook.client.get(name).to_manifest()
-    assert after["spec"] == before["spec"]
+    said = {"protocol": "seldon"}  # it has to be said to be restored
+    assert said | after["spec"] == said | before["spec"]
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
 
 
@@ -276,9 +278,12 @@ def test_a_task_that_resumes_when_it_serves_no_more_is_not_green(
         operator(timeout=1).execute_complete(context(), event)
 
 
-def test_a_task_that_resumes_after_an_edit_is_not_green(hook: SeldonHook) -> None:
+@pytest.mark.parametrize("change", [set_uri, lambda manifest: manifest["spec"].update(protocol="v2")])
+def test_a_task_that_resumes_after_an_edit_is_not_green(
+    hook: SeldonHook, change: Callable[[dict[str, Any]], Any]
+) -> None:
     event = event_of_a_deferred_deploy()
-    edit(hook, event["name"], set_uri)
+    edit(hook, event["name"], change)
     with pytest.raises(ReplacedError):
         operator().execute_complete(context(), event)
 

@@ -59,6 +59,7 @@ class Expectation:
         never seen ready.
     :param withdrawn: annotations of the spec that the write removed.
     :param mark: identifies the operator's next write of the status; None: not known.
+    :param speaks: protocol, transport and server type of the whole deployment; None: not known.
     """
 
     uid: str | None = None
@@ -71,6 +72,7 @@ class Expectation:
     awake: Sequence[str] = ()
     withdrawn: Sequence[str] = ()
     mark: Mark | None = None
+    speaks: str | None = None
 
     @classmethod
     def of(
@@ -95,6 +97,7 @@ class Expectation:
             awake=asking_for_pods(manifest),
             withdrawn=_withdrawn(former or {}, manifest),
             mark=Mark.of(manifest),
+            speaks=spoken_by(manifest),
         )
 
     @classmethod
@@ -157,6 +160,12 @@ def stamped_revisions(deployment: Object) -> dict[str, str]:
 def predictor_contents(deployment: Object) -> dict[str, str]:
     """Return predictor name -> hash of its content, whoever wrote it."""
     return {text_at(one, "name"): revision(one) for one in items_at(deployment, "spec", "predictors")}
+
+
+def spoken_by(deployment: Object) -> str:
+    """Return how clients talk to a deployment, with the operator's defaults."""
+    defaults = (("protocol", "seldon"), ("transport", "rest"), ("serverType", "rpc"))
+    return ", ".join(text_at(deployment, "spec", key) or value for key, value in defaults)
 
 
 def status_fingerprint(deployment: Object) -> str:
@@ -280,4 +289,6 @@ def _changed_predictor(manifest: Object, expected: Expectation, *, newer: bool) 
     for predictor, content in expected.contents.items() if newer else ():
         if contents.get(predictor) != content:
             return f"predictor {predictor} has other content than was written"
+    if newer and expected.speaks not in (None, spoken_by(manifest)):
+        return f"it speaks {spoken_by(manifest)}, not {expected.speaks}"
     return ""

@@ -19,6 +19,8 @@ from airflow_provider_seldon.core.resource.unstructured import mapping_at, numbe
 
 #: Filled in by the CRD's schema, for ports of containers.
 _DEFAULTS = (("protocol", "TCP"),)
+#: Fields of the spec that decide how every client talks to it, and the operator's defaults.
+_IMPLIED = {"protocol": "seldon", "transport": "rest", "serverType": "rpc"}
 #: Parts of the spec that are compared as a whole.
 _WHOLE = frozenset({"predictors"})
 
@@ -38,6 +40,20 @@ def drift(request: SeldonDeployment, stored: SeldonDeployment) -> str:
     return _of_mapping(spec, mapping_at(found, "spec"), "spec", whole=False) or _of_metadata(
         mapping_at(wanted, "metadata"), mapping_at(found, "metadata")
     )
+
+
+def with_implied(request: SeldonDeployment, stored: SeldonDeployment) -> SeldonDeployment:
+    """Return a request that names the operator's defaults where another client has stored something else."""
+    manifest = request.to_manifest()
+    spec, found = mapping_at(manifest, "spec"), mapping_at(stored.to_manifest(), "spec")
+    implied = {
+        key: value
+        for key, value in _IMPLIED.items()
+        if not spec.get(key) and found.get(key) not in (None, "", value)
+    }
+    if not implied:
+        return request
+    return SeldonDeployment.from_manifest({**manifest, "spec": {**spec, **implied}})
 
 
 def _of_metadata(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:

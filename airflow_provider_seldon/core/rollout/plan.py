@@ -27,7 +27,7 @@ from airflow_provider_seldon.core.lifetime.expiry import carried_expiry
 from airflow_provider_seldon.core.readiness.failure_policy import DEFAULT_POLICY, FailureKind
 from airflow_provider_seldon.core.resource.seldon_deployment import DeploymentState, SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import text_at
-from airflow_provider_seldon.core.rollout.drift import drift
+from airflow_provider_seldon.core.rollout.drift import drift, with_implied
 from airflow_provider_seldon.core.rollout.history import ProvenVersion
 from airflow_provider_seldon.core.rollout.rebuilding import rebuilt
 from airflow_provider_seldon.core.scaling.continuation import (
@@ -187,6 +187,8 @@ def _deploy_to(
     superseded = tuple(one.name for one in ours if one.name != target.name) if replace else ()
     same = target.annotations.get(ANNOTATION_REVISION) == request.annotations.get(ANNOTATION_REVISION)
     wanted = continued(request, target)
+    if same or not is_managed(target):
+        wanted = with_implied(wanted, target)
     numbered = with_all_numbers(target, like=wanted)
     changed = drift(wanted, numbered) if same else ""
     if same and wakes(wanted, target):

@@ -18,7 +18,7 @@ from airflow_provider_seldon.core.lifetime.expiry import carried_expiry
 from airflow_provider_seldon.core.request.model_server import ModelServer
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import items_at
-from airflow_provider_seldon.core.rollout.drift import drift
+from airflow_provider_seldon.core.rollout.drift import drift, with_implied
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, secret_in_use
 from airflow_provider_seldon.core.rollout.write_mark import without_numbers
 from airflow_provider_seldon.core.scaling.sleeping import is_scaled_to_zero
@@ -75,7 +75,7 @@ def first_proof(deployment: SeldonDeployment) -> ProvenVersion | None:
         built = rebuilt(version, deployment)
     except InvalidRequestError:
         return None
-    if drift(_numberless(built), _numberless(deployment)):
+    if drift(_numberless(with_implied(built, deployment)), _numberless(deployment)):
         return None
     return dataclasses.replace(version, revision=built.annotations[ANNOTATION_REVISION])
 

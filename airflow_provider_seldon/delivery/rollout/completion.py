@@ -18,7 +18,7 @@ from airflow_provider_seldon.core.identity.annotations import (
     ANNOTATION_RUN_ID,
     ANNOTATION_WRITE,
 )
-from airflow_provider_seldon.core.readiness.expectation import predictor_contents
+from airflow_provider_seldon.core.readiness.expectation import predictor_contents, spoken_by
 from airflow_provider_seldon.core.rollout.history import ProvenVersion, annotations_after
 from airflow_provider_seldon.core.rollout.write_mark import fingerprint
 from airflow_provider_seldon.delivery.conflicts import CONFLICT_ATTEMPTS
@@ -98,6 +98,7 @@ class Completion:
         found = current.annotations.get(ANNOTATION_REVISION)
         contents, wanted = predictor_contents(current.to_manifest()), rollout.expected.contents
         unedited = all(contents.get(name) == content for name, content in wanted.items())
+        unedited &= rollout.expected.speaks in (None, spoken_by(current.to_manifest()))
         if rollout.expected.uid in (None, current.uid) and found == rollout.info.revision and unedited:
             return
         where = f"{self._client.namespace}/{rollout.name}"

@@ -98,6 +98,22 @@ class TestDeploy:
         assert (decided.action, decided.resource_version) == (Action.UPDATE, "rv-1")
         assert "not been seen serving" in decided.reason
 
+    @pytest.mark.parametrize(
+        ("key", "value", "default"),
+        [("protocol", "v2", "seldon"), ("transport", "grpc", "rest"), ("serverType", "kafka", "rpc")],
+    )
+    def test_what_every_client_talks_to_is_restored_although_the_request_leaves_it_out(
+        self, key: str, value: str, default: str
+    ):
+        manifest = stored().to_manifest()
+        edited = SeldonDeployment.from_manifest({**manifest, "spec": {**manifest["spec"], key: value}})
+        decided = plan(request(), [edited])
+        assert (decided.action, decided.puts_back, key in decided.reason) == (Action.UPDATE, True, True)
+        assert decided.deployment.to_manifest()["spec"][key] == default
+        # What that leaves is no difference any more.
+        restored = SeldonDeployment.from_manifest({**manifest, "spec": {**manifest["spec"], key: default}})
+        assert plan(request(), [restored]).action is Action.UNCHANGED
+
     def test_another_version_that_serves_is_no_reason_to_leave_it(self):
         assert plan(request(2), [stored(1)]).action is Action.UPDATE
 
