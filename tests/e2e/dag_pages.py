@@ -48,7 +48,8 @@ class DagPages:
     def follow(self, link: str) -> tuple[str, str]:
         """Click on an extra link of the task that is open; return where it leads to and the text of that page."""
         here = self._browser.driver.current_window_handle
-        self._browser.press("a[href]", text=link)
+        # Airflow 3.4 has a "Dashboard" of its own, in its navigation.
+        self._browser.press("a[href][target=_blank]", text=link)
         return self._browser.read_other_window(here)
 
     def _state(self) -> str:
@@ -94,7 +95,7 @@ class DagPages3(DagPages):
         self._browser.press("a[href$='/details']")
 
     def _wait_until_on(self) -> None:
-        eventually("it is on", lambda: self._browser.shown("[data-testid=toggle-pause][data-state=checked]"))
+        eventually("it is on", lambda: self._browser.shown("[data-testid=toggle-pause] [data-state=checked]"))
 
     def _state(self) -> str:
         return self._browser.text("[data-testid=state-badge]").lower()
