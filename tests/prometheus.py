@@ -29,13 +29,20 @@ INTERVAL = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Prometheus:
-    """A server that runs. :param url: its base URL"""
+    """
+    A server that runs.
+
+    :param url: its base URL.
+    :param at: the time at which queries are evaluated, in seconds since 1970; now when left out.
+    """
 
     url: str
+    at: float | None = None
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
         """Ask it without any of the code under test."""
-        query = urllib.parse.urlencode({"query": expression})
+        at = {} if self.at is None else {"time": str(self.at)}
+        query = urllib.parse.urlencode({"query": expression, **at})
         with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=10) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return found
