@@ -36,7 +36,7 @@ ONCE := $(addprefix tests/unit/,core delivery kube local serving test_docs.py te
 ARGS_2.11 := $(addprefix --ignore=,$(ONCE))
 # Processes per Airflow version: most tests wait for a cluster most of the time. 3.3 has more to run.
 WORKERS ?= 2
-WORKERS_3.3 ?= 3
+WORKERS_3.3 ?= 4
 
 test: ## run the tests on both Airflow versions, side by side
 	@$(MAKE) --no-print-directory --jobs=2 test-3.3 test-2.11

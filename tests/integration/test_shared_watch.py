@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -196,19 +197,19 @@ async def test_half_open_connection_is_noticed():
     async with cluster() as here:
         here.faults.add(Fault(verb="watch", resource=SDEPS, stall=60.0))
         stored = await here.deploy()
-        waiting = here.wait(stored)
+        waiting = here.wait(stored, tuning=replace(QUICK, idle=0.5))
         await watching(here)
         await here.finish(stored)
         assert (await waiting).ending is Ending.READY
-        assert here.count("watch", SDEPS) == 2
+        assert here.count("watch", SDEPS) >= 2
 
 
 @in_loop
 async def test_bookmarks_keep_a_quiet_watch_alive():
     async with cluster(bookmark_seconds=0.1) as here:
-        waiting = here.wait(await here.deploy())
+        waiting = here.wait(await here.deploy(), tuning=replace(QUICK, idle=1.0))
         await watching(here)
-        await asyncio.sleep(3 * QUICK.idle)
+        await asyncio.sleep(2.0)
         assert (here.count("watch", SDEPS), here.count("watch", CHILDREN)) == (1, 1)
         waiting.cancel()
 
