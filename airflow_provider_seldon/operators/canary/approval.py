@@ -20,9 +20,9 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
 
     The main predictor gets the candidate's content and becomes ready. Then the candidate's predictor is
     removed, the version is recorded, and asset events and lineage report it. If the new content does not
-    become ready, the previous version is restored, and the task fails. Without a canary of this DAG run on
-    the deployment, the task succeeds and does nothing: an approval is for the version that this run has tried,
-    and another run may have begun a canary meanwhile.
+    become ready, the previous version is restored, and the task fails. Without a canary on the deployment,
+    the task succeeds and does nothing. It is skipped if another DAG run has the canary: an approval is for
+    the version that this run has tried.
 
     Returns what ``SeldonDeployModelOperator`` does; ``action`` is ``updated``, or ``unchanged``.
 
@@ -48,6 +48,8 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Promote and wait; see the class."""
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
         from airflow_provider_seldon.core.canary.lease import Stage
         from airflow_provider_seldon.core.readiness.outcome import Ending
         from airflow_provider_seldon.delivery.canary.conduct import Conductor
@@ -61,14 +63,12 @@ class SeldonPromoteCanaryOperator(SeldonRolloutOperator):
         ti = context["ti"]
         mine = canary is not None and is_of(canary.stored, run=ti.run_id, dag_id=ti.dag_id)
         if canary is not None and not mine and not self.any_run:
-            self.log.warning(
-                "Run %s has a canary on %s, which is not changed: this run has none there",
-                *(canary.lease.run, where),
+            raise AirflowSkipException(
+                f"Run {canary.lease.run} has a canary on {where}, and this run has none: nothing was promoted. "
+                "To promote the canary of any run, use any_run=True."
             )
-            canary = None
-        elif canary is None:
-            self.log.info("No canary is under way on %s", where)
         if canary is None:
+            self.log.info("No canary is under way on %s", where)
             return self.hook.get_model_server_info(self.name, action="unchanged").to_dict()
         if canary.lease.stage is not Stage.PROMOTING:
             canary = conductor.promote(canary, seconds=2 * self.timeout)
