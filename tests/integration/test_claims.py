@@ -310,3 +310,20 @@ def test_an_unchanged_version_gets_the_smoke_test(hook: SeldonHook) -> None:
     with pytest.raises(RolloutFailedError, match="SmokeTestFailed"):
         deploy(smoke_test={"data": ROWS, "expected": [[1.0, 0.0]]})
     assert hook.client.get(first["name"]).state.value == "Available"
+
+
+def test_a_rollout_succeeds_where_the_operator_looks_for_a_service_in_vain(hook: SeldonHook) -> None:
+    name = deploy()["name"]
+    gone = f"{name}-canary-classifier"
+    # As after a write between the operator's removal of a Service and its write of the status.
+    body = {"status": {"serviceStatus": {gone: {"svcName": gone}}}}
+    hook.client._transport.request("PATCH", f"{path(hook, name)}/status", body=body, content_type=MERGE)
+    updated = deploy(model_uri="s3://models/iris/2")
+    assert (updated["action"], updated["state"]) == ("updated", "Failed")
+    assert f"looks for Service {gone}, which it has removed" in updated["weaker"]
+    assert "s3://models/iris/2" in served(hook, name)
+    # The documented remedy: the operator removes such a Service, and its record of it.
+    service = {"metadata": {"name": gone}, "spec": {"ports": [{"port": 80}]}}
+    services = f"/api/v1/namespaces/{hook.namespace}/services"
+    hook.client._transport.request("POST", services, body={"apiVersion": "v1", "kind": "Service", **service})
+    assert deploy(model_uri="s3://models/iris/3")["state"] == "Available"

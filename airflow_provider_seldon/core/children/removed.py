@@ -10,6 +10,7 @@ change; measured on 1.18.2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ from airflow_provider_seldon.core.resource.unstructured import (
     name_of,
     text_at,
 )
+
+_NO_SERVICE = re.compile(r'services? "(?P<name>[^"]+)" not found', re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +109,20 @@ def services_left(deployment: Object) -> list[str]:
             and not any(service == one or service.startswith(f"{one}-") for one in present)
         )
     )
+
+
+def missing_service(deployment: Object) -> str:
+    """
+    Return the removed Service that the operator looks for in vain, see :func:`services_left`; empty if none.
+
+    It looks for it after all else is done: then only the state and its description say that something failed,
+    until somebody creates such a Service, which the operator removes. Source: Seldon's operator 1.17.1 and 1.18.2.
+    """
+    if text_at(deployment, "status", "state") != "Failed":
+        return ""
+    found = _NO_SERVICE.fullmatch(text_at(deployment, "status", "description"))
+    name = found["name"] if found else ""
+    return name if name in mapping_at(deployment, "status", "serviceStatus") else ""
 
 
 def _containers(predictor: Object) -> set[str]:

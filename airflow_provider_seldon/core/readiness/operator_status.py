@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_provider_seldon.core.children.expected import ExpectedChild
-from airflow_provider_seldon.core.children.removed import Leftover, leftovers, services_left
+from airflow_provider_seldon.core.children.removed import Leftover, leftovers, missing_service, services_left
 from airflow_provider_seldon.core.readiness.acknowledgement import writes_routes
 from airflow_provider_seldon.core.readiness.expectation import Expectation
 from airflow_provider_seldon.core.readiness.failure_policy import FailureKind, FailurePolicy
@@ -58,12 +58,13 @@ def state_pending(manifest: Object, *, asleep: bool) -> Observation | None:
     Return an observation while the operator's own report is still missing, once the children are ready.
 
     A deployment with a child at zero pods never leaves ``Creating`` (SeldonIO/seldon-core #4889), and its
-    ``Ready`` condition never becomes True.
+    ``Ready`` condition never becomes True. If it looks in vain for a Service that it has removed, it stays
+    ``Failed``: see :func:`without_leftovers`.
     """
     state = state_of(manifest)
     if asleep and state is DeploymentState.CREATING:
         return None
-    if state is not DeploymentState.AVAILABLE:
+    if state is not DeploymentState.AVAILABLE and not missing_service(manifest):
         description = text_at(manifest, "status", "description")
         message = f"the operator's state is {state.value}" + (f": {description}" if description else "")
         return Observation(phase=Phase.PENDING, reason=f"State{state.value}", message=message)
@@ -137,7 +138,15 @@ def without_leftovers(
         if _is_waited_for(one, asleep=asleep, stabilization=stabilization, policy=policy):
             return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=told, child=one.name)
         observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
+    missing = missing_service(deployment)
+    if missing:
+        told = f"the operator's state is Failed, because it looks for Service {missing}, which it has removed"
+        if not stabilization.lasted(f"missing:{missing}", policy.settle):
+            return Observation(phase=Phase.PENDING, reason="StateFailed", message=told)
+        observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
     for service in () if asleep else services_left(deployment):
+        if service == missing:
+            continue
         # Its Deployment's pods may be slow to terminate.
         if not stabilization.lasted(f"service:{service}", policy.leftover_grace):
             told = f"the operator has not yet removed Service {service}, which the spec no longer has"

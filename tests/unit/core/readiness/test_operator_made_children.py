@@ -279,6 +279,26 @@ def test_service_of_a_dropped_explainer_is_waited_for_as_well():
     assert judge(made, found, expected=Expectation(), now=0.0).phase is Phase.READY
 
 
+def test_a_service_that_the_operator_looks_for_in_vain_fails_nothing_but_its_state():
+    content = spec(None)
+    del content["predictors"][1]
+    made, found = deployment(content, ours=False), children(deployment(content, ours=False))
+    del made["status"]["deploymentStatus"]["iris-shadow-0-m"]
+    made["status"] |= {"state": "Failed", "description": 'Service "iris-shadow-m" not found'}
+    made["status"]["serviceStatus"] = {name: {} for name in ("iris-main", "iris-main-m", "iris-shadow-m")}
+    first = judge(made, found, expected=Expectation(), now=0.0)
+    assert (first.phase, first.reason, first.recheck_at) == (Phase.PENDING, "StateFailed", 2.0)
+    then = judge(made, found, expected=Expectation(), now=2.0, history=first.history)
+    assert (then.phase, then.reason) == (Phase.READY, "Serving")
+    assert "looks for Service iris-shadow-m, which it has removed" in then.weaker
+    # What the status does not list is another failure, and so is what the Deployments do not show.
+    del made["status"]["serviceStatus"]["iris-shadow-m"]
+    assert judge(made, found, expected=Expectation(), now=9.0).reason == "StateFailed"
+    made["status"]["serviceStatus"]["iris-shadow-m"] = {}
+    found[0]["status"]["updatedReplicas"] = 0
+    assert judge(made, found, expected=Expectation(), now=99.0, history=then.history).phase is Phase.PENDING
+
+
 def test_service_of_a_node_called_explainer_is_no_explainers():
     content = {"predictors": [{"name": "main", "replicas": 1, "graph": GRAPH | {"name": "explainer"}}]}
     made = deployment(content, ours=False)
