@@ -37,10 +37,10 @@ def answered(option: str | None, *, errors_first: bool) -> Iterator[None]:
 def _answer(option: str, errors_first: bool, over: threading.Event) -> None:
     from sqlalchemy.exc import OperationalError
 
+    # More than once where Airflow's own write of the waiting task comes later and takes the answer back.
     while not over.wait(0.1):
         try:
-            if _answered(option, errors_first):
-                return
+            _answer_now(option, errors_first)
         except OperationalError:
             continue  # another client is writing
         except BaseException:
@@ -48,7 +48,7 @@ def _answer(option: str, errors_first: bool, over: threading.Event) -> None:
             os._exit(3)  # nobody would answer, and the run would wait for ever
 
 
-def _answered(option: str, errors_first: bool) -> bool:
+def _answer_now(option: str, errors_first: bool) -> None:
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import handle_event_submit
     from airflow.triggers.base import TriggerEvent
@@ -60,25 +60,24 @@ def _answered(option: str, errors_first: bool) -> bool:
     with create_session() as session:
         asked = session.scalar(waiting.options(joinedload(TaskInstance.hitl_detail)))
         if asked is None:
-            return False
+            return
         if errors_first:
             os.environ["CANARY_ERRORS"] = "0.5"
             of_run = (TaskInstance.run_id == asked.run_id, TaskInstance.task_id == "watch")
             if session.scalar(select(TaskInstance.state).where(*of_run)) != "failed":
-                return False
+                return
         now = datetime.now(UTC)
         if option == TOO_LATE:
             asked.trigger_timeout = now - timedelta(seconds=1)
             session.commit()
             _scheduler().check_awaiting_input_timeouts(session=session)
-            return True
+            return
         detail = asked.hitl_detail
         detail.chosen_options, detail.params_input, detail.responded_at = [option], {}, now
         session.add(detail)
         handle_event_submit(
             TriggerEvent(detail.as_resume_event_payload()), task_instance=asked, session=session
         )
-    return True
 
 
 def _scheduler() -> Any:
