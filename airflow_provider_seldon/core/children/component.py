@@ -14,8 +14,10 @@ from typing import Any
 
 from airflow_provider_seldon.core.children.containment import missing
 from airflow_provider_seldon.core.children.expected import (
+    V2_PROTOCOLS,
     ExpectedChild,
     Role,
+    given_containers,
     graph_units,
     is_server,
     proxied,
@@ -100,7 +102,7 @@ def _server_difference(
         return "its server uses protocol seldon, not tensorflow"
     if not is_server(unit) or implementation in _OWN_SERVERS or _RUNTIME in own:
         return ""
-    is_v2 = protocol in ("v2", "kfserving")
+    is_v2 = protocol in V2_PROTOCOLS
     if is_v2 != (_RUNTIME in told):
         return f"its server does not use protocol {protocol}"
     wanted = _RUNTIMES.get(implementation)
@@ -234,11 +236,7 @@ def _repository_difference(container: Object, uri: str) -> str:
 
 def _given(predictor: Object, name: str) -> Object:
     """Return the container of that name in the spec; empty if the operator generates it."""
-    for component in items_at(predictor, "componentSpecs"):
-        for container in items_at(component, "spec", "containers"):
-            if text_at(container, "name") == name:
-                return container
-    return {}
+    return next((one for one in given_containers(predictor) if text_at(one, "name") == name), {})
 
 
 def _container(child: Object, name: str, kind: str = "containers") -> Object:

@@ -19,7 +19,10 @@ from typing import Any
 from airflow_provider_seldon.core.children.containment import missing
 from airflow_provider_seldon.core.children.expected import (
     ANNOTATION_SEPARATE_ENGINE,
+    SPOKEN,
+    V2_PROTOCOLS,
     ExpectedChild,
+    given_containers,
     graph_units,
     is_server,
     proxied,
@@ -32,12 +35,8 @@ ENGINE_PREDICTOR = "ENGINE_PREDICTOR"
 #: Annotations of the spec with this prefix become variables of the engine.
 ENGINE_ANNOTATION = "seldon.io/engine-"
 
-#: Argument -> field of the spec, and its default.
-_ARGUMENTS = {
-    "--protocol": ("protocol", "seldon"),
-    "--transport": ("transport", "rest"),
-    "--server_type": ("serverType", "rpc"),
-}
+#: Argument -> field of the spec.
+_ARGUMENTS = {"--protocol": "protocol", "--transport": "transport", "--server_type": "serverType"}
 #: Argument -> annotation of the spec; the default depends on how the operator was started.
 _ANNOTATED_ARGUMENTS = {
     "--log_work_buffer_size": "seldon.io/executor-logger-queue-size",
@@ -96,7 +95,7 @@ def _argument_difference(engine: Object, spec: Object) -> str:
     if not isinstance(arguments, list):
         return ""
     told = {key: value for key, value in pairwise(arguments) if isinstance(key, str)}
-    wanted = {key: text_at(spec, name) or default for key, (name, default) in _ARGUMENTS.items()}
+    wanted = {key: text_at(spec, name) or SPOKEN[name] for key, name in _ARGUMENTS.items()}
     annotated = {key: text_at(spec, "annotations", name) for key, name in _ANNOTATED_ARGUMENTS.items()}
     for key, value in (wanted | {key: value for key, value in annotated.items() if value}).items():
         if told.get(key, value) != value:
@@ -127,7 +126,7 @@ def variable_of(annotation: str) -> str:
 def _predictor_difference(running: Object | None, wanted: Object, spec: Object) -> str:
     if running is None:
         return ""
-    replaced = _PROBE_REQUESTS if text_at(spec, "protocol") in ("v2", "kfserving") else frozenset[str]()
+    replaced = _PROBE_REQUESTS if text_at(spec, "protocol") in V2_PROTOCOLS else frozenset[str]()
     if proxied(wanted, spec):
         replaced |= {"image"}  # the containers themselves are compared as well
     told = (missing(wanted.get(one), running.get(one), one, ignored=replaced) for one in _FIELDS)
@@ -166,8 +165,8 @@ def _left_over_of_containers(wanted: Object, running: Object) -> str:
     The operator adds variables with certain names to all of them, and arguments only to those of servers.
     """
     servers = {text_at(one, "name") for one in graph_units(mapping_at(wanted, "graph")) if is_server(one)}
-    given = {text_at(one, "name"): one for one in _containers(wanted)}
-    for container in _containers(running):
+    given = {text_at(one, "name"): one for one in given_containers(wanted)}
+    for container in given_containers(running):
         name = text_at(container, "name")
         own = given.get(name, {})
         names = _names_of_variables(container) - _names_of_variables(own)
@@ -180,11 +179,6 @@ def _left_over_of_containers(wanted: Object, running: Object) -> str:
             if set(mapping_at(container, "resources", kind)) - set(mapping_at(own, "resources", kind)):
                 return f"componentSpecs: {name} has resources.{kind}"
     return ""
-
-
-def _containers(predictor: Object) -> list[Object]:
-    components = items_at(predictor, "componentSpecs")
-    return [one for each in components for one in items_at(each, "spec", "containers")]
 
 
 def _names_of_variables(container: Object) -> set[str]:

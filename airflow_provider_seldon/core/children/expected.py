@@ -32,6 +32,11 @@ BUILT_IN_IMPLEMENTATIONS = frozenset(
     {"", "UNKNOWN_IMPLEMENTATION", "SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"}
 )
 
+#: Fields of the spec that decide how every client talks to a deployment, and the operator's defaults.
+SPOKEN = {"protocol": "seldon", "transport": "rest", "serverType": "rpc"}
+#: Both names of the Open Inference Protocol.
+V2_PROTOCOLS = ("v2", "kfserving")
+
 MAX_NAME_LENGTH = 63
 
 
@@ -135,6 +140,12 @@ def graph_units(unit: Object) -> Iterator[Object]:
         yield unit
     for child in items_at(unit, "children"):
         yield from graph_units(child)
+
+
+def given_containers(predictor: Object) -> Iterator[Object]:
+    """Yield the containers in a predictor's spec; the operator adds those of further servers."""
+    for component in items_at(predictor, "componentSpecs"):
+        yield from items_at(component, "spec", "containers")
 
 
 def proxied(predictor: Object, spec: Object) -> frozenset[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_seldon.core.children.containment import missing
-from airflow_provider_seldon.core.children.expected import ExpectedChild
+from airflow_provider_seldon.core.children.expected import V2_PROTOCOLS, ExpectedChild
 from airflow_provider_seldon.core.children.initializer import (
     MODEL_PATH,
     initializer_difference,
@@ -69,7 +69,7 @@ def explainer_difference(child: Object, expected: ExpectedChild, deployment: Obj
     explainer = mapping_at(expected.predictor, "explainer")
     containers = items_at(child, "spec", "template", "spec", "containers")
     container: Object = containers[0] if containers else {}
-    is_v2 = text_at(deployment, "spec", "protocol") in ("v2", "kfserving")
+    is_v2 = text_at(deployment, "spec", "protocol") in V2_PROTOCOLS
     return (
         _name_difference(container, mapping_at(explainer, "containerSpec"), name_of(child))
         or _container_difference(container, mapping_at(explainer, "containerSpec"), is_v2)

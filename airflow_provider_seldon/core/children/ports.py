@@ -12,7 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from airflow_provider_seldon.core.children.expected import ExpectedChild, Role, graph_units, is_server
+from airflow_provider_seldon.core.children.expected import (
+    ExpectedChild,
+    Role,
+    given_containers,
+    graph_units,
+    is_server,
+)
 from airflow_provider_seldon.core.resource.unstructured import Object, items_at, mapping_at, text_at
 
 #: Kind of port -> its first number, and the variable that passes it to a container.
@@ -95,10 +101,9 @@ def expected_ports(spec: Object) -> Ports:
 def _containers(predictor: Object, units: Mapping[str, Object]) -> Iterator[tuple[str, Object]]:
     """Yield the containers in the order of their numbers: those in the spec come first."""
     given: set[str] = set()
-    for component in items_at(predictor, "componentSpecs"):
-        for container in items_at(component, "spec", "containers"):
-            given.add(text_at(container, "name"))
-            yield text_at(container, "name"), container
+    for container in given_containers(predictor):
+        given.add(text_at(container, "name"))
+        yield text_at(container, "name"), container
     for name, unit in units.items():
         if is_server(unit) and name not in given:
             yield name, {}

@@ -19,6 +19,7 @@ from airflow_provider_seldon.core.children.expected import (
     ID_LABEL,
     ExpectedChild,
     child_ids,
+    given_containers,
     graph_units,
 )
 from airflow_provider_seldon.core.resource.unstructured import (
@@ -127,11 +128,7 @@ def missing_service(deployment: Object) -> str:
 
 def _containers(predictor: Object) -> set[str]:
     """Return the names after which the operator names a Service: of nodes of the graph, and containers."""
-    components = items_at(predictor, "componentSpecs")
-    named = [
-        *graph_units(mapping_at(predictor, "graph")),
-        *(one for each in components for one in items_at(each, "spec", "containers")),
-    ]
+    named = (*graph_units(mapping_at(predictor, "graph")), *given_containers(predictor))
     return {text_at(one, "name") for one in named}
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_seldon.core.children.expected import SPOKEN
 from airflow_provider_seldon.core.identity.annotations import ANNOTATION_REVISION
 from airflow_provider_seldon.core.identity.revision import revision
 from airflow_provider_seldon.core.readiness.acknowledgement import Mark, routes_of
@@ -164,8 +165,7 @@ def predictor_contents(deployment: Object) -> dict[str, str]:
 
 def spoken_by(deployment: Object) -> str:
     """Return how clients talk to a deployment, with the operator's defaults."""
-    defaults = (("protocol", "seldon"), ("transport", "rest"), ("serverType", "rpc"))
-    return ", ".join(text_at(deployment, "spec", key) or value for key, value in defaults)
+    return ", ".join(text_at(deployment, "spec", key) or default for key, default in SPOKEN.items())
 
 
 def status_fingerprint(deployment: Object) -> str:

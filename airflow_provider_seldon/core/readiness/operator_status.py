@@ -137,13 +137,13 @@ def without_leftovers(
         told = f"Deployment {one.name} is still there although the spec no longer has it"
         if _is_waited_for(one, asleep=asleep, stabilization=stabilization, policy=policy):
             return Observation(phase=Phase.PENDING, reason="ChildNotRemoved", message=told, child=one.name)
-        observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
+        observation = _weakened(observation, told)
     missing = missing_service(deployment)
     if missing:
         told = f"the operator's state is Failed, because it looks for Service {missing}, which it has removed"
         if not stabilization.lasted(f"missing:{missing}", policy.settle):
             return Observation(phase=Phase.PENDING, reason="StateFailed", message=told)
-        observation = replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
+        observation = _weakened(observation, told)
     for service in () if asleep else services_left(deployment):
         if service == missing:
             continue
@@ -152,6 +152,10 @@ def without_leftovers(
             told = f"the operator has not yet removed Service {service}, which the spec no longer has"
             return Observation(phase=Phase.PENDING, reason="ServiceNotRemoved", message=told)
     return observation
+
+
+def _weakened(observation: Observation, told: str) -> Observation:
+    return replace(observation, weaker="; ".join(filter(None, (observation.weaker, told))))
 
 
 def _is_waited_for(

@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_seldon.core.children.expected import SPOKEN
 from airflow_provider_seldon.core.identity.annotations import is_reserved
 from airflow_provider_seldon.core.resource.seldon_deployment import SeldonDeployment
 from airflow_provider_seldon.core.resource.unstructured import mapping_at, number_at
 
 #: Filled in by the CRD's schema, for ports of containers.
 _DEFAULTS = (("protocol", "TCP"),)
-#: Fields of the spec that decide how every client talks to it, and the operator's defaults.
-_IMPLIED = {"protocol": "seldon", "transport": "rest", "serverType": "rpc"}
 #: Parts of the spec that are compared as a whole.
 _WHOLE = frozenset({"predictors"})
 
@@ -48,7 +47,7 @@ def with_implied(request: SeldonDeployment, stored: SeldonDeployment) -> SeldonD
     spec, found = mapping_at(manifest, "spec"), mapping_at(stored.to_manifest(), "spec")
     implied = {
         key: value
-        for key, value in _IMPLIED.items()
+        for key, value in SPOKEN.items()
         if not spec.get(key) and found.get(key) not in (None, "", value)
     }
     if not implied:
